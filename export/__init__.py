@@ -1,0 +1,1 @@
+"""Turns towers into what flies: a bundle of ONNX files that provably compute what was trained."""

@@ -1,0 +1,94 @@
+"""The camera as geometry: intrinsics with distortion, how it sits in the body, and its delay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from runtime.errors import UsageError
+from runtime.values import Quaternion
+
+
+def rotation(quaternion: Quaternion) -> Rotation:
+    """scipy's rotation of our (w, x, y, z); scipy before 1.14 knows only the scalar-last order."""
+    w, x, y, z = quaternion
+    return Rotation.from_quat([x, y, z, w])
+
+
+def quaternion(turn: Rotation) -> Quaternion:
+    """Our (w, x, y, z) of scipy's rotation."""
+    x, y, z, w = turn.as_quat()
+    return float(w), float(x), float(y), float(z)
+
+
+def ned_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quaternion:
+    """Attitude from aerospace Euler angles (yaw, then pitch, then roll)."""
+    return quaternion(Rotation.from_euler("ZYX", [yaw_rad, pitch_rad, roll_rad]))
+
+
+def yaw_of(ned_from_body: Quaternion) -> float:
+    """Heading of the nose in radians clockwise from north."""
+    forward = rotation(ned_from_body).apply([1.0, 0.0, 0.0])
+    return math.atan2(forward[1], forward[0])
+
+
+def body_from_mount(pitch_deg: float, roll_deg: float = 0.0, yaw_deg: float = 0.0) -> Quaternion:
+    """How a camera sits in the body: pitch 0 looks forward, -90 straight down with the image's top forward."""
+    body_from_gimbal = Rotation.from_euler("ZYX", [yaw_deg, pitch_deg, roll_deg], degrees=True)
+    # A camera looking forward: its x (right) is body y, its y (down) body z, its z (axis) body x.
+    gimbal_from_camera = Rotation.from_matrix([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    return quaternion(body_from_gimbal * gimbal_from_camera)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraModel:
+    """Pinhole with OpenCV distortion (k1, k2, p1, p2, k3); ``delay_s`` from exposure to the frame's stamp."""
+
+    width_px: int
+    height_px: int
+    fx_px: float
+    fy_px: float
+    cx_px: float
+    cy_px: float
+    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    body_from_camera: Quaternion = body_from_mount(-90.0)
+    delay_s: float = 0.0
+
+    @classmethod
+    def from_hfov(
+        cls, width_px: int, height_px: int, hfov_deg: float, pitch_deg: float = -90.0, delay_s: float = 0.0
+    ) -> CameraModel:
+        """A distortion-free camera of a horizontal field of view.
+
+        Raises:
+            UsageError: the field of view is not between 1 and 179 degrees.
+        """
+        if not 1.0 <= hfov_deg <= 179.0:
+            raise UsageError(f"horizontal field of view {hfov_deg:g} deg is not between 1 and 179 deg.")
+        focal_px = width_px / 2 / math.tan(math.radians(hfov_deg) / 2)
+        return cls(
+            width_px, height_px, focal_px, focal_px, width_px / 2, height_px / 2,
+            body_from_camera=body_from_mount(pitch_deg), delay_s=delay_s,
+        )  # fmt: skip
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(3, 3) float64 intrinsics."""
+        return np.array([[self.fx_px, 0, self.cx_px], [0, self.fy_px, self.cy_px], [0, 0, 1]], dtype=np.float64)
+
+    @property
+    def distorted(self) -> bool:
+        """Whether any distortion coefficient is not zero."""
+        return any(self.distortion)
+
+    def scaled_to(self, width_px: int, height_px: int) -> CameraModel:
+        """The same camera delivering another resolution of the same field of view."""
+        sx, sy = width_px / self.width_px, height_px / self.height_px
+        return CameraModel(
+            width_px, height_px, self.fx_px * sx, self.fy_px * sy, self.cx_px * sx, self.cy_px * sy,
+            self.distortion, self.body_from_camera, self.delay_s,
+        )  # fmt: skip

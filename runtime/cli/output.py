@@ -1,0 +1,71 @@
+"""What the commands print: JSON lines for programs, sentences for people, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SCHEMA = 1
+
+
+def emit(record: dict[str, Any]) -> None:
+    """One object on one line of stdout, ``schema`` first; a number that is not finite becomes null."""
+    typer.echo(json.dumps({"schema": SCHEMA, **_plain(record)}, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """A line for people, on stdout."""
+    typer.echo(text)
+
+
+def warn(text: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(text, err=True)
+
+
+class Steps:
+    """Counts the steps of long work: a bar with time left on a terminal, a plain line each tenth elsewhere."""
+
+    def __init__(self, progress: Progress | None, what: str, total: int) -> None:
+        self._progress = progress
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._task = progress.add_task(what, total=total) if progress is not None else None
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+        elif self._done * 10 // self._total != (self._done - 1) * 10 // self._total:
+            warn(f"{self._what}: {self._done} of {self._total}")
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Steps]:
+    """Progress of ``total`` steps on stderr."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Steps(None, what, max(total, 1))
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        yield Steps(bar, what, max(total, 1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,72 @@
+"""The tree of errors that a user can cause; every one is a single sentence: what, where, what to do.
+
+HomingError
+├── UsageError            wrong command line: exit status 2
+├── ConfigError           a configuration file that cannot be used; names its line
+├── ImageError            an image that cannot be read or used
+├── GeoreferenceError     a GeoTIFF without (usable) georeference
+├── TelemetryError        a telemetry log or photo tag that cannot be used
+├── CameraError           a camera URI that does not open or stopped delivering
+├── BundleError           a bundle that is missing, damaged or of another version
+│   └── EmbeddingSpaceError   a history and a bundle of different embedding spaces
+├── HistoryError          a history file that is missing, foreign or damaged
+├── VehicleError          a vehicle that does not answer or answers what it must not
+├── CommandingError       commanding asked for without the limits it needs
+└── StorageError          a disk that is full or cannot be written
+"""
+
+
+class HomingError(Exception):
+    """Base of everything a user can cause; ``str(error)`` is one sentence for people."""
+
+    exit_status = 1
+
+
+class UsageError(HomingError):
+    """The command line is wrong."""
+
+    exit_status = 2
+
+
+class ConfigError(HomingError):
+    """A configuration file cannot be used; the message names the file and the line."""
+
+
+class ImageError(HomingError):
+    """An image cannot be read, or holds nothing to match."""
+
+
+class GeoreferenceError(HomingError):
+    """A GeoTIFF carries no usable georeference."""
+
+
+class TelemetryError(HomingError):
+    """A telemetry log or a photo's tags cannot be used."""
+
+
+class CameraError(HomingError):
+    """A camera does not open, or stopped delivering frames."""
+
+
+class BundleError(HomingError):
+    """A bundle is missing, damaged, or of a version this program does not read."""
+
+
+class EmbeddingSpaceError(BundleError):
+    """A history was recorded in another embedding space than the bundle's."""
+
+
+class HistoryError(HomingError):
+    """A history file is missing, foreign or damaged."""
+
+
+class VehicleError(HomingError):
+    """The vehicle does not answer, or is not one that may be commanded."""
+
+
+class CommandingError(HomingError):
+    """Commanding was asked for without the limits that it needs."""
+
+
+class StorageError(HomingError):
+    """A disk is full or cannot be written."""

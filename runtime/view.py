@@ -1,0 +1,157 @@
+"""From a frame and a pose to a north-up, nadir crop of a known footprint, by the ground-plane homography.
+
+The ground is taken as the plane ``height_agl_m`` below the camera. A crop pixel is carried to the ground, from there
+into the camera and, through its distortion, to the frame; nothing is resampled twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from runtime.camera_model import CameraModel, rotation
+from runtime.geodesy import offset
+from runtime.values import Frame, ImageRGB, Pose, View
+
+MAX_TILT_RAD = math.radians(30.0)  # beyond it the far side of the crop is stretched past use
+_LATTICE = 17  # projected points per side of a crop; between them the map is smooth enough to interpolate
+_MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
+
+
+@dataclass(frozen=True, slots=True)
+class GroundPlane:
+    """A camera ``height_agl_m`` above flat ground; ground points are (north, east) metres from its nadir."""
+
+    camera: CameraModel
+    ned_from_camera: NDArray[np.float64]  # (3, 3)
+    height_agl_m: float
+
+    @classmethod
+    def of(cls, camera: CameraModel, pose: Pose) -> GroundPlane | None:
+        """The plane below ``pose``, or None when attitude or height above ground is unknown."""
+        if pose.ned_from_body is None or pose.height_agl_m is None or pose.height_agl_m.value <= 0:
+            return None
+        ned_from_camera = rotation(pose.ned_from_body) * rotation(camera.body_from_camera)
+        return cls(camera, ned_from_camera.as_matrix(), pose.height_agl_m.value)
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between the optical axis and straight down."""
+        return math.acos(float(np.clip(self.ned_from_camera[2, 2], -1.0, 1.0)))
+
+    def pixels_of(self, ground_ne_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2) pixels, through the lens, of (N, 2) ground points."""
+        down = np.full((len(ground_ne_m), 1), self.height_agl_m)
+        points = np.hstack([ground_ne_m, down]) @ self.ned_from_camera  # rows times R is R^T times columns
+        pixels, _ = cv2.projectPoints(
+            points, np.zeros(3), np.zeros(3), self.camera.matrix, np.array(self.camera.distortion)
+        )
+        return np.asarray(pixels.reshape(-1, 2), dtype=np.float64)
+
+    def ground_of(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2) ground points of (N, 2) pixels; rows above the horizon are NaN."""
+        flat = cv2.undistortPoints(
+            pixels.reshape(-1, 1, 2).astype(np.float64), self.camera.matrix, np.array(self.camera.distortion)
+        ).reshape(-1, 2)
+        rays = np.hstack([flat, np.ones((len(flat), 1))]) @ self.ned_from_camera.T
+        down = np.where(rays[:, 2:] > 1e-6, rays[:, 2:], np.nan)
+        return np.asarray(rays[:, :2] / down * self.height_agl_m, dtype=np.float64)
+
+    def ground_of_axis(self) -> tuple[float, float]:
+        """(north, east) of the ground point at the image's centre."""
+        north, east = self.ground_of(np.array([[self.camera.width_px / 2, self.camera.height_px / 2]]))[0]
+        return float(north), float(east)
+
+    def visible_footprint_m(self, min_coverage: float = 0.9) -> float:
+        """Side of the largest north-up square about the image's centre of which ``min_coverage`` is in the frame."""
+        north, east = self.ground_of_axis()
+        low, high = 0.0, 4.0 * self.height_agl_m
+        for _ in range(12):  # bisection: 4 h / 2^12 is a thousandth of the height
+            middle = (low + high) / 2
+            low, high = (middle, high) if self._coverage(north, east, middle) >= min_coverage else (low, middle)
+        return low
+
+    def _coverage(self, north_m: float, east_m: float, side_m: float) -> float:
+        pixels = self.pixels_of(_lattice(north_m, east_m, side_m, _LATTICE))
+        inside = (pixels >= 0).all(axis=1) & (pixels <= [self.camera.width_px, self.camera.height_px]).all(axis=1)
+        return float(inside.mean())
+
+
+def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, size_px: int) -> View:
+    """The north-up nadir crop of ``footprint_m`` about the ground point at the image's centre.
+
+    Without attitude, height or heading it is the plain centre crop, and says so (``rectified`` False).
+
+    Returns:
+        View with ``image`` (size_px, size_px, 3) uint8 RGB.
+    """
+    camera = camera.scaled_to(frame.image.shape[1], frame.image.shape[0])
+    plane = GroundPlane.of(camera, pose)
+    if plane is None or plane.tilt_rad > math.radians(85.0):
+        return centre_crop(frame, size_px)
+    north, east = plane.ground_of_axis()
+    image = _warp(frame.image, plane, north, east, footprint_m, size_px)
+    return View(
+        image=image,
+        footprint_m=footprint_m,
+        rectified=True,
+        north_up=pose.heading is not None,
+        centre=offset(pose.position, north, east) if pose.position is not None else None,
+        aircraft_ne_m=(-north, -east),
+        coverage=plane._coverage(north, east, footprint_m),
+        t_ns=frame.t_ns,
+    )
+
+
+def centre_crop(frame: Frame, size_px: int) -> View:
+    """The largest centred square of a frame of unknown scale, resized."""
+    height, width = frame.image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = frame.image[top : top + side, left : left + side]
+    shrinking = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
+    image = cv2.resize(square, (size_px, size_px), interpolation=shrinking)
+    return View(np.asarray(image, dtype=np.uint8), None, False, False, None, None, 1.0, frame.t_ns)
+
+
+def turned(image: ImageRGB, clockwise_rad: float) -> ImageRGB:
+    """A square crop turned about its centre; what comes in from outside is the nearest border pixel."""
+    size = image.shape[0]
+    turn = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), -math.degrees(clockwise_rad), 1.0)
+    rotated = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(rotated, dtype=np.uint8)
+
+
+def level_attitude(heading_rad: float) -> tuple[float, float, float, float]:
+    """(w, x, y, z) ned_from_body of level flight with the nose at ``heading_rad``."""
+    x, y, z, w = Rotation.from_euler("Z", heading_rad).as_quat()
+    return float(w), float(x), float(y), float(z)
+
+
+def _lattice(north_m: float, east_m: float, side_m: float, count: int) -> NDArray[np.float64]:
+    """(count * count, 2) ground points over a north-up square, row by row from its north-west corner."""
+    steps = np.linspace(-side_m / 2, side_m / 2, count)
+    east, north = np.meshgrid(steps, -steps)
+    return np.stack([north_m + north.ravel(), east_m + east.ravel()], axis=1)
+
+
+def _warp(
+    image: ImageRGB, plane: GroundPlane, north_m: float, east_m: float, footprint_m: float, size_px: int
+) -> ImageRGB:
+    pixels = plane.pixels_of(_lattice(north_m, east_m, footprint_m, _LATTICE)).reshape(_LATTICE, _LATTICE, 2)
+    span_px = max(np.ptp(pixels[..., 0]), np.ptp(pixels[..., 1]))
+    oversampling = int(np.clip(math.ceil(span_px / size_px), 1, _MAX_SUPERSAMPLING))
+    side = size_px * oversampling
+    # Lattice nodes stand on the crop's outer edges, pixel centres half a pixel inside them.
+    at = ((np.arange(side, dtype=np.float32) + 0.5) / side * (_LATTICE - 1)).astype(np.float32)
+    grid_x, grid_y = np.meshgrid(at, at)
+    lookup = cv2.remap(pixels.astype(np.float32) - 0.5, grid_x, grid_y, cv2.INTER_LINEAR)
+    warped = cv2.remap(image, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if oversampling > 1:
+        warped = cv2.resize(warped, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(warped, dtype=np.uint8)

@@ -1,0 +1,1 @@
+"""A world, a camera and an autopilot that drive runtime/ through its own seams."""
