@@ -1,0 +1,40 @@
+"""The process edge of every command: errors become one sentence and an exit status, never a traceback.
+
+Exit status: 0 all done or matched; 3 at least one honest no; 2 wrong usage; 1 any error; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from runtime.cli.output import warn
+from runtime.errors import HomingError
+
+
+def enter(app: typer.Typer) -> NoReturn:
+    """Run a command-line program to its exit status."""
+    logging.basicConfig(
+        level=os.environ.get("HOMING_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        app()
+        status = 0
+    except HomingError as error:
+        warn(str(error))
+        status = error.exit_status
+    except BrokenPipeError:  # the reader of our output left: nothing to tell, nobody to tell it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        warn(f"Cannot read or write{where}: {error.strerror or error}.")
+        status = 1
+    except KeyboardInterrupt:
+        warn("Interrupted; everything written so far is kept.")
+        status = 130
+    sys.exit(status)

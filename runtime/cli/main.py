@@ -1,0 +1,26 @@
+"""`homing`: every command of the runtime, registered in one place."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import typer
+
+from runtime.cli.entry import enter
+
+app = typer.Typer(
+    name="homing",
+    help="Visual navigation when GPS is gone: record a flight, find a place in it, go there.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    enter(app)
+
+
+if __name__ == "__main__":
+    main()
