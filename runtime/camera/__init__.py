@@ -1,0 +1,1 @@
+"""Frames with a capture time, from a URI."""
