@@ -1,0 +1,120 @@
+"""Two dates of one world: which objects are there, the season, the sun, and the sensor that looks."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import UsageError
+from sim.world.layout import Layout
+
+DATES = ("satellite", "flight")
+_SEASONS = ("spring", "summer", "dry", "autumn")
+
+# Shares of objects that stand only at the first date, and only at the second.
+_HOUSES_CHANGED = 0.015
+_TREES_CHANGED = 0.02
+_CARS_CHANGED = 0.20
+_CARS_STAYING = 0.30  # parked at both dates; the remaining slots stay empty
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """How a camera or satellite turns light into numbers."""
+
+    gain: tuple[float, float, float]  # white balance, per channel
+    gamma: float  # above 1 is darker middle tones
+    contrast: float  # about the middle grey
+    saturation: float
+    haze: float  # share of airlight in the light, 0..1
+    haze_colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """One of the two dates: its seed feeds every texture, and no other date has it."""
+
+    name: str
+    seed: int
+    season: str
+    sun_azimuth_rad: float
+    sun_elevation_rad: float
+    tilt_north: float  # the satellite's view off nadir: horizontal shift per metre of height, north
+    tilt_east: float
+    crown_scale: float  # trees were smaller when the satellite passed
+    sensor: Sensor
+
+    @property
+    def to_sun(self) -> npt.NDArray[np.float32]:
+        """(3,) unit vector towards the sun in NED."""
+        c = math.cos(self.sun_elevation_rad)
+        return np.array(
+            [c * math.cos(self.sun_azimuth_rad), c * math.sin(self.sun_azimuth_rad), -math.sin(self.sun_elevation_rad)],
+            np.float32,
+        )
+
+
+def make_date(world_seed: int, name: str) -> Date:
+    """The date of that name in a world.
+
+    Raises:
+        UsageError: there is no such date.
+    """
+    if name not in DATES:
+        raise UsageError(f"a world has no date '{name}': use one of {', '.join(DATES)}.")
+    rng = np.random.default_rng([world_seed, 3])  # seasons and suns are drawn together so that they differ
+    seasons = rng.choice(len(_SEASONS), 2, replace=False)
+    azimuth_deg = rng.uniform(125, 165)  # satellites pass in the morning
+    turn_deg = rng.uniform(50, 130) if rng.random() < 0.85 else -rng.uniform(35, 60)
+    azimuths_deg = (azimuth_deg, azimuth_deg + turn_deg)
+    elevations_deg = (rng.uniform(38, 55), rng.uniform(28, 52))
+    index = DATES.index(name)
+    own = np.random.default_rng([world_seed, 4 + index])
+    tilt = own.uniform(0.08, 0.25) if name == "satellite" else 0.0
+    tilt_azimuth = own.uniform(0, 2 * math.pi)
+    return Date(
+        name,
+        int(own.integers(1 << 40)),
+        _SEASONS[int(seasons[index])],
+        math.radians(azimuths_deg[index]),
+        math.radians(elevations_deg[index]),
+        tilt * math.cos(tilt_azimuth),
+        tilt * math.sin(tilt_azimuth),
+        float(own.uniform(0.8, 0.92)) if name == "satellite" else 1.0,
+        _satellite_sensor(own) if name == "satellite" else _flight_sensor(own),
+    )
+
+
+def _satellite_sensor(rng: np.random.Generator) -> Sensor:
+    gain = (rng.uniform(0.85, 0.97), rng.uniform(0.96, 1.04), rng.uniform(0.95, 1.12))
+    haze_colour = (0.62, 0.68, 0.74)
+    return Sensor(gain, rng.uniform(1.0, 1.25), rng.uniform(0.85, 1.1), rng.uniform(0.6, 0.95), rng.uniform(0.06, 0.16), haze_colour)
+
+
+def _flight_sensor(rng: np.random.Generator) -> Sensor:
+    gain = (rng.uniform(0.97, 1.1), rng.uniform(0.96, 1.04), rng.uniform(0.86, 1.0))
+    return Sensor(gain, rng.uniform(0.8, 1.0), rng.uniform(1.0, 1.2), rng.uniform(0.9, 1.25), rng.uniform(0.0, 0.04), (0.7, 0.72, 0.74))
+
+
+def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:
+    """The layout as it stood on a date: what was not there yet, or no longer, is left out."""
+    keys = [o.key for group in (layout.ground, layout.houses, layout.trees, layout.cars) for o in group]
+    draw = np.random.default_rng([world_seed, 2]).random(max(keys, default=0) + 1)
+    index = DATES.index(date.name)
+
+    def stands(key: int, changed: float) -> bool:
+        other = 1 - index
+        return not other * changed <= draw[key] < (other + 1) * changed
+
+    def parked(key: int) -> bool:
+        u = draw[key]
+        return bool(u < _CARS_STAYING or index * _CARS_CHANGED <= u - _CARS_STAYING < (index + 1) * _CARS_CHANGED)
+
+    return dataclasses.replace(
+        layout,
+        houses=tuple(h for h in layout.houses if stands(h.key, _HOUSES_CHANGED)),
+        trees=tuple(t for t in layout.trees if stands(t.key, _TREES_CHANGED)),
+        cars=tuple(c for c in layout.cars if parked(c.key)),
+    )

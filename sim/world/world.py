@@ -1,0 +1,83 @@
+"""The procedural world: a layout from a seed on geodetic ground, seen on one of two dates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from runtime.values import GeoPoint
+from sim.world.dates import Date, at_date, make_date
+from sim.world.generate import generate
+from sim.world.ground import GroundRaster, paint
+from sim.world.layout import Layout
+from sim.world.meshes import Mesh, build
+
+ORIGIN = GeoPoint(60.4, 22.4)  # somewhere near Turku; nothing depends on it
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A world on a date, ready to be rendered: flat ground at z = 0 and triangles above it (NED)."""
+
+    date: Date
+    layout: Layout
+    mesh: Mesh
+    ground: GroundRaster
+
+
+class AnyWorld(Protocol):
+    """What the simulator needs of a world."""
+
+    @property
+    def origin(self) -> GeoPoint: ...
+    @property
+    def size_m(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def registration_ne_m(self) -> tuple[float, float]: ...
+    def scene(self, date: str) -> Scene: ...
+
+
+class World:
+    """A procedural world of size_m by size_m, centred on `origin`; north x, east y, down z from there."""
+
+    def __init__(self, seed: int, size_m: float, layout: Layout) -> None:
+        self.seed = seed
+        self.size_m = size_m
+        self.origin = ORIGIN
+        self.layout = layout
+        self._scenes: dict[str, Scene] = {}
+
+    @classmethod
+    def generate(cls, seed: int, size_m: float = 900.0) -> World:
+        """The world of a seed; the same arguments give the same world."""
+        return cls(seed, size_m, generate(seed, size_m))
+
+    @cached_property
+    def registration_ne_m(self) -> tuple[float, float]:
+        """How far the satellite image is displaced: its pixel for p shows the ground at p plus this (1 to 3 m)."""
+        return registration(self.seed)
+
+    def scene(self, date: str) -> Scene:
+        """The world on a date, "satellite" or "flight"; made once and kept.
+
+        Raises:
+            UsageError: there is no such date.
+        """
+        if date not in self._scenes:
+            day = make_date(self.seed, date)
+            layout = at_date(self.layout, self.seed, day)
+            self._scenes[date] = Scene(day, layout, build(layout, day), paint(layout, day, self.seed))
+        return self._scenes[date]
+
+
+def registration(seed: int) -> tuple[float, float]:
+    """North, east displacement of a world's satellite image: 1 to 3 m in a direction of its own."""
+    rng = np.random.default_rng([seed, 8])
+    distance, direction = rng.uniform(1.0, 3.0), rng.uniform(0, 2 * math.pi)
+    return float(distance * math.cos(direction)), float(distance * math.sin(direction))
