@@ -1,0 +1,138 @@
+"""The EXIF tags of a photo that say where, when and through which lens it was taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from runtime.values import GeoPoint, Measured
+
+_IFD, _TAG, _GPS = ExifTags.IFD, ExifTags.Base, ExifTags.GPS
+_BELOW_SEA = 1  # GPSAltitudeRef: 0 above, 1 below sea level (EXIF 2.3, section 4.6.6)
+_MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # FocalPlaneResolutionUnit: inch, cm, mm, micrometre
+_ALTITUDE_SIGMA_M = 10.0  # a consumer receiver's vertical error, its datum (geoid or ellipsoid) often unsaid
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoExif:
+    """What the EXIF block says; None where a tag is absent or makes no sense.
+
+    ``width_px`` and ``height_px`` are those of the original exposure, which a resized file no longer has.
+    """
+
+    make: str = ""
+    model: str = ""
+    position: GeoPoint | None = None
+    position_sigma_m: float | None = None
+    altitude_amsl_m: Measured | None = None
+    t_ns: int | None = None
+    focal_mm: float | None = None
+    focal_35mm: float | None = None
+    focal_plane_px_per_mm: float | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+
+
+def read_exif(image: Image.Image) -> PhotoExif:
+    """The tags of an opened image; one without EXIF gives an empty record."""
+    try:
+        base = image.getexif()
+        detail, gps = base.get_ifd(_IFD.Exif), base.get_ifd(_IFD.GPSInfo)
+    except (OSError, SyntaxError, ValueError, KeyError):  # what Pillow raises on a mangled block
+        return PhotoExif()
+    unit_mm = _MM_PER_UNIT.get(int(_number(detail.get(_TAG.FocalPlaneResolutionUnit)) or 2), 25.4)
+    resolution = _positive(detail.get(_TAG.FocalPlaneXResolution))
+    return PhotoExif(
+        make=_text(base.get(_TAG.Make)),
+        model=_text(base.get(_TAG.Model)),
+        position=_position(gps),
+        position_sigma_m=_positive(gps.get(_GPS.GPSHPositioningError)),
+        altitude_amsl_m=_altitude(gps),
+        t_ns=_time(base, detail),
+        focal_mm=_positive(detail.get(_TAG.FocalLength)),
+        focal_35mm=_positive(detail.get(_TAG.FocalLengthIn35mmFilm)),
+        focal_plane_px_per_mm=None if resolution is None else resolution / unit_mm,
+        width_px=_count(detail.get(_TAG.ExifImageWidth)),
+        height_px=_count(detail.get(_TAG.ExifImageHeight)),
+    )
+
+
+def _position(gps: Mapping[int, Any]) -> GeoPoint | None:
+    if _text(gps.get(_GPS.GPSStatus)).upper() == "V":  # the receiver itself says: void
+        return None
+    latitude = _degrees(gps.get(_GPS.GPSLatitude), _text(gps.get(_GPS.GPSLatitudeRef)), "S")
+    longitude = _degrees(gps.get(_GPS.GPSLongitude), _text(gps.get(_GPS.GPSLongitudeRef)), "W")
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    if latitude == 0.0 and longitude == 0.0:  # what cameras write before they have a fix
+        return None
+    return GeoPoint(latitude, longitude)
+
+
+def _degrees(value: Any, reference: str, negative: str) -> float | None:
+    try:
+        parts = [float(part) for part in value]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not parts or not all(math.isfinite(part) for part in parts):
+        return None
+    degrees = math.fsum(part / 60.0**power for power, part in enumerate(parts[:3]))
+    return -abs(degrees) if reference.upper().startswith(negative) else degrees
+
+
+def _altitude(gps: Mapping[int, Any]) -> Measured | None:
+    metres = _number(gps.get(_GPS.GPSAltitude))
+    if metres is None:
+        return None
+    reference = gps.get(_GPS.GPSAltitudeRef, 0)
+    below = reference in (_BELOW_SEA, b"\x01")
+    return Measured(-abs(metres) if below else metres, _ALTITUDE_SIGMA_M, "exif")
+
+
+def _time(base: Mapping[int, Any], detail: Mapping[int, Any]) -> int | None:
+    stamp = _text(detail.get(_TAG.DateTimeOriginal)) or _text(base.get(_TAG.DateTime))
+    try:
+        local = datetime.strptime(stamp, "%Y:%m:%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    at = local - _zone(_text(detail.get(_TAG.OffsetTimeOriginal)))
+    digits = _text(detail.get(_TAG.SubsecTimeOriginal))
+    fraction_ns = int(digits[:9].ljust(9, "0")) if digits.isdecimal() else 0
+    return int(at.timestamp()) * 1_000_000_000 + fraction_ns
+
+
+def _zone(offset: str) -> timedelta:
+    """`+02:00` as a time difference; without one the camera's clock is taken for UTC."""
+    try:
+        return datetime.strptime(offset, "%z").utcoffset() or timedelta()
+    except ValueError:
+        return timedelta()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", errors="replace")
+    return str(value).strip(" \x00") if value is not None else ""
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _positive(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _count(value: Any) -> int | None:
+    number = _positive(value)
+    return None if number is None else int(number)

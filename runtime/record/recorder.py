@@ -1,0 +1,209 @@
+"""Chooses keyframes while frames pass by, and adds them to the flight history; no threads, no clock."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from runtime.camera_model import CameraModel, rotation
+from runtime.geodesy import distance_m, offset
+from runtime.history import StoredEmbedding
+from runtime.record.sharpness import BlurGate
+from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, View, ViewKind
+from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
+
+MIN_HEIGHT_M = 10.0
+MOVED = 0.25  # of the footprint: the next keyframe
+RESCALED = 1.2  # ratio of footprints: the next keyframe
+MIN_COVERAGE = 0.9  # of a crop that the camera must really have seen
+CROP_PX = (320, 640)  # stored crops: at least what a network takes, at most what a flight's disk takes
+_MAX_TURN_RAD_S = math.radians(60.0)  # at 1/250 s a quarter of a degree: two pixels of smear
+_TURN_WINDOW_NS = 500_000_000  # poses further apart say nothing of the rate at the exposure
+_HOVER_MEMORY = 16  # keyframes: drifting to and fro among them adds nothing
+_LEVEL_SIGMA_RAD = math.radians(5.0)  # a camera taken for level
+_TILT_SIGMA_RAD = math.radians(1.5)  # a camera whose tilt was measured
+_FITS = 0.97  # of a rung: a crop this little smaller than it counts as covering it
+
+
+class Ladder(Protocol):
+    """The part of a bundle that recording needs."""
+
+    @property
+    def footprints_m(self) -> tuple[float, ...]:
+        """Sides in metres of the squares that are embedded."""
+        ...
+
+    @property
+    def input_size_px(self) -> int:
+        """Side in pixels of what the network takes."""
+        ...
+
+
+class Tower(Protocol):
+    """The part of an embedder that recording needs."""
+
+    @property
+    def bundle(self) -> Ladder:
+        """The bundle behind it."""
+        ...
+
+    def embed(self, view: ViewKind, crops: ImageRGB) -> Embeddings:
+        """(N, S, S, 3) uint8 RGB to embeddings."""
+        ...
+
+
+class Store(Protocol):
+    """The part of a history that recording needs."""
+
+    def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding]) -> int:
+        """Store one keyframe; its new id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a frame: a new keyframe, or the reason why not."""
+
+    keyframe_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    ground: GeoPoint
+    footprint_m: float
+
+
+class Recorder:
+    """Adds frames to a history as keyframes of one flight.
+
+    A frame becomes a keyframe when its view has moved by ``moved`` of its footprint, or changed scale by 1.2,
+    against each of the last 16 keyframes; never without position, height above ground or heading, below 10 m,
+    tilted beyond 30 degrees, while turning fast, or blurred.
+    """
+
+    def __init__(
+        self, history: Store, embedder: Tower, camera: CameraModel, flight: str, *, moved: float = MOVED
+    ) -> None:
+        self._history = history
+        self._embedder = embedder
+        self._camera = camera
+        self._flight = flight
+        self._moved = moved
+        self._blur = BlurGate()
+        self._seen: deque[_Seen] = deque(maxlen=_HOVER_MEMORY)
+        self._last_pose: Pose | None = None
+
+    def add(self, frame: Frame, pose: Pose, *, camera: CameraModel | None = None, name: str = "") -> Recorded:
+        """Look at one frame with the pose at its exposure; record it if it shows something new.
+
+        Args:
+            camera: where it differs from frame to frame (a folder of photos); else the recorder's own.
+            name: the keyframe's name; the frame's source by default.
+
+        Raises:
+            StorageError, HistoryError: the history cannot be written.
+        """
+        previous, self._last_pose = self._last_pose, pose
+        camera = (camera or self._camera).scaled_to(frame.image.shape[1], frame.image.shape[0])
+        plane = GroundPlane.of(camera, pose)
+        refusal = _refusal(pose, plane) or _turning(previous, pose)
+        if refusal or plane is None or pose.position is None:
+            return Recorded(None, refusal or "no pose")
+        if self._blur.blurred(frame.image):
+            return Recorded(None, "blurred")
+        side_m = plane.visible_footprint_m(MIN_COVERAGE)
+        rungs = self._rungs(side_m)
+        if not rungs:
+            smallest = min(self._embedder.bundle.footprints_m)
+            return Recorded(None, f"sees only {side_m:.0f} m of ground, the smallest footprint is {smallest:.0f} m")
+        ground = offset(pose.position, *plane.ground_of_axis())
+        if not self._new(ground, side_m, max(rungs)):
+            return Recorded(None, "has not moved since the last keyframe")
+        view = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane))
+        keyframe = _keyframe(frame, pose, view, plane, self._flight, name or frame.source)
+        new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs))
+        self._seen.append(_Seen(ground, side_m))
+        return Recorded(new_id, "recorded")
+
+    def _rungs(self, side_m: float) -> tuple[float, ...]:
+        return tuple(rung for rung in self._embedder.bundle.footprints_m if rung * _FITS <= side_m)
+
+    def _crop_px(self, side_m: float, plane: GroundPlane) -> int:
+        """As many pixels as the smallest rung needs, but not more than the camera gave."""
+        bundle = self._embedder.bundle
+        wanted = bundle.input_size_px * side_m / min(bundle.footprints_m)
+        given = plane.camera.fx_px * side_m / plane.height_agl_m
+        return round(min(max(min(wanted, given), CROP_PX[0]), CROP_PX[1]))
+
+    def _new(self, ground: GeoPoint, side_m: float, rung_m: float) -> bool:
+        """Whether no recent keyframe shows the same; ``rung_m``: the largest square that will be compared."""
+        for seen in self._seen:
+            ratio = max(side_m / seen.footprint_m, seen.footprint_m / side_m)
+            if ratio < RESCALED and distance_m(seen.ground, ground) < self._moved * rung_m:
+                return False
+        return True
+
+    def _embeddings(
+        self, frame: Frame, camera: CameraModel, pose: Pose, rungs: tuple[float, ...]
+    ) -> list[StoredEmbedding]:
+        size = self._embedder.bundle.input_size_px
+        crops = np.stack([rectify(frame, camera, pose, rung, size).image for rung in rungs])
+        return stored(self._embedder.embed(ViewKind.DRONE, crops), rungs)
+
+
+def stored(embeddings: Embeddings, rungs: Sequence[float]) -> list[StoredEmbedding]:
+    """One entry per rung, as the history takes them."""
+    maps = embeddings.maps
+    return [
+        StoredEmbedding(rung, 0.0, vector, None if maps is None else maps[row])
+        for row, (rung, vector) in enumerate(zip(rungs, embeddings.vectors, strict=True))
+    ]
+
+
+def _refusal(pose: Pose, plane: GroundPlane | None) -> str:
+    """Why a pose is of no use to a history; empty when it is."""
+    if pose.position is None:
+        return "no position"
+    if pose.height_agl_m is None:
+        return "no height above ground"
+    if pose.height_agl_m.value < MIN_HEIGHT_M:
+        return f"below {MIN_HEIGHT_M:.0f} m"
+    if pose.ned_from_body is None or pose.heading is None:
+        return "no heading"
+    if plane is None:
+        return "no height above ground"
+    if plane.tilt_rad > MAX_TILT_RAD:
+        return f"tilted {math.degrees(plane.tilt_rad):.0f} deg from straight down"
+    return ""
+
+
+def _turning(before: Pose | None, now: Pose) -> str:
+    if before is None or before.ned_from_body is None or now.ned_from_body is None:
+        return ""
+    elapsed_ns = now.t_ns - before.t_ns
+    if not 0 < elapsed_ns <= _TURN_WINDOW_NS:
+        return ""
+    turned_rad = (rotation(before.ned_from_body).inv() * rotation(now.ned_from_body)).magnitude()
+    return "turning too fast" if turned_rad / (elapsed_ns * 1e-9) > _MAX_TURN_RAD_S else ""
+
+
+def _keyframe(frame: Frame, pose: Pose, view: View, plane: GroundPlane, flight: str, name: str) -> Keyframe:
+    assert view.centre is not None and view.footprint_m is not None  # a rectified view has both
+    tilt_sigma_rad = _TILT_SIGMA_RAD if pose.attitude_measured else _LEVEL_SIGMA_RAD
+    return Keyframe(
+        keyframe_id=0,
+        flight=flight,
+        view=ViewKind.DRONE,
+        name=name,
+        pose=pose,
+        ground=view.centre,
+        ground_sigma_m=math.hypot(pose.position_sigma_m, plane.height_agl_m * tilt_sigma_rad),
+        footprint_m=view.footprint_m,
+        crop=view.image,
+    )
