@@ -1,0 +1,65 @@
+"""Reports: self-contained, escaped, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime.errors import StorageError
+from runtime.geodesy import offset
+from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
+from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
+from runtime.report.locate import LocateItem, write_locate_report
+from runtime.values import Candidate, Decision, GeoPoint, PlaceAnswer
+
+HOME = GeoPoint(60.4, 22.4)
+IMAGE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+
+
+def flight_report() -> FlightReport:
+    track = tuple(offset(HOME, 10.0 * step, 5.0 * step) for step in range(10))
+    figure = draw_map(
+        HOME, [Line("track", track, "red")], [Marks("target", (track[-1],), "green", "*")],
+        Background(IMAGE, HOME, 200.0, 200.0),
+    )  # fmt: skip
+    return FlightReport(
+        "A <flight>", "lead", "PASS", {"arrived_within_10_m": True, "nothing_else": False}, {"rate": "5 Hz"}, figure,
+        (Picture("target", "what was asked for", IMAGE),), (draw_series("error", "m", [("fix", [0, 1], [2, 1])]),),
+        (Table("Commands", ("time", "what"), (("1.0", "goto"),)),),
+    )  # fmt: skip
+
+
+def test_flight_report_is_one_file_without_references(tmp_path: Path) -> None:
+    write_flight_report(tmp_path / "report.html", flight_report())
+    text = (tmp_path / "report.html").read_text()
+    assert "A &lt;flight&gt;" in text and "A <flight>" not in text
+    assert text.count("<svg") == 2 and "data:image/jpeg;base64," in text
+    assert "<script" not in text and "src=\"http" not in text and "href=\"http" not in text.replace("xlink:href", "")
+    assert cv2.imread(str(tmp_path / "report_map.png")) is not None
+
+
+def test_the_same_flight_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.html", "b.html"):
+        write_flight_report(tmp_path / name, flight_report())
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_locate_report_shows_the_chosen_candidate(tmp_path: Path) -> None:
+    candidates = (Candidate(3, offset(HOME, 5, 5), 0.9, 0.97), Candidate(8, offset(HOME, 90, 5), 0.5, None))
+    answer = PlaceAnswer(Decision.MATCH, candidates[0].ground, 3.0, 0.97, candidates, "beats the rest")
+    stranger = PlaceAnswer(Decision.NO_MATCH, None, None, 0.1, (), "nothing resembles it")
+    items = [LocateItem("pond", IMAGE, answer, {3: IMAGE, 8: IMAGE}), LocateItem("elsewhere", IMAGE, stranger, {})]
+    write_locate_report(tmp_path / "out.html", items, [HOME, offset(HOME, 30, 0)])
+    text = (tmp_path / "out.html").read_text()
+    assert text.count('class="chosen"') == 1 and "1 of 2 targets matched" in text and "nothing resembles it" in text
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.mkdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_flight_report(target, flight_report())
+    assert not list(tmp_path.glob("*.part"))
