@@ -1,0 +1,68 @@
+"""Arrival: within a radius and slow, then a hold, then the live view must agree that this is the place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.geodesy import distance_m
+from runtime.guidance.reasons import Phase
+from runtime.values import Decision, Fix, GeoPoint
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalRules:
+    """When a flight counts as arrived, and when its arrival as confirmed."""
+
+    radius_m: float = 3.0
+    max_speed_m_s: float = 0.7
+    hold_ns: int = 5_000_000_000
+    confirm_radius_m: float = 15.0  # the largest error an accepted place may have
+    min_fixes: int = 2  # one look may be a mistake
+    confirm_timeout_ns: int = 15_000_000_000  # after the hold
+
+
+class Arrival:
+    """Follows one flight to one target; the fixes are those of the live view, blind to the autopilot's position."""
+
+    def __init__(self, target: GeoPoint, rules: ArrivalRules) -> None:
+        self._target = target
+        self._rules = rules
+        self._since_ns: int | None = None
+        self._agreeing = 0
+        self._disagreeing = 0
+        self._verdict: Phase | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """EN_ROUTE, HOLDING, CONFIRMED or NOT_CONFIRMED."""
+        if self._since_ns is None:
+            return Phase.EN_ROUTE
+        return self._verdict or Phase.HOLDING
+
+    def moved(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> None:
+        """Where the aircraft is now; once arrived it stays arrived, for nothing is searched for afterwards."""
+        near = distance_m(here, self._target) <= self._rules.radius_m
+        if self._since_ns is None and near and speed_m_s <= self._rules.max_speed_m_s:
+            self._since_ns = t_ns
+        if self._since_ns is not None and self._verdict is None:
+            self._verdict = self._judge(t_ns - self._since_ns)
+
+    def saw(self, fix: Fix) -> None:
+        """A look at the ground; only frames exposed after the arrival count."""
+        if self._since_ns is None or fix.t_ns < self._since_ns:
+            return
+        if fix.decision is not Decision.FIX or fix.aircraft is None:
+            return
+        if distance_m(fix.aircraft, self._target) <= self._rules.confirm_radius_m:
+            self._agreeing += 1
+        else:
+            self._disagreeing += 1
+
+    def _judge(self, held_ns: int) -> Phase | None:
+        if held_ns < self._rules.hold_ns:
+            return None
+        looks = self._agreeing + self._disagreeing
+        if looks >= self._rules.min_fixes and self._agreeing > self._disagreeing:
+            return Phase.CONFIRMED
+        timed_out = held_ns >= self._rules.hold_ns + self._rules.confirm_timeout_ns
+        return Phase.NOT_CONFIRMED if timed_out else None

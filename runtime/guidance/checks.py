@@ -1,0 +1,91 @@
+"""Each condition for commanding, as a pure function that names every one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.guidance.limits import Limits
+from runtime.guidance.reasons import Reason
+from runtime.guidance.situation import Situation
+from runtime.values import Estimate, GeoPoint
+
+
+def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 0.0) -> Iterator[Reason]:
+    """What the vehicle itself says against being commanded.
+
+    ``height_slack_m``: how far it may stray past floor and ceiling; zero before authority, a little in flight, where
+    the height it is sent to lies within them and gusts do not.
+    """
+    if not vehicle.connected:
+        yield Reason.NO_VEHICLE
+        return
+    if not vehicle.link_alive:
+        yield Reason.LINK_LOST
+    if not vehicle.single_autopilot:
+        yield Reason.SECOND_AUTOPILOT
+    if not vehicle.armed:
+        yield Reason.DISARMED
+    if not vehicle.in_air:
+        yield Reason.NOT_IN_AIR
+    if vehicle.failsafe:
+        yield Reason.FAILSAFE
+    if not vehicle.time_synced:
+        yield Reason.TIME_NOT_SYNCED
+    if not vehicle.ekf_ok:
+        yield Reason.EKF_NOT_OK
+    yield from _battery_reasons(vehicle, limits)
+    yield from _height_reasons(vehicle, limits, height_slack_m)
+    if vehicle.ground_speed_m_s is None:
+        yield Reason.SPEED_UNKNOWN
+    if vehicle.home is None:
+        yield Reason.HOME_UNKNOWN
+
+
+def _battery_reasons(vehicle: Situation, limits: Limits) -> Iterator[Reason]:
+    if vehicle.battery_percent is None:
+        yield Reason.BATTERY_UNKNOWN
+    elif vehicle.battery_percent < limits.battery_reserve_percent:
+        yield Reason.BATTERY_RESERVE
+
+
+def _height_reasons(vehicle: Situation, limits: Limits, slack_m: float) -> Iterator[Reason]:
+    if vehicle.height_takeoff_m is None or vehicle.altitude_amsl_m is None:
+        yield Reason.HEIGHT_UNKNOWN
+        return
+    if vehicle.height_takeoff_m < limits.floor_height_takeoff_m - slack_m:
+        yield Reason.BELOW_FLOOR
+    if vehicle.height_takeoff_m > limits.ceiling_height_takeoff_m + slack_m:
+        yield Reason.ABOVE_CEILING
+
+
+def estimate_reasons(t_ns: int, estimate: Estimate, max_age_ns: int) -> Iterator[Reason]:
+    """What is wrong with the estimate of position."""
+    if estimate.position is None:
+        yield Reason.NO_ESTIMATE
+        return
+    if t_ns - estimate.t_ns > max_age_ns:
+        yield Reason.ESTIMATE_STALE
+    if not estimate.trusted:
+        yield Reason.ESTIMATE_UNTRUSTED
+
+
+def place_reasons(limits: Limits, home: GeoPoint | None, here: GeoPoint | None) -> Iterator[Reason]:
+    """Whether the aircraft is where the operator allows it to be."""
+    if here is None:
+        return
+    if not limits.area.contains(here):
+        yield Reason.OUTSIDE_AREA
+    if home is not None and not limits.within_distance(home, here):
+        yield Reason.TOO_FAR
+
+
+def target_reasons(
+    limits: Limits, home: GeoPoint | None, here: GeoPoint | None, target: GeoPoint
+) -> Iterator[Reason]:
+    """Whether the target, and the straight way to it, is where the operator allows the aircraft to be."""
+    if not limits.area.contains(target):
+        yield Reason.TARGET_OUTSIDE_AREA
+    elif here is not None and limits.area.contains(here) and not limits.area.contains_path(here, target):
+        yield Reason.PATH_LEAVES_AREA
+    if home is not None and not limits.within_distance(home, target):
+        yield Reason.TARGET_TOO_FAR

@@ -1,0 +1,79 @@
+"""One engaged flight: the height it holds, the setpoints it sends, and its arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.guidance.arrival import Arrival, ArrivalRules
+from runtime.guidance.carrot import carrot, lead_m
+from runtime.guidance.limits import Limits
+from runtime.guidance.reasons import Phase, Reason
+from runtime.guidance.situation import Situation
+from runtime.values import Fix, GeoPoint, Setpoint
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceSettings:
+    """How the way is flown; none of it widens the operator's limits."""
+
+    cruise_speed_m_s: float = 8.0  # what the autopilot flies between targets (ArduCopter WPNAV_SPEED)
+    deceleration_m_s2: float = 2.5  # ArduCopter WPNAV_ACCEL
+    lead_s: float = 4.0
+    setpoint_interval_ns: int = 300_000_000
+    setpoint_lifetime_ns: int = 1_000_000_000
+    estimate_max_age_ns: int = 1_000_000_000
+    patience_ns: int = 2_000_000_000  # of silence under a passing reason before authority is given up
+    height_slack_m: float = 3.0  # gusts and climb past floor or ceiling while the height sent lies within them
+    arrival: ArrivalRules = ArrivalRules()
+
+
+class Flight:
+    """From the moment of authority to its end, towards one target."""
+
+    def __init__(self, target: GeoPoint, vehicle: Situation, limits: Limits, settings: GuidanceSettings) -> None:
+        """``vehicle`` must know its heights. The present AMSL height is held, within floor and ceiling."""
+        assert vehicle.altitude_amsl_m is not None and vehicle.height_takeoff_m is not None
+        takeoff_amsl_m = vehicle.altitude_amsl_m - vehicle.height_takeoff_m
+        floor, ceiling = limits.floor_height_takeoff_m, limits.ceiling_height_takeoff_m
+        self.altitude_amsl_m = takeoff_amsl_m + min(max(vehicle.height_takeoff_m, floor), ceiling)
+        self._target = target
+        self._settings = settings
+        self._arrival = Arrival(target, settings.arrival)
+        self._due_ns = 0
+        self._hold_sent = False
+
+    @property
+    def phase(self) -> Phase:
+        """EN_ROUTE, HOLDING, CONFIRMED or NOT_CONFIRMED."""
+        return self._arrival.phase
+
+    def saw(self, fix: Fix) -> None:
+        """Takes a look of the live view, for the confirmation."""
+        self._arrival.saw(fix)
+
+    def next(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> Setpoint | Reason:
+        """The setpoint to send now, or why there is none."""
+        self._arrival.moved(t_ns, here, speed_m_s)
+        if self.phase is not Phase.EN_ROUTE:
+            return self._after_arrival(t_ns)
+        if t_ns < self._due_ns:
+            return Reason.NOT_DUE
+        self._due_ns = t_ns + self._settings.setpoint_interval_ns
+        pace = max(speed_m_s, self._settings.cruise_speed_m_s)  # from a stand it shall reach cruise, not creep
+        lead = lead_m(pace, self._settings.deceleration_m_s2, self._settings.lead_s)
+        return self.setpoint(t_ns, carrot(here, self._target, lead), "en route")
+
+    def setpoint(self, t_ns: int, position: GeoPoint, reason: str) -> Setpoint:
+        """A target at the held height that expires soon."""
+        return Setpoint(
+            t_ns, position, self.altitude_amsl_m, t_ns + self._settings.setpoint_lifetime_ns, reason
+        )
+
+    def _after_arrival(self, t_ns: int) -> Setpoint | Reason:
+        if not self._hold_sent:
+            self._hold_sent = True
+            return self.setpoint(t_ns, self._target, "hold: arrived")
+        return {
+            Phase.CONFIRMED: Reason.ARRIVAL_CONFIRMED,
+            Phase.NOT_CONFIRMED: Reason.ARRIVAL_NOT_CONFIRMED,
+        }.get(self.phase, Reason.ARRIVED)

@@ -1,0 +1,226 @@
+"""The state machine DISABLED → MONITOR → READY → ENGAGED → YIELDED: a setpoint, or every reason why there is none.
+
+Pure: no clock, no link. It is told of modes and of what other people do to the vehicle as that happens, and decides
+once per tick on what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runtime.errors import CommandingError
+from runtime.geodesy import distance_m
+from runtime.guidance.authority import Authority
+from runtime.guidance.checks import estimate_reasons, place_reasons, target_reasons, vehicle_reasons
+from runtime.guidance.flight import Flight, GuidanceSettings
+from runtime.guidance.limits import Limits
+from runtime.guidance.reasons import FORBIDDING, PASSING, WAITING_FOR_PILOT, Phase, Reason, State
+from runtime.guidance.situation import Situation
+from runtime.values import Estimate, Fix, GeoPoint, Setpoint
+
+_READY_MAX_AGE_NS = 1_000_000_000  # a transition grants only when READY was decided this recently
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceDecision:
+    """What guidance says at ``t_ns``: a setpoint, or at least one reason, never both."""
+
+    t_ns: int
+    state: State
+    phase: Phase
+    setpoint: Setpoint | None
+    reasons: tuple[Reason, ...]  # all that hold, by name
+    distance_m: float | None  # to the confirmed target
+
+
+class Guidance:
+    """See the module. ``limits`` None: commanding is disabled, and nothing can enable it."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        settings: GuidanceSettings | None = None,
+        authority: Authority | None = None,
+    ) -> None:
+        self._limits = limits
+        self._settings = settings or GuidanceSettings()
+        self._authority = authority or Authority()
+        self._target: GeoPoint | None = None
+        self._target_pending = False
+        self._flight: Flight | None = None
+        self._was_granted = False
+        self._passing_since_ns: int | None = None
+        self._last = GuidanceDecision(0, State.DISABLED, Phase.NONE, None, (), None)
+
+    @property
+    def last(self) -> GuidanceDecision:
+        """The latest decision."""
+        return self._last
+
+    @property
+    def target(self) -> GeoPoint | None:
+        """The confirmed target."""
+        return self._target
+
+    @property
+    def granted(self) -> bool:
+        """Whether the pilot's authority stands."""
+        return self._authority.granted
+
+    # What the operator does
+
+    def propose(self) -> None:
+        """A target waits for the operator's confirmation; the confirmed one stays."""
+        self._target_pending = True
+
+    def confirm(self, target: GeoPoint) -> None:
+        """The operator confirms a target; for another one than before the operator must engage again.
+
+        Raises:
+            CommandingError: a flight is under way.
+        """
+        if self._authority.granted:
+            raise CommandingError("a flight is under way; disengage before confirming another target.")
+        if target != self._target:
+            self._authority.latch(Reason.TARGET_CHANGED)
+        self._target, self._target_pending = target, False
+
+    def engage(self) -> None:
+        """The operator consents: from READY on, the pilot's next transition into the guided mode grants authority.
+
+        Raises:
+            CommandingError: commanding is disabled, or no target is confirmed.
+        """
+        if self._limits is None:
+            raise CommandingError("commanding is disabled in the configuration; see [commanding].")
+        if self._target is None:
+            raise CommandingError("no target is confirmed; give one with `homing target` and `homing confirm`.")
+        self._authority.consented()
+
+    def release(self, t_ns: int, vehicle: Situation, estimate: Estimate, cause: Reason) -> Setpoint | None:
+        """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours."""
+        hold = None
+        if self._authority.granted and self._limits is not None:
+            reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits))
+            hold = self._hold(t_ns, estimate, reasons, cause)
+        self._authority.latch(cause)
+        self._flight = None
+        return hold
+
+    # What happens to the vehicle
+
+    def mode_seen(self, t_ns: int, guided: bool) -> None:
+        """The autopilot reports its mode."""
+        fresh = 0 <= t_ns - self._last.t_ns <= _READY_MAX_AGE_NS
+        self._authority.mode_seen(guided, ready=fresh and self._last.state is State.READY)
+
+    def latch(self, cause: Reason) -> None:
+        """Somebody else is in command (see `Authority`)."""
+        if cause in (Reason.REBOOTED, Reason.LINK_LOST):
+            self._authority.mode_forgotten()
+        self._authority.latch(cause)
+
+    def saw(self, fix: Fix) -> None:
+        """A look of the live view; it confirms the arrival."""
+        if self._flight is not None:
+            self._flight.saw(fix)
+
+    # What guidance says
+
+    def decide(self, t_ns: int, vehicle: Situation, estimate: Estimate) -> GuidanceDecision:
+        """A setpoint, or all the reasons for none."""
+        if self._limits is None:
+            self._last = self._decision(t_ns, estimate, State.DISABLED, {Reason.COMMANDING_DISABLED})
+            return self._last
+        reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits))
+        if self._authority.granted:
+            self._last = self._engaged(t_ns, vehicle, estimate, reasons, self._limits)
+        else:
+            self._last = self._waiting(t_ns, vehicle, estimate, reasons)
+        return self._last
+
+    def _conditions(
+        self, t_ns: int, vehicle: Situation, estimate: Estimate, limits: Limits
+    ) -> Iterable[Reason]:
+        granted = self._authority.granted
+        yield from vehicle_reasons(vehicle, limits, self._settings.height_slack_m if granted else 0.0)
+        yield from estimate_reasons(t_ns, estimate, self._settings.estimate_max_age_ns)
+        yield from place_reasons(limits, vehicle.home, estimate.position)
+        if not vehicle.guided:
+            yield Reason.MODE_NOT_GUIDED
+        if self._target is not None:
+            yield from target_reasons(limits, vehicle.home, estimate.position, self._target)
+        else:
+            yield Reason.TARGET_NOT_CONFIRMED if self._target_pending else Reason.NO_TARGET
+
+    def _waiting(
+        self, t_ns: int, vehicle: Situation, estimate: Estimate, reasons: set[Reason]
+    ) -> GuidanceDecision:
+        self._flight = None
+        reasons = reasons | {Reason.AUTHORITY_NOT_GRANTED}
+        if vehicle.guided:
+            reasons.add(Reason.ALREADY_GUIDED)
+        if not self._authority.consent:
+            reasons.add(Reason.NOT_ENGAGED)
+        cause = self._authority.given_up_for
+        if cause is not None:
+            reasons.add(cause)
+        elif self._authority.consent:
+            self._was_granted = False
+        if reasons <= WAITING_FOR_PILOT:
+            state = State.READY
+        else:
+            state = State.YIELDED if self._was_granted else State.MONITOR
+        return self._decision(t_ns, estimate, state, reasons)
+
+    def _engaged(
+        self, t_ns: int, vehicle: Situation, estimate: Estimate, reasons: set[Reason], limits: Limits
+    ) -> GuidanceDecision:
+        self._was_granted = True
+        if self._must_give_up(t_ns, reasons):
+            cause = min(reasons & FORBIDDING or reasons - PASSING or reasons)
+            hold = self._hold(t_ns, estimate, reasons, cause)
+            self._authority.latch(cause)
+            return self._decision(t_ns, estimate, State.YIELDED, reasons, hold)
+        if reasons:
+            return self._decision(t_ns, estimate, State.ENGAGED, reasons)
+        assert self._target is not None and estimate.position is not None
+        assert vehicle.ground_speed_m_s is not None
+        if self._flight is None:
+            self._flight = Flight(self._target, vehicle, limits, self._settings)
+        answer = self._flight.next(t_ns, estimate.position, vehicle.ground_speed_m_s)
+        if isinstance(answer, Reason):
+            return self._decision(t_ns, estimate, State.ENGAGED, {answer})
+        return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
+
+    def _must_give_up(self, t_ns: int, reasons: set[Reason]) -> bool:
+        if not reasons & PASSING:
+            self._passing_since_ns = None
+        elif self._passing_since_ns is None:
+            self._passing_since_ns = t_ns
+        waited = self._passing_since_ns is not None and (
+            t_ns - self._passing_since_ns > self._settings.patience_ns
+        )
+        return waited or bool(reasons - PASSING)
+
+    def _hold(self, t_ns: int, estimate: Estimate, reasons: set[Reason], cause: Reason) -> Setpoint | None:
+        """A target that holds here, unless the vehicle is not ours or here is unknown or not allowed."""
+        unheld = FORBIDDING | PASSING | {Reason.NO_ESTIMATE, Reason.OUTSIDE_AREA, Reason.TOO_FAR}
+        if self._flight is None or estimate.position is None or reasons & unheld:
+            return None
+        return self._flight.setpoint(t_ns, estimate.position, f"hold: {cause.value}")
+
+    def _decision(
+        self,
+        t_ns: int,
+        estimate: Estimate,
+        state: State,
+        reasons: set[Reason],
+        setpoint: Setpoint | None = None,
+    ) -> GuidanceDecision:
+        known = self._target is not None and estimate.position is not None
+        distance = distance_m(estimate.position, self._target) if known else None  # type: ignore[arg-type]
+        phase = self._flight.phase if self._flight is not None else Phase.NONE
+        ordered = tuple(sorted(reasons, key=lambda reason: reason.value))
+        return GuidanceDecision(t_ns, state, phase, setpoint, ordered, distance)

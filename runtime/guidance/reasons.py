@@ -1,0 +1,102 @@
+"""The states of guidance and the names of every reason for not commanding."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(str, Enum):
+    """Where guidance stands; setpoints leave only in ENGAGED."""
+
+    DISABLED = "disabled"  # the configuration does not enable commanding
+    MONITOR = "monitor"  # something is missing; see the reasons
+    READY = "ready"  # all is there: the next transition into the guided mode grants authority
+    ENGAGED = "engaged"  # the pilot granted authority
+    YIELDED = "yielded"  # authority was given up; the operator must engage again
+
+
+class Phase(str, Enum):
+    """How far an engaged flight is."""
+
+    NONE = "none"
+    EN_ROUTE = "en_route"
+    HOLDING = "holding"  # arrived; holds, then waits for the live view to confirm
+    CONFIRMED = "confirmed"  # the live view agrees that this is the place
+    NOT_CONFIRMED = "not_confirmed"  # it disagrees, or saw nothing it knew
+
+
+class Reason(str, Enum):
+    """Why no setpoint was sent; guidance names all that hold at once, not only the first."""
+
+    # Set-up and the operator
+    COMMANDING_DISABLED = "commanding_disabled"
+    NO_TARGET = "no_target"
+    TARGET_NOT_CONFIRMED = "target_not_confirmed"
+    NOT_ENGAGED = "not_engaged"  # the operator has not said `homing engage`
+
+    # Authority
+    AUTHORITY_NOT_GRANTED = "authority_not_granted"  # no transition into the guided mode since READY
+    MODE_NOT_GUIDED = "mode_not_guided"
+    ALREADY_GUIDED = "already_guided"  # in the guided mode before READY: that grants nothing
+    MODE_CHANGED = "mode_changed"  # somebody left the guided mode while we were engaged
+    FOREIGN_TARGET = "foreign_target"  # somebody else sent the vehicle a position target
+    REBOOTED = "rebooted"  # the autopilot started anew
+    LINK_LOST = "link_lost"
+    OPERATOR_DISENGAGED = "operator_disengaged"
+    TARGET_CHANGED = "target_changed"  # another target was confirmed: the operator must engage for it
+    SHUT_DOWN = "shut_down"
+
+    # The vehicle
+    NO_VEHICLE = "no_vehicle"  # nothing has been heard from an autopilot
+    SECOND_AUTOPILOT = "second_autopilot"
+    DISARMED = "disarmed"
+    NOT_IN_AIR = "not_in_air"  # on the ground, taking off, landing, or unknown
+    FAILSAFE = "failsafe"  # the autopilot reports critical, emergency or termination
+    TIME_NOT_SYNCED = "time_not_synced"
+    EKF_NOT_OK = "ekf_not_ok"
+    BATTERY_UNKNOWN = "battery_unknown"
+    BATTERY_RESERVE = "battery_reserve"
+
+    # The estimate
+    NO_ESTIMATE = "no_estimate"
+    ESTIMATE_STALE = "estimate_stale"
+    ESTIMATE_UNTRUSTED = "estimate_untrusted"
+
+    # The operator's limits
+    HEIGHT_UNKNOWN = "height_unknown"
+    SPEED_UNKNOWN = "speed_unknown"
+    HOME_UNKNOWN = "home_unknown"
+    BELOW_FLOOR = "below_floor"
+    ABOVE_CEILING = "above_ceiling"
+    OUTSIDE_AREA = "outside_area"
+    TOO_FAR = "too_far"
+    TARGET_OUTSIDE_AREA = "target_outside_area"
+    TARGET_TOO_FAR = "target_too_far"
+    PATH_LEAVES_AREA = "path_leaves_area"
+
+    # Progress
+    NOT_DUE = "not_due"  # the last setpoint still holds; the next is due later
+    ARRIVED = "arrived"  # holding at the target
+    ARRIVAL_CONFIRMED = "arrival_confirmed"
+    ARRIVAL_NOT_CONFIRMED = "arrival_not_confirmed"
+
+
+FORBIDDING = frozenset(
+    {
+        Reason.COMMANDING_DISABLED,
+        Reason.MODE_NOT_GUIDED,
+        Reason.NO_VEHICLE,
+        Reason.LINK_LOST,
+        Reason.SECOND_AUTOPILOT,
+        Reason.DISARMED,
+        Reason.NOT_IN_AIR,
+        Reason.FAILSAFE,
+    }
+)
+"""Reasons under which not even a hold may be sent: the vehicle is not ours to command."""
+
+WAITING_FOR_PILOT = frozenset({Reason.AUTHORITY_NOT_GRANTED, Reason.MODE_NOT_GUIDED})
+"""All that may be missing in READY: the pilot's transition into the guided mode."""
+
+PASSING = frozenset({Reason.ESTIMATE_STALE, Reason.ESTIMATE_UNTRUSTED, Reason.TIME_NOT_SYNCED})
+"""Reasons that may come and go within moments: silence first, and only then a hold and the end of authority."""

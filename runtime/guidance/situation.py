@@ -1,0 +1,28 @@
+"""What guidance needs to know of the vehicle at one instant; None is unknown, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.values import GeoPoint
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The vehicle as guidance sees it. ``guided``: in the mode in which it takes our position targets."""
+
+    connected: bool = False
+    link_alive: bool = False  # a heartbeat within the configured age
+    single_autopilot: bool = True
+    time_synced: bool = False
+    mode: str = ""
+    guided: bool = False
+    armed: bool = False
+    in_air: bool = False  # flying: neither on the ground nor in the autopilot's own take-off or landing
+    failsafe: bool = False
+    ekf_ok: bool = False
+    battery_percent: float | None = None
+    altitude_amsl_m: float | None = None
+    height_takeoff_m: float | None = None
+    ground_speed_m_s: float | None = None
+    home: GeoPoint | None = None
