@@ -1,0 +1,99 @@
+"""How one spatial map lies on another: the mean cosine of overlapping cells at every translation.
+
+Maps are (C, h, w), unit along C, row 0 north. A shift (rows, columns) says that the query's cell (r, c) lies
+on the gallery's cell (r + rows, c + columns): the query's centre is so far south and east of the gallery's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+_CHUNK = 512  # gallery maps flattened at a time: 25 MB of a 64 x 14 x 14 map
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The best translation onto each of N gallery maps: ``score`` (N,) mean cosine there, ``shift_rows`` and
+    ``shift_cols`` (N,) in cells, interpolated between them."""
+
+    score: Array
+    shift_rows: Array
+    shift_cols: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """Scores of every whole-cell translation: ``dots`` (N, K, K) summed cosines, ``counts`` (K, K)
+    overlapping cells, K = 2 m + 1; entry [m + rows, m + columns] is the shift (rows, columns)."""
+
+    dots: Array
+    counts: Array
+
+    @property
+    def means(self) -> Array:
+        """(N, K, K) mean cosine of the overlapping cells."""
+        return np.asarray(self.dots / self.counts, dtype=np.float32)
+
+
+def align(query: Array, gallery: Array, max_shift_cells: int) -> Alignment:
+    """The best translation of ``query`` (C, h, w) onto each of ``gallery`` (N, C, h, w), within
+    ``max_shift_cells`` in rows and columns."""
+    return best_shifts(surfaces(query, gallery, max_shift_cells).means)
+
+
+def surfaces(query: Array, gallery: Array, max_shift_cells: int) -> Surfaces:
+    """Scores of all translations of ``query`` (C, h, w) over ``gallery`` (N, C, h, w), by one product of
+    matrices: every shifted copy of the query against every gallery map."""
+    reach = int(min(max_shift_cells, min(query.shape[1:]) - 1))
+    copies = _shifted(query, reach)
+    size = 2 * reach + 1
+    dots = np.empty((len(gallery), size * size), np.float32)
+    for start in range(0, len(gallery), _CHUNK):
+        chunk = np.ascontiguousarray(gallery[start : start + _CHUNK], dtype=np.float32)
+        dots[start : start + _CHUNK] = chunk.reshape(len(chunk), -1) @ copies.T
+    return Surfaces(dots.reshape(-1, size, size), _overlaps(query.shape[1:], reach))
+
+
+def best_shifts(means: Array) -> Alignment:
+    """The peak of each (N, K, K) surface; a parabola through its neighbours gives the fraction of a cell."""
+    count, size = len(means), means.shape[-1]
+    rows, columns = np.divmod(means.reshape(count, -1).argmax(axis=1), size)
+    every = np.arange(count)
+    shift_rows = rows - size // 2 + _vertex(means[every, :, columns], rows)
+    shift_cols = columns - size // 2 + _vertex(means[every, rows, :], columns)
+    return Alignment(
+        means[every, rows, columns], shift_rows.astype(np.float32), shift_cols.astype(np.float32)
+    )
+
+
+def _shifted(query: Array, reach: int) -> Array:
+    """(K * K, C * h * w): the query moved by every shift, zero where it has left the gallery's cells."""
+    channels, height, width = query.shape
+    size = 2 * reach + 1
+    padded = np.pad(query, ((0, 0), (reach, reach), (reach, reach)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    # The window that starts at (reach - rows) shows the query moved down by rows: hence the reversal.
+    moved = windows[:, ::-1, ::-1].transpose(1, 2, 0, 3, 4)
+    return np.ascontiguousarray(moved, dtype=np.float32).reshape(size * size, channels * height * width)
+
+
+def _overlaps(shape: tuple[int, ...], reach: int) -> Array:
+    height, width = shape
+    shifts = np.abs(np.arange(-reach, reach + 1))
+    return np.asarray(np.outer(height - shifts, width - shifts), dtype=np.float32)
+
+
+def _vertex(lines: Array, at: NDArray[np.int64]) -> Array:
+    """(N,) offset in (-0.5, 0.5) of the parabola's top through the samples beside ``at``; 0 at an end."""
+    size = lines.shape[1]
+    every = np.arange(len(lines))
+    left, middle, right = (lines[every, np.clip(at + step, 0, size - 1)] for step in (-1, 0, 1))
+    bend = left - 2 * middle + right
+    inside = (at > 0) & (at < size - 1) & (bend < -1e-9)
+    top = 0.5 * (left - right) / np.where(inside, bend, -1.0)
+    return np.where(inside, np.clip(top, -0.5, 0.5), 0.0).astype(np.float32)
