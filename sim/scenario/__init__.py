@@ -1,0 +1,1 @@
+"""Whole flights in simulation: who does what, when, and who judges it."""
