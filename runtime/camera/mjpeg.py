@@ -90,7 +90,7 @@ class _Parts:
     def __init__(self, boundary: str) -> None:
         self.complete: deque[tuple[dict[str, str], bytes]] = deque()
         self._headers: dict[str, str] = {}
-        self._field, self._value, self._body = b"", b"", bytearray()
+        self._field, self._value, self._body, self._taken = b"", b"", bytearray(), False
         callbacks: Any = {
             "on_part_begin": self._begin,
             "on_header_field": self._on_field,
@@ -108,7 +108,7 @@ class _Parts:
             raise CameraError(f"camera {url} sends a damaged stream: {error}.") from error
 
     def _begin(self) -> None:
-        self._headers, self._body = {}, bytearray()
+        self._headers, self._body, self._taken = {}, bytearray(), False
         self._field, self._value = b"", b""
 
     def _on_field(self, data: bytes, start: int, end: int) -> None:
@@ -123,9 +123,17 @@ class _Parts:
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         self._body += data[start:end]
+        # Most cameras send the next boundary with the next frame: a known length spares waiting for it.
+        if str(len(self._body)) == self._headers.get("content-length"):
+            self._complete()
 
     def _end(self) -> None:
+        if not self._taken:
+            self._complete()
+
+    def _complete(self) -> None:
         self.complete.append((self._headers, bytes(self._body)))
+        self._taken = True
 
 
 def _boundary(headers: Message) -> str | None:
