@@ -1,0 +1,159 @@
+"""Commands with an acknowledgement: one at a time per command id, resent on silence, never one that takes authority."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.values import GeoPoint
+from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.events import CommandDone, VehicleEvent
+
+# All that this program ever asks of an autopilot. Modes, arming, take-off, landing, parameters and reboots belong to
+# the pilot: there is no way to send them from here.
+PERMITTED = frozenset(
+    {mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE, mavlink.MAV_CMD_DO_REPOSITION}
+)
+_BUSY_WAIT_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this
+_PROGRESS_WAIT_NS = 10_000_000_000  # IN_PROGRESS: the answer may take this long
+_RESULTS = {
+    0: "ACCEPTED",
+    1: "TEMPORARILY_REJECTED",
+    2: "DENIED",
+    3: "UNSUPPORTED",
+    4: "FAILED",
+    5: "IN_PROGRESS",
+    6: "CANCELLED",
+    7: "COMMAND_LONG_ONLY",
+    8: "COMMAND_INT_ONLY",
+    9: "UNSUPPORTED_MAV_FRAME",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A MAV_CMD with its first four parameters; ``position`` makes it a COMMAND_INT with an AMSL height.
+
+    float32 degrees in a COMMAND_LONG are 0.4 to 1.7 m coarse, so a position never travels that way.
+    """
+
+    command: int
+    parameters: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    position: GeoPoint | None = None
+    altitude_amsl_m: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.command not in PERMITTED:
+            raise ValueError(f"MAV_CMD {self.command} is the pilot's to send, not ours")
+        if self.command == mavlink.MAV_CMD_DO_REPOSITION and (self.parameters[1] != 0.0 or self.position is None):
+            raise ValueError("DO_REPOSITION needs a position and may not carry flags: one of them changes the mode")
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    command: Command
+    attempts: int
+    deadline_ns: int
+    as_int: bool
+    switched: bool = False  # already tried in the other form
+
+
+class CommandQueue:
+    """Sends commands through ``send``, matches acknowledgements, retries; the caller checks the ACK's addresses."""
+
+    def __init__(self, send: Callable[[Any], None], timeout_s: float, attempts: int) -> None:
+        self._send = send
+        self._timeout_ns = int(timeout_s * 1e9)
+        self._attempts = attempts
+        self.target = (0, 0)  # (system, component) of the autopilot
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is queued and outstanding: the autopilot rebooted or went away."""
+        self._queues: dict[int, deque[Command]] = {}
+        self._outstanding: dict[int, _Outstanding] = {}
+
+    def __len__(self) -> int:
+        return len(self._outstanding) + sum(len(queue) for queue in self._queues.values())
+
+    def submit(self, command: Command, t_ns: int) -> None:
+        """Send now, or after the outstanding command of the same id."""
+        self._queues.setdefault(command.command, deque()).append(command)
+        self._advance(command.command, t_ns)
+
+    def tick(self, t_ns: int) -> list[VehicleEvent]:
+        """Resend what was not answered in time; give up after the last attempt."""
+        events: list[VehicleEvent] = []
+        for number, pending in list(self._outstanding.items()):
+            if t_ns < pending.deadline_ns:
+                continue
+            if pending.attempts >= self._attempts:
+                events.append(self._finish(number, "NO_ANSWER", t_ns))
+            else:
+                self._transmit(pending, t_ns)
+        return events
+
+    def acknowledged(self, number: int, result: int, t_ns: int) -> list[VehicleEvent]:
+        """Take a COMMAND_ACK that the autopilot sent to us."""
+        pending = self._outstanding.get(number)
+        if pending is None:
+            return []
+        if result == mavlink.MAV_RESULT_IN_PROGRESS:
+            pending.deadline_ns = t_ns + _PROGRESS_WAIT_NS
+            return []
+        if result == mavlink.MAV_RESULT_TEMPORARILY_REJECTED and pending.attempts < self._attempts:
+            pending.deadline_ns = t_ns + _BUSY_WAIT_NS
+            return []
+        if self._other_form_wanted(pending, result):
+            pending.as_int, pending.switched = not pending.as_int, True
+            self._transmit(pending, t_ns)
+            return []
+        return [self._finish(number, _RESULTS.get(result, f"RESULT_{result}"), t_ns)]
+
+    def _other_form_wanted(self, pending: _Outstanding, result: int) -> bool:
+        if pending.switched or pending.command.position is not None:
+            return False
+        wanted = mavlink.MAV_RESULT_COMMAND_LONG_ONLY if pending.as_int else mavlink.MAV_RESULT_COMMAND_INT_ONLY
+        return bool(result == wanted)
+
+    def _advance(self, number: int, t_ns: int) -> None:
+        queue = self._queues.get(number)
+        if queue and number not in self._outstanding:
+            command = queue.popleft()
+            pending = _Outstanding(command, 0, 0, as_int=command.position is not None)
+            self._outstanding[number] = pending
+            self._transmit(pending, t_ns)
+
+    def _finish(self, number: int, result: str, t_ns: int) -> CommandDone:
+        done = self._outstanding.pop(number)
+        self._advance(number, t_ns)
+        return CommandDone(t_ns, number, done.command.parameters[0], result, result == "ACCEPTED", done.attempts)
+
+    def _transmit(self, pending: _Outstanding, t_ns: int) -> None:
+        self._send(self._packed(pending))
+        pending.attempts += 1
+        pending.deadline_ns = t_ns + self._timeout_ns
+
+    def _packed(self, pending: _Outstanding) -> Any:
+        command, parameters = pending.command, pending.command.parameters
+        if not pending.as_int:
+            return mavlink.MAVLink_command_long_message(
+                *self.target, command.command, pending.attempts, *parameters, 0.0, 0.0, 0.0
+            )
+        latitude = longitude = 0
+        if command.position is not None:
+            latitude = round(command.position.latitude_deg * 1e7)
+            longitude = round(command.position.longitude_deg * 1e7)
+        return mavlink.MAVLink_command_int_message(
+            *self.target,
+            mavlink.MAV_FRAME_GLOBAL,
+            command.command,
+            0,
+            0,
+            *parameters,
+            latitude,
+            longitude,
+            command.altitude_amsl_m,
+        )

@@ -1,0 +1,32 @@
+"""What the vehicle room needs to know before the first byte; the defaults suit a serial or UDP companion link."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from runtime.vehicle.dialect import ONBOARD_COMPUTER
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleConfig:
+    """Identity, patience and rates of the MAVLink side. ``system_id``: the vehicle's; None takes the first heard."""
+
+    system_id: int | None = None
+    component_id: int = ONBOARD_COMPUTER
+    link_timeout_s: float = 2.5  # nothing at all from the autopilot: the link is lost
+    heartbeat_timeout_s: float = 5.0  # five missed heartbeats (MAVLink heartbeat service)
+    feed_timeout_s: float = 2.0  # our own heartbeat stops when the daemon made no progress for this long
+    timesync_period_s: float = 0.5
+    timesync_max_rtt_s: float = 0.05
+    timesync_stale_s: float = 10.0
+    command_timeout_s: float = 0.5  # MAVSDK's; resent with confirmation + 1
+    command_attempts: int = 4
+    attitude_hz: float = 30.0
+    position_hz: float = 20.0
+    optional_streams: bool = True  # sticks, range finder, fence, local targets: wanted, not needed
+    heading_sigma_rad: float = math.radians(3.0)  # a calibrated compass in flight
+    height_sigma_m: float = 1.0  # barometer against take-off, over minutes
+    altitude_sigma_m: float = 2.0  # AMSL by GPS where it reports no v_acc
+    pose_buffer_s: float = 4.0
+    extrapolate_s: float = 0.05

@@ -1,0 +1,247 @@
+"""Where the vehicle was at a frame's instant: attitude by slerp, position along a line, and no guessing beyond that."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geodesy import offset
+from runtime.values import GeoPoint, Measured, Pose, Quaternion
+
+_ATTITUDE_GAP_NS = 400_000_000  # a hole in the stream longer than this is not bridged
+_POSITION_GAP_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AttitudeSample:
+    """``ned_from_body`` (w, x, y, z) and body rates at ``t_ns``."""
+
+    t_ns: int
+    ned_from_body: Quaternion
+    rates_rad_s: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PositionSample:
+    """The autopilot's position estimate at ``t_ns``; ``position`` None while it has none."""
+
+    t_ns: int
+    position: GeoPoint | None
+    sigma_m: float
+    altitude_amsl_m: Measured
+    height_takeoff_m: Measured
+    height_agl_m: Measured | None
+    velocity_ned_m_s: tuple[float, float, float]
+
+
+def quaternion_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quaternion:
+    """``ned_from_body`` of the aerospace (yaw, then pitch, then roll) angles that ATTITUDE carries."""
+    cr, sr = math.cos(roll_rad / 2), math.sin(roll_rad / 2)
+    cp, sp = math.cos(pitch_rad / 2), math.sin(pitch_rad / 2)
+    cy, sy = math.cos(yaw_rad / 2), math.sin(yaw_rad / 2)
+    return (
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    )
+
+
+def yaw_of(q: Quaternion) -> float:
+    """Heading of the nose in radians from true north, clockwise, in [0, 2 pi)."""
+    w, x, y, z = q
+    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)) % (2 * math.pi)
+
+
+def slerp(a: Quaternion, b: Quaternion, fraction: float) -> Quaternion:
+    """The rotation ``fraction`` of the way from ``a`` to ``b`` along the shorter arc (Shoemake 1985)."""
+    qa, qb = np.asarray(a), np.asarray(b)
+    dot = float(qa @ qb)
+    if dot < 0.0:
+        qb, dot = -qb, -dot
+    angle = math.acos(min(1.0, dot))
+    if angle < 1e-6:
+        mixed = qa + fraction * (qb - qa)
+    else:
+        mixed = (math.sin((1 - fraction) * angle) * qa + math.sin(fraction * angle) * qb) / math.sin(angle)
+    mixed = mixed / np.linalg.norm(mixed)
+    return float(mixed[0]), float(mixed[1]), float(mixed[2]), float(mixed[3])
+
+
+def rotate_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s: float) -> Quaternion:
+    """``q`` turned for ``dt_s`` by constant body rates."""
+    rate = math.sqrt(sum(r * r for r in rates_rad_s))
+    if rate * abs(dt_s) < 1e-12:
+        return q
+    half = rate * dt_s / 2
+    s = math.sin(half) / rate
+    bw, bx, by, bz = math.cos(half), *(r * s for r in rates_rad_s)
+    w, x, y, z = q
+    return (
+        w * bw - x * bx - y * by - z * bz,
+        w * bx + x * bw + y * bz - z * by,
+        w * by - x * bz + y * bw + z * bx,
+        w * bz + x * by - y * bx + z * bw,
+    )
+
+
+class PoseBuffer:
+    """The last seconds of attitude and position, in our time; `at` answers only for instants that it covers."""
+
+    def __init__(self, keep_s: float = 4.0, extrapolate_s: float = 0.05, heading_sigma_rad: float = 0.05) -> None:
+        self._keep_ns = int(keep_s * 1e9)
+        self._beyond_ns = int(extrapolate_s * 1e9)
+        self._heading_sigma_rad = heading_sigma_rad
+        self._attitudes: deque[AttitudeSample] = deque()
+        self._positions: deque[PositionSample] = deque()
+
+    def clear(self) -> None:
+        """Drop everything: the autopilot rebooted, or its clock was set."""
+        self._attitudes.clear()
+        self._positions.clear()
+
+    def add_attitude(self, sample: AttitudeSample) -> None:
+        """Append; a sample that is not newer than the last is reordered or repeated, and dropped."""
+        if self._attitudes and sample.t_ns <= self._attitudes[-1].t_ns:
+            return
+        self._attitudes.append(sample)
+        while sample.t_ns - self._attitudes[0].t_ns > self._keep_ns:
+            self._attitudes.popleft()
+
+    def add_position(self, sample: PositionSample) -> None:
+        """Append, with the same rule as for attitude."""
+        if self._positions and sample.t_ns <= self._positions[-1].t_ns:
+            return
+        self._positions.append(sample)
+        while sample.t_ns - self._positions[0].t_ns > self._keep_ns:
+            self._positions.popleft()
+
+    @property
+    def span_ns(self) -> tuple[int, int] | None:
+        """The instants that both buffers hold, without extrapolation."""
+        if not self._attitudes or not self._positions:
+            return None
+        first = max(self._attitudes[0].t_ns, self._positions[0].t_ns)
+        return first, min(self._attitudes[-1].t_ns, self._positions[-1].t_ns)
+
+    def missing(self, t_ns: int) -> str | None:
+        """Why `at` has no answer: "no_attitude", "no_position", "too_old", "too_new" or "gap"; None if it has one."""
+        if not self._attitudes or not self._positions:
+            return "no_position" if self._attitudes else "no_attitude"
+        return self._hole([s.t_ns for s in self._attitudes], t_ns, _ATTITUDE_GAP_NS) or self._hole(
+            [s.t_ns for s in self._positions], t_ns, _POSITION_GAP_NS
+        )
+
+    def _hole(self, times: list[int], t_ns: int, gap_ns: int) -> str | None:
+        if t_ns < times[0]:
+            return "too_old"
+        if t_ns > times[-1]:
+            return "too_new" if t_ns - times[-1] > self._beyond_ns else None
+        after = bisect.bisect_left(times, t_ns)
+        if times[after] != t_ns and times[after] - times[after - 1] > gap_ns:
+            return "gap"
+        return None
+
+    def at(self, t_ns: int) -> Pose | None:
+        """The pose at ``t_ns``, or None; `missing` says why."""
+        if self.missing(t_ns) is not None:
+            return None
+        return self._pose(t_ns, self._attitude_at(t_ns), self._position_at(t_ns))
+
+    def latest(self) -> Pose | None:
+        """The newest position with the attitude of that instant, or the nearest; None before both have come."""
+        if not self._attitudes or not self._positions:
+            return None
+        position = self._positions[-1]
+        return self._pose(position.t_ns, self._attitude_at(position.t_ns), position)
+
+    def _pose(self, t_ns: int, ned_from_body: Quaternion, where: PositionSample) -> Pose:
+        return Pose(
+            t_ns=t_ns,
+            position=where.position,
+            position_sigma_m=where.sigma_m,
+            altitude_amsl_m=where.altitude_amsl_m,
+            height_takeoff_m=where.height_takeoff_m,
+            height_agl_m=where.height_agl_m,
+            ned_from_body=ned_from_body,
+            attitude_measured=True,
+            heading=Measured(yaw_of(ned_from_body), self._heading_sigma_rad, "vehicle"),
+            velocity_ned_m_s=where.velocity_ned_m_s,
+        )
+
+    def _attitude_at(self, t_ns: int) -> Quaternion:
+        samples = self._attitudes
+        after = bisect.bisect_left([s.t_ns for s in samples], t_ns)
+        if after == len(samples):
+            last = samples[-1]
+            ahead_s = min(t_ns - last.t_ns, self._beyond_ns) * 1e-9
+            return rotate_by_rates(last.ned_from_body, last.rates_rad_s, ahead_s)
+        if after == 0:
+            return samples[0].ned_from_body
+        a, b = samples[after - 1], samples[after]
+        return slerp(a.ned_from_body, b.ned_from_body, (t_ns - a.t_ns) / (b.t_ns - a.t_ns))
+
+    def _position_at(self, t_ns: int) -> PositionSample:
+        samples = self._positions
+        after = bisect.bisect_left([s.t_ns for s in samples], t_ns)
+        if after == len(samples):
+            return _moved(samples[-1], (t_ns - samples[-1].t_ns) * 1e-9)
+        if after == 0 or samples[after].t_ns == t_ns:
+            return samples[after]
+        a, b = samples[after - 1], samples[after]
+        return _between(a, b, (t_ns - a.t_ns) / (b.t_ns - a.t_ns))
+
+
+def _between(a: PositionSample, b: PositionSample, f: float) -> PositionSample:
+    position = None
+    if a.position is not None and b.position is not None:
+        position = GeoPoint(
+            _mix(a.position.latitude_deg, b.position.latitude_deg, f),
+            # the shorter way round: samples are metres apart, a jump of 360 degrees is the antimeridian
+            (a.position.longitude_deg + f * _wrap_deg(b.position.longitude_deg - a.position.longitude_deg) + 180) % 360
+            - 180,
+        )
+    va, vb = a.velocity_ned_m_s, b.velocity_ned_m_s
+    return PositionSample(
+        t_ns=a.t_ns + round((b.t_ns - a.t_ns) * f),
+        position=position,
+        sigma_m=max(a.sigma_m, b.sigma_m),
+        altitude_amsl_m=_mixed(a.altitude_amsl_m, b.altitude_amsl_m, f),
+        height_takeoff_m=_mixed(a.height_takeoff_m, b.height_takeoff_m, f),
+        height_agl_m=_mixed(a.height_agl_m, b.height_agl_m, f) if a.height_agl_m and b.height_agl_m else None,
+        velocity_ned_m_s=(_mix(va[0], vb[0], f), _mix(va[1], vb[1], f), _mix(va[2], vb[2], f)),
+    )
+
+
+def _moved(sample: PositionSample, dt_s: float) -> PositionSample:
+    """``sample`` carried on by its own velocity; the caller has bounded ``dt_s``."""
+    north, east, down = (v * dt_s for v in sample.velocity_ned_m_s)
+
+    def raised(m: Measured) -> Measured:
+        return Measured(m.value - down, m.sigma, m.source)
+
+    return PositionSample(
+        t_ns=sample.t_ns + round(dt_s * 1e9),
+        position=None if sample.position is None else offset(sample.position, north, east),
+        sigma_m=sample.sigma_m,
+        altitude_amsl_m=raised(sample.altitude_amsl_m),
+        height_takeoff_m=raised(sample.height_takeoff_m),
+        height_agl_m=None if sample.height_agl_m is None else raised(sample.height_agl_m),
+        velocity_ned_m_s=sample.velocity_ned_m_s,
+    )
+
+
+def _mix(a: float, b: float, f: float) -> float:
+    return a + (b - a) * f
+
+
+def _mixed(a: Measured, b: Measured, f: float) -> Measured:
+    return Measured(_mix(a.value, b.value, f), max(a.sigma, b.sigma), b.source)
+
+
+def _wrap_deg(angle_deg: float) -> float:
+    return (angle_deg + 180.0) % 360.0 - 180.0

@@ -1,0 +1,137 @@
+"""What differs between autopilots, as the one interface that `ardupilot.py` and `px4.py` fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from runtime.values import GeoPoint
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.dialect import mavlink
+
+POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """A message to be streamed to us.
+
+    ``required``: its absence is a reason not to command. ``conditional``: the autopilot sends it only while it has
+    something to say (a target, a home, a range), so silence after an accepted request is no fault.
+    """
+
+    message_id: int
+    name: str
+    rate_hz: float
+    required: bool
+    conditional: bool = False
+
+
+class Stack(Protocol):
+    """One autopilot's dialect of MAVLink: modes, estimator flags, streams and setpoints."""
+
+    @property
+    def name(self) -> str:
+        """ "ardupilot", "px4" or "other"."""
+
+    @property
+    def setpoint_period_s(self) -> float | None:
+        """How often a target must be repeated for the autopilot to keep it; None: once is enough."""
+
+    @property
+    def takes_targets_outside_guided(self) -> bool:
+        """Whether targets may, and must, already flow before the guided mode is entered."""
+
+    def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
+        """The mode's usual name, or "MODE_<number>"."""
+
+    def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
+        """Whether the vehicle follows our position targets in this mode."""
+
+    def estimator_ok(self, flags: int) -> bool:
+        """Whether the estimator has an absolute horizontal position that it believes."""
+
+    def gps_glitch(self, flags: int) -> bool:
+        """Whether the estimator says that GPS does not fit the rest."""
+
+    def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
+        """The messages to request."""
+
+
+def position_target(position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
+    """SET_POSITION_TARGET_GLOBAL_INT to an AMSL point: position only, all three axes, no yaw.
+
+    Frame GLOBAL_INT: PX4 takes only the ``_INT`` frames, ArduPilot reads 0 and 5 alike as AMSL. ``time_boot_ms`` 0:
+    no claim about the autopilot's clock.
+    """
+    return mavlink.MAVLink_set_position_target_global_int_message(
+        0,
+        system_id,
+        component_id,
+        mavlink.MAV_FRAME_GLOBAL_INT,
+        POSITION_ONLY,
+        round(position.latitude_deg * 1e7),
+        round(position.longitude_deg * 1e7),
+        altitude_amsl_m,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    )
+
+
+def common_streams(config: VehicleConfig, estimator: StreamRequest) -> tuple[StreamRequest, ...]:
+    """The streams that every stack needs, with ``estimator`` as its own word on its health."""
+    required = (
+        StreamRequest(mavlink.MAVLINK_MSG_ID_ATTITUDE, "ATTITUDE", config.attitude_hz, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, "GLOBAL_POSITION_INT", config.position_hz, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT, "POSITION_TARGET_GLOBAL_INT", 5.0, True, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_RAW_INT, "GPS_RAW_INT", 5.0, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_SYS_STATUS, "SYS_STATUS", 2.0, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE, "EXTENDED_SYS_STATE", 2.0, True),
+        estimator,
+        StreamRequest(mavlink.MAVLINK_MSG_ID_HOME_POSITION, "HOME_POSITION", 0.5, False, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN, "GPS_GLOBAL_ORIGIN", 0.5, False, True),
+    )
+    if not config.optional_streams:
+        return required
+    return (
+        *required,
+        StreamRequest(mavlink.MAVLINK_MSG_ID_POSITION_TARGET_LOCAL_NED, "POSITION_TARGET_LOCAL_NED", 5.0, False, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_RC_CHANNELS, "RC_CHANNELS", 5.0, False, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_DISTANCE_SENSOR, "DISTANCE_SENSOR", 10.0, False, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_FENCE_STATUS, "FENCE_STATUS", 1.0, False, True),
+    )
+
+
+class OtherStack:
+    """An autopilot that we know nothing of: read it, never command it."""
+
+    name = "other"
+    setpoint_period_s: float | None = None
+    takes_targets_outside_guided = False
+
+    def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
+        """The bare number."""
+        return f"MODE_{custom_mode}"
+
+    def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
+        """Never: its modes are unknown."""
+        return False
+
+    def estimator_ok(self, flags: int) -> bool:
+        """Never: the meaning of its flags is unknown."""
+        return False
+
+    def gps_glitch(self, flags: int) -> bool:
+        """Unknown, so not claimed."""
+        return False
+
+    def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
+        """What common.xml offers."""
+        estimator = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, False)
+        return common_streams(config, estimator)

@@ -1,0 +1,183 @@
+"""Whose target is the vehicle flying to? Ours, or somebody else's.
+
+Two witnesses. A command from another component seen on the link is foreign at once. And the autopilot's own report
+(POSITION_TARGET_GLOBAL_INT; a target sent over another radio never passes our link) is foreign in the guided mode
+unless it is one that we sent since that mode was entered. ArduCopter echoes a target in frame 0 with an AMSL height
+and a coordinate one unit (1e-7 degrees) off, reports nothing after entering GUIDED or during a take-off, and stops
+reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.geodesy import distance_m
+from runtime.values import GeoPoint
+from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.events import ForeignTarget, TargetTaken, VehicleEvent
+from runtime.vehicle.framing import Packet
+from runtime.vehicle.state import ReportedTarget
+
+SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing
+SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by what home was moved
+_GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
+_NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
+_REMEMBER = 64  # of our targets: a lost one leaves an older one in force
+_FOREIGN_MESSAGES = frozenset(
+    {
+        "SET_POSITION_TARGET_GLOBAL_INT",
+        "SET_POSITION_TARGET_LOCAL_NED",
+        "SET_ATTITUDE_TARGET",
+        "MISSION_SET_CURRENT",
+    }
+)
+_FOREIGN_COMMANDS = frozenset(
+    {
+        mavlink.MAV_CMD_DO_REPOSITION,
+        mavlink.MAV_CMD_OVERRIDE_GOTO,
+        mavlink.MAV_CMD_DO_SET_MISSION_CURRENT,
+        mavlink.MAV_CMD_MISSION_START,
+        mavlink.MAV_CMD_NAV_TAKEOFF,
+        mavlink.MAV_CMD_NAV_LAND,
+        mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH,
+        mavlink.MAV_CMD_NAV_WAYPOINT,
+        mavlink.MAV_CMD_NAV_LOITER_UNLIM,
+        mavlink.MAV_CMD_DO_ORBIT,
+        mavlink.MAV_CMD_DO_CHANGE_ALTITUDE,
+        mavlink.MAV_CMD_GUIDED_CHANGE_ALTITUDE,
+    }
+)
+_GUIDED_ITEM = 2  # MISSION_ITEM(_INT).current: "go there now", the oldest way of guiding
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    t_ns: int
+    position: GeoPoint
+    altitude_amsl_m: float
+
+
+class TargetWatch:
+    """Remembers what we sent in this guided stint and judges every target that is reported or commanded."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: start, reconnection or reboot."""
+        self._guided = False
+        self._entered_ns: int | None = None
+        self._sent: deque[_Sent] = deque(maxlen=_REMEMBER)
+        self._taken: bool | None = None
+        self._flagged: tuple[float, ...] | None = None
+        self.reported: ReportedTarget | None = None
+
+    @property
+    def taken(self) -> bool | None:
+        """Whether our last target is the autopilot's; None when none was sent in this mode."""
+        return self._taken
+
+    def mode_changed(self, guided: bool, t_ns: int) -> None:
+        """A new mode: what was sent before it counts no more."""
+        self._guided = guided
+        self._entered_ns = t_ns
+        self._sent.clear()
+        self._taken = None
+        self._flagged = None
+        self.reported = None
+
+    def sent(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> None:
+        """We sent a target."""
+        last = self._sent[-1] if self._sent else None
+        if last is not None and last.position == position and last.altitude_amsl_m == altitude_amsl_m:
+            return  # a repetition of the same target, as PX4 wants them
+        self._sent.append(_Sent(t_ns, position, altitude_amsl_m))
+        self._taken = False
+
+    def commanded(self, packet: Packet, system_id: int, t_ns: int) -> list[VehicleEvent]:
+        """Judge a packet of a component that is neither the autopilot nor us."""
+        message = packet.message
+        target_system = getattr(message, "target_system", system_id)
+        if message is None or target_system not in (0, system_id):
+            return []
+        what = _foreign_name(packet)
+        if what is None:
+            return []
+        source = f"{packet.system_id}/{packet.component_id}"
+        return [ForeignTarget(t_ns, source, what, _point_of(message))]
+
+    def global_report(self, message: Any, t_ns: int) -> list[VehicleEvent]:
+        """Judge a POSITION_TARGET_GLOBAL_INT of the autopilot."""
+        if not self._guided or message.type_mask & _NO_POSITION or not math.isfinite(message.alt):
+            return []
+        position = GeoPoint(message.lat_int * 1e-7, message.lon_int * 1e-7)
+        if abs(position.latitude_deg) > 90.0 or message.lat_int == message.lon_int == 0:
+            return []
+        match = self._matching(position, float(message.alt))
+        self.reported = ReportedTarget(t_ns, position, float(message.alt), match is not None)
+        if match is not None:
+            return self._echoed(match, t_ns)
+        if self._in_grace(t_ns):
+            return []
+        return self._flag(t_ns, "the autopilot flies to a target that we did not send", position)
+
+    def local_report(self, message: Any, t_ns: int) -> list[VehicleEvent]:
+        """Judge a POSITION_TARGET_LOCAL_NED: in the guided mode only a velocity or attitude target hides position."""
+        if not self._guided or message.type_mask & _NO_POSITION != _NO_POSITION or self._in_grace(t_ns):
+            return []
+        speed = math.sqrt(sum(v * v for v in (message.vx, message.vy, message.vz) if math.isfinite(v)))
+        replaced = bool(self._sent) and t_ns - self._sent[-1].t_ns > _GRACE_NS and self._taken is True
+        if speed > 0.5 or replaced:
+            return self._flag(t_ns, f"the autopilot follows a velocity of {speed:.1f} m/s that we did not send", None)
+        return []
+
+    def _in_grace(self, t_ns: int) -> bool:
+        return self._entered_ns is not None and t_ns - self._entered_ns < _GRACE_NS
+
+    def _matching(self, position: GeoPoint, altitude_amsl_m: float) -> _Sent | None:
+        for sent in reversed(self._sent):
+            if abs(sent.altitude_amsl_m - altitude_amsl_m) > SAME_VERTICAL_M:
+                continue
+            if distance_m(sent.position, position) <= SAME_HORIZONTAL_M:
+                return sent
+        return None
+
+    def _echoed(self, match: _Sent, t_ns: int) -> list[VehicleEvent]:
+        self._flagged = None
+        if match is not self._sent[-1] or self._taken:
+            return []
+        self._taken = True
+        latency_s = (t_ns - match.t_ns) * 1e-9
+        return [TargetTaken(t_ns, match.position, match.altitude_amsl_m, latency_s)]
+
+    def _flag(self, t_ns: int, detail: str, position: GeoPoint | None) -> list[VehicleEvent]:
+        """Report each foreign target once, not at the rate of the stream."""
+        key = (0.0,) if position is None else (round(position.latitude_deg, 5), round(position.longitude_deg, 5))
+        if key == self._flagged:
+            return []
+        self._flagged = key
+        return [ForeignTarget(t_ns, "autopilot", detail, position)]
+
+
+def _foreign_name(packet: Packet) -> str | None:
+    message, name = packet.message, packet.name
+    if name in _FOREIGN_MESSAGES:
+        return name
+    if name in ("COMMAND_INT", "COMMAND_LONG") and message.command in _FOREIGN_COMMANDS:
+        return str(mavlink.enums["MAV_CMD"][message.command].name)
+    if name in ("MISSION_ITEM", "MISSION_ITEM_INT") and message.current == _GUIDED_ITEM:
+        return f"{name} (guided)"
+    return None
+
+
+def _point_of(message: Any) -> GeoPoint | None:
+    """The WGS-84 point a command carries, where it carries one in integer degrees."""
+    name = message.get_type()
+    if name == "SET_POSITION_TARGET_GLOBAL_INT":
+        return GeoPoint(message.lat_int * 1e-7, message.lon_int * 1e-7)
+    if name in ("COMMAND_INT", "MISSION_ITEM_INT"):
+        return GeoPoint(message.x * 1e-7, message.y * 1e-7)
+    return None

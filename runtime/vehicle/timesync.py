@@ -1,0 +1,107 @@
+"""The autopilot's clock against ours, by TIMESYNC (MAVLink time synchronisation protocol v2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+_WINDOW = 20  # samples; 10 s at 2 Hz: 50 ppm of drift is 0.5 ms over it
+_STEP_NS = 50_000_000  # a low-RTT sample this far off the estimate says that a clock was set
+_STEPS_TO_BELIEVE = 3
+_REBOOT_NS = 2_000_000_000  # a clock that goes back further than packets are ever reordered
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """``autopilot_time = our t_ns + offset_ns``, good to half the round trip."""
+
+    offset_ns: int
+    rtt_ns: int
+    t_ns: int
+
+
+class TimeSync:
+    """Minimum-RTT filter over the last samples, with the bare arrival time as the named fallback."""
+
+    def __init__(self, max_rtt_s: float, stale_s: float) -> None:
+        self._max_rtt_ns = int(max_rtt_s * 1e9)
+        self._stale_ns = int(stale_s * 1e9)
+        self.reset()
+        self.rejected = 0
+        self.steps = 0
+
+    def reset(self) -> None:
+        """Forget everything: the autopilot rebooted."""
+        self._samples: deque[Sync] = deque(maxlen=_WINDOW)
+        self._stepped = False
+        self._asked: deque[int] = deque(maxlen=8)
+        self._odd: list[Sync] = []
+        self._last_remote_ns: int | None = None
+        self._arrival_offset_ns: int | None = None
+
+    def ask(self, t_ns: int) -> int:
+        """The ``ts1`` of a request sent now."""
+        self._asked.append(t_ns)
+        return t_ns
+
+    def answer(self, tc1: int, ts1: int, t_ns: int) -> bool:
+        """Take a reply; True if it was one to us and good enough to use."""
+        if ts1 not in self._asked:
+            return False
+        self._asked.remove(ts1)
+        rtt_ns = t_ns - ts1
+        if not 0 <= rtt_ns <= self._max_rtt_ns:
+            self.rejected += 1
+            return False
+        self._add(Sync(tc1 - (ts1 + rtt_ns // 2), rtt_ns, t_ns))
+        return True
+
+    def _add(self, sample: Sync) -> None:
+        best = self._best()
+        if best is not None and abs(sample.offset_ns - best.offset_ns) > _STEP_NS:
+            self._odd.append(sample)
+            if len(self._odd) < _STEPS_TO_BELIEVE:
+                return
+            self.steps += 1
+            self._stepped = True
+            self._samples.clear()
+            self._samples.extend(self._odd)
+            self._arrival_offset_ns = None
+        else:
+            self._samples.append(sample)
+        self._odd = []
+
+    def stepped(self) -> bool:
+        """Whether a clock was set since the last call: times mapped before it do not compare with later ones."""
+        stepped, self._stepped = self._stepped, False
+        return stepped
+
+    def _best(self) -> Sync | None:
+        return min(self._samples, key=lambda s: s.rtt_ns, default=None)
+
+    def went_back(self, remote_ns: int) -> int | None:
+        """Note a reading of the autopilot's clock; the previous one if it went back so far that it rebooted."""
+        last = self._last_remote_ns
+        if last is not None and remote_ns < last - _REBOOT_NS:
+            return last
+        if last is None or remote_ns > last:
+            self._last_remote_ns = remote_ns
+        return None
+
+    def current(self, t_ns: int) -> Sync | None:
+        """The best sample, if the newest one is not stale."""
+        if not self._samples or t_ns - self._samples[-1].t_ns > self._stale_ns:
+            return None
+        return self._best()
+
+    def to_local(self, remote_ns: int, arrival_ns: int) -> int:
+        """Our time of an instant on the autopilot's clock, never later than its arrival.
+
+        Without TIMESYNC the fastest packet so far sets the offset: its own delay stays in the result.
+        """
+        arrival_offset = remote_ns - arrival_ns
+        if self._arrival_offset_ns is None or arrival_offset > self._arrival_offset_ns:
+            self._arrival_offset_ns = arrival_offset
+        sync = self.current(arrival_ns)
+        offset = sync.offset_ns if sync is not None else self._arrival_offset_ns
+        return min(remote_ns - offset, arrival_ns)

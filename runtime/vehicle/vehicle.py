@@ -1,0 +1,356 @@
+"""The vehicle: MAVLink bytes in, events and bytes out. No sockets, no clock, no threads: time comes with each call.
+
+There is no function here that arms, disarms, changes a mode, takes off or lands. Authority is the pilot's; this room
+reports what the autopilot does and passes on targets that guidance has decided upon.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from runtime.values import GeoPoint, Setpoint
+from runtime.vehicle.ardupilot import ArduPilot
+from runtime.vehicle.commands import Command, CommandQueue
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.events import (
+    CommandDone,
+    CompanionConflict,
+    Connected,
+    ConnectionLost,
+    OtherAutopilot,
+    Rebooted,
+    VehicleEvent,
+)
+from runtime.vehicle.framing import Packet, PacketReader, PacketWriter
+from runtime.vehicle.poses import PoseBuffer
+from runtime.vehicle.px4 import Px4
+from runtime.vehicle.speech import Companion
+from runtime.vehicle.stack import OtherStack, Stack, position_target
+from runtime.vehicle.state import LinkCounters, VehicleState
+from runtime.vehicle.streams import StreamKeeper
+from runtime.vehicle.targets import TargetWatch
+from runtime.vehicle.telemetry import Reader
+from runtime.vehicle.timesync import TimeSync
+
+_ALTITUDES_M = (-500.0, 9000.0)  # AMSL of any ground that a drone flies over: the Dead Sea to beyond Everest
+_HOLD_FRESH_NS = 1_000_000_000
+_BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT"})
+
+
+def stack_of(autopilot: int) -> Stack:
+    """The rules for a HEARTBEAT's ``autopilot``."""
+    if autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA:
+        return ArduPilot()
+    return Px4() if autopilot == mavlink.MAV_AUTOPILOT_PX4 else OtherStack()
+
+
+class Vehicle:
+    """One autopilot behind one link.
+
+    Call `receive` with what came, `tick` 10 times a second or more, then send what `outgoing` gives.
+    """
+
+    def __init__(self, config: VehicleConfig = VehicleConfig()) -> None:  # noqa: B008 - frozen
+        self._config = config
+        self._packets = PacketReader()
+        self._writer = PacketWriter(config.component_id)
+        self._writer.system_id = config.system_id if config.system_id is not None else 1
+        self._companion = Companion(config, self._writer)
+        self._sync = TimeSync(config.timesync_max_rtt_s, config.timesync_stale_s)
+        self._commands = CommandQueue(self._writer.put, config.command_timeout_s, config.command_attempts)
+        self._streams = StreamKeeper(self._commands.submit)
+        self._watch = TargetWatch()
+        self._stack: Stack = OtherStack()
+        self.poses = PoseBuffer(config.pose_buffer_s, config.extrapolate_s, config.heading_sigma_rad)
+        self._reader = Reader(config, self._stack, self.poses)
+        self._autopilot: tuple[int, int] | None = None
+        self._other: tuple[int, int] | None = None
+        self._conflict = False
+        self._connected = False
+        self._heartbeat_ns = self._heard_ns = self._now_ns = 0
+        self._sync_asked_ns = -(10**18)
+        self._reboots = self._ignored = 0
+        self._setpoint: Setpoint | None = None
+        self._setpoint_sent_ns = 0
+
+    # --- in -------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, t_ns: int) -> list[VehicleEvent]:
+        """Parse ``data``, which arrived at ``t_ns``; garbage is counted, never raised."""
+        self._now_ns = max(self._now_ns, t_ns)
+        events: list[VehicleEvent] = []
+        for packet in self._packets.feed(data):
+            events += self._take(packet, t_ns)
+        return events
+
+    def _take(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
+        sender = (packet.system_id, packet.component_id)
+        events = self._identify(packet, sender, t_ns) if packet.name == "HEARTBEAT" else []
+        if self._autopilot is None:
+            self._ignored += 1
+        elif sender == self._autopilot:
+            events += self._from_autopilot(packet, t_ns)
+        else:
+            self._ignored += 1
+            events += self._watch.commanded(packet, self._autopilot[0], t_ns)
+        return events
+
+    def _identify(self, packet: Packet, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
+        """Who is this? The autopilot is the component whose heartbeat says so, never a fixed component id."""
+        if sender == (self._writer.system_id, self._config.component_id) and self._autopilot is not None:
+            return self._rival_companion(sender, t_ns)
+        if packet.message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self._autopilot:
+            return []
+        if self._autopilot is None and self._config.system_id in (None, sender[0]):
+            self._adopt(sender, packet.message.autopilot, t_ns)
+            return []
+        if self._other is not None:
+            return []
+        self._other = sender
+        return [OtherAutopilot(t_ns, *sender)]
+
+    def _rival_companion(self, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
+        first, self._conflict = not self._conflict, True
+        return [CompanionConflict(t_ns, *sender)] if first else []
+
+    def _adopt(self, sender: tuple[int, int], autopilot: int, t_ns: int) -> None:
+        self._autopilot = sender
+        self._stack = stack_of(autopilot)
+        self._writer.system_id = sender[0]
+        self._commands.target = sender
+        self._forget(t_ns)
+
+    def _forget(self, t_ns: int) -> None:
+        """Drop all that the autopilot said: it is new to us, or rebooted."""
+        self._sync.reset()
+        self.poses.clear()
+        self._commands.reset()
+        self._watch.reset()
+        self._setpoint = None
+        self._reader = Reader(self._config, self._stack, self.poses)
+        self._streams.start(self._stack.streams(self._config))
+
+    def _from_autopilot(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
+        message, name = packet.message, packet.name
+        self._heard_ns = t_ns
+        if message is None:
+            return []
+        events = self._reconnected(t_ns) if name == "HEARTBEAT" else []
+        remote_ns = message.time_boot_ms * 1_000_000 if name in _BOOT_STAMPED else None
+        if name == "TIMESYNC":
+            remote_ns = self._timesync(message, t_ns)
+        if remote_ns is not None:
+            events += self._check_reboot(remote_ns, t_ns)
+        self._streams.seen(packet.message_id, t_ns)
+        if name == "COMMAND_ACK":
+            return events + self._acknowledged(message, t_ns)
+        if name == "POSITION_TARGET_GLOBAL_INT":
+            return events + self._watch.global_report(message, t_ns)
+        if name == "POSITION_TARGET_LOCAL_NED":
+            return events + self._watch.local_report(message, t_ns)
+        measured_ns = t_ns if remote_ns is None else self._sync.to_local(remote_ns, t_ns)
+        guided = self._reader.telemetry.guided
+        number = self._reader.telemetry.mode_number
+        events += self._reader.take(message, measured_ns, t_ns)
+        now = self._reader.telemetry
+        if now.mode_number != number or now.guided != guided:
+            self._watch.mode_changed(now.guided, t_ns)
+            self._setpoint = None if not self._stack.takes_targets_outside_guided else self._setpoint
+        return events
+
+    def _reconnected(self, t_ns: int) -> list[VehicleEvent]:
+        self._heartbeat_ns = t_ns
+        if self._connected or self._autopilot is None:
+            return []
+        self._connected = True
+        return [Connected(t_ns, *self._autopilot, self._stack.name)]
+
+    def _timesync(self, message: Any, t_ns: int) -> int:
+        """Answer a request, take a reply; the autopilot's clock in either case."""
+        if message.tc1 == 0:
+            self._writer.put(mavlink.MAVLink_timesync_message(t_ns, message.ts1))
+            return int(message.ts1)
+        if self._sync.answer(message.tc1, message.ts1, t_ns) and self._sync.stepped():
+            self.poses.clear()
+        return int(message.tc1)
+
+    def _check_reboot(self, remote_ns: int, t_ns: int) -> list[VehicleEvent]:
+        before_ns = self._sync.went_back(remote_ns)
+        if before_ns is None:
+            return []
+        self._reboots += 1
+        self._forget(t_ns)
+        self._sync.went_back(remote_ns)
+        return [Rebooted(t_ns, before_ns * 1e-9, remote_ns * 1e-9)]
+
+    def _acknowledged(self, message: Any, t_ns: int) -> list[VehicleEvent]:
+        """Only an answer to us: source (checked by the caller), target and command. 0 is an older peer's broadcast."""
+        if message.target_system not in (0, self._writer.system_id):
+            return []
+        if message.target_component not in (0, self._config.component_id):
+            return []
+        return self._concluded(self._commands.acknowledged(message.command, message.result, t_ns))
+
+    def _concluded(self, events: list[VehicleEvent]) -> list[VehicleEvent]:
+        """Tell the streams how their requests ended; that a stream was asked for is their business alone."""
+        for event in events:
+            if isinstance(event, CommandDone) and event.command == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL:
+                refused = not event.accepted and event.result != "NO_ANSWER"
+                self._streams.answered(int(event.parameter), event.accepted, refused, event.t_ns)
+        return events
+
+    # --- time -----------------------------------------------------------------------------------------------
+
+    def feed_heartbeat(self, t_ns: int, status: int = mavlink.MAV_STATE_ACTIVE) -> None:
+        """The daemon made progress: our heartbeat may go out for the next two seconds, with ``status`` (MAV_STATE)."""
+        self._companion.feed(t_ns, status)
+
+    def tick(self, t_ns: int) -> list[VehicleEvent]:
+        """Do what is due at ``t_ns``: heartbeat, TIMESYNC, stream requests, retries, time-outs, PX4's repetitions."""
+        self._now_ns = max(self._now_ns, t_ns)
+        self._companion.tick(t_ns)
+        if self._autopilot is None:
+            return []
+        events = self._check_link(t_ns)
+        if not self._connected:
+            return events
+        if t_ns - self._sync_asked_ns >= self._config.timesync_period_s * 1e9:
+            self._sync_asked_ns = t_ns
+            self._writer.put(mavlink.MAVLink_timesync_message(0, self._sync.ask(t_ns)))
+        events += self._streams.tick(t_ns)
+        events += self._concluded(self._commands.tick(t_ns))
+        self._repeat_setpoint(t_ns)
+        return events
+
+    def _check_link(self, t_ns: int) -> list[VehicleEvent]:
+        silence_s = (t_ns - self._heard_ns) * 1e-9
+        no_heartbeat_s = (t_ns - self._heartbeat_ns) * 1e-9
+        lost = silence_s > self._config.link_timeout_s or no_heartbeat_s > self._config.heartbeat_timeout_s
+        if not self._connected or not lost:
+            return []
+        self._connected = False
+        self._setpoint = None
+        self._commands.reset()
+        self._watch.reset()
+        self._reader.lost()
+        self._streams.start(self._stack.streams(self._config))
+        return [ConnectionLost(t_ns, max(silence_s, no_heartbeat_s))]
+
+    # --- out ------------------------------------------------------------------------------------------------
+
+    def outgoing(self) -> bytes:
+        """All that is to be sent since the last call: whole MAVLink 2 frames, oldest first."""
+        return b"".join(self._writer.take())
+
+    def send_command(self, command: Command, t_ns: int) -> None:
+        """Queue a permitted command; a `CommandDone` will tell how it ended."""
+        self._commands.submit(command, t_ns)
+
+    def statustext(self, text: str, severity: int, t_ns: int) -> bool:
+        """Tell the ground station; False if too many texts went out this second."""
+        return self._companion.say(text, severity, t_ns)
+
+    def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
+        """Send a position target. None when it went out, else the reason why it did not, by name."""
+        refusal = self._refusal(setpoint, t_ns)
+        if refusal is not None or self._autopilot is None:
+            return refusal
+        self._transmit(setpoint, t_ns)
+        self._setpoint = setpoint if self._stack.setpoint_period_s is not None else None
+        return None
+
+    def hold_here(self, t_ns: int, valid_s: float = 5.0) -> str | None:
+        """Make the present point the target, at the present AMSL height. None when sent, else why not."""
+        pose = self.poses.latest()
+        if pose is None or pose.position is None or pose.altitude_amsl_m is None:
+            return "no_position"
+        if t_ns - pose.t_ns > _HOLD_FRESH_NS:
+            return "position_stale"
+        expires_ns = t_ns + int(valid_s * 1e9)
+        setpoint = Setpoint(t_ns, pose.position, pose.altitude_amsl_m.value, expires_ns, "hold_here")
+        return self.send_setpoint(setpoint, t_ns)
+
+    def _refusal(self, setpoint: Setpoint, t_ns: int) -> str | None:
+        if self._autopilot is None or not self._connected:
+            return "vehicle_silent"
+        if self._other is not None:
+            return "second_autopilot"
+        if self._conflict:
+            return "second_companion"
+        if t_ns >= setpoint.expires_t_ns:
+            return "target_expired"
+        if not _sane(setpoint.position, setpoint.altitude_amsl_m):
+            return "target_out_of_range"
+        if not self._reader.telemetry.guided and not self._stack.takes_targets_outside_guided:
+            return "not_guided"
+        return None
+
+    def _transmit(self, setpoint: Setpoint, t_ns: int) -> None:
+        assert self._autopilot is not None
+        self._writer.put(position_target(setpoint.position, setpoint.altitude_amsl_m, *self._autopilot))
+        self._watch.sent(setpoint.position, setpoint.altitude_amsl_m, t_ns)
+        self._setpoint_sent_ns = t_ns
+
+    def _repeat_setpoint(self, t_ns: int) -> None:
+        """PX4 drops out of OFFBOARD when targets stop; an expired one is no longer repeated."""
+        period_s = self._stack.setpoint_period_s
+        if self._setpoint is None or period_s is None:
+            return
+        if self._refusal(self._setpoint, t_ns) is not None:
+            self._setpoint = None
+        elif t_ns - self._setpoint_sent_ns >= period_s * 1e9:
+            self._transmit(self._setpoint, t_ns)
+
+    # --- what is known --------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> VehicleState:
+        """A snapshot as of the last call of `receive` or `tick`."""
+        t_ns = self._now_ns
+        if self._autopilot is None:
+            return VehicleState(t_ns, counters=self._counters(), heartbeat_sent=self._companion.alive(t_ns))
+        sync = self._sync.current(t_ns)
+        return VehicleState(
+            t_ns=t_ns,
+            connected=self._connected,
+            system_id=self._autopilot[0],
+            component_id=self._autopilot[1],
+            stack=self._stack.name,
+            telemetry=self._reader.telemetry,
+            heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,
+            link_age_s=(t_ns - self._heard_ns) * 1e-9,
+            timesync_offset_ns=None if sync is None else sync.offset_ns,
+            timesync_rtt_s=None if sync is None else sync.rtt_ns * 1e-9,
+            reboots=self._reboots,
+            other_autopilot=self._other,
+            companion_conflict=self._conflict,
+            target=self._watch.reported,
+            target_taken=self._watch.taken,
+            streams=self._streams.health(t_ns),
+            heartbeat_sent=self._companion.alive(t_ns),
+            pending_commands=len(self._commands),
+            counters=self._counters(),
+        )
+
+    def _counters(self) -> LinkCounters:
+        return LinkCounters(
+            packets=self._packets.packets,
+            unknown_packets=self._packets.unknown,
+            bad_packets=self._packets.bad_packets,
+            garbage_bytes=self._packets.garbage_bytes,
+            ignored_packets=self._ignored,
+            timesync_rejected=self._sync.rejected,
+            timesync_steps=self._sync.steps,
+            texts_dropped=self._companion.texts_dropped,
+        )
+
+
+def _sane(position: GeoPoint, altitude_amsl_m: float) -> bool:
+    """Range-checked here: PX4 does not, and ArduPilot's rejection is silent."""
+    numbers = (position.latitude_deg, position.longitude_deg, altitude_amsl_m)
+    if not all(map(math.isfinite, numbers)) or (position.latitude_deg == 0.0 and position.longitude_deg == 0.0):
+        return False
+    inside = abs(position.latitude_deg) <= 90.0 and abs(position.longitude_deg) <= 180.0
+    return inside and _ALTITUDES_M[0] <= altitude_amsl_m <= _ALTITUDES_M[1]
