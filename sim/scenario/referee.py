@@ -12,7 +12,12 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-COMPANION = mavlink.MAV_COMP_ID_ONBOARD_COMPUTER
+from runtime.geodesy import distance_m
+from runtime.values import GeoPoint
+
+GUIDED = 4  # ArduCopter's number
+_SAME_TARGET_M = 1.0
+_FOREIGN_KNOWN_NS = 1_000_000_000
 
 # What a companion may always say: who it is, what time it is, what it wants to be told, what it has to tell.
 _HARMLESS_MESSAGES = frozenset(
@@ -37,15 +42,25 @@ class WireCommand:
 
 
 class Referee:
-    """Told of everything people do; reads every byte that the companion sends."""
+    """Told of everything people do; reads every byte between the companion and the autopilot.
+
+    The companion can only obey what it could have heard: authority ends when the autopilot's new mode, or its echo of
+    somebody else's target, has been delivered to it (a second after such a target at the latest).
+    """
 
     def __init__(self) -> None:
-        self._parser = mavlink.MAVLink(None)
-        self._parser.robust_parsing = True
+        self._from_companion, self._to_companion = _parser(), _parser()
         self._operator_ready = False
+        self._guided: bool | None = None
         self._authority = False
+        self._foreign: tuple[int, GeoPoint] | None = None
         self.commands: list[WireCommand] = []
         self.harmless: Counter[str] = Counter()
+
+    @property
+    def authority(self) -> bool:
+        """Whether the companion may command at this instant."""
+        return self._authority
 
     @property
     def without_authority(self) -> int:
@@ -56,41 +71,72 @@ class Referee:
         """The operator confirmed a target and engaged, and the daemon answered that it is ready."""
         self._operator_ready = True
 
-    def mode_entered(self, guided: bool) -> None:
-        """The vehicle changed mode, whoever asked for it."""
-        self._authority = guided and self._operator_ready
-        if not guided:
-            self._operator_ready = False  # leaving the guided mode ends it until the operator engages anew
+    def foreign_target(self, point: GeoPoint, t_ns: int) -> None:
+        """Somebody else sent the vehicle a position target."""
+        self._foreign = (t_ns, point)
 
-    def authority_ended(self) -> None:
-        """Somebody else sent a position target, or the daemon that had it is gone."""
-        self._authority = False
-        self._operator_ready = False
+    def companion_restarted(self) -> None:
+        """The daemon that had the authority is gone; the next one has to earn it."""
+        self._revoke()
+        self._guided = None
+
+    def companion_heard(self, data: bytes, t_ns: int) -> None:
+        """Bytes delivered to the companion at ``t_ns``."""
+        for message in self._to_companion.parse_buffer(data) or []:
+            if message.get_srcComponent() != mavlink.MAV_COMP_ID_AUTOPILOT1:
+                continue
+            if message.get_type() == "HEARTBEAT":
+                self._mode_seen(message.custom_mode == GUIDED)
+            elif message.get_type() == "POSITION_TARGET_GLOBAL_INT" and self._foreign is not None:
+                seen = GeoPoint(message.lat_int / 1e7, message.lon_int / 1e7)
+                if distance_m(seen, self._foreign[1]) < _SAME_TARGET_M:
+                    self._revoke()
 
     def companion_sent(self, data: bytes, t_ns: int) -> None:
         """Bytes from the companion to the autopilot."""
-        for message in self._parser.parse_buffer(data) or []:
-            if message.get_type() == "BAD_DATA" or self._is_harmless(message):
+        if self._foreign is not None and t_ns - self._foreign[0] > _FOREIGN_KNOWN_NS:
+            self._revoke()
+        for message in self._from_companion.parse_buffer(data) or []:
+            if message.get_type() == "BAD_DATA" or _is_harmless(message):
                 self.harmless[message.get_type()] += 1
             else:
-                self.commands.append(self._command(message, t_ns))
+                self.commands.append(_command(message, t_ns, self._authority))
 
-    def _is_harmless(self, message: Any) -> bool:
-        if message.get_type() in ("COMMAND_LONG", "COMMAND_INT"):
-            return int(message.command) in _HARMLESS_COMMANDS
-        return message.get_type() in _HARMLESS_MESSAGES
+    def _mode_seen(self, guided: bool) -> None:
+        if guided and self._guided is False and self._operator_ready:
+            self._authority = True
+        if self._guided and not guided:
+            self._revoke()
+        self._guided = guided
 
-    def _command(self, message: Any, t_ns: int) -> WireCommand:
-        name = message.get_type()
-        if name in ("COMMAND_LONG", "COMMAND_INT"):
-            entry = mavlink.enums["MAV_CMD"].get(int(message.command))
-            name = entry.name if entry is not None else f"{name} {message.command}"
-        latitude, longitude = getattr(message, "lat_int", None), getattr(message, "lon_int", None)
-        return WireCommand(
-            t_ns,
-            name,
-            self._authority,
-            latitude / 1e7 if latitude is not None else None,
-            longitude / 1e7 if longitude is not None else None,
-            getattr(message, "alt", None),
-        )
+    def _revoke(self) -> None:
+        self._authority = self._operator_ready = False
+        self._foreign = None
+
+
+def _parser() -> Any:
+    parser = mavlink.MAVLink(None)
+    parser.robust_parsing = True
+    return parser
+
+
+def _is_harmless(message: Any) -> bool:
+    if message.get_type() in ("COMMAND_LONG", "COMMAND_INT"):
+        return int(message.command) in _HARMLESS_COMMANDS
+    return message.get_type() in _HARMLESS_MESSAGES
+
+
+def _command(message: Any, t_ns: int, authorised: bool) -> WireCommand:
+    name = message.get_type()
+    if name in ("COMMAND_LONG", "COMMAND_INT"):
+        entry = mavlink.enums["MAV_CMD"].get(int(message.command))
+        name = entry.name if entry is not None else f"{name} {message.command}"
+    latitude, longitude = getattr(message, "lat_int", None), getattr(message, "lon_int", None)
+    return WireCommand(
+        t_ns,
+        name,
+        authorised,
+        latitude / 1e7 if latitude is not None else None,
+        longitude / 1e7 if longitude is not None else None,
+        getattr(message, "alt", None),
+    )

@@ -1,0 +1,113 @@
+"""The referee believes the wire alone: real packets in, counts out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from runtime.geodesy import offset
+from runtime.values import GeoPoint
+from sim.scenario.referee import Referee
+
+HOME = GeoPoint(60.4, 22.4)
+SECOND = 1_000_000_000
+
+
+class Wire:
+    """Packs what an autopilot and a companion would send, and shows it to a referee."""
+
+    def __init__(self) -> None:
+        self.referee = Referee()
+        self.autopilot = mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
+        self.companion = mavlink.MAVLink(None, srcSystem=1, srcComponent=191)
+
+    def mode(self, number: int, t_s: float = 0.0) -> None:
+        beat = mavlink.MAVLink_heartbeat_message(2, 3, 217, number, 4, 3)
+        self.referee.companion_heard(beat.pack(self.autopilot), int(t_s * SECOND))
+
+    def echo(self, point: GeoPoint, t_s: float) -> None:
+        self.referee.companion_heard(target(point, mavlink.MAVLink_position_target_global_int_message).pack(
+            self.autopilot), int(t_s * SECOND))  # fmt: skip
+
+    def setpoint(self, t_s: float = 0.0, point: GeoPoint = HOME) -> None:
+        self.send(target(point, mavlink.MAVLink_set_position_target_global_int_message, 1, 1), t_s)
+
+    def send(self, message: Any, t_s: float = 0.0) -> None:
+        self.referee.companion_sent(message.pack(self.companion), int(t_s * SECOND))
+
+
+def target(point: GeoPoint, kind: Any, *to: int) -> Any:
+    position = (round(point.latitude_deg * 1e7), round(point.longitude_deg * 1e7), 120.0)
+    return kind(0, *to, 5, 3576, *position, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def engaged() -> Wire:
+    wire = Wire()
+    wire.mode(5)
+    wire.referee.operator_engaged()
+    wire.mode(4)
+    return wire
+
+
+def test_a_setpoint_after_the_transition_is_authorised_and_before_it_is_not() -> None:
+    wire = Wire()
+    wire.mode(5)
+    wire.setpoint()
+    wire.referee.operator_engaged()
+    wire.setpoint()
+    wire.mode(4)
+    wire.setpoint()
+    assert [command.authorised for command in wire.referee.commands] == [False, False, True]
+    assert wire.referee.without_authority == 2
+
+
+def test_being_guided_already_grants_nothing() -> None:
+    wire = Wire()
+    wire.mode(4)
+    wire.referee.operator_engaged()
+    wire.mode(4)
+    wire.setpoint()
+    assert wire.referee.without_authority == 1
+
+
+def test_leaving_the_mode_ends_it_and_returning_does_not_bring_it_back() -> None:
+    wire = engaged()
+    wire.setpoint(1.0)
+    for mode in (5, 4):
+        wire.mode(mode)
+        wire.setpoint(2.0)
+    assert wire.referee.without_authority == 2
+
+
+def test_a_foreign_target_ends_it_once_the_companion_can_know() -> None:
+    wire, elsewhere = engaged(), offset(HOME, 50.0, 0.0)
+    wire.referee.foreign_target(elsewhere, 10 * SECOND)
+    wire.setpoint(10.05)
+    assert wire.referee.without_authority == 0
+    wire.echo(elsewhere, 10.1)
+    wire.setpoint(10.2)
+    assert wire.referee.without_authority == 1
+
+
+def test_a_foreign_target_without_an_echo_ends_it_after_a_second() -> None:
+    wire = engaged()
+    wire.referee.foreign_target(offset(HOME, 50.0, 0.0), 10 * SECOND)
+    wire.setpoint(10.9)
+    wire.setpoint(11.1)
+    assert wire.referee.without_authority == 1
+
+
+def test_arming_mode_changes_missions_and_parameters_are_commands_talk_is_not() -> None:
+    wire = engaged()
+    wire.referee.companion_restarted()
+    wire.send(mavlink.MAVLink_command_long_message(1, 1, mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, 0, 30, 0, 0, 0, 0, 0, 0))
+    wire.send(mavlink.MAVLink_statustext_message(6, b"hello"))
+    assert not wire.referee.commands
+    wire.send(mavlink.MAVLink_command_long_message(1, 1, mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 0, 1, 0, 0, 0, 0, 0, 0))
+    wire.send(mavlink.MAVLink_set_mode_message(1, 1, 4))
+    wire.send(mavlink.MAVLink_mission_count_message(1, 1, 3))
+    wire.send(mavlink.MAVLink_param_set_message(1, 1, b"WPNAV_SPEED", 100.0, 9))
+    names = ["MAV_CMD_COMPONENT_ARM_DISARM", "SET_MODE", "MISSION_COUNT", "PARAM_SET"]
+    assert [command.name for command in wire.referee.commands] == names
+    assert wire.referee.without_authority == 4
