@@ -19,26 +19,22 @@ def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 
     if not vehicle.connected:
         yield Reason.NO_VEHICLE
         return
-    if not vehicle.link_alive:
-        yield Reason.LINK_LOST
-    if not vehicle.single_autopilot:
-        yield Reason.SECOND_AUTOPILOT
-    if not vehicle.armed:
-        yield Reason.DISARMED
-    if not vehicle.in_air:
-        yield Reason.NOT_IN_AIR
-    if vehicle.failsafe:
-        yield Reason.FAILSAFE
-    if not vehicle.time_synced:
-        yield Reason.TIME_NOT_SYNCED
-    if not vehicle.ekf_ok:
-        yield Reason.EKF_NOT_OK
+    facts = {
+        Reason.SECOND_AUTOPILOT: not vehicle.single_autopilot,
+        Reason.SECOND_COMPANION: not vehicle.single_companion,
+        Reason.DISARMED: not vehicle.armed,
+        Reason.NOT_IN_AIR: not vehicle.in_air,
+        Reason.FAILSAFE: vehicle.failsafe,
+        Reason.STICKS_MOVED: vehicle.sticks_moved,
+        Reason.TIME_NOT_SYNCED: not vehicle.time_synced,
+        Reason.STREAM_MISSING: not vehicle.streams_ok,
+        Reason.EKF_NOT_OK: not vehicle.ekf_ok,
+        Reason.SPEED_UNKNOWN: vehicle.ground_speed_m_s is None,
+        Reason.HOME_UNKNOWN: vehicle.home is None,
+    }
+    yield from (reason for reason, holds in facts.items() if holds)
     yield from _battery_reasons(vehicle, limits)
     yield from _height_reasons(vehicle, limits, height_slack_m)
-    if vehicle.ground_speed_m_s is None:
-        yield Reason.SPEED_UNKNOWN
-    if vehicle.home is None:
-        yield Reason.HOME_UNKNOWN
 
 
 def _battery_reasons(vehicle: Situation, limits: Limits) -> Iterator[Reason]:

@@ -24,7 +24,7 @@ _READY_MAX_AGE_NS = 1_000_000_000  # a transition grants only when READY was dec
 
 @dataclass(frozen=True, slots=True)
 class GuidanceDecision:
-    """What guidance says at ``t_ns``: a setpoint, or at least one reason, never both."""
+    """What guidance says at ``t_ns``: a setpoint, or at least one reason; both only where authority ends in a hold."""
 
     t_ns: int
     state: State
@@ -110,8 +110,10 @@ class Guidance:
 
     # What happens to the vehicle
 
-    def mode_seen(self, t_ns: int, guided: bool) -> None:
-        """The autopilot reports its mode."""
+    def mode_seen(self, t_ns: int, guided: bool, first: bool = False) -> None:
+        """The autopilot reports its mode; ``first``: it had none before, so this is a beginning, no transition."""
+        if first:
+            self._authority.mode_forgotten()
         fresh = 0 <= t_ns - self._last.t_ns <= _READY_MAX_AGE_NS
         self._authority.mode_seen(guided, ready=fresh and self._last.state is State.READY)
 

@@ -47,12 +47,15 @@ class Reason(str, Enum):
     SHUT_DOWN = "shut_down"
 
     # The vehicle
-    NO_VEHICLE = "no_vehicle"  # nothing has been heard from an autopilot
+    NO_VEHICLE = "no_vehicle"  # nothing is heard from an autopilot
     SECOND_AUTOPILOT = "second_autopilot"
+    SECOND_COMPANION = "second_companion"
     DISARMED = "disarmed"
     NOT_IN_AIR = "not_in_air"  # on the ground, taking off, landing, or unknown
     FAILSAFE = "failsafe"  # the autopilot reports critical, emergency or termination
+    STICKS_MOVED = "sticks_moved"  # the pilot wants the vehicle
     TIME_NOT_SYNCED = "time_not_synced"
+    STREAM_MISSING = "stream_missing"
     EKF_NOT_OK = "ekf_not_ok"
     BATTERY_UNKNOWN = "battery_unknown"
     BATTERY_RESERVE = "battery_reserve"
@@ -86,11 +89,12 @@ FORBIDDING = frozenset(
         Reason.COMMANDING_DISABLED,
         Reason.MODE_NOT_GUIDED,
         Reason.NO_VEHICLE,
-        Reason.LINK_LOST,
         Reason.SECOND_AUTOPILOT,
+        Reason.SECOND_COMPANION,
         Reason.DISARMED,
         Reason.NOT_IN_AIR,
         Reason.FAILSAFE,
+        Reason.STICKS_MOVED,
     }
 )
 """Reasons under which not even a hold may be sent: the vehicle is not ours to command."""
@@ -98,5 +102,7 @@ FORBIDDING = frozenset(
 WAITING_FOR_PILOT = frozenset({Reason.AUTHORITY_NOT_GRANTED, Reason.MODE_NOT_GUIDED})
 """All that may be missing in READY: the pilot's transition into the guided mode."""
 
-PASSING = frozenset({Reason.ESTIMATE_STALE, Reason.ESTIMATE_UNTRUSTED, Reason.TIME_NOT_SYNCED})
+PASSING = frozenset(
+    {Reason.ESTIMATE_STALE, Reason.ESTIMATE_UNTRUSTED, Reason.TIME_NOT_SYNCED, Reason.STREAM_MISSING}
+)
 """Reasons that may come and go within moments: silence first, and only then a hold and the end of authority."""

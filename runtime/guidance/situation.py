@@ -12,14 +12,16 @@ class Situation:
     """The vehicle as guidance sees it. ``guided``: in the mode in which it takes our position targets."""
 
     connected: bool = False
-    link_alive: bool = False  # a heartbeat within the configured age
     single_autopilot: bool = True
+    single_companion: bool = True  # nobody else speaks with our own ids
     time_synced: bool = False
+    streams_ok: bool = False  # all telemetry that commanding rests on comes as requested
     mode: str = ""
     guided: bool = False
     armed: bool = False
     in_air: bool = False  # flying: neither on the ground nor in the autopilot's own take-off or landing
     failsafe: bool = False
+    sticks_moved: bool = False
     ekf_ok: bool = False
     battery_percent: float | None = None
     altitude_amsl_m: float | None = None

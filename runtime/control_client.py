@@ -1,0 +1,66 @@
+"""The operator's side of the control socket: one JSON object per line, one answer per line."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import HomingError
+
+MAX_LINE_BYTES = 1 << 20
+
+
+class ControlError(HomingError):
+    """No daemon answers at the control socket, or it answered with a refusal."""
+
+
+def default_socket() -> Path:
+    """Where daemon and commands meet unless told otherwise: a folder that only this user can enter."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(runtime) if runtime else Path(tempfile.gettempdir()) / f"homing-{os.getuid()}"
+    return folder / "homing.sock"
+
+
+def ask(path: Path, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
+    """Sends one request and waits for its answer.
+
+    Raises:
+        ControlError: no daemon runs there, or it did not answer in time, or it refused.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            line = _line(connection)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise ControlError(f"no daemon is running at {path}; start one with `homing run`.") from None
+        except PermissionError:
+            raise ControlError(f"control socket {path} belongs to another user.") from None
+        except TimeoutError:
+            raise ControlError(f"the daemon at {path} did not answer within {timeout_s:g} s.") from None
+        except OSError as error:
+            raise ControlError(f"control socket {path} cannot be used: {error}.") from None
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ControlError(f"what listens at {path} is not a Homing daemon.")
+    if answer.get("error"):
+        raise ControlError(str(answer["error"]))
+    return answer
+
+
+def _line(connection: socket.socket) -> bytes:
+    data = b""
+    while not data.endswith(b"\n") and len(data) <= MAX_LINE_BYTES:
+        chunk = connection.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+    return data

@@ -1,0 +1,79 @@
+"""Frames wait here for the pose of their own instant, and are dropped, and counted, when nobody can take them."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from runtime.values import Frame, Measured, Pose
+
+_WAITING = 2  # frames: a third means that telemetry lags behind by more than it may
+FLAT_GROUND_SHARE = 0.03  # of the height: how far terrain is taken to differ from the take-off point
+
+
+class Poses(Protocol):
+    """The part of the pose buffer that frames need."""
+
+    def at(self, t_ns: int) -> Pose | None:
+        """The pose at an instant, None where telemetry does not cover it."""
+        ...
+
+    def missing(self, t_ns: int) -> str | None:
+        """Why there is none; "too_new" means that it may still come."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PosedFrame:
+    """A frame with the autopilot's pose at its exposure. ``frame.t_ns`` is the exposure itself."""
+
+    frame: Frame
+    pose: Pose
+    arrived_t_ns: int
+
+    @property
+    def blind_pose(self) -> Pose:
+        """The pose as matching may know it: attitude, heading and heights, no trace of where it was."""
+        return replace(self.pose, position=None, position_sigma_m=float("inf"), velocity_ned_m_s=None)
+
+
+class FrameGate:
+    """At most two frames wait; a frame that comes while the daemon works, or waits too long, is dropped."""
+
+    def __init__(self, delay_s: float, max_wait_s: float, flat_ground: bool) -> None:
+        self._delay_ns = round(delay_s * 1e9)
+        self._max_wait_ns = round(max_wait_s * 1e9)
+        self._flat_ground = flat_ground
+        self._waiting: deque[tuple[int, Frame]] = deque()
+        self.dropped: Counter[str] = Counter()
+
+    def arrived(self, t_ns: int, frame: Frame) -> None:
+        """A frame came; its stamp is the exposure's plus the camera's delay."""
+        if len(self._waiting) >= _WAITING:
+            self._waiting.popleft()
+            self.dropped["pose_late"] += 1
+        exposed = replace(frame, t_ns=frame.t_ns - self._delay_ns)
+        self._waiting.append((t_ns, exposed))
+
+    def next(self, t_ns: int, poses: Poses) -> PosedFrame | None:
+        """The oldest waiting frame whose pose has come; those that wait in vain are dropped by name."""
+        while self._waiting:
+            arrived_t_ns, frame = self._waiting[0]
+            pose = poses.at(frame.t_ns)
+            if pose is not None:
+                self._waiting.popleft()
+                return PosedFrame(frame, self._grounded(pose), arrived_t_ns)
+            why = poses.missing(frame.t_ns) or "no_pose"
+            if why in ("too_new", "no_attitude", "no_position") and t_ns - arrived_t_ns <= self._max_wait_ns:
+                return None
+            self._waiting.popleft()
+            self.dropped[f"pose_{why}"] += 1
+        return None
+
+    def _grounded(self, pose: Pose) -> Pose:
+        height = pose.height_takeoff_m
+        if pose.height_agl_m is not None or height is None or not self._flat_ground:
+            return pose
+        sigma = max(height.sigma, abs(height.value) * FLAT_GROUND_SHARE)
+        return replace(pose, height_agl_m=Measured(height.value, sigma, "flat ground at take-off height"))
