@@ -1,0 +1,81 @@
+"""Local features of a crop, and their pairing: RootSIFT, the descriptor that survives turn, scale and light.
+
+Arandjelovic and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.values import ImageRGB
+
+KIND = "rootsift-1"  # names detector and settings in the history's cache: a change of either changes it
+_CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
+_RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """``points`` (N, 2) float32 pixels, origin at the top left corner of the top left pixel;
+    ``descriptors`` (N, 128) float32, unit rows."""
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """The arrays that the history caches: a byte per descriptor entry."""
+        return {"points": self.points, "descriptors": np.round(self.descriptors * _BYTE).astype(np.uint8)}
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
+        """What `packed` made."""
+        return cls(arrays["points"].astype(np.float32), _unit(arrays["descriptors"].astype(np.float32)))
+
+
+_BYTE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: sqrt(0.2) * 512 still fits a byte
+
+
+def extract(image: ImageRGB, limit: int) -> Features:
+    """The ``limit`` strongest features of an (H, W, 3) uint8 image."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    detector = cv2.SIFT_create(nfeatures=limit, contrastThreshold=_CONTRAST)
+    keypoints, descriptors = detector.detectAndCompute(grey, None)
+    if descriptors is None or len(keypoints) == 0:
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32) + np.float32(0.5)
+    return Features(points, _root(np.asarray(descriptors, np.float32)))
+
+
+def pair(a: Features, b: Features) -> NDArray[np.int64]:
+    """(M, 2) indices of features of ``a`` and ``b`` that are each other's best, and clearly so."""
+    if len(a) < 2 or len(b) < 2:
+        return np.zeros((0, 2), np.int64)
+    similarity = a.descriptors @ b.descriptors.T
+    best = similarity.argmax(axis=1)
+    rows = np.arange(len(a))
+    top = similarity[rows, best]
+    mutual = similarity.argmax(axis=0)[best] == rows
+    similarity[rows, best] = -1.0
+    second = similarity.max(axis=1)
+    # Unit rows: squared distance is 2 - 2 s, so Lowe's ratio of distances needs no root.
+    clear = (1.0 - top) < _RATIO**2 * (1.0 - second)
+    keep = np.flatnonzero(mutual & clear)
+    return np.stack([keep, best[keep]], axis=1).astype(np.int64)
+
+
+def _root(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
+    sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.sqrt(descriptors / sums), np.float32)
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)

@@ -1,0 +1,133 @@
+"""A camera's position over flat ground from pairs of sight rays and ground points, with what is known beforehand.
+
+The level frame is x east, y south, z down. A ray (x, y, 1) of the query is turned by the unknown rotation and
+meets the ground ``height_m`` below the camera. Six unknowns: two tilts, heading, east, south, height; tilts,
+heading and height have priors where telemetry knows them, so that a distant or narrow pattern of points cannot
+trade tilt against position.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_ITERATIONS = 12
+_STEP = np.array([1e-5, 1e-5, 1e-5, 1e-3, 1e-3, 1e-3])  # of the numeric Jacobian: radians and metres
+_HUBER = 2.0  # sigmas, from where a pair counts linearly
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """1-sigma of what is known beforehand: tilt about level, heading about 0, height about ``height_m``."""
+
+    tilt_sigma_rad: float
+    heading_sigma_rad: float = math.inf
+    height_m: float = 1.0
+    height_sigma_m: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class PlanarPose:
+    """``east_m``, ``south_m`` of the camera and its height; ``level_from_query`` (3, 3) turns the query's rays.
+
+    ``sigma_m``: horizontal 1-sigma per axis from the pairs' scatter and the priors; ``residual_m``: median
+    distance between where a ray meets the ground and its partner.
+    """
+
+    east_m: float
+    south_m: float
+    height_m: float
+    level_from_query: Array
+    sigma_m: float
+    residual_m: float
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between the query frame's z axis and straight down."""
+        return math.acos(float(np.clip(self.level_from_query[2, 2], -1.0, 1.0)))
+
+    @property
+    def heading_rad(self) -> float:
+        """Clockwise turn of the query's frame: of its up direction from north."""
+        return math.atan2(self.level_from_query[1, 0], self.level_from_query[0, 0])
+
+    def ground_of(self, rays: Array) -> Array:
+        """(N, 2) east and south of the points that (N, 2) rays meet."""
+        turned = np.hstack([rays, np.ones((len(rays), 1))]) @ self.level_from_query.T
+        down = np.maximum(turned[:, 2:], 1e-3)
+        return np.asarray(turned[:, :2] / down * self.height_m + [self.east_m, self.south_m])
+
+
+def solve(rays: Array, ground: Array, noise_m: float, prior: Prior) -> PlanarPose:
+    """The pose that carries (N, 2) ``rays`` onto (N, 2) ``ground`` east/south metres; N at least 4.
+
+    ``noise_m``: the least 1-sigma of a pair; the scatter found raises it.
+    """
+    state = _similarity(rays, ground)
+    sigma_m = noise_m
+    for _ in range(_ITERATIONS):
+        residuals = _miss(state, rays, ground)
+        lengths = np.hypot(residuals[:, 0], residuals[:, 1])
+        sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
+        weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
+        jacobian = _jacobian(state, rays, ground, residuals, weights)
+        known, pull = _prior_rows(state, prior)
+        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
+        step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
+        state = state + step
+        if np.abs(step[:3]).max() < 1e-6 and np.abs(step[3:]).max() < 1e-3:
+            break
+    covariance = np.linalg.inv(normal)
+    lengths = np.linalg.norm(_miss(state, rays, ground), axis=1)
+    sigma = math.sqrt(max(covariance[3, 3] + covariance[4, 4], 0.0) / 2)
+    return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
+
+
+def _similarity(rays: Array, ground: Array) -> Array:
+    """Start: the level camera whose view fits best, from complex least squares."""
+    a = rays[:, 0] + 1j * rays[:, 1]
+    b = ground[:, 0] + 1j * ground[:, 1]
+    centred = a - a.mean()
+    factor = np.vdot(centred, b - b.mean()) / max(np.vdot(centred, centred).real, 1e-12)
+    at = b.mean() - factor * a.mean()
+    return np.array([0.0, 0.0, np.angle(factor), at.real, at.imag, max(abs(factor), 1e-3)])
+
+
+def _turn(state: Array) -> Array:
+    """Heading about the vertical after two small tilts about the query's x and y axes."""
+    (ca, cb, cc), (sa, sb, sc) = np.cos(state[:3]), np.sin(state[:3])
+    about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
+    about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
+    about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x, dtype=np.float64)
+
+
+def _miss(state: Array, rays: Array, ground: Array) -> Array:
+    turned = np.hstack([rays, np.ones((len(rays), 1))]) @ _turn(state).T
+    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-3) * state[5] + state[3:5] - ground)
+
+
+def _jacobian(state: Array, rays: Array, ground: Array, residuals: Array, weights: Array) -> Array:
+    columns = []
+    for index in range(6):
+        moved = state.copy()
+        moved[index] += _STEP[index]
+        slope = (_miss(moved, rays, ground) - residuals) / _STEP[index]
+        columns.append((slope * weights[:, None]).ravel())
+    return np.stack(columns, axis=1)
+
+
+def _prior_rows(state: Array, prior: Prior) -> tuple[Array, Array]:
+    rows, pull = np.zeros((4, 6)), np.zeros(4)
+    weights = 1.0 / np.array([prior.tilt_sigma_rad, prior.tilt_sigma_rad, prior.heading_sigma_rad])
+    rows[[0, 1, 2], [0, 1, 2]] = weights
+    pull[:2] = state[:2] * weights[:2]
+    pull[2] = math.remainder(state[2], math.tau) * weights[2]
+    rows[3, 5] = 1.0 / prior.height_sigma_m
+    pull[3] = (state[5] - prior.height_m) * rows[3, 5]
+    return rows, pull

@@ -1,0 +1,149 @@
+"""Geometric verification: whether a keyframe shows the query's ground, and where on it the camera stood.
+
+Pairs of local features are filtered by a robust map from the query's sight rays to the keyframe's ground, and the
+map must be one that a camera above flat ground could make: not mirrored, not folded, upright and of a scale that
+agrees with what is known, with inliers spread over the view.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.local_features import Features, pair
+from runtime.planar_pose import PlanarPose, Prior, solve
+
+Array = NDArray[np.float64]
+
+MIN_INLIERS = 14  # over 2,000 foreign keyframes chance reached 9 (tests/bench/real_photos.py prints it)
+_TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss
+_MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inliers along their narrower axis
+_MAX_TILT_RAD = math.radians(35.0)
+_HEIGHT_RATIO = 1.35  # a known height is believed this far
+_NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a query gives to verification: ``features``, the ``rays`` (N, 2) they were seen along (x, y of
+    (x, y, 1) in the query's frame), and what is known of the camera beforehand."""
+
+    features: Features
+    rays: Array
+    prior: Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin."""
+
+    keyframe_id: int
+    features: Features
+    points: Array
+    footprint_m: float
+    sigma_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A keyframe that passed: its pairs, (M, 2) ``rays`` and ``ground``, and the pose that it alone gives."""
+
+    keyframe_id: int
+    rays: Array
+    ground: Array
+    pose: PlanarPose
+    footprint_m: float
+    sigma_m: float
+
+    @property
+    def inliers(self) -> int:
+        """How many pairs agree."""
+        return len(self.rays)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A keyframe that did not pass, the most pairs that agreed, and why it is not enough."""
+
+    keyframe_id: int
+    inliers: int
+    reason: str
+
+
+def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
+    """Look for the query's ground in a keyframe."""
+    pairs = pair(query.features, keyframe.features)
+    if len(pairs) < MIN_INLIERS:
+        return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
+    rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]
+    inside = _agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
+    count = int(inside.sum())
+    if count < MIN_INLIERS:
+        return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
+    rays, ground = rays[inside], ground[inside]
+    pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior)
+    reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
+    if reason:
+        return Refused(keyframe.keyframe_id, count, reason)
+    return Verified(keyframe.keyframe_id, rays, ground, pose, keyframe.footprint_m, keyframe.sigma_m)
+
+
+def pool(found: list[Verified], prior: Prior) -> tuple[PlanarPose, list[Verified]]:
+    """One pose from all keyframes that agree with the strongest, and those keyframes.
+
+    Each keyframe counts alike, however many of its pairs agree: its georeference is one measurement.
+    """
+    strongest = max(found, key=lambda one: one.inliers)
+    near = [one for one in found if _distance(one.pose, strongest.pose) <= 0.25 * strongest.footprint_m]
+    rays = np.concatenate([_thinned(one.rays) for one in near])
+    ground = np.concatenate([_thinned(one.ground) for one in near])
+    return solve(rays, ground, _NOISE * strongest.footprint_m, prior), near
+
+
+def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:
+    """Why no camera above flat ground, known as it is, makes this map; empty when one could."""
+    if pose.tilt_rad > _MAX_TILT_RAD:
+        return "the camera would have to be tilted too far"
+    if pose.residual_m > _TOLERANCE * footprint_m:
+        return "the features do not lie as on flat ground"
+    if math.isfinite(prior.heading_sigma_rad) and abs(pose.heading_rad) > 4 * prior.heading_sigma_rad:
+        return "the heading disagrees"
+    ratio = pose.height_m / prior.height_m
+    if math.isfinite(prior.height_sigma_m) and not 1 / _HEIGHT_RATIO < ratio < _HEIGHT_RATIO:
+        return "the height disagrees"
+    narrow = math.sqrt(max(float(np.linalg.eigvalsh(np.cov(ground.T))[0]), 0.0))
+    if narrow < _MIN_SPREAD * footprint_m:
+        return "the features that agree lie too close together"
+    return ""
+
+
+_PAIRS_PER_KEYFRAME = 60
+
+
+def _thinned(rows: Array) -> Array:
+    return rows[:: max(1, len(rows) // _PAIRS_PER_KEYFRAME)][:_PAIRS_PER_KEYFRAME]
+
+
+def _agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_]:
+    """(N,) which pairs agree with one unfolded homography from rays to the ground."""
+    centre = ground.mean(axis=0)  # keeps the numbers small for the solver
+    found, mask = cv2.findHomography(
+        rays * _SCALE, ground - centre, cv2.USAC_MAGSAC, tolerance_m, maxIters=1000, confidence=0.999
+    )
+    if found is None or mask is None:
+        return np.zeros(len(rays), bool)
+    inside = mask.ravel().astype(bool)
+    depth = np.hstack([rays * _SCALE, np.ones((len(rays), 1))]) @ found[2]
+    determinant = np.linalg.det(found) / np.where(np.abs(depth) > 1e-9, depth, np.nan) ** 3
+    return np.asarray(inside & (determinant > 0))  # positive: keeps the handedness of the ground there
+
+
+_SCALE = 100.0  # rays to numbers of the size of metres: USAC normalises by pixels
+
+
+def _distance(a: PlanarPose, b: PlanarPose) -> float:
+    return math.hypot(a.east_m - b.east_m, a.south_m - b.south_m)
