@@ -28,16 +28,16 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Surfaces:
-    """Scores of every whole-cell translation: ``dots`` (N, K, K) summed cosines, ``counts`` (K, K)
-    overlapping cells, K = 2 m + 1; entry [m + rows, m + columns] is the shift (rows, columns)."""
+    """Scores of every whole-cell translation: ``dots`` (N, K, K) summed cosines, ``counts`` (K, K) overlapping
+    cells, K = 2 m + 1; entry [m + rows, m + columns] is the shift (rows, columns)."""
 
     dots: Array
     counts: Array
 
     @property
     def means(self) -> Array:
-        """(N, K, K) mean cosine of the overlapping cells."""
-        return np.asarray(self.dots / self.counts, dtype=np.float32)
+        """(N, K, K) mean cosine of the overlapping cells, 0 where there are none."""
+        return np.asarray(self.dots / np.maximum(self.counts, 1e-6), dtype=np.float32)
 
 
 def align(query: Array, gallery: Array, max_shift_cells: int) -> Alignment:
@@ -46,17 +46,29 @@ def align(query: Array, gallery: Array, max_shift_cells: int) -> Alignment:
     return best_shifts(surfaces(query, gallery, max_shift_cells).means)
 
 
-def surfaces(query: Array, gallery: Array, max_shift_cells: int) -> Surfaces:
-    """Scores of all translations of ``query`` (C, h, w) over ``gallery`` (N, C, h, w), by one product of
-    matrices: every shifted copy of the query against every gallery map."""
+def surfaces(query: Array, gallery: Array, max_shift_cells: int, weights: Array | None = None) -> Surfaces:
+    """Scores of all translations of ``query`` (C, h, w) over ``gallery`` (N, C, h, w), by one product of matrices:
+    every shifted copy of the query against every gallery map.
+
+    ``weights`` (h, w): how much each of the query's cells counts, 0 where it shows nothing; all 1 by default.
+    """
     reach = int(min(max_shift_cells, min(query.shape[1:]) - 1))
-    copies = _shifted(query, reach)
+    cells = np.ones(query.shape[1:], np.float32) if weights is None else weights
+    copies = _shifted(query * cells, reach)
     size = 2 * reach + 1
     dots = np.empty((len(gallery), size * size), np.float32)
     for start in range(0, len(gallery), _CHUNK):
         chunk = np.ascontiguousarray(gallery[start : start + _CHUNK], dtype=np.float32)
         dots[start : start + _CHUNK] = chunk.reshape(len(chunk), -1) @ copies.T
-    return Surfaces(dots.reshape(-1, size, size), _overlaps(query.shape[1:], reach))
+    counts = _shifted(cells[None], reach).sum(axis=1).reshape(size, size)
+    return Surfaces(dots.reshape(-1, size, size), counts)
+
+
+def centred(maps: Array) -> Array:
+    """(..., C, h, w) maps less the mean of their own cells, unit along C again: what a place is made of drops out
+    and its layout stays, as in normalised cross-correlation."""
+    rest = maps - maps.mean(axis=(-2, -1), keepdims=True)
+    return np.asarray(rest / np.maximum(np.linalg.norm(rest, axis=-3, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def best_shifts(means: Array) -> Alignment:
@@ -80,12 +92,6 @@ def _shifted(query: Array, reach: int) -> Array:
     # The window that starts at (reach - rows) shows the query moved down by rows: hence the reversal.
     moved = windows[:, ::-1, ::-1].transpose(1, 2, 0, 3, 4)
     return np.ascontiguousarray(moved, dtype=np.float32).reshape(size * size, channels * height * width)
-
-
-def _overlaps(shape: tuple[int, ...], reach: int) -> Array:
-    height, width = shape
-    shifts = np.abs(np.arange(-reach, reach + 1))
-    return np.asarray(np.outer(height - shifts, width - shifts), dtype=np.float32)
 
 
 def _vertex(lines: Array, at: NDArray[np.int64]) -> Array:

@@ -203,6 +203,12 @@ class History:
         )
         return tuple(row[0] / 1000 for row in self._all(query, (self.embedding_space_id, view.value)))
 
+    def count(self, view: ViewKind, footprint_m: float) -> int:
+        """How many embeddings of a view there are at a rung."""
+        query = "SELECT count(*) FROM embedding WHERE embedding_space_id = ? AND view = ? AND footprint_mm = ?"
+        parameters = (self.embedding_space_id, view.value, _millimetres(footprint_m))
+        return int(self._all(query, parameters)[0][0])
+
     def gallery(self, view: ViewKind, footprint_m: float, after_id: int = 0) -> Gallery:
         """The embeddings of a view at a rung, of keyframes newer than ``after_id``."""
         rows = self._all(

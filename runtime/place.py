@@ -1,0 +1,219 @@
+"""Where in the flight history a target lies, or an honest "no match".
+
+Every keyframe says, at every translation, how well the target's spatial map fits its own; on the ground these
+surfaces are added up (`runtime.place_ground`), and the sharpest point is the place. It must stand out of its
+surroundings and of the second distinct place by what the bundle's calibration asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from runtime.alignment import centred
+from runtime.bundle import Bundle
+from runtime.calibration import Calibration
+from runtime.errors import BundleError
+from runtime.geodesy import distance_m, offset
+from runtime.history import History
+from runtime.place_attempt import SCALE_STEP, Attempt, Crop, crops_of, rung_for, scales_m
+from runtime.place_gallery import Rung, load_rung
+from runtime.place_reading import Reading, compare
+from runtime.target import Target
+from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
+
+HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
+_KEPT_ATTEMPTS = 8  # readings aligned after the vectors have sorted them
+_REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # of a step in heading and in scale
+_MOST_HAVE = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
+_OWN_POSITION_M = 15.0  # a GeoTIFF further than this (or 4 sigma) from the match disagrees with it
+
+
+class Tower(Protocol):
+    """The part of an embedder that locating needs."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle behind it."""
+        ...
+
+    def embed(self, view: ViewKind, crops: ImageRGB) -> Embeddings:
+        """(N, S, S, 3) uint8 RGB to embeddings."""
+        ...
+
+
+class Locator:
+    """Finds targets in a history; it notices keyframes that are added meanwhile.
+
+    ``view``: the gallery's view; by default the drone's, or the satellite tiles of a history that has nothing else.
+    """
+
+    def __init__(self, history: History, embedder: Tower, view: ViewKind | None = None) -> None:
+        self._history = history
+        self._embedder = embedder
+        self._view = view
+        self._rungs: dict[float, Rung] = {}
+        self._last_id = -1
+
+    def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
+        """The place of a target's centre, and the ``top`` distinct candidates in either case.
+
+        ``any_heading``: the target's upper edge may point anywhere; else it is north.
+        """
+        view = self._refreshed()
+        if view is None:
+            return _nothing("the history holds no keyframes")
+        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, top)
+        if reading is None:
+            return _nothing(self._why_no_rung(target, view))
+        if not reading.peaks:
+            return _nothing("the target overlaps too little of what was flown")
+        calibration = Calibration.of(self._embedder.bundle.calibration(ViewKind.SATELLITE, view))
+        return self._answer(target, reading, calibration, tried)
+
+    def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
+        """What the calibration is fitted on: the best place's features, and the place; None where there is none."""
+        view = self._refreshed()
+        if view is None:
+            return None
+        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, 5)
+        if reading is None or not reading.peaks:
+            return None
+        return reading.features(0, tried), offset(reading.rung.origin, *reading.peaks[0].ne_m)
+
+    def _refreshed(self) -> ViewKind | None:
+        last_id = self._history.last_id()
+        if last_id != self._last_id:
+            self._rungs.clear()
+            self._last_id = last_id
+        if self._view is not None:
+            return self._view if self._history.footprints(self._view) else None
+        views = [view for view in (ViewKind.DRONE, ViewKind.SATELLITE) if self._history.footprints(view)]
+        return views[0] if views else None
+
+    def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
+        if footprint_m not in self._rungs:
+            self._rungs[footprint_m] = load_rung(self._history, view, footprint_m)
+        return self._rungs[footprint_m]
+
+    def _footprints(self, view: ViewKind) -> list[float]:
+        """The rungs that most keyframes have; a larger one would leave ground unsearched."""
+        counts = {rung: self._history.count(view, rung) for rung in self._history.footprints(view)}
+        return [rung for rung, count in counts.items() if count >= _MOST_HAVE * max(counts.values())]
+
+    def _why_no_rung(self, target: Target, view: ViewKind) -> str:
+        smallest = min(self._footprints(view))
+        return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
+
+    def _best_reading(
+        self, target: Target, view: ViewKind, any_heading: bool, top: int
+    ) -> tuple[Reading | None, int]:
+        """The reading whose best place stands out most, and how many were tried."""
+        attempts = self._attempts(target, view, any_heading)
+        if len(attempts) <= 1:
+            readings = [self._read(target, attempt, view, top) for attempt in attempts]
+            return (readings[0] if readings else None), len(attempts)
+        kept = self._promising(target, attempts, view)
+        best = max((self._read(target, attempt, view, top) for attempt in kept), key=lambda r: r.contrast)
+        refined = [self._read(target, a, view, top) for a in _refined(best.attempt, target, any_heading)]
+        return max([best, *refined], key=lambda r: r.contrast), len(attempts)
+
+    def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
+        footprints = self._footprints(view)
+        headings = np.arange(HEADINGS) * (math.tau / HEADINGS) if any_heading else np.zeros(1)
+        attempts = []
+        for gsd_m in scales_m(target, footprints):
+            rung = rung_for(min(target.image.shape[:2]) * gsd_m, footprints)
+            if rung is not None:
+                attempts += [Attempt(gsd_m, float(heading), rung) for heading in headings]
+        return attempts
+
+    def _promising(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Attempt]:
+        """The attempts whose middle resembles some keyframe most, by vector."""
+        scores = []
+        for attempt in attempts:
+            crops = self._crops(target, attempt)
+            middle = crops[len(crops) // 2]
+            vectors = self._embedder.embed(ViewKind.SATELLITE, middle.image[None]).vectors
+            similarity = self._rung(view, attempt.footprint_m).index.search(vectors, 1)[1]
+            scores.append(float(similarity[0, 0]))
+        return [attempts[row] for row in np.argsort(scores)[::-1][:_KEPT_ATTEMPTS]]
+
+    def _crops(self, target: Target, attempt: Attempt) -> list[Crop]:
+        bundle = self._embedder.bundle
+        shape = bundle.map_shape or (0, 1, 1)
+        return crops_of(target, attempt, bundle.input_size_px, (shape[1], shape[2]))
+
+    def _read(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> Reading:
+        crops, rung = self._crops(target, attempt), self._rung(view, attempt.footprint_m)
+        embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
+        rows = rung.shortlist(embedded.vectors)
+        maps = rung.maps(self._history, rows)
+        if maps is None or embedded.maps is None:
+            raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
+        return compare(attempt, rung, rows, maps, crops, centred(embedded.maps), max(top, 2))
+
+    def _answer(
+        self, target: Target, reading: Reading, calibration: Calibration | None, tried: int
+    ) -> PlaceAnswer:
+        candidates = self._candidates(reading, calibration, tried)
+        best = candidates[0]
+        if calibration is None or best.probability is None:
+            reason = "the bundle is not calibrated for these views, so no place can be accepted"
+            return PlaceAnswer(Decision.NO_MATCH, None, None, None, candidates, reason)
+        keyframe = self._history.keyframe(best.keyframe_id)
+        sigma_m = calibration.place_sigma_m(keyframe.ground_sigma_m)
+        refusal = _refusal(target, best, calibration, sigma_m)
+        if refusal:
+            return PlaceAnswer(Decision.NO_MATCH, None, None, best.probability, candidates, refusal)
+        reason = f"stands out by {reading.contrast:.1f} deviations, {reading.votes[0]:.0%} of its keyframes agree"
+        return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
+
+    def _candidates(
+        self, reading: Reading, calibration: Calibration | None, tried: int
+    ) -> tuple[Candidate, ...]:
+        candidates = []
+        for place, peak in enumerate(reading.peaks):
+            nearest = reading.rows[np.hypot(*(reading.rung.ne_m[reading.rows] - peak.ne_m).T).argmin()]
+            known = None if calibration is None else calibration.probability(reading.features(place, tried))
+            ground = offset(reading.rung.origin, *peak.ne_m)
+            candidates.append(Candidate(int(reading.rung.ids[nearest]), ground, peak.similarity, known))
+        return tuple(candidates)
+
+
+def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:
+    """The best attempt half a step further in what was searched."""
+    steps = [
+        (heading, scale)
+        for heading, scale in _REFINEMENTS
+        if (heading == 0.0 or any_heading) and (scale == 0.0 or target.gsd_m is None)
+    ]
+    return [
+        replace(
+            best,
+            heading_rad=best.heading_rad + heading * math.tau / HEADINGS,
+            gsd_m=best.gsd_m * SCALE_STEP**scale,
+        )
+        for heading, scale in steps
+    ]
+
+
+def _refusal(target: Target, best: Candidate, calibration: Calibration, sigma_m: float) -> str:
+    """Why the best place is not accepted; empty when it is."""
+    assert best.probability is not None
+    if best.probability < calibration.threshold:
+        asked = calibration.threshold
+        return f"no place stands out: the best has probability {best.probability:.2f}, {asked:.2f} is asked for"
+    if target.position is not None:
+        apart_m = distance_m(target.position, best.ground)
+        if apart_m > max(_OWN_POSITION_M, 4 * sigma_m):
+            return f"it matches {apart_m:.0f} m away from where the target's own georeference puts it"
+    return ""
+
+
+def _nothing(reason: str) -> PlaceAnswer:
+    return PlaceAnswer(Decision.NO_MATCH, None, None, None, (), reason)

@@ -1,0 +1,120 @@
+"""What a target could be: its scale and the way it lies, and the north-up crops that are cut for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.target import Target
+from runtime.values import ImageRGB
+
+SCALE_STEP = 1.15  # between tried scales: at most 7 % off, a cell at the edge of a map
+LARGEST_SCALE = 2.5  # a target of unknown scale shows at most this many of the largest rung
+_FITS = 0.98  # of a rung: a target this little smaller still fills it
+_SMALLEST_SHARE = 0.6  # of the smallest rung: a smaller target leaves too few cells
+_MAX_CROPS = 3  # along each side of a target much larger than its rung
+_SPILL = 1.35  # how many rungs a side may be long and still be one crop
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A reading of a target: ``gsd_m`` metres per pixel, its upper edge towards ``heading_rad`` (clockwise from
+    north), compared at the rung ``footprint_m``."""
+
+    gsd_m: float
+    heading_rad: float
+    footprint_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A north-up crop of a target: ``image`` (S, S, 3); ``ne_m`` from the target's centre to its own; ``weights``
+    (h, w) float32: the share of each map cell that the target really shows."""
+
+    image: ImageRGB
+    ne_m: tuple[float, float]
+    weights: NDArray[np.float32]
+
+
+def rung_for(side_m: float, footprints_m: Sequence[float]) -> float | None:
+    """The largest rung that a target of that side fills, the smallest where it nearly does, else None."""
+    fitting = [rung for rung in footprints_m if rung * _FITS <= side_m]
+    if fitting:
+        return max(fitting)
+    smallest = min(footprints_m, default=math.inf)
+    return smallest if side_m >= _SMALLEST_SHARE * smallest else None
+
+
+def scales_m(target: Target, footprints_m: Sequence[float]) -> list[float]:
+    """The metres per pixel to try: the known one, or a ladder over all that could fit the rungs."""
+    if target.gsd_m is not None:
+        return [target.gsd_m]
+    side_px, smallest, largest = min(target.image.shape[:2]), min(footprints_m), LARGEST_SCALE * max(footprints_m)
+    steps = math.ceil(math.log(largest / smallest) / math.log(SCALE_STEP))
+    return [smallest * SCALE_STEP**step / side_px for step in range(steps + 1)]
+
+
+def crops_of(target: Target, attempt: Attempt, size_px: int, map_shape: tuple[int, int]) -> list[Crop]:
+    """The crops of a reading: one about the centre, or a few over a target much larger than its rung."""
+    height, width = target.image.shape[:2]
+    up_m = _offsets(height * attempt.gsd_m, attempt.footprint_m)
+    right_m = _offsets(width * attempt.gsd_m, attempt.footprint_m)
+    shrunk, gsd_m = _near_scale(target.image, attempt, size_px)
+    return [
+        _crop(shrunk, gsd_m, attempt, (up, right), size_px, map_shape) for up in up_m for right in right_m
+    ]
+
+
+def _offsets(length_m: float, footprint_m: float) -> list[float]:
+    if length_m <= _SPILL * footprint_m:
+        return [0.0]
+    count = min(_MAX_CROPS, math.ceil(length_m / footprint_m))
+    room = (length_m - footprint_m) / 2
+    reach = min(room, footprint_m * (count - 1) / 2)  # of a very large target the middle is enough
+    return [float(offset) for offset in np.linspace(-reach, reach, count)]
+
+
+def _near_scale(image: ImageRGB, attempt: Attempt, size_px: int) -> tuple[ImageRGB, float]:
+    """The target averaged down to about the crop's own pixels, and its new scale: a warp alone would alias."""
+    factor = attempt.footprint_m / size_px / attempt.gsd_m
+    if factor < 1.2:
+        return image, attempt.gsd_m
+    height, width = image.shape[:2]
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    shrunk = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrunk, attempt.gsd_m * width / size[0]
+
+
+def _crop(
+    image: ImageRGB, gsd_m: float, attempt: Attempt, up_right_m: tuple[float, float], size_px: int,
+    map_shape: tuple[int, int],
+) -> Crop:  # fmt: skip
+    matrix = _pixel_from_crop(image, gsd_m, attempt, up_right_m, size_px)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop = cv2.warpAffine(image, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    whole = np.ones(image.shape[:2], np.float32)
+    shown = cv2.warpAffine(whole, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    weights = cv2.resize(shown, map_shape[::-1], interpolation=cv2.INTER_AREA)
+    up, right = up_right_m
+    cos, sin = math.cos(attempt.heading_rad), math.sin(attempt.heading_rad)
+    ne_m = (up * cos - right * sin, up * sin + right * cos)
+    return Crop(np.asarray(crop, np.uint8), ne_m, np.asarray(np.where(weights > 0.5, weights, 0.0), np.float32))
+
+
+def _pixel_from_crop(
+    image: ImageRGB, gsd_m: float, attempt: Attempt, up_right_m: tuple[float, float], size_px: int
+) -> NDArray[np.float64]:
+    """(2, 3) affine from the crop's pixels to the image's, both counted at pixel centres."""
+    height, width = image.shape[:2]
+    step = attempt.footprint_m / size_px / gsd_m
+    cos, sin = math.cos(attempt.heading_rad), math.sin(attempt.heading_rad)
+    # Crop x is east, y is south; the image's right is (cos) east and (sin) south of its heading.
+    turn = step * np.array([[cos, sin], [-sin, cos]])
+    middle = np.array([width / 2 + up_right_m[1] / gsd_m - 0.5, height / 2 - up_right_m[0] / gsd_m - 0.5])
+    own = np.full(2, size_px / 2 - 0.5)
+    return np.hstack([turn, (middle - turn @ own)[:, None]])
