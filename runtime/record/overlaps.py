@@ -1,0 +1,130 @@
+"""Which photos of a flight show the same ground, and where: SIFT matches that a homography explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from runtime.values import ImageRGB
+
+_LONG_SIDE_PX = 800  # SIFT on more costs time and gives no better poses
+_FEATURES = 1500
+_RATIO = 0.8  # Lowe's ratio test
+_REPROJECTION_PX = 4.0  # in the small image: terrain that is not flat moves this much
+_MIN_INLIERS = 20
+_MIN_SPREAD = 0.05  # of the long side: inliers on one roof say nothing of scale and heading
+_SCALES = (0.3, 3.0)
+_SIMILARITY_PX = 0.02  # of the long side: median misfit of a similarity between two nearly nadir photos
+_KEPT = 8  # points per pair: as many as a homography needs, and as many again
+NEIGHBOURS = 14  # nearest by tag
+CONSECUTIVE = 4  # in file order, whatever the tags say
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Keypoints (N, 2) in pixels of the full image, descriptors (N, 128) float32 (RootSIFT), image's long side."""
+
+    points: NDArray[np.float64]
+    descriptors: NDArray[np.float32]
+    long_side_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Ground seen by two photos: ``first_px`` and ``second_px`` (K, 2) show the same K points."""
+
+    first: int
+    second: int
+    first_px: NDArray[np.float64]
+    second_px: NDArray[np.float64]
+    inliers: int
+
+
+def features_of(image: ImageRGB) -> Features:
+    """SIFT on a copy of at most 800 px."""
+    long_side = max(image.shape[:2])
+    shrink = min(1.0, _LONG_SIDE_PX / long_side)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if shrink < 1.0:
+        grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    keypoints, descriptors = cv2.SIFT_create(nfeatures=_FEATURES).detectAndCompute(grey, None)
+    if descriptors is None or len(keypoints) < _MIN_INLIERS:
+        return Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32), long_side)
+    points = (np.array([keypoint.pt for keypoint in keypoints]) + 0.5) / shrink
+    rooted = np.sqrt(descriptors / np.maximum(np.abs(descriptors).sum(axis=1, keepdims=True), 1e-9))
+    return Features(points, rooted.astype(np.float32), long_side)
+
+
+def candidate_pairs(positions_ne_m: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Pairs (i < j) worth matching: the next few in order, and the nearest few by tag. (N, 2) metres."""
+    count = len(positions_ne_m)
+    pairs = {(i, j) for i in range(count) for j in range(i + 1, min(i + 1 + CONSECUTIVE, count))}
+    if count > 1:
+        _, nearest = cKDTree(positions_ne_m).query(positions_ne_m, k=min(NEIGHBOURS + 1, count))
+        pairs |= {(min(i, int(j)), max(i, int(j))) for i in range(count) for j in nearest[i] if int(j) != i}
+    return sorted(pairs)
+
+
+def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap | None:
+    """Match two photos; None where they do not show the same plane."""
+    a, b = features[first], features[second]
+    if len(a.points) < _MIN_INLIERS or len(b.points) < _MIN_INLIERS:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(a.descriptors, b.descriptors, k=2)
+    good = [best for best, other in pairs if best.distance < _RATIO * other.distance]
+    if len(good) < _MIN_INLIERS:
+        return None
+    first_px = a.points[[match.queryIdx for match in good]]
+    second_px = b.points[[match.trainIdx for match in good]]
+    inside = _consistent(first_px, second_px, max(a.long_side_px, b.long_side_px))
+    if inside is None:
+        return None
+    first_px, second_px = first_px[inside], second_px[inside]
+    kept = _spread(first_px, _KEPT)
+    return Overlap(first, second, first_px[kept], second_px[kept], int(inside.sum()))
+
+
+def _consistent(
+    first_px: NDArray[np.float64], second_px: NDArray[np.float64], long_side_px: int
+) -> NDArray[np.bool_] | None:
+    """Inliers of a homography that is nearly a similarity, as two nadir photos of one ground are."""
+    threshold_px = _REPROJECTION_PX * max(1.0, long_side_px / _LONG_SIDE_PX)
+    homography, mask = cv2.findHomography(first_px, second_px, cv2.USAC_MAGSAC, threshold_px)
+    if homography is None or int(mask.sum()) < _MIN_INLIERS:
+        return None
+    inside = mask.ravel().astype(bool)
+    a, b = first_px[inside], second_px[inside]
+    if min(a.std(axis=0).min(), b.std(axis=0).min()) < _MIN_SPREAD * long_side_px:
+        return None
+    scale, _, misfit_px = similarity(a, b)
+    if not _SCALES[0] < scale < _SCALES[1] or misfit_px > _SIMILARITY_PX * long_side_px:
+        return None
+    return inside
+
+
+def similarity(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Least-squares similarity from (N, 2) to (N, 2): scale, turn from x towards y in radians, median misfit."""
+    a, b = _complex(first), _complex(second)
+    a, b = a - a.mean(), b - b.mean()
+    ratio = np.vdot(a, b) / max(float(np.vdot(a, a).real), 1e-12)
+    misfit = np.median(np.abs(ratio * a - b))
+    return float(np.abs(ratio)), float(np.angle(ratio)), float(misfit)
+
+
+def _complex(points: NDArray[np.float64]) -> NDArray[np.complex128]:
+    return np.asarray(points[:, 0] + 1j * points[:, 1], dtype=np.complex128)
+
+
+def _spread(points: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Indices of ``count`` points far from one another (farthest-point sampling from the centre outwards)."""
+    chosen = [int(np.argmin(np.linalg.norm(points - points.mean(axis=0), axis=1)))]
+    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(points)):
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen, dtype=np.int64)
