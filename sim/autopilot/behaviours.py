@@ -75,11 +75,13 @@ class Land:
     def __init__(self, vehicle: Vehicle, pause_s: float = 0.0) -> None:
         vehicle.drive.restart()
         self._from_s = vehicle.t_s + pause_s
+        self.uses_position = True  # until the first step finds none, as HEARTBEAT shows it
 
     def step(self, vehicle: Vehicle) -> None:
         """Stop over the place, then sink."""
         drive = vehicle.drive
-        if vehicle.estimator.position_ok:
+        self.uses_position = vehicle.estimator.position_ok
+        if self.uses_position:
             drive.velocity(0.0, 0.0)
         else:
             drive.level()
@@ -119,8 +121,8 @@ class Rtl:
             if here.h > self._height - 0.3:
                 self._stage = "return"
         elif self._stage == "return":
-            drive.to(self._home.n, self._home.e, speed)
-            if math.hypot(here.n - self._home.n, here.e - self._home.e) < 1.0:
+            drive.along(self._home.n, self._home.e, speed)
+            if math.hypot(here.n - self._home.n, here.e - self._home.e) < 2.0 and drive.stopped:
                 self._stage = "wait"
                 self._wait_until_s = vehicle.t_s + vehicle.parameters["RTL_LOIT_TIME"] / 1000.0
         elif self._stage == "wait":
@@ -144,7 +146,7 @@ def descend(vehicle: Vehicle) -> None:
     parameters = vehicle.parameters
     fast = parameters["LAND_SPEED_HIGH"] / 100.0 or vehicle.speed_down()
     slow = parameters["LAND_SPEED"] / 100.0
-    left = vehicle.height - parameters["LAND_ALT_LOW"] / 100.0
+    left = vehicle.height - parameters["LAND_ALT_LOW"] / 100.0 - 0.4  # slow on reaching it, not after
     brake = math.sqrt(slow * slow + 2.0 * 0.8 * left) if left > 0.0 else slow  # 0.8 m/s^2, recorded
     vehicle.drive.climb(-max(slow, min(fast, brake)))
 

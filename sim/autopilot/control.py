@@ -58,22 +58,24 @@ class Horizontal:
         self.pn += dn
         self.pe += de
 
-    def toward(self, n: float, e: float, speed: float) -> tuple[float, float]:
+    def toward(self, n: float, e: float, speed: float, brake: float = BRAKE_M_S2) -> tuple[float, float]:
         """Velocity that brings the reference to a place and stops there."""
         dn, de = n - self.pn, e - self.pe
         distance = math.sqrt(dn * dn + de * de)
         if distance < 1e-6:
             return 0.0, 0.0
-        scale = min(speed, approach_speed(distance, BRAKE_M_S2, POSITION_P)) / distance
+        scale = min(speed, approach_speed(distance, brake, POSITION_P)) / distance
         return dn * scale, de * scale
 
-    def _shape(self, dt: float, vn: float, ve: float, accel: float) -> None:
+    def _shape(self, dt: float, vn: float, ve: float, accel: float, start_jerk: float) -> None:
         an, ae = (vn - self.vn) * 2.0, (ve - self.ve) * 2.0
         size = math.sqrt(an * an + ae * ae)
         if size > accel:
             an, ae = an * accel / size, ae * accel / size
         jn, je = an - self.an, ae - self.ae
-        size, limit = math.sqrt(jn * jn + je * je), JERK_M_S3 * dt
+        # The gentler limit is for picking up speed only; braking and levelling out are never delayed.
+        starting = self.an * self.vn + self.ae * self.ve >= 0.0 and jn * an + je * ae > 0.0
+        size, limit = math.sqrt(jn * jn + je * je), (start_jerk if starting else JERK_M_S3) * dt
         if size > limit:
             jn, je = jn * limit / size, je * limit / size
         self.an += jn
@@ -85,10 +87,10 @@ class Horizontal:
 
     def step(
         self, dt: float, target: tuple[float, float], n: float, e: float, vn: float, ve: float,
-        accel: float = ACCEL_M_S2,
+        accel: float = ACCEL_M_S2, start_jerk: float = JERK_M_S3,
     ) -> tuple[float, float]:  # fmt: skip
         """Specific thrust (north, east) in m/s^2 that follows the target velocity (m/s)."""
-        self._shape(dt, target[0], target[1], accel)
+        self._shape(dt, target[0], target[1], accel, start_jerk)
         dn, de = self.pn - n, self.pe - e
         ahead = math.sqrt(dn * dn + de * de)
         if ahead > LEASH_M:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
-from sim.autopilot.control import ACCEL_M_S2, Heading, Horizontal, Vertical
+from sim.autopilot.control import ACCEL_M_S2, BRAKE_M_S2, JERK_M_S3, Heading, Horizontal, Vertical
 from sim.autopilot.estimator import Estimator
 from sim.autopilot.physics import GRAVITY_M_S2, Body
 
+STOPPED_M_S = 0.2
 COURSE_M_S = 0.5  # slower than this the nose does not follow the path
+WAYPOINT_JERK_M_S3 = 0.7  # recorded: 1.35, 3.2 and 5.3 m/s after 2, 3 and 4 s; WPNAV_JERK is 1
+WAYPOINT_BRAKE_M_S2 = 2.0  # recorded: v^2 / 2d between 2.1 and 2.8 on the way to a waypoint
 BRAKE_ACCEL_M_S2 = 3.8  # LOITER and BRAKE stop from 8 m/s within 2.5 s
 
 
@@ -19,7 +22,7 @@ class Drive:
     """
 
     __slots__ = (
-        "_accel", "_climb", "_course", "_down", "_estimator", "_heading", "_height", "_idle", "_place", "_speed",
+        "_accel", "_brake", "_climb", "_course", "_down", "_estimator", "_heading", "_height", "_idle", "_place", "_speed", "_start_jerk",
         "_turn", "_up", "_velocity", "_yaw", "horizontal", "vertical",
     )  # fmt: skip
 
@@ -30,6 +33,7 @@ class Drive:
         self._velocity: tuple[float, float] | None = None
         self._speed = 10.0
         self._accel = ACCEL_M_S2
+        self._start_jerk, self._brake = JERK_M_S3, BRAKE_M_S2
         self._height: float | None = None
         self._climb = 0.0
         self._up, self._down = 2.5, 1.5
@@ -49,6 +53,12 @@ class Drive:
     def to(self, n: float, e: float, speed: float) -> None:
         """Fly to a place and stop there."""
         self._place, self._velocity, self._speed = (n, e), None, speed
+        self._start_jerk, self._brake = JERK_M_S3, BRAKE_M_S2
+
+    def along(self, n: float, e: float, speed: float) -> None:
+        """Fly to a place as AUTO and RTL do: a gentle start (WPNAV_JERK), a harder stop."""
+        self.to(n, e, speed)
+        self._start_jerk, self._brake = WAYPOINT_JERK_M_S3, WAYPOINT_BRAKE_M_S2
 
     def velocity(self, vn: float, ve: float, hard: bool = False) -> None:
         """Fly at a velocity; ``hard`` brakes as LOITER and BRAKE do."""
@@ -84,6 +94,11 @@ class Drive:
         self._course = True
 
     @property
+    def stopped(self) -> bool:
+        """Whether the path has come to its end: the reference stands still, near enough."""
+        return self.horizontal.vn**2 + self.horizontal.ve**2 < STOPPED_M_S * STOPPED_M_S
+
+    @property
     def descending(self) -> bool:
         """Whether nothing holds the vehicle up: what the landing detector asks first."""
         return self._idle or (self._height is None and self._climb < 0.0)
@@ -107,13 +122,13 @@ class Drive:
     def _sideways(self, dt: float) -> tuple[float, float]:
         here, horizontal = self._estimator, self.horizontal
         if self._place is not None:
-            target = horizontal.toward(*self._place, self._speed)
+            target = horizontal.toward(*self._place, self._speed, self._brake)
         elif self._velocity is not None:
             target = self._velocity
         else:
             horizontal.reset(here.n, here.e, here.vn, here.ve)
             return 0.0, 0.0
-        return horizontal.step(dt, target, here.n, here.e, here.vn, here.ve, self._accel)
+        return horizontal.step(dt, target, here.n, here.e, here.vn, here.ve, self._accel, self._start_jerk)
 
     def _yaw_target(self) -> float | None:
         if self._course:

@@ -16,7 +16,7 @@ from sim.autopilot.gps import Gps
 from sim.autopilot.physics import Body
 
 INFO, WARNING = 6, 4
-INITIALISED_S, YAW_S, ORIGIN_S, AIDED_S = 4.43, 5.88, 19.99, 41.39  # after boot
+INITIALISED_S, ALIGNING_S, YAW_S, ORIGIN_S, AIDED_S = 4.43, 5.4, 5.88, 19.99, 41.39  # after boot
 LANE_1_S = 0.2  # the second lane says the same a moment later
 DEAD_RECKONING_S = 7.0  # without GPS: the flags fall to 0x025
 STOPPED_AIDING_S = 15.0  # without GPS: the position freezes
@@ -81,7 +81,7 @@ class Estimator:
         self._elevation_m = config.home_altitude_amsl_m
         self._good_s = math.inf  # since when GPS has had a fix
         self._now_s = 0.0
-        self._later = sorted(BOOT_TEXTS + GPS_TEXTS)
+        self._later = list(BOOT_TEXTS + GPS_TEXTS)
 
     @property
     def position_ok(self) -> bool:
@@ -95,7 +95,7 @@ class Estimator:
             return FLAGS_AIDED | (FLAG_GLITCH if self.gate.flag else 0)
         if self.aiding is Aiding.DEAD_RECKONING:
             return FLAGS_DEAD_RECKONING
-        if self._now_s < INITIALISED_S:
+        if self._now_s < ALIGNING_S:
             return FLAGS_UNINITIALISED
         return FLAGS_ALIGNING if self._now_s < YAW_S else FLAGS_NO_POSITION
 
@@ -149,7 +149,7 @@ class Estimator:
     def _say_twice(self, now_s: float, severity: int, text: str) -> None:
         self._say(severity, text.format(0))
         self._later.append((now_s + LANE_1_S, text.format(1)))
-        self._later.sort()
+        self._later.sort(key=lambda each: each[0])
 
     def _follow_gps(self, dt: float, now_s: float) -> None:
         gps, gate = self.gps, self.gate

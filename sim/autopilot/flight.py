@@ -159,9 +159,11 @@ class Flight:
         self._ground_s = self._ground_s + dt if vehicle.drive.descending else 0.0
         if self._ground_s >= LAND_DETECT_S:
             vehicle.landed = True
-        if not vehicle.landed or self.behaviour.taking_off and self.mode is Mode.GUIDED:
+        if not vehicle.landed:
             return
         self._idle_s += dt
+        if self.guided is not None and self.guided.taking_off:  # it is about to leave
+            return
         done = self._flew and self.mode in DISARMS_ON_LANDING
         delay = DISARM_AFTER_LANDING_S if done else vehicle.parameters["DISARM_DELAY"]
         if delay and self._idle_s >= delay:

@@ -108,6 +108,7 @@ class MissionProtocol:
             return
         parameters = (message.param1, message.param2, message.param3, message.param4)
         upload.items.append(stored(Item(message.command, message.frame, parameters, x, y, message.z)))
+        self._state.parameters.set("MIS_TOTAL", len(upload.items))
         if len(upload.items) < upload.count:
             self._ask(upload)
         else:

@@ -173,13 +173,24 @@ class Auto:
         n, e, h = (
             item_place(vehicle, item) if item.command != TAKEOFF else (here.n, here.e, _height(vehicle, item))
         )
-        drive.to(n, e, self.speed or vehicle.parameters["WPNAV_SPEED"] / 100.0)
+        drive.along(n, e, self.speed or vehicle.parameters["WPNAV_SPEED"] / 100.0)
         drive.height(h, vehicle.speed_up(), vehicle.speed_down())
         if vehicle.parameters["WP_YAW_BEHAVIOR"] != 0:
             drive.face_course()
         near = vehicle.parameters["WPNAV_RADIUS"] / 100.0
-        if math.hypot(n - here.n, e - here.e) < near and abs(h - here.h) < near:
+        passing = self._passes() or drive.stopped
+        if passing and math.hypot(n - here.n, e - here.e) < near and abs(h - here.h) < near:
             self._arrive(vehicle, item)
+
+    def _passes(self) -> bool:
+        """Whether the item under way is flown through: a waypoint without a delay before another waypoint."""
+        items, index = self._mission.items, self._mission.current
+        return (
+            items[index].command == WAYPOINT
+            and not items[index].parameters[0]
+            and index + 1 < len(items)
+            and items[index + 1].command == WAYPOINT
+        )
 
     def _arrive(self, vehicle: Vehicle, item: Item) -> None:
         if item.command == LAND:

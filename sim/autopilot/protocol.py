@@ -36,7 +36,8 @@ class Protocol:
         self._missions = MissionProtocol(state)
         self.parameters = ParameterProtocol(state.parameters, links)
         self._texts: list[tuple[int, str]] = []
-        self._heartbeat_us = self._timesync_us = state.boot_us
+        self._heartbeat_us = state.boot_us + HEARTBEAT_US // 2  # recorded: half-way between seconds
+        self._timesync_us = state.boot_us
         self._home_news = self._mode_news = 0
         self._mission_total = state.parameters["MIS_TOTAL"]
         self._handlers: dict[str, Callable[[Message, Link], None]] = {
@@ -64,6 +65,8 @@ class Protocol:
             handler(message, link)
         else:
             self._missions.handle(message, link)
+        self._announce_mode()
+        self._announce_total()
 
     def step(self, now_ns: int) -> None:
         """Sends what is due."""
@@ -86,12 +89,16 @@ class Protocol:
                 if message is not None:
                     link.send(message)
 
+    def _announce_mode(self) -> None:
+        """A new mode shows at once, after the command's acknowledgement."""
+        if self._state.flight.mode_news != self._mode_news:
+            self._mode_news = self._state.flight.mode_news
+            self._links.broadcast(heartbeat(self._state))
+
     def _announce(self) -> None:
-        """News: a mode at once; home, texts, reached items; the mission's size."""
+        """News: home, texts, reached items; the mission's size."""
         state, links = self._state, self._links
-        if state.flight.mode_news != self._mode_news:
-            self._mode_news = state.flight.mode_news
-            links.broadcast(heartbeat(state))
+        self._announce_mode()
         if state.vehicle.home_news != self._home_news:
             self._home_news = state.vehicle.home_news
             for message in (gps_global_origin(state), home_position(state)):
@@ -103,8 +110,12 @@ class Protocol:
         for severity, text in self._texts:
             links.broadcast(mavlink.MAVLink_statustext_message(severity, text.encode()))
         self._texts.clear()
-        if state.parameters["MIS_TOTAL"] != self._mission_total:
-            self._mission_total = state.parameters["MIS_TOTAL"]
+        self._announce_total()
+
+    def _announce_total(self) -> None:
+        total = self._state.parameters["MIS_TOTAL"]
+        if total != self._mission_total:
+            self._mission_total = total
             self.parameters.announce("MIS_TOTAL")
 
     def _on_heartbeat(self, message: Message, link: Link) -> None:

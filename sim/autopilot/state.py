@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sim.autopilot.behaviours import Land
 from sim.autopilot.failsafe import Failsafes
 from sim.autopilot.flight import Flight
 from sim.autopilot.modes import Mode
@@ -35,8 +36,8 @@ class State:
         """HEARTBEAT.base_mode: manual input, stabilized, custom mode; guided and armed as they are."""
         mode, vehicle = self.flight.mode, self.vehicle
         guided = mode in (Mode.GUIDED, Mode.RTL, Mode.LOITER, Mode.POSHOLD, Mode.BRAKE)
-        if mode is Mode.LAND:
-            guided = vehicle.estimator.position_ok
+        if isinstance(self.flight.behaviour, Land):
+            guided = self.flight.behaviour.uses_position
         elif mode is Mode.AUTO:
             guided = vehicle.armed
         return 0x51 | (0x08 if guided else 0) | (0x80 if vehicle.armed else 0)

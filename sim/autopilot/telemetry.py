@@ -221,7 +221,13 @@ def autopilot_version(state: State) -> Message:
     )
 
 
+def gps2_raw(state: State) -> Message | None:
+    """GPS2_RAW may be asked for; there is no second receiver to speak of."""
+    return None
+
+
 BUILDERS: dict[int, Builder] = {
+    mavlink.MAVLINK_MSG_ID_GPS2_RAW: gps2_raw,
     mavlink.MAVLINK_MSG_ID_HEARTBEAT: heartbeat,
     mavlink.MAVLINK_MSG_ID_SYS_STATUS: sys_status,
     mavlink.MAVLINK_MSG_ID_SYSTEM_TIME: system_time,

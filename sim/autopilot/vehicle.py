@@ -63,6 +63,7 @@ class Vehicle:
         self.battery.step(dt, self.armed and not self.body.on_ground, self.estimator.vh)
         if self.home is None and self.estimator.origin_ne is not None:
             self.set_home(Home(*self.estimator.origin_ne, 0.0))
+            self.parameters.set("MIS_TOTAL", max(1, self.parameters["MIS_TOTAL"]))  # home is item 0
 
     def set_home(self, home: Home, locked: bool = False) -> None:
         """Moves home and tells the peers."""
