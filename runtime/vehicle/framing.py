@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from runtime.vehicle.dialect import mavlink
 
 _V1, _V2 = 0xFE, 0xFD
 _SIGNED = 0x01  # the only incompatibility flag that is defined
-_LONGEST = 280  # 10 header + 255 payload + 2 CRC + 13 signature
+_EXTENSIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +37,20 @@ class PacketReader:
         self._buffer = bytearray()
         self.packets = 0
         self.unknown = 0
-        self.bad_packets = 0  # a start byte and a length, but no packet (CRC, flags, contents)
+        self.bad_packets = 0  # a start byte and a length, but no packet (length, flags, CRC, contents)
         self.garbage_bytes = 0
 
-    def feed(self, data: bytes) -> Iterator[Packet]:
-        """Yield the packets that ``data`` completes."""
+    def feed(self, data: bytes) -> list[Packet]:
+        """The packets that ``data`` completes, in order."""
         self._buffer += data
+        found: list[Packet] = []
         start = 0
         while True:
             start = self._next_start(start)
             length = self._frame_length(start)
             if length is None or start + length > len(self._buffer):
                 break
-            packet = self._decode(start, length)
+            packet = self._decode(start, length) if length else None
             if packet is None:
                 self.bad_packets += 1
                 self.garbage_bytes += 1
@@ -58,8 +58,9 @@ class PacketReader:
                 continue
             start += length
             self.packets += 1
-            yield packet
+            found.append(packet)
         del self._buffer[:start]
+        return found
 
     def _next_start(self, start: int) -> int:
         found = [i for i in (self._buffer.find(_V2, start), self._buffer.find(_V1, start)) if i >= 0]
@@ -68,18 +69,29 @@ class PacketReader:
         return begin
 
     def _frame_length(self, start: int) -> int | None:
-        """Length of the frame that would begin at ``start``; None until the header's first three bytes are there."""
-        if start + 3 > len(self._buffer):
+        """Length of the frame that begins at ``start``; None until its header is there; 0 when it can be none.
+
+        A header is judged as soon as it is whole: a false start byte would otherwise hold back up to 280 bytes.
+        """
+        header = 6 if self._buffer[start : start + 1] == b"\xfe" else 10
+        if start + header > len(self._buffer):
             return None
-        magic, payload, flags = self._buffer[start : start + 3]
-        if magic == _V1:
-            return 8 + payload
+        payload, flags = self._buffer[start + 1], self._buffer[start + 2]
+        if header == 6:
+            return 8 + payload if self._fits(self._buffer[start + 5], payload) else 0
+        message_id = int.from_bytes(self._buffer[start + 7 : start + 10], "little")
+        if flags & ~_SIGNED or not self._fits(message_id, payload):
+            return 0
         return 12 + payload + (13 if flags & _SIGNED else 0)
+
+    @staticmethod
+    def _fits(message_id: int, payload: int) -> bool:
+        known = mavlink.mavlink_map.get(message_id)
+        # a newer definition of a known message may have grown by extension fields; tens of bytes at most
+        return known is None or payload <= known.unpacker.size + _EXTENSIONS
 
     def _decode(self, start: int, length: int) -> Packet | None:
         raw = bytes(self._buffer[start : start + length])
-        if raw[0] == _V2 and raw[2] & ~_SIGNED:
-            return None
         try:
             message = self._codec.decode(bytearray(raw))
         except Exception:  # whatever a hostile payload makes pymavlink raise is a bad packet, and is counted as one

@@ -1,0 +1,162 @@
+"""Blocks to disk in a thread of their own: a card that stalls or is full must not stall the flight."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+_LOG = logging.getLogger(__name__)
+_BLOCKS = 512  # over two minutes of half-second blocks for two files
+_SYNC_S = 1.0  # what a power cut may cost
+
+
+class Storage(Protocol):
+    """One file that is appended to; every method may raise OSError."""
+
+    def append(self, block: bytes) -> None:
+        """Write all of ``block``, or raise and leave the file as it was before."""
+
+    def sync(self) -> None:
+        """Bring what was written to the medium."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+    def discard(self) -> None:
+        """Let the file go and remove it."""
+
+
+class AppendFile:
+    """A real file. A block that does not fit is taken back, so that the file ends with a whole block."""
+
+    def __init__(self, path: Path) -> None:
+        """Create ``path``; FileExistsError when it is there already."""
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self._size = 0
+
+    def append(self, block: bytes) -> None:
+        """Write all of ``block``."""
+        view, done = memoryview(block), 0
+        try:
+            while done < len(block):
+                done += os.write(self._descriptor, view[done:])
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            os.lseek(self._descriptor, self._size, os.SEEK_SET)
+            raise
+        self._size += len(block)
+
+    def sync(self) -> None:
+        """fdatasync."""
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Close."""
+        os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Close and unlink."""
+        os.close(self._descriptor)
+        self._path.unlink()
+
+
+class Spool:
+    """One file's way to the disk, counted, and ``broken`` from the first block that was lost.
+
+    ``contiguous``: later blocks mean nothing without the lost one, so a broken file takes no more.
+    """
+
+    def __init__(self, storage: Storage, contiguous: bool) -> None:
+        self.storage = storage
+        self.contiguous = contiguous
+        self.broken = ""  # why, in the operating system's words
+        self.lost_blocks = 0
+        self.lost_records = 0
+        self.bytes_written = 0
+
+
+class DiskThread:
+    """Writes the blocks of all spools, in order."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Spool, bytes | None, int] | None] = queue.Queue(_BLOCKS)
+        self._thread = threading.Thread(target=self._run, name="flight log", daemon=True)
+        self._thread.start()
+
+    def put(self, spool: Spool, block: bytes, records: int = 0) -> None:
+        """Queue a block of so many records; it is counted as lost when the disk is that far behind."""
+        try:
+            self._queue.put_nowait((spool, block, records))
+        except queue.Full:
+            _lose(spool, records, "the disk is too slow")
+
+    def finish(self, spool: Spool) -> None:
+        """Close the spool's file after its last block; never waits for a disk that hangs."""
+        try:
+            self._queue.put_nowait((spool, None, 0))
+        except queue.Full:
+            _LOG.error("a flight log file stays open: the disk is too slow")
+
+    def drain(self) -> None:
+        """Wait until everything queued so far has been written or lost."""
+        self._queue.join()
+
+    def stop(self, within_s: float = 10.0) -> None:
+        """Write what is queued and end; a disk that hangs is left alone after ``within_s``."""
+        try:
+            self._queue.put(None, timeout=within_s)
+        except queue.Full:
+            return
+        self._thread.join(within_s)
+
+    def _run(self) -> None:
+        synced_s = time.monotonic()
+        while True:
+            item = self._queue.get()
+            try:
+                if item is None:
+                    return
+                spool, block, records = item
+                due = time.monotonic() - synced_s >= _SYNC_S
+                if due:
+                    synced_s = time.monotonic()
+                _serve(spool, block, records, sync=due)
+            finally:
+                self._queue.task_done()
+
+
+def _serve(spool: Spool, block: bytes | None, records: int, sync: bool) -> None:
+    try:
+        if block is None:
+            _finish(spool)
+        elif spool.broken and spool.contiguous:
+            _lose(spool, records, spool.broken)
+        else:
+            spool.storage.append(block)
+            spool.bytes_written += len(block)
+            if sync:
+                spool.storage.sync()
+    except OSError as error:
+        _lose(spool, records, error.strerror or type(error).__name__)
+
+
+def _finish(spool: Spool) -> None:
+    if spool.broken and spool.bytes_written == 0:
+        spool.storage.discard()
+        return
+    spool.storage.sync()
+    spool.storage.close()
+
+
+def _lose(spool: Spool, records: int, why: str) -> None:
+    spool.lost_blocks += 1
+    spool.lost_records += records
+    if not spool.broken:
+        _LOG.error("the flight log loses data: %s", why)
+    spool.broken = why
