@@ -7,6 +7,8 @@ from typing import Protocol
 
 from sim.autopilot.vehicle import Vehicle
 
+RTL_PAUSE_S = 1.0  # recorded: before it sets off, even at its height already
+
 
 class Behaviour(Protocol):
     """A flight mode at work; ``landing`` is what EXTENDED_SYS_STATE calls landing, likewise ``taking_off``."""
@@ -105,6 +107,7 @@ class Rtl:
         away = math.hypot(here.n - home.n, here.e - home.e)
         self._height = home.h + _return_height(vehicle, away)
         self._stage = "climb"
+        self._from_s = vehicle.t_s + RTL_PAUSE_S
         self._wait_until_s = 0.0
         self.landing = False
 
@@ -118,7 +121,7 @@ class Rtl:
         drive.height(self._height, vehicle.speed_up(), vehicle.speed_down())
         if self._stage == "climb":
             drive.velocity(0.0, 0.0)
-            if here.h > self._height - 0.3:
+            if here.h > self._height - 0.3 and vehicle.t_s >= self._from_s:
                 self._stage = "return"
         elif self._stage == "return":
             drive.along(self._home.n, self._home.e, speed)

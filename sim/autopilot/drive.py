@@ -22,7 +22,8 @@ class Drive:
     """
 
     __slots__ = (
-        "_accel", "_brake", "_climb", "_course", "_down", "_estimator", "_heading", "_height", "_idle", "_place", "_speed", "_start_jerk",
+        "_accel", "_brake", "_climb", "_course", "_down", "_estimator", "_heading", "_height", "_idle", "_place",
+        "_speed", "_start_jerk",
         "_turn", "_up", "_velocity", "_yaw", "horizontal", "vertical",
     )  # fmt: skip
 
