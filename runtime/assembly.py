@@ -11,6 +11,7 @@ from runtime.config import Config
 from runtime.daemon import Daemon, DaemonSettings
 from runtime.embedder import Embedder
 from runtime.fix import Fixer
+from runtime.flightlog import NullFlightLog
 from runtime.frame_gate import FrameGate
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
@@ -18,7 +19,7 @@ from runtime.history import History
 from runtime.localizer import AutopilotLocalizer
 from runtime.place import Locator
 from runtime.record.recorder import Recorder
-from runtime.rooms import Journal, NoJournal, NoRecorder, RecordRoom, Rooms
+from runtime.rooms import Journal, NoRecorder, RecordRoom, Rooms
 from runtime.stages import Stages
 from runtime.target_desk import TargetDesk
 from runtime.vehicle.config import VehicleConfig
@@ -70,7 +71,7 @@ def assemble(
         localizer=AutopilotLocalizer(),
         guidance=Guidance(limits, config.guidance.settings(), authority),
         stages=stages,
-        journal=journal or NoJournal(),
+        journal=journal or NullFlightLog(),
     )
     return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
 
@@ -95,6 +96,7 @@ def _vehicle_config(config: Config) -> VehicleConfig:
 def _settings(config: Config, dry_run: bool) -> DaemonSettings:
     return DaemonSettings(
         dry_run=dry_run,
+        record=config.record.enabled,
         fix_interval_ns=round(config.fix.interval_s * 1e9),
         any_heading=config.fix.any_heading,
         yield_to_sticks=config.guidance.yield_to_sticks,

@@ -56,6 +56,7 @@ class DaemonSettings:
     """``dry_run``: setpoints are computed and logged, and none is sent."""
 
     dry_run: bool = False
+    record: bool = False
     fix_interval_ns: int = 0
     any_heading: bool = False
     yield_to_sticks: bool = True
@@ -86,11 +87,12 @@ class Daemon:
     # What happens
 
     def step(self, event: Event) -> bytes:
-        """Takes one event; gives the bytes for the vehicle link. Events come in the order of their time."""
-        self.now_ns = event.t_ns
+        """Takes one event; gives the bytes for the vehicle link. A read may have happened just before the last event."""
+        self.now_ns = max(self.now_ns, event.t_ns)
         if self.started_t_ns is None:
             self.started_t_ns = event.t_ns
         if isinstance(event, LinkData):
+            self.rooms.journal.mavlink(event.data, event.t_ns, "in")
             self._heard(self.rooms.vehicle.receive(event.data, event.t_ns))
         elif isinstance(event, FrameArrived):
             self._arrived(event)
@@ -102,12 +104,12 @@ class Daemon:
             self._heard(self.rooms.vehicle.tick(event.t_ns))
             self._guide(event.t_ns)
             self.rooms.vehicle.feed_heartbeat(event.t_ns)
-        return self.rooms.vehicle.outgoing()
+        return self._out(event.t_ns)
 
     def close(self, t_ns: int) -> bytes:
         """A clean end: one target that holds here while the vehicle is ours, and nothing afterwards."""
         self.release(t_ns, Reason.SHUT_DOWN)
-        return self.rooms.vehicle.outgoing()
+        return self._out(t_ns)
 
     def release(self, t_ns: int, cause: Reason) -> None:
         """Gives the vehicle back, with one target that holds here if it was ours."""
@@ -120,9 +122,15 @@ class Daemon:
     @property
     def recording(self) -> bool:
         """Live recording pauses once a target is confirmed: an arrival must not be confirmed by its own way there."""
-        return self.rooms.guidance.target is None and not self.recording_failed
+        return self.settings.record and self.rooms.guidance.target is None and not self.recording_failed
 
     # Telemetry
+
+    def _out(self, t_ns: int) -> bytes:
+        data = self.rooms.vehicle.outgoing()
+        if data:
+            self.rooms.journal.mavlink(data, t_ns, "out")
+        return data
 
     def _heard(self, events: Any) -> None:
         for event in events:
@@ -228,7 +236,7 @@ class Daemon:
     def _send(self, t_ns: int, setpoint: Setpoint) -> None:
         refusal = "dry_run" if self.settings.dry_run else self.rooms.vehicle.send_setpoint(setpoint, t_ns)
         self.counts["setpoints" if refusal is None else "setpoints_withheld"] += 1
-        self.rooms.journal.write("setpoint", t_ns, {**setpoint_record(setpoint), "withheld": refusal})
+        self.rooms.journal.write("setpoint", t_ns, setpoint_record(setpoint, refusal))
 
     def _journal(self, t_ns: int, decision: GuidanceDecision) -> None:
         telling = tuple(reason for reason in decision.reasons if reason is not Reason.NOT_DUE)

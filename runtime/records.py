@@ -46,13 +46,15 @@ def decision_record(decision: GuidanceDecision, estimate: Estimate) -> dict[str,
     }
 
 
-def setpoint_record(setpoint: Setpoint) -> dict[str, Any]:
-    """A position target."""
+def setpoint_record(setpoint: Setpoint, withheld: str | None) -> dict[str, Any]:
+    """A position target; ``withheld``: why it was not sent."""
     return {
         **point(setpoint.position),
         "altitude_amsl_m": setpoint.altitude_amsl_m,
         "expires_t_ns": setpoint.expires_t_ns,
         "reason": setpoint.reason,
+        "sent": withheld is None,
+        "withheld": withheld,
     }
 
 

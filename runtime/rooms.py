@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from runtime.flightlog import Direction, NullFlightLog
 from runtime.frame_gate import FrameGate, Poses
 from runtime.guidance.guidance import Guidance
 from runtime.localizer import Localizer
@@ -76,10 +77,14 @@ class RecordRoom(Protocol):
 
 
 class Journal(Protocol):
-    """The flight log."""
+    """The flight log; nothing in it raises in flight."""
 
-    def write(self, topic: str, t_ns: int, record: dict[str, Any]) -> None:
+    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
         """One thing that happened."""
+        ...
+
+    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Bytes of the vehicle link, as read or sent."""
         ...
 
 
@@ -89,13 +94,6 @@ class NoRecorder:
     def add(self, frame: Frame, pose: Pose) -> Recorded:
         """Never a keyframe."""
         return Recorded(None, "recording is off")
-
-
-class NoJournal:
-    """Keeps nothing."""
-
-    def write(self, topic: str, t_ns: int, record: dict[str, Any]) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +108,4 @@ class Rooms:
     localizer: Localizer
     guidance: Guidance
     stages: Stages
-    journal: Journal = NoJournal()
+    journal: Journal = field(default_factory=NullFlightLog)

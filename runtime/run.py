@@ -5,23 +5,23 @@ The link is read to the end before every decision: a pilot's mode change that ha
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from typing import Any, Protocol
 
 from runtime.clock import Clock
 from runtime.daemon import Daemon
-from runtime.errors import HomingError, VehicleError
+from runtime.errors import VehicleError
 from runtime.events import Answer, ControlRequest, Event, FrameArrived, LinkData, Tick
 from runtime.values import Frame
+from runtime.vehicle.link import Link
+from runtime.vehicle.state import LinkCounters
 
-_LOG = logging.getLogger(__name__)
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
 _POLL_S = 0.01  # between looks at the camera
-_INBOX = 2000  # pieces: seconds of telemetry at any rate a link has
+_REQUESTS = 16
 
 
 class FrameSource(Protocol):
@@ -38,19 +38,11 @@ class FrameSource(Protocol):
         ...
 
 
-class Link(Protocol):
-    """Bytes to and from the vehicle."""
+class WaitingLink(Link, Protocol):
+    """A vehicle link that the loop can sleep on."""
 
-    def read(self) -> bytes:
-        """Waits a little for bytes; empty when none came."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Sends."""
-        ...
-
-    def close(self) -> None:
-        """A blocked `read` returns or raises soon after."""
+    def wait(self, timeout_s: float) -> bool:
+        """Until something arrives or the time is over."""
         ...
 
 
@@ -63,75 +55,34 @@ class Patience:
 
 
 class Inbox:
-    """One bounded queue for what threads bring; what does not fit is dropped and counted."""
+    """The bounded queue of the operator's requests; what does not fit is refused and counted."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queue: Queue[Event] = Queue(_INBOX)
-        self.dropped = 0
-
-    def link_data(self, data: bytes) -> None:
-        """Bytes of the vehicle, stamped now."""
-        self._put(LinkData(self._clock.now_ns(), data))
+        self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
+        self.refused = 0
 
     def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
-        """An operator's request."""
-        if not self._put(ControlRequest(self._clock.now_ns(), request, reply)):
+        """From any thread: ``reply`` will be called once."""
+        try:
+            self._queue.put_nowait(ControlRequest(self._clock.now_ns(), request, reply))
+        except Full:
+            self.refused += 1
             reply({"schema": 1, "error": "the daemon is too busy to take a request."})
 
-    def drain(self, wait_s: float = 0.0) -> list[Event]:
-        """All that came, in order; waits for the first of it."""
-        events: list[Event] = []
+    def next(self) -> ControlRequest | None:
+        """The oldest request."""
         try:
-            events.append(self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait())
-            while True:
-                events.append(self._queue.get_nowait())
+            return self._queue.get_nowait()
         except Empty:
-            return events
-
-    def _put(self, event: Event) -> bool:
-        try:
-            self._queue.put_nowait(event)
-        except Full:
-            self.dropped += 1
-            return False
-        return True
-
-
-class LinkReader:
-    """The thread that reads the vehicle link."""
-
-    def __init__(self, link: Link, inbox: Inbox) -> None:
-        self._link = link
-        self._inbox = inbox
-        self._stop = threading.Event()
-        self.error: HomingError | None = None
-        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends the thread, then the link."""
-        self._stop.set()
-        self._thread.join(timeout=2.0)
-        self._link.close()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                data = self._link.read()
-            except HomingError as error:
-                self.error = error
-                _LOG.error("%s", error)
-                return
-            if data:
-                self._inbox.link_data(data)
+            return None
 
 
 class Loop:
     """Turns what the adapters bring into the daemon's events, until it is told to stop."""
 
     def __init__(
-        self, daemon: Daemon, camera: FrameSource, link: Link, inbox: Inbox, clock: Clock, patience: Patience
+        self, daemon: Daemon, camera: FrameSource, link: WaitingLink, inbox: Inbox, clock: Clock, patience: Patience
     ) -> None:
         self._daemon = daemon
         self._camera = camera
@@ -151,20 +102,27 @@ class Loop:
         begun_ns = due_ns = self._clock.now_ns()
         try:
             while not stop.is_set():
-                self._take(self._inbox.drain(_POLL_S))
+                self._link.wait(_POLL_S)
+                self._listen()
+                self._obey()
                 self._look()
-                self._take(self._inbox.drain())
                 now_ns = self._clock.now_ns()
                 if now_ns >= due_ns:
-                    self._step(Tick(now_ns))
+                    self._listen()
+                    self._step(Tick(self._clock.now_ns()))
                     due_ns = max(due_ns + TICK_NS, now_ns)
                     self._check_answered(now_ns - begun_ns)
         finally:
             self._link.write(self._daemon.close(self._clock.now_ns()))
 
-    def _take(self, events: list[Event]) -> None:
-        for event in events:
-            self._step(event)
+    def _listen(self) -> None:
+        for data, t_ns in self._link.read():
+            self._step(LinkData(t_ns, data))
+
+    def _obey(self) -> None:
+        request = self._inbox.next()
+        if request is not None:
+            self._step(replace(request, t_ns=self._clock.now_ns()))
 
     def _look(self) -> None:
         """Only the newest frame: an older one would tell where the aircraft was, later."""
@@ -183,7 +141,13 @@ class Loop:
     def _check_answered(self, elapsed_ns: int) -> None:
         self._answered = self._answered or self._daemon.rooms.vehicle.state.connected
         if not self._answered and elapsed_ns > self._patience.answer_within_s * 1e9:
-            raise VehicleError(
-                f"no vehicle answers at {self._patience.uri} within {self._patience.answer_within_s:g} s; "
-                "check the wiring, the baud rate and that the autopilot speaks MAVLink 2 there."
-            )
+            raise VehicleError(_silence(self._patience, self._daemon.rooms.vehicle.state.counters))
+
+
+def _silence(patience: Patience, heard: LinkCounters) -> str:
+    start = f"no vehicle answers at {patience.uri} within {patience.answer_within_s:g} s"
+    if heard.packets:
+        return f"{start}, although {heard.packets} packets of others came; check its system id and the routing."
+    if heard.garbage_bytes:
+        return f"{start}, only {heard.garbage_bytes} bytes that are no MAVLink; check the baud rate."
+    return f"{start}; check the address, the cable and that the autopilot speaks MAVLink there."

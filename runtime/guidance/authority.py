@@ -50,6 +50,8 @@ class Authority:
     def mode_forgotten(self) -> None:
         """After a reboot or a lost link the mode next seen is a beginning, not a transition."""
         self._guided = None
+        if self._granted:
+            self.latch(Reason.LINK_LOST)
 
     def latch(self, cause: Reason) -> None:
         """Another will is in command, or we gave up: nothing leaves until consent and transition come anew."""

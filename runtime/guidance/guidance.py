@@ -119,9 +119,9 @@ class Guidance:
 
     def latch(self, cause: Reason) -> None:
         """Somebody else is in command (see `Authority`)."""
+        self._authority.latch(cause)
         if cause in (Reason.REBOOTED, Reason.LINK_LOST):
             self._authority.mode_forgotten()
-        self._authority.latch(cause)
 
     def saw(self, fix: Fix) -> None:
         """A look of the live view; it confirms the arrival."""

@@ -1,0 +1,132 @@
+"""`homing target|confirm|engage|disengage|status`: the operator's words to a running daemon."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runtime.cli.output import emit, say
+from runtime.config import load_config
+from runtime.control_client import ask, default_socket
+from runtime.errors import UsageError
+
+_POSITION = re.compile(r"\s*([-+]?\d+(?:\.\d*)?)\s*,\s*([-+]?\d+(?:\.\d*)?)\s*")
+_ASK_WITHIN_S = 120.0  # a target may be located over a large history on a small computer
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The daemon's configuration file.")]
+SocketOption = Annotated[Path | None, typer.Option("--socket", help="The daemon's control socket.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def target(
+    place: Annotated[str, typer.Argument(metavar="IMAGE|LAT,LON", help="A target image, or a position in degrees.")],
+    target_gsd: Annotated[float | None, typer.Option(help="Metres per pixel of a plain picture.")] = None,
+    config: ConfigOption = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the daemon a target; it answers with the place that it found, for you to confirm."""
+    answer = _asked(_target_request(place, target_gsd), config, socket)
+    if as_json:
+        emit(answer)
+    else:
+        _say_target(answer)
+    if not answer["confirmable"]:
+        raise typer.Exit(3)
+
+
+def confirm(
+    target_id: Annotated[str | None, typer.Argument(help="The target's id, as `homing target` showed it.")] = None,
+    config: ConfigOption = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Confirm the target that waits."""
+    answer = _asked({"command": "confirm", "target_id": target_id}, config, socket)
+    if as_json:
+        emit(answer)
+        return
+    say(f"confirmed {answer['confirmed']}: {answer['target']} at {_place(answer['place'])}")
+
+
+def engage(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Consent to the flight: the pilot's next switch into the guided mode starts it. No mode is switched here."""
+    answer = _asked({"command": "engage"}, config, socket)
+    _tell(answer, "engaged: waiting for the pilot to switch into the guided mode", as_json)
+
+
+def disengage(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Take the consent back; a vehicle that is under way is told once to hold where it is."""
+    _tell(_asked({"command": "disengage"}, config, socket), "disengaged", as_json)
+
+
+def status(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Say where the daemon stands, and every reason why it does not command."""
+    answer = _asked({"command": "status"}, config, socket)
+    if as_json:
+        emit(answer)
+        return
+    for line in _status_lines(answer):
+        say(line)
+
+
+def _asked(request: dict[str, Any], config: Path | None, socket: Path | None) -> dict[str, Any]:
+    if socket is None:
+        socket = load_config(config).control.socket if config is not None else default_socket()
+    answer = ask(socket, request, _ASK_WITHIN_S)
+    return {name: value for name, value in answer.items() if name != "schema"}
+
+
+def _target_request(place: str, gsd_m: float | None) -> dict[str, Any]:
+    position = _POSITION.fullmatch(place)
+    if position is not None:
+        if gsd_m is not None:
+            raise UsageError("a position has no scale; give --target-gsd with an image only.")
+        latitude, longitude = map(float, position.groups())
+        return {"command": "target", "latitude_deg": latitude, "longitude_deg": longitude}
+    # The daemon may run in another folder than the operator's shell.
+    return {"command": "target", "image": str(Path(place).resolve()), "target_gsd_m": gsd_m}
+
+
+def _tell(answer: dict[str, Any], sentence: str, as_json: bool) -> None:
+    if as_json:
+        emit(answer)
+    else:
+        say(sentence)
+
+
+def _say_target(answer: dict[str, Any]) -> None:
+    if answer["confirmable"]:
+        say(f"{answer['target_id']}: {answer['target']} is at {_place(answer['place'])}; confirm it with")
+        say(f"    homing confirm {answer['target_id']}")
+    else:
+        say(f"{answer['target']}: no place accepted: {answer['reason']}")
+    for candidate in answer["candidates"]:
+        say(f"  keyframe {candidate['keyframe']}: {_place(candidate)}, similarity {candidate['similarity']:.3f}")
+
+
+def _status_lines(answer: dict[str, Any]) -> list[str]:
+    fix, vehicle = answer["fix"], answer["vehicle"]
+    armed = "armed" if vehicle["armed"] else "disarmed"
+    seen = "none" if fix is None else f"{fix['age_s']:.1f} s ago, {_metres(fix['difference_m'])} from the autopilot"
+    return [
+        f"state     {answer['state']} {answer['phase']}" + (" (dry run)" if answer["dry_run"] else ""),
+        f"reasons   {', '.join(answer['reasons']) or 'none'}",
+        f"vehicle   {vehicle['stack'] or 'silent'} {vehicle['mode'] or ''} {armed}",
+        f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
+        f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
+        f"last fix  {seen}",
+        f"camera    {answer['camera']}, {answer['counts'].get('frames', 0)} frames",
+        f"recording {'yes' if answer['recording'] else 'no'}, {answer['counts'].get('keyframes', 0)} keyframes",
+    ]
+
+
+def _place(place: dict[str, Any] | None) -> str:
+    return "none" if place is None else f"{place['latitude_deg']:.7f},{place['longitude_deg']:.7f}"
+
+
+def _metres(distance_m: float | None) -> str:
+    return "unknown" if distance_m is None else f"{distance_m:.1f} m"

@@ -1,0 +1,77 @@
+"""`homing run`: the daemon on the drone, from a configuration file to a clean end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runtime.assembly import assemble
+from runtime.camera.reader import CameraReader
+from runtime.camera.source import open_camera
+from runtime.cli.output import warn
+from runtime.clock import MonotonicClock
+from runtime.config import Config, load_config
+from runtime.control import ControlServer
+from runtime.flightlog import FlightLog
+from runtime.run import Inbox, Loop, Patience
+from runtime.stages import MeasuredStages
+from runtime.vehicle.link import MavlinkLink
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(
+    config: Annotated[Path, typer.Option("--config", help="The configuration, a TOML file.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="All as in flight, but no setpoint is sent: each is only logged.")
+    ] = False,
+) -> None:
+    """Fly: record, know where we are, and go where the operator points once the pilot grants it."""
+    settings = load_config(config)
+    with stopped_by_signals() as stop, ExitStack() as opened:
+        _fly(settings, config, dry_run, stop, opened)
+
+
+def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opened: ExitStack) -> None:
+    """Opens everything, in the order in which it is quick to say what is wrong, and runs until ``stop``."""
+    clock = MonotonicClock()
+    log = FlightLog.open(config.log.directory, clock)
+    opened.callback(log.close)
+    log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
+    inbox = Inbox(clock)
+    control = ControlServer(config.control.socket, inbox.control)
+    opened.callback(control.close)
+    assembly = assemble(config, MeasuredStages(clock), dry_run=dry_run, journal=log)
+    opened.callback(assembly.close)
+    camera = CameraReader(open_camera(config.camera.uri, clock.now_ns))
+    opened.callback(camera.close)
+    link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)
+    opened.callback(link.close)
+    patience = Patience(config.vehicle.answer_within_s, config.vehicle.uri)
+    warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
+    Loop(assembly.daemon, camera, link, inbox, clock, patience).run(stop)
+    warn("stopped; everything recorded is kept.")
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, instead of breaking off in the middle of a step."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: Any) -> None:
+        _LOG.info("%s", signal.Signals(number).name)
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
