@@ -103,6 +103,10 @@ class Autopilot:
         out.clear()
         return data
 
+    def close_link(self, link: int) -> None:
+        """Forgets a peer that has left: its streams, its routes, the bytes that wait for it."""
+        self._links.close(link)
+
     @property
     def truth(self) -> VehicleTruth:
         """What really is, for the simulator's camera and referee."""

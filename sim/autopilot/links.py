@@ -87,6 +87,11 @@ class Links:
             self._links[index] = Link(index, packer, parser)
         return self._links[index]
 
+    def close(self, index: int) -> None:
+        """Forgets a peer."""
+        self._links.pop(index, None)
+        self._routes = {source: link for source, link in self._routes.items() if link != index}
+
     def broadcast(self, message: Message) -> None:
         """Sends to every peer."""
         for link in self._links.values():
