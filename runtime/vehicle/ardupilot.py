@@ -36,6 +36,7 @@ class ArduPilot:
     name = "ardupilot"
     setpoint_period_s: float | None = None
     takes_targets_outside_guided = False
+    reports_local_targets = False
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The name in the dialect's mode enumeration of that vehicle type."""

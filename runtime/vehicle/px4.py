@@ -38,6 +38,7 @@ class Px4:
     name = "px4"
     setpoint_period_s: float | None = 0.1  # 10 Hz: five times what COM_OF_LOSS_T's default of 1 s needs at least
     takes_targets_outside_guided = True
+    reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """``main << 16 | sub << 24``: the sub mode's name in AUTO, else the main mode's."""

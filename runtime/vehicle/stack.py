@@ -42,6 +42,10 @@ class Stack(Protocol):
     def takes_targets_outside_guided(self) -> bool:
         """Whether targets may, and must, already flow before the guided mode is entered."""
 
+    @property
+    def reports_local_targets(self) -> bool:
+        """Whether the echo of a position target comes as POSITION_TARGET_LOCAL_NED only."""
+
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The mode's usual name, or "MODE_<number>"."""
 
@@ -114,6 +118,7 @@ class OtherStack:
     name = "other"
     setpoint_period_s: float | None = None
     takes_targets_outside_guided = False
+    reports_local_targets = False
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The bare number."""

@@ -4,7 +4,8 @@ Two witnesses. A command from another component seen on the link is foreign at o
 (POSITION_TARGET_GLOBAL_INT; a target sent over another radio never passes our link) is foreign in the guided mode
 unless it is one that we sent since that mode was entered. ArduCopter echoes a target in frame 0 with an AMSL height
 and a coordinate one unit (1e-7 degrees) off, reports nothing after entering GUIDED or during a take-off, and stops
-reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so.
+reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so. PX4 echoes targets in OFFBOARD
+only there, and keeps streaming its own in every other mode.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.geodesy import distance_m
+from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
 from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import ForeignTarget, TargetTaken, VehicleEvent
 from runtime.vehicle.framing import Packet
-from runtime.vehicle.state import ReportedTarget
+from runtime.vehicle.state import GeoHeight, ReportedTarget
 
 SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing
 SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by what home was moved
 _GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
+_MOVING_M_S = 0.5  # GUIDED is entered with a velocity target of zero, which is nobody's
 _NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
 _REMEMBER = 64  # of our targets: a lost one leaves an older one in force
 _FOREIGN_MESSAGES = frozenset(
@@ -113,26 +115,34 @@ class TargetWatch:
         """Judge a POSITION_TARGET_GLOBAL_INT of the autopilot."""
         if not self._guided or message.type_mask & _NO_POSITION or not math.isfinite(message.alt):
             return []
-        position = GeoPoint(message.lat_int * 1e-7, message.lon_int * 1e-7)
-        if abs(position.latitude_deg) > 90.0 or message.lat_int == message.lon_int == 0:
+        if message.lat_int == message.lon_int == 0 or abs(message.lat_int) > 900_000_000:
             return []
-        match = self._matching(position, float(message.alt))
-        self.reported = ReportedTarget(t_ns, position, float(message.alt), match is not None)
+        return self._judge(GeoPoint(message.lat_int * 1e-7, message.lon_int * 1e-7), float(message.alt), t_ns)
+
+    def local_report(self, message: Any, origin: GeoHeight | None, t_ns: int) -> list[VehicleEvent]:
+        """Judge a POSITION_TARGET_LOCAL_NED; ``origin`` of the local frame where positions in it are the only echo."""
+        ignored = message.type_mask & _NO_POSITION
+        if not self._guided:
+            return []
+        if not ignored and origin is not None and all(map(math.isfinite, (message.x, message.y, message.z))):
+            position = offset(origin.position, message.x, message.y)
+            return self._judge(position, origin.altitude_amsl_m - message.z, t_ns)
+        if ignored != _NO_POSITION or self._in_grace(t_ns):
+            return []
+        speed = math.sqrt(sum(v * v for v in (message.vx, message.vy, message.vz) if math.isfinite(v)))
+        replaced = bool(self._sent) and t_ns - self._sent[-1].t_ns > _GRACE_NS and self._taken is True
+        if speed > _MOVING_M_S or replaced:
+            return self._flag(t_ns, f"the autopilot follows a velocity of {speed:.1f} m/s that we did not send", None)
+        return []
+
+    def _judge(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> list[VehicleEvent]:
+        match = self._matching(position, altitude_amsl_m)
+        self.reported = ReportedTarget(t_ns, position, altitude_amsl_m, match is not None)
         if match is not None:
             return self._echoed(match, t_ns)
         if self._in_grace(t_ns):
             return []
         return self._flag(t_ns, "the autopilot flies to a target that we did not send", position)
-
-    def local_report(self, message: Any, t_ns: int) -> list[VehicleEvent]:
-        """Judge a POSITION_TARGET_LOCAL_NED: in the guided mode only a velocity or attitude target hides position."""
-        if not self._guided or message.type_mask & _NO_POSITION != _NO_POSITION or self._in_grace(t_ns):
-            return []
-        speed = math.sqrt(sum(v * v for v in (message.vx, message.vy, message.vz) if math.isfinite(v)))
-        replaced = bool(self._sent) and t_ns - self._sent[-1].t_ns > _GRACE_NS and self._taken is True
-        if speed > 0.5 or replaced:
-            return self._flag(t_ns, f"the autopilot follows a velocity of {speed:.1f} m/s that we did not send", None)
-        return []
 
     def _in_grace(self, t_ns: int) -> bool:
         return self._entered_ns is not None and t_ns - self._entered_ns < _GRACE_NS

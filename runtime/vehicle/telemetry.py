@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from runtime.geodesy import offset
 from runtime.values import GeoPoint, Measured
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.dialect import mavlink
@@ -200,7 +201,11 @@ class Reader:
         return [LandedChanged(now_ns, landed)]
 
     def _home(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        self._set(home=GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3))
+        home = GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3)
+        self._set(home=home)
+        if self.telemetry.origin is None and all(map(math.isfinite, (m.x, m.y, m.z))):
+            # home in the local frame gives the frame's origin, until GPS_GLOBAL_ORIGIN says it itself
+            self._set(origin=GeoHeight(offset(home.position, -m.x, -m.y), home.altitude_amsl_m + m.z))
         return []
 
     def _origin(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:

@@ -6,44 +6,31 @@ reports what the autopilot does and passes on targets that guidance has decided 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.ardupilot import ArduPilot
+from runtime.values import Setpoint
 from runtime.vehicle.commands import Command, CommandQueue
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import (
     CommandDone,
-    CompanionConflict,
     Connected,
     ConnectionLost,
-    OtherAutopilot,
     Rebooted,
     VehicleEvent,
 )
 from runtime.vehicle.framing import Packet, PacketReader, PacketWriter
 from runtime.vehicle.poses import PoseBuffer
-from runtime.vehicle.px4 import Px4
+from runtime.vehicle.roster import Roster
+from runtime.vehicle.setpoints import SetpointSender, here
 from runtime.vehicle.speech import Companion
-from runtime.vehicle.stack import OtherStack, Stack, position_target
 from runtime.vehicle.state import LinkCounters, VehicleState
 from runtime.vehicle.streams import StreamKeeper
 from runtime.vehicle.targets import TargetWatch
 from runtime.vehicle.telemetry import Reader
 from runtime.vehicle.timesync import TimeSync
 
-_ALTITUDES_M = (-500.0, 9000.0)  # AMSL of any ground that a drone flies over: the Dead Sea to beyond Everest
-_HOLD_FRESH_NS = 1_000_000_000
 _BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT"})
-
-
-def stack_of(autopilot: int) -> Stack:
-    """The rules for a HEARTBEAT's ``autopilot``."""
-    if autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA:
-        return ArduPilot()
-    return Px4() if autopilot == mavlink.MAV_AUTOPILOT_PX4 else OtherStack()
 
 
 class Vehicle:
@@ -62,18 +49,14 @@ class Vehicle:
         self._commands = CommandQueue(self._writer.put, config.command_timeout_s, config.command_attempts)
         self._streams = StreamKeeper(self._commands.submit)
         self._watch = TargetWatch()
-        self._stack: Stack = OtherStack()
+        self._roster = Roster(config)
         self.poses = PoseBuffer(config.pose_buffer_s, config.extrapolate_s, config.heading_sigma_rad)
-        self._reader = Reader(config, self._stack, self.poses)
-        self._autopilot: tuple[int, int] | None = None
-        self._other: tuple[int, int] | None = None
-        self._conflict = False
+        self._reader = Reader(config, self._roster.stack, self.poses)
         self._connected = False
         self._heartbeat_ns = self._heard_ns = self._now_ns = 0
         self._sync_asked_ns = -(10**18)
         self._reboots = self._ignored = 0
-        self._setpoint: Setpoint | None = None
-        self._setpoint_sent_ns = 0
+        self._setpoints = SetpointSender(self._writer.put, self._watch)
 
     # --- in -------------------------------------------------------------------------------------------------
 
@@ -87,50 +70,29 @@ class Vehicle:
 
     def _take(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
         sender = (packet.system_id, packet.component_id)
-        events = self._identify(packet, sender, t_ns) if packet.name == "HEARTBEAT" else []
-        if self._autopilot is None:
-            self._ignored += 1
-        elif sender == self._autopilot:
-            events += self._from_autopilot(packet, t_ns)
-        else:
-            self._ignored += 1
-            events += self._watch.commanded(packet, self._autopilot[0], t_ns)
+        events: list[VehicleEvent] = []
+        if packet.name == "HEARTBEAT":
+            adopted, events = self._roster.heartbeat(sender, packet.message, t_ns)
+            if adopted:
+                self._writer.system_id = sender[0]
+                self._commands.target = sender
+                self._forget()
+        if sender == self._roster.autopilot:
+            return events + self._from_autopilot(packet, t_ns)
+        self._ignored += 1
+        if self._roster.autopilot is not None:
+            events += self._watch.commanded(packet, self._roster.autopilot[0], t_ns)
         return events
 
-    def _identify(self, packet: Packet, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
-        """Who is this? The autopilot is the component whose heartbeat says so, never a fixed component id."""
-        if sender == (self._writer.system_id, self._config.component_id) and self._autopilot is not None:
-            return self._rival_companion(sender, t_ns)
-        if packet.message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self._autopilot:
-            return []
-        if self._autopilot is None and self._config.system_id in (None, sender[0]):
-            self._adopt(sender, packet.message.autopilot, t_ns)
-            return []
-        if self._other is not None:
-            return []
-        self._other = sender
-        return [OtherAutopilot(t_ns, *sender)]
-
-    def _rival_companion(self, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
-        first, self._conflict = not self._conflict, True
-        return [CompanionConflict(t_ns, *sender)] if first else []
-
-    def _adopt(self, sender: tuple[int, int], autopilot: int, t_ns: int) -> None:
-        self._autopilot = sender
-        self._stack = stack_of(autopilot)
-        self._writer.system_id = sender[0]
-        self._commands.target = sender
-        self._forget(t_ns)
-
-    def _forget(self, t_ns: int) -> None:
+    def _forget(self) -> None:
         """Drop all that the autopilot said: it is new to us, or rebooted."""
         self._sync.reset()
         self.poses.clear()
         self._commands.reset()
         self._watch.reset()
-        self._setpoint = None
-        self._reader = Reader(self._config, self._stack, self.poses)
-        self._streams.start(self._stack.streams(self._config))
+        self._setpoints.drop()
+        self._reader = Reader(self._config, self._roster.stack, self.poses)
+        self._streams.start(self._roster.stack.streams(self._config))
 
     def _from_autopilot(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
         message, name = packet.message, packet.name
@@ -149,7 +111,7 @@ class Vehicle:
         if name == "POSITION_TARGET_GLOBAL_INT":
             return events + self._watch.global_report(message, t_ns)
         if name == "POSITION_TARGET_LOCAL_NED":
-            return events + self._watch.local_report(message, t_ns)
+            return events + self._local_target(message, t_ns)
         measured_ns = t_ns if remote_ns is None else self._sync.to_local(remote_ns, t_ns)
         guided = self._reader.telemetry.guided
         number = self._reader.telemetry.mode_number
@@ -157,15 +119,18 @@ class Vehicle:
         now = self._reader.telemetry
         if now.mode_number != number or now.guided != guided:
             self._watch.mode_changed(now.guided, t_ns)
-            self._setpoint = None if not self._stack.takes_targets_outside_guided else self._setpoint
         return events
+
+    def _local_target(self, message: Any, t_ns: int) -> list[VehicleEvent]:
+        origin = self._reader.telemetry.origin if self._roster.stack.reports_local_targets else None
+        return self._watch.local_report(message, origin, t_ns)
 
     def _reconnected(self, t_ns: int) -> list[VehicleEvent]:
         self._heartbeat_ns = t_ns
-        if self._connected or self._autopilot is None:
+        if self._connected or self._roster.autopilot is None:
             return []
         self._connected = True
-        return [Connected(t_ns, *self._autopilot, self._stack.name)]
+        return [Connected(t_ns, *self._roster.autopilot, self._roster.stack.name)]
 
     def _timesync(self, message: Any, t_ns: int) -> int:
         """Answer a request, take a reply; the autopilot's clock in either case."""
@@ -181,7 +146,7 @@ class Vehicle:
         if before_ns is None:
             return []
         self._reboots += 1
-        self._forget(t_ns)
+        self._forget()
         self._sync.went_back(remote_ns)
         return [Rebooted(t_ns, before_ns * 1e-9, remote_ns * 1e-9)]
 
@@ -211,7 +176,7 @@ class Vehicle:
         """Do what is due at ``t_ns``: heartbeat, TIMESYNC, stream requests, retries, time-outs, PX4's repetitions."""
         self._now_ns = max(self._now_ns, t_ns)
         self._companion.tick(t_ns)
-        if self._autopilot is None:
+        if self._roster.autopilot is None:
             return []
         events = self._check_link(t_ns)
         if not self._connected:
@@ -221,7 +186,8 @@ class Vehicle:
             self._writer.put(mavlink.MAVLink_timesync_message(0, self._sync.ask(t_ns)))
         events += self._streams.tick(t_ns)
         events += self._concluded(self._commands.tick(t_ns))
-        self._repeat_setpoint(t_ns)
+        if self._refusal() is None:
+            self._setpoints.repeat(self._roster.autopilot, self._roster.stack, t_ns)
         return events
 
     def _check_link(self, t_ns: int) -> list[VehicleEvent]:
@@ -231,11 +197,11 @@ class Vehicle:
         if not self._connected or not lost:
             return []
         self._connected = False
-        self._setpoint = None
+        self._setpoints.drop()
         self._commands.reset()
         self._watch.reset()
         self._reader.lost()
-        self._streams.start(self._stack.streams(self._config))
+        self._streams.start(self._roster.stack.streams(self._config))
         return [ConnectionLost(t_ns, max(silence_s, no_heartbeat_s))]
 
     # --- out ------------------------------------------------------------------------------------------------
@@ -254,54 +220,24 @@ class Vehicle:
 
     def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
         """Send a position target. None when it went out, else the reason why it did not, by name."""
-        refusal = self._refusal(setpoint, t_ns)
-        if refusal is not None or self._autopilot is None:
+        refusal = self._refusal()
+        if refusal is not None or self._roster.autopilot is None:
             return refusal
-        self._transmit(setpoint, t_ns)
-        self._setpoint = setpoint if self._stack.setpoint_period_s is not None else None
-        return None
+        return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
 
     def hold_here(self, t_ns: int, valid_s: float = 5.0) -> str | None:
         """Make the present point the target, at the present AMSL height. None when sent, else why not."""
-        pose = self.poses.latest()
-        if pose is None or pose.position is None or pose.altitude_amsl_m is None:
-            return "no_position"
-        if t_ns - pose.t_ns > _HOLD_FRESH_NS:
-            return "position_stale"
-        expires_ns = t_ns + int(valid_s * 1e9)
-        setpoint = Setpoint(t_ns, pose.position, pose.altitude_amsl_m.value, expires_ns, "hold_here")
-        return self.send_setpoint(setpoint, t_ns)
+        setpoint = here(self.poses, t_ns, valid_s)
+        return setpoint if isinstance(setpoint, str) else self.send_setpoint(setpoint, t_ns)
 
-    def _refusal(self, setpoint: Setpoint, t_ns: int) -> str | None:
-        if self._autopilot is None or not self._connected:
+    def _refusal(self) -> str | None:
+        """Why no target may go out at all. ArduPilot's are also refused outside its guided mode, where they would
+        do nothing but could be taken for authority; PX4 needs them before OFFBOARD."""
+        if self._roster.autopilot is None or not self._connected:
             return "vehicle_silent"
-        if self._other is not None:
-            return "second_autopilot"
-        if self._conflict:
-            return "second_companion"
-        if t_ns >= setpoint.expires_t_ns:
-            return "target_expired"
-        if not _sane(setpoint.position, setpoint.altitude_amsl_m):
-            return "target_out_of_range"
-        if not self._reader.telemetry.guided and not self._stack.takes_targets_outside_guided:
+        if not self._reader.telemetry.guided and not self._roster.stack.takes_targets_outside_guided:
             return "not_guided"
-        return None
-
-    def _transmit(self, setpoint: Setpoint, t_ns: int) -> None:
-        assert self._autopilot is not None
-        self._writer.put(position_target(setpoint.position, setpoint.altitude_amsl_m, *self._autopilot))
-        self._watch.sent(setpoint.position, setpoint.altitude_amsl_m, t_ns)
-        self._setpoint_sent_ns = t_ns
-
-    def _repeat_setpoint(self, t_ns: int) -> None:
-        """PX4 drops out of OFFBOARD when targets stop; an expired one is no longer repeated."""
-        period_s = self._stack.setpoint_period_s
-        if self._setpoint is None or period_s is None:
-            return
-        if self._refusal(self._setpoint, t_ns) is not None:
-            self._setpoint = None
-        elif t_ns - self._setpoint_sent_ns >= period_s * 1e9:
-            self._transmit(self._setpoint, t_ns)
+        return self._roster.refusal()
 
     # --- what is known --------------------------------------------------------------------------------------
 
@@ -309,23 +245,23 @@ class Vehicle:
     def state(self) -> VehicleState:
         """A snapshot as of the last call of `receive` or `tick`."""
         t_ns = self._now_ns
-        if self._autopilot is None:
+        if self._roster.autopilot is None:
             return VehicleState(t_ns, counters=self._counters(), heartbeat_sent=self._companion.alive(t_ns))
         sync = self._sync.current(t_ns)
         return VehicleState(
             t_ns=t_ns,
             connected=self._connected,
-            system_id=self._autopilot[0],
-            component_id=self._autopilot[1],
-            stack=self._stack.name,
+            system_id=self._roster.autopilot[0],
+            component_id=self._roster.autopilot[1],
+            stack=self._roster.stack.name,
             telemetry=self._reader.telemetry,
             heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,
             link_age_s=(t_ns - self._heard_ns) * 1e-9,
             timesync_offset_ns=None if sync is None else sync.offset_ns,
             timesync_rtt_s=None if sync is None else sync.rtt_ns * 1e-9,
             reboots=self._reboots,
-            other_autopilot=self._other,
-            companion_conflict=self._conflict,
+            other_autopilot=self._roster.other,
+            companion_conflict=self._roster.conflict,
             target=self._watch.reported,
             target_taken=self._watch.taken,
             streams=self._streams.health(t_ns),
@@ -345,12 +281,3 @@ class Vehicle:
             timesync_steps=self._sync.steps,
             texts_dropped=self._companion.texts_dropped,
         )
-
-
-def _sane(position: GeoPoint, altitude_amsl_m: float) -> bool:
-    """Range-checked here: PX4 does not, and ArduPilot's rejection is silent."""
-    numbers = (position.latitude_deg, position.longitude_deg, altitude_amsl_m)
-    if not all(map(math.isfinite, numbers)) or (position.latitude_deg == 0.0 and position.longitude_deg == 0.0):
-        return False
-    inside = abs(position.latitude_deg) <= 90.0 and abs(position.longitude_deg) <= 180.0
-    return inside and _ALTITUDES_M[0] <= altitude_amsl_m <= _ALTITUDES_M[1]

@@ -1,0 +1,55 @@
+"""Who speaks on the link: the one autopilot that is ours, and whoever makes it unsafe to command it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.vehicle.ardupilot import ArduPilot
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.events import CompanionConflict, OtherAutopilot, VehicleEvent
+from runtime.vehicle.px4 import Px4
+from runtime.vehicle.stack import OtherStack, Stack
+
+
+def stack_of(autopilot: int) -> Stack:
+    """The rules for a HEARTBEAT's ``autopilot``."""
+    if autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA:
+        return ArduPilot()
+    return Px4() if autopilot == mavlink.MAV_AUTOPILOT_PX4 else OtherStack()
+
+
+class Roster:
+    """The autopilot is the component whose heartbeat says that it is one, never a fixed component id; the first one
+    (of the configured system) stays ours. A second one, or a change of system id, is remembered for good."""
+
+    def __init__(self, config: VehicleConfig) -> None:
+        self._system_id = config.system_id
+        self._component_id = config.component_id
+        self.autopilot: tuple[int, int] | None = None
+        self.stack: Stack = OtherStack()
+        self.other: tuple[int, int] | None = None
+        self.conflict = False
+
+    def heartbeat(self, sender: tuple[int, int], message: Any, t_ns: int) -> tuple[bool, list[VehicleEvent]]:
+        """Note a heartbeat: (whether its sender has just become our autopilot, what there is to tell)."""
+        if self.autopilot is not None and sender == (self.autopilot[0], self._component_id):
+            return False, self._rival(sender, t_ns)
+        if message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self.autopilot:
+            return False, []
+        if self.autopilot is None and self._system_id in (None, sender[0]):
+            self.autopilot, self.stack = sender, stack_of(message.autopilot)
+            return True, []
+        first, self.other = self.other is None, self.other or sender
+        return False, [OtherAutopilot(t_ns, *sender)] if first else []
+
+    def _rival(self, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
+        """A heartbeat with our own ids: we never hear ourselves, so somebody else is configured as we are."""
+        first, self.conflict = not self.conflict, True
+        return [CompanionConflict(t_ns, *sender)] if first else []
+
+    def refusal(self) -> str | None:
+        """Why nothing may be commanded on this link, by name."""
+        if self.other is not None:
+            return "second_autopilot"
+        return "second_companion" if self.conflict else None
