@@ -87,7 +87,7 @@ class Daemon:
     # What happens
 
     def step(self, event: Event) -> bytes:
-        """Takes one event; gives the bytes for the vehicle link. A read may have happened just before the last event."""
+        """Takes one event; gives the bytes for the vehicle link. Reads may lie just before the last event."""
         self.now_ns = max(self.now_ns, event.t_ns)
         if self.started_t_ns is None:
             self.started_t_ns = event.t_ns

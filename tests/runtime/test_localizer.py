@@ -1,0 +1,54 @@
+"""The autopilot's word as the estimate, with the live view's difference beside it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from runtime.geodesy import offset
+from runtime.localizer import AutopilotLocalizer
+from runtime.values import Decision, Fix, GeoPoint, Pose
+
+HERE = GeoPoint(60.45, 22.25)
+
+
+def fix(at: GeoPoint | None) -> Fix:
+    decision = Decision.NO_FIX if at is None else Decision.FIX
+    return Fix(5, decision, at, at, 1.5, 3, 30, 1, "")
+
+
+def test_without_telemetry_there_is_no_estimate() -> None:
+    estimate = AutopilotLocalizer().estimate(7)
+    assert estimate.position is None and not estimate.trusted and math.isinf(estimate.sigma_m)
+
+
+def test_the_newest_pose_is_the_estimate_with_its_own_instant() -> None:
+    localizer = AutopilotLocalizer()
+    localizer.on_pose(Pose(10, HERE, 1.0))
+    localizer.on_pose(Pose(9, offset(HERE, 50.0, 0.0), 1.0))  # late: reordered on the way
+    estimate = localizer.estimate(12)
+    assert estimate.position == HERE and estimate.t_ns == 10 and estimate.trusted
+
+
+def test_a_position_the_autopilot_doubts_is_not_trusted() -> None:
+    localizer = AutopilotLocalizer()
+    localizer.on_pose(Pose(10, HERE, 40.0))
+    estimate = localizer.estimate(12)
+    assert not estimate.trusted and "40 m" in estimate.reason
+
+
+def test_a_fix_is_compared_and_never_mixed_in() -> None:
+    localizer = AutopilotLocalizer()
+    localizer.on_pose(Pose(10, HERE, 1.0))
+    difference = localizer.on_fix(fix(offset(HERE, 3.0, -4.0)), Pose(5, HERE, 1.0))
+    assert difference is not None and difference.t_ns == 5
+    assert difference.distance_m == pytest.approx(5.0, abs=1e-3)
+    assert (difference.north_m, difference.east_m) == pytest.approx((3.0, -4.0), abs=1e-3)
+    assert localizer.estimate(12).position == HERE
+
+
+def test_nothing_to_compare() -> None:
+    localizer = AutopilotLocalizer()
+    assert localizer.on_fix(fix(None), Pose(5, HERE, 1.0)) is None
+    assert localizer.on_fix(fix(HERE), Pose(5)) is None
