@@ -151,12 +151,13 @@ class _Problem:
         normal = (jacobian.T @ jacobian).toarray()
         covariance = np.linalg.pinv(normal, hermitian=True)
         spread = max(1.0, float(np.sum((weight * residuals) ** 2) / max(len(residuals) - len(state), 1)))
-        return np.sqrt(np.maximum(np.diag(covariance), 0.0) * spread)[: PHOTO * self._count].reshape(-1, PHOTO)
+        own = np.diag(covariance)[: PHOTO * self._count]
+        return np.asarray(np.sqrt(np.maximum(own, 0.0) * spread).reshape(-1, PHOTO))
 
     def _ties_of(self, first: Array, second: Array) -> Array:
         i, j = self._ties.first, self._ties.second
         apart = ground_of(first[i], self._ties.first_ray) - ground_of(second[j], self._ties.second_ray)
-        return apart / (np.exp((first[i, 2] + second[j, 2]) / 2) * _TIE_SIGMA)[:, None]
+        return np.asarray(apart / (np.exp((first[i, 2] + second[j, 2]) / 2) * _TIE_SIGMA)[:, None])
 
     def _tags_of(self, photos: Array, common: Array) -> Array:
         apart = tag_of(photos, self._seen.time_s, common) - self._seen.tag_ne_m
@@ -175,10 +176,10 @@ class _Problem:
             ],
             axis=1,
         )
-        return np.nan_to_num(apart, nan=0.0)
+        return np.asarray(np.nan_to_num(apart, nan=0.0))
 
     def _common(self, common: Array) -> Array:
-        return common / np.array([_LEVER_SIGMA_M, _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S, _DRIFT_SIGMA_M_S])
+        return np.asarray(common / np.array([_LEVER_SIGMA_M, _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S, _DRIFT_SIGMA_M_S]))
 
 
 class _Entries:

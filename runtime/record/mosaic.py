@@ -48,7 +48,7 @@ class Ties:
 
 @dataclass(frozen=True, slots=True)
 class Mosaic:
-    """The flight up to one similarity: ``factor`` (N,) is height times exp(i heading), ``place`` (N,) north + i east."""
+    """The flight up to a similarity: ``factor`` (N,) height times exp(i heading), ``place`` (N,) north + i east."""
 
     factor: NDArray[np.complex128]
     place: NDArray[np.complex128]

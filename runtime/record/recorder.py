@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -99,12 +99,26 @@ class Recorder:
         self._seen: deque[_Seen] = deque(maxlen=_HOVER_MEMORY)
         self._last_pose: Pose | None = None
 
-    def add(self, frame: Frame, pose: Pose, *, camera: CameraModel | None = None, name: str = "") -> Recorded:
+    def remember(self, keyframe: Keyframe) -> None:
+        """Take a keyframe that is already in the history as one that this recorder has kept."""
+        self._seen.append(_Seen(keyframe.ground, keyframe.footprint_m))
+
+    def add(
+        self,
+        frame: Frame,
+        pose: Pose,
+        *,
+        camera: CameraModel | None = None,
+        name: str = "",
+        aircraft: GeoPoint | None = None,
+    ) -> Recorded:
         """Look at one frame with the pose at its exposure; record it if it shows something new.
 
         Args:
             camera: where it differs from frame to frame (a folder of photos); else the recorder's own.
             name: the keyframe's name; the frame's source by default.
+            aircraft: where the aircraft is said to be, when that is not where the camera is (a lever arm, or
+                tags that lag); ``pose`` is the camera's then, the keyframe keeps this as its position.
 
         Raises:
             StorageError, HistoryError: the history cannot be written.
@@ -126,7 +140,8 @@ class Recorder:
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
         view = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane))
-        keyframe = _keyframe(frame, pose, view, plane, self._flight, name or frame.source)
+        kept = pose if aircraft is None else replace(pose, position=aircraft)
+        keyframe = _keyframe(frame, kept, view, plane, self._flight, name or frame.source)
         new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs))
         self._seen.append(_Seen(ground, side_m))
         return Recorded(new_id, "recorded")

@@ -41,7 +41,7 @@ class Solution:
     """``photos`` in the order given, None where a photo could not be tied in, with ``reasons`` for those.
 
     ``lever_m``: forward and right from the camera to what the tags mean, ``lag_s`` the receiver's lag that would
-    look the same; ``drift_m_s`` north and east, which the solved positions keep, being in the datum of their tags.
+    look the same; ``drift_m_s`` of the tags, north and east; solved positions keep it, spread over the ground.
     """
 
     photos: tuple[Solved | None, ...]
@@ -230,7 +230,8 @@ def _solved(poses: Sequence[Pose], adjusted: Adjusted) -> list[Solved]:
     seen = _observed(poses)
     origin = poses[0].position
     assert origin is not None
-    cameras = adjusted.photos[:, :2] + seen.time_s[:, None] * adjusted.drift_m_s
+    cameras = adjusted.photos[:, :2]
+    cameras = cameras + _datum(cameras, seen.time_s[:, None] * adjusted.drift_m_s)
     aircraft = cameras + lever_ne(adjusted.photos[:, 3], adjusted.lever_m)
     residual = np.linalg.norm(aircraft - seen.tag_ne_m, axis=1)
     attitudes = turn(adjusted.photos)
@@ -249,6 +250,21 @@ def _solved(poses: Sequence[Pose], adjusted: Adjusted) -> list[Solved]:
         point = offset(origin, float(aircraft[k, 0]), float(aircraft[k, 1]))
         found.append(Solved(solved, point, float(residual[k])))
     return found
+
+
+def _datum(places: Array, drifted: Array) -> Array:
+    """(N, 2) how far the tags have drifted where each photo looks: the drift in time as an affine field in place.
+
+    Photos of one place that were taken at different times must agree on where it is, and a frame that is located
+    among them has no time; so the drift is spread over the ground instead of over the photos.
+    """
+    centred = places - places.mean(axis=0)
+    scale_m = max(float(np.sqrt((centred**2).mean())), 1.0)
+    design = np.hstack([np.ones((len(places), 1)), centred / scale_m])
+    ridge = np.diag([0.0, 0.3, 0.3])  # a flight along one line says nothing of the field beside it
+    rows = np.vstack([design, ridge])
+    field = np.linalg.lstsq(rows, np.vstack([drifted, np.zeros((3, 2))]), rcond=None)[0]
+    return np.asarray(design @ field)
 
 
 def _lag(photos: Sequence[Solved | None], lever_forward_m: float) -> float | None:

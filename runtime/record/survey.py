@@ -1,0 +1,183 @@
+"""A folder of photos into a history: read them all, solve what they do not say, record them in file order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from runtime.camera_model import CameraModel
+from runtime.errors import ImageError
+from runtime.geodesy import north_east_m
+from runtime.record.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
+from runtime.record.photo import CameraFlags, Photo, read_photo
+from runtime.record.recorder import Recorded, Recorder
+from runtime.record.solver import Solution, solve
+from runtime.values import GeoPoint, Keyframe, Pose
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
+ALREADY = "already recorded"
+
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An image that did not become a keyframe, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` the tag's
+    meaning where that differs; ``features`` only where something has to be solved."""
+
+    path: Path
+    pose: Pose
+    camera: CameraModel
+    features: Features | None
+    aircraft: GeoPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a folder holds: photos in file order, those left out, and how the rest was solved (None: all said)."""
+
+    photos: tuple[Surveyed, ...]
+    skipped: tuple[Skipped, ...]
+    solution: Solution | None = None
+
+    def flight(self, folder: Path) -> str:
+        """A name for the flight: the folder's, with the day of the first photo where it is known."""
+        first_ns = self.photos[0].pose.t_ns if self.photos else 0
+        day = datetime.fromtimestamp(first_ns * 1e-9, tz=timezone.utc).date() if first_ns > 10**15 else None
+        return f"{folder.resolve().name} {day}" if day else folder.resolve().name
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder by name, as the camera numbered them.
+
+    Raises:
+        ImageError: the folder is missing, is no folder, or holds no images.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: no such directory; give the folder that holds the photos.")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise ImageError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}).")
+    return found
+
+
+def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None) -> Survey:
+    """Read all photos, one in memory at a time; ``step`` is called after each."""
+    photos: list[Surveyed] = []
+    skipped: list[Skipped] = []
+    for index, path in enumerate(paths):
+        try:
+            photo = read_photo(path, flags, index)
+        except ImageError as error:
+            skipped.append(Skipped(path.name, str(error).removeprefix(f"{path}: ").rstrip(".")))
+        else:
+            if photo.pose.position is None:
+                skipped.append(Skipped(path.name, "no GPS tag"))
+            elif photo.gimbal_unsaid:
+                skipped.append(Skipped(path.name, _LOOKS_AHEAD))
+            else:
+                photos.append(_surveyed(path, photo))
+        step()
+    return Survey(tuple(photos), tuple(skipped))
+
+
+_LOOKS_AHEAD = "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
+
+
+def complete(read: Survey, step: Step = lambda: None) -> Survey:
+    """The survey with heights, headings and tilts solved where photos do not say them; ``step`` per pair matched."""
+    unsaid = [photo for photo in read.photos if photo.features is not None]
+    if not unsaid:
+        return read
+    features = [photo.features for photo in unsaid if photo.features is not None]
+    overlaps = _overlaps(unsaid, features, step)
+    solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
+    outcome = dict(zip((photo.path for photo in unsaid), zip(solution.photos, solution.reasons, strict=True), strict=True))
+    photos: list[Surveyed] = []
+    skipped = list(read.skipped)
+    for photo in read.photos:
+        solved, reason = outcome.get(photo.path, (None, ""))
+        if solved is not None:
+            photos.append(replace(photo, pose=solved.pose, aircraft=solved.aircraft, features=None))
+        elif reason:
+            skipped.append(Skipped(photo.path.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
+        else:
+            photos.append(photo)
+    return Survey(tuple(photos), tuple(skipped), solution)
+
+
+def pairs_to_match(read: Survey) -> int:
+    """How many steps `complete` will take."""
+    return len(candidate_pairs(_places([photo for photo in read.photos if photo.features is not None])))
+
+
+def record(
+    ready: Survey, recorder: Recorder, known: Sequence[Keyframe] = (), step: Step = lambda: None
+) -> Iterator[Skipped | Recorded]:
+    """Record the photos in order, each read again; yields what became of every one.
+
+    ``known``: keyframes of this flight that the history holds already; their photos are not recorded twice.
+    """
+    there = {(keyframe.name, keyframe.pose.t_ns): keyframe for keyframe in known}
+    for index, photo in enumerate(ready.photos):
+        before = there.get((photo.path.name, photo.pose.t_ns))
+        if before is not None:
+            recorder.remember(before)
+            yield Skipped(photo.path.name, ALREADY)
+        else:
+            yield _record_one(photo, recorder, index)
+        step()
+
+
+def reasons_of(skipped: Sequence[Skipped]) -> str:
+    """The reasons with their counts, for people."""
+    return ", ".join(f"{reason} ({count})" for reason, count in Counter(s.reason for s in skipped).most_common())
+
+
+def _record_one(photo: Surveyed, recorder: Recorder, index: int) -> Skipped | Recorded:
+    name = photo.path.name
+    try:
+        frame = read_photo(photo.path, index=index).frame
+    except ImageError as error:  # it could be read a moment ago
+        return Skipped(name, str(error).removeprefix(f"{photo.path}: ").rstrip("."))
+    recorded = recorder.add(frame, photo.pose, camera=photo.camera, name=name, aircraft=photo.aircraft)
+    return recorded if recorded.keyframe_id is not None else Skipped(name, recorded.reason)
+
+
+def _surveyed(path: Path, photo: Photo) -> Surveyed:
+    said = photo.pose.height_agl_m is not None and photo.pose.heading is not None
+    return Surveyed(path, photo.pose, photo.camera, None if said else features_of(photo.frame.image))
+
+
+def _missing(pose: Pose) -> str:
+    lacking = [what for what, value in (("height", pose.height_agl_m), ("heading", pose.heading)) if value is None]
+    return " and ".join(lacking)
+
+
+def _overlaps(photos: Sequence[Surveyed], features: Sequence[Features], step: Step) -> list[Overlap]:
+    found = []
+    for first, second in candidate_pairs(_places(photos)):
+        overlap = overlap_of(first, second, features)
+        if overlap is not None:
+            found.append(overlap)
+        step()
+    return found
+
+
+def _places(photos: Sequence[Surveyed]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    tags = [photo.pose.position for photo in photos if photo.pose.position is not None]
+    return np.array([north_east_m(tags[0], tag) for tag in tags], dtype=np.float64).reshape(-1, 2)
