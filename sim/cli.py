@@ -1,0 +1,124 @@
+"""`homing-sim`: whole flights in simulation, and a simulated drone for `homing run` to fly."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from runtime.cli.entry import enter
+from runtime.cli.output import emit, say, warn
+from runtime.errors import StorageError
+from sim.world.world import AnyWorld
+
+app = typer.Typer(
+    name="homing-sim",
+    help="A world, a camera and an autopilot: the main job in simulation, and a drone for `homing run`.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+PROCEDURAL = "procedural"
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """Without a command: the scenario `return`."""
+    if context.invoked_subcommand is None:
+        return_(PROCEDURAL, 1, Path("out/return"), False, False)
+
+
+@app.command("return")
+def return_(
+    world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over."),
+    seed: int = typer.Option(1, help="The world, the errors and the questions all follow from it."),
+    out: Path = typer.Option(Path("out/return"), help="Folder for the report, the history and the logs."),
+    realtime: bool = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch."),
+    json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Survey, locate, fly to a place pointed at on a satellite image, be interrupted; PASS or FAIL."""
+    from sim.scenario.pace import pace_of
+    from sim.scenario.report import write_report
+    from sim.scenario.return_home import fly_return
+    from sim.scenario.setup import RunOptions, Site
+
+    begun = time.monotonic()
+    ground = open_world(world, seed)
+    folder = fresh_folder(out)
+    tell = warn if json else say
+    site = Site.prepare(ground, seed, folder)
+    with pace_of(realtime, tell) as pace:
+        outcome, recording = fly_return(
+            site, lambda text: tell(f"[{time.monotonic() - begun:5.0f} s] {text}"), RunOptions(pace=pace)
+        )
+    report = folder / "report.html"
+    wall_s = time.monotonic() - begun
+    write_report(report, site, outcome, recording, wall_s)
+    result = outcome.as_json(wall_s, report)
+    if json:
+        emit(result)
+    else:
+        for name, passed in result["checks"].items():
+            say(f"  {'ok ' if passed else 'NOT'} {name.replace('_', ' ')}")
+        say(f"{result['result']}: {outcome.targets_accepted} targets and {outcome.strangers_accepted} strangers accepted, "
+            f"arrival error {outcome.arrival_error_m} m, {outcome.commands_without_authority} commands without authority")
+        say(f"report: {report}")
+    if not outcome.passed:
+        raise typer.Exit(3)
+
+
+@app.command()
+def serve(
+    world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over."),
+    seed: int = typer.Option(1, help="The world and the errors follow from it."),
+    out: Path = typer.Option(Path("out/serve"), help="Folder for the satellite image and an example configuration."),
+    mavlink: str = typer.Option("tcpin:127.0.0.1:5760", help="Where the companion connects."),
+    station: str = typer.Option("udpout:127.0.0.1:14550", help="Where a ground station listens."),
+    camera_port: int = typer.Option(0, help="Of the motion JPEG stream; 0 takes a free one."),
+    fps: float = typer.Option(4.0, min=0.1, max=30.0, help="Frames a second; what the machine cannot render is left out."),
+    airborne_m: float = typer.Option(0.0, min=0.0, help="Begin hovering at this height instead of on the ground."),
+    json: bool = typer.Option(False, "--json", help="The endpoints as one JSON object on stdout."),
+) -> None:
+    """A simulated drone in real time: MAVLink and a camera stream, until interrupted."""
+    from sim.serve import ServeOptions, run_server
+
+    options = ServeOptions(out, (mavlink, station), camera_port, fps, airborne_m)
+    run_server(open_world(world, seed), seed, options, emit if json else _say_endpoints)
+
+
+def _say_endpoints(endpoints: dict[str, object]) -> None:
+    for name, value in endpoints.items():
+        say(f"{name}: {value}")
+
+
+def open_world(name: str, seed: int) -> AnyWorld:
+    """The world of ``--world``."""
+    from sim.world.geotiff import GeoTiffWorld
+    from sim.world.world import World
+
+    return World.generate(seed) if name == PROCEDURAL else GeoTiffWorld.open(Path(name), seed)
+
+
+def fresh_folder(out: Path) -> Path:
+    """The output folder without an earlier run's history and logs; nothing else in it is touched.
+
+    Raises:
+        StorageError: it cannot be made or cleared.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for old in [*out.glob("history.db*"), *out.glob("logs/*"), *out.glob("targets/*.png")]:
+            old.unlink()
+    except OSError as error:
+        raise StorageError(f"folder {out} cannot be used: {error.strerror}; give another with --out.") from error
+    return out
+
+
+def main() -> NoReturn:
+    """The console script."""
+    enter(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""One simulated flight: a world seen by a camera, an autopilot on its links, and a daemon between the two.
+
+Time advances in fixed steps. Everything that the daemon is given passes through here: MAVLink bytes, frames with their
+stamps, ticks, and requests of the operator. The truth stays on this side.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
+from runtime.values import Frame, ImageRGB
+from sim.autopilot.autopilot import Autopilot
+from sim.autopilot.config import VehicleTruth
+from sim.camera import SimulatedCamera, delay_s
+from sim.scenario.crew import GroundStation, Script
+from sim.scenario.pace import AsFastAsPossible, Pace
+from sim.scenario.plan import Point
+from sim.scenario.referee import Referee
+
+STEP_NS = 20_000_000
+COMPANION_LINK, STATION_LINK = 0, 1
+Answer = dict[str, Any]
+
+
+class StepsDaemon(Protocol):
+    """The part of the daemon that time drives."""
+
+    def step(self, event: Event) -> bytes: ...
+    def close(self, t_ns: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Where the vehicle really was: (north, east) from the world's origin, height above the ground."""
+
+    t_ns: int
+    ground: Point
+    height_m: float
+
+
+class CameraRig:
+    """The camera on the vehicle: when it exposes, what it sees, and when the frame is there."""
+
+    def __init__(self, camera: SimulatedCamera, seed: int) -> None:
+        self._camera = camera
+        self._rng = np.random.default_rng([seed, 31])
+        self._index = 0
+        self._arriving: list[tuple[int, int, Frame]] = []
+        self._next_ns = 0
+        self.period_ns = 1_000_000_000
+
+    def expose(self, truth: VehicleTruth, home: Point) -> None:
+        """Take a picture if one is due; none is wasted on the ground."""
+        if truth.t_ns < self._next_ns or -truth.position_ned_m[2] < 5.0:
+            return
+        self._next_ns = truth.t_ns + self.period_ns
+        image = self.image_at(truth, home)
+        arrival_ns = truth.t_ns + int(self.delay_s() * 1e9)
+        frame = Frame(image, arrival_ns, "simulated camera", self._index)
+        heapq.heappush(self._arriving, (arrival_ns, self._index, frame))
+        self._index += 1
+
+    def image_at(self, truth: VehicleTruth, home: Point) -> ImageRGB:
+        """(480, 640, 3) uint8 RGB of what is really below."""
+        north, east, down = truth.position_ned_m
+        position = (home[0] + north, home[1] + east, down)
+        return self._camera.capture(position, truth.ned_from_body, truth.velocity_ned_m_s, truth.body_rates_rad_s)
+
+    def delay_s(self) -> float:
+        """The next frame's delay from exposure to arrival."""
+        return delay_s(self._rng)
+
+    def arrived(self, t_ns: int) -> list[Frame]:
+        """The frames that are there by now, each stamped on arrival as a camera without a hardware clock is."""
+        frames = []
+        while self._arriving and self._arriving[0][0] <= t_ns:
+            frames.append(heapq.heappop(self._arriving)[2])
+        return frames
+
+
+class SimulatedFlight:
+    """Steps everybody; keeps the true track, the log of commands, and the operator's answers."""
+
+    def __init__(
+        self,
+        autopilot: Autopilot,
+        rig: CameraRig,
+        home: Point,
+        make_daemon: Callable[[], StepsDaemon],
+        pace: Pace | None = None,
+    ) -> None:
+        self.autopilot = autopilot
+        self.rig = rig
+        self.station = GroundStation()
+        self.referee = Referee()
+        self.t_ns = autopilot.t_ns
+        self.track: list[Truth] = []
+        self.wire = bytearray()  # every byte the companion sent, with nothing in between: equal seeds, equal bytes
+        self._home = home
+        self._pace = pace or AsFastAsPossible()
+        self._make_daemon = make_daemon
+        self.daemon = make_daemon()
+
+    def run(self, script: Script, max_s: float) -> bool:
+        """Fly until the script ends; False if it has not after ``max_s`` of simulated time."""
+        end_ns = self.t_ns + int(max_s * 1e9)
+        while self.t_ns < end_ns:
+            try:
+                next(script)
+            except StopIteration:
+                return True
+            self.step()
+        return False
+
+    def fly(self, seconds: float) -> None:
+        """Let time pass."""
+        end_ns = self.t_ns + int(seconds * 1e9)
+        while self.t_ns < end_ns:
+            self.step()
+
+    def step(self) -> None:
+        """One step of 20 ms: the vehicle, the ground station, the camera, then the daemon."""
+        self.t_ns += STEP_NS
+        self.autopilot.receive(self.station.outgoing(self.t_ns), STATION_LINK)
+        self.autopilot.advance(self.t_ns)
+        self.station.receive(self.autopilot.transmit(STATION_LINK))
+        truth = self.autopilot.truth
+        self.track.append(self._located(truth))
+        self.rig.expose(truth, self._home)
+        for event in self._events():
+            self._to_vehicle(self.daemon.step(event))
+        self._pace.after_step(self.autopilot)
+
+    def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
+        """An operator's request; time passes until the daemon has answered."""
+        answers: list[Answer] = []
+        self._to_vehicle(self.daemon.step(ControlRequest(self.t_ns, request, answers.append)))
+        for _ in range(int(max_s * 1e9) // STEP_NS):
+            if answers:
+                return answers[0]
+            self.step()
+        raise TimeoutError(f"the daemon did not answer {request.get('command')} within {max_s:g} s.")
+
+    def restart_daemon(self) -> None:
+        """Kill the daemon as a power cut would, and start another in its place."""
+        self.referee.companion_restarted()
+        self.daemon = self._make_daemon()
+
+    def truth_now(self) -> Truth:
+        """Where the vehicle is."""
+        return self._located(self.autopilot.truth)
+
+    def _events(self) -> Sequence[Event]:
+        events: list[Event] = []
+        data = self.autopilot.transmit(COMPANION_LINK)
+        if data:
+            self.referee.companion_heard(data, self.t_ns)
+            events.append(LinkData(self.t_ns, data))
+        events += [FrameArrived(self.t_ns, frame) for frame in self.rig.arrived(self.t_ns)]
+        return [*events, Tick(self.t_ns)]
+
+    def _to_vehicle(self, data: bytes) -> None:
+        if data:
+            self.referee.companion_sent(data, self.t_ns)
+            self.autopilot.receive(data, COMPANION_LINK)
+            self.wire += data
+
+    def _located(self, truth: VehicleTruth) -> Truth:
+        north, east, down = truth.position_ned_m
+        return Truth(truth.t_ns, (self._home[0] + north, self._home[1] + east), -down)

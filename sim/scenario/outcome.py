@@ -1,0 +1,98 @@
+"""What a scenario is judged by, and the one JSON object that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.scenario.questions import Reply
+
+MAX_PLACE_ERROR_M = 15.0
+MAX_ARRIVAL_ERROR_M = 10.0
+MAX_STRANGERS = 1
+TARGETS_SHARE = 14 / 20
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One flight to the target: how it ended and what went over the wire."""
+
+    name: str
+    commands: int
+    commands_without_authority: int
+    obeyed: bool  # it flew while it might, and was silent once it might not
+    story: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Filled as the scenario goes; what has not happened has failed."""
+
+    replies: list[Reply] = field(default_factory=list)
+    legs: list[Leg] = field(default_factory=list)
+    arrival_error_m: float | None = None
+    arrival_confirmed: bool = False
+    fix_errors_m: list[float] = field(default_factory=list)
+    fix_attempts: int = 0
+    exposure_to_fix_ms: list[float] = field(default_factory=list)
+    simulated_s: float = 0.0
+
+    @property
+    def targets_accepted(self) -> int:
+        """Flown places that were accepted, wherever they were put."""
+        return sum(reply.accepted for reply in self.replies if reply.question.flown)
+
+    @property
+    def strangers_accepted(self) -> int:
+        """Places never flown that were accepted."""
+        return sum(reply.accepted for reply in self.replies if not reply.question.flown)
+
+    @property
+    def commands_without_authority(self) -> int:
+        """Over all legs."""
+        return sum(leg.commands_without_authority for leg in self.legs)
+
+    def checks(self) -> dict[str, bool]:
+        """Every condition of a PASS, by name."""
+        targets = sum(reply.question.flown for reply in self.replies)
+        errors = [reply.error_m for reply in self.replies if reply.error_m is not None]
+        checks = {
+            "places_within_15_m": bool(errors) and max(errors) <= MAX_PLACE_ERROR_M,
+            "enough_targets_accepted": targets > 0 and self.targets_accepted >= TARGETS_SHARE * targets,
+            "at_most_one_stranger_accepted": bool(self.replies) and self.strangers_accepted <= MAX_STRANGERS,
+            "arrived_within_10_m": self.arrival_error_m is not None and self.arrival_error_m <= MAX_ARRIVAL_ERROR_M,
+            "arrival_confirmed_by_sight": self.arrival_confirmed,
+            "no_command_without_authority": bool(self.legs) and self.commands_without_authority == 0,
+        }
+        return checks | {f"{leg.name}_obeyed": leg.obeyed for leg in self.legs}
+
+    @property
+    def passed(self) -> bool:
+        """All of them."""
+        return all(self.checks().values())
+
+    def as_json(self, wall_s: float, report: Path) -> dict[str, Any]:
+        """The object that `homing-sim --json` prints."""
+        return {
+            "result": "PASS" if self.passed else "FAIL",
+            "checks": self.checks(),
+            "arrival_error_m": self.arrival_error_m,
+            "fix_error_m": _summary(self.fix_errors_m, {"median": 50, "p95": 95, "max": 100}),
+            "targets_accepted": self.targets_accepted,
+            "strangers_accepted": self.strangers_accepted,
+            "commands_without_authority": self.commands_without_authority,
+            "latency_ms": _summary(self.exposure_to_fix_ms, {"p50": 50, "p99": 99}),
+            "simulated_s": round(self.simulated_s, 2),
+            "wall_s": round(wall_s, 1),
+            "report": str(report),
+        }
+
+
+def _summary(values: Sequence[float], percentiles: dict[str, int]) -> dict[str, float | None]:
+    if not values:
+        return dict.fromkeys(percentiles)
+    return {name: round(float(np.percentile(values, at)), 3) for name, at in percentiles.items()}

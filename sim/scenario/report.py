@@ -1,0 +1,192 @@
+"""The page of a scenario: what was flown, what was asked, what came of it, with the truth beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime.flightlog import read_flightlog
+from runtime.geodesy import offset
+from runtime.history import History
+from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
+from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
+from runtime.values import GeoPoint
+from sim.flight import Truth
+from sim.satellite import SatelliteImage
+from sim.scenario.outcome import Outcome
+from sim.scenario.questions import Reply, read_picture
+from sim.scenario.return_home import Recording
+from sim.scenario.setup import Site
+
+_TRACK_STEP = 25  # of 20 ms: twice a second is as fine as a map shows
+_MAP_GSD_M = 1.0
+_LEG_COLOURS = ("#c2185b", "#6a1b9a", "#ef6c00", "#00838f")
+
+
+def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording, wall_s: float) -> None:
+    """Write the page and, beside it, the map.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap")) for name in recording.tracks}
+    report = FlightReport(
+        title=f"Scenario return, seed {site.seed}",
+        lead=_lead(outcome),
+        result="PASS" if outcome.passed else "FAIL",
+        checks=outcome.checks(),
+        facts=_facts(outcome, wall_s),
+        map=_map(site, outcome, recording),
+        pictures=_pictures(site, recording),
+        plots=_plots(outcome, logs.get("return", [])),
+        tables=(
+            _answers(outcome.replies),
+            _legs(outcome),
+            *(_commands(name, log) for name, log in logs.items()),
+            *(_refusals(name, log) for name, log in logs.items()),
+        ),
+    )
+    write_flight_report(path, report)
+
+
+def _lead(outcome: Outcome) -> str:
+    asked = len(outcome.replies)
+    return (
+        f"{asked} satellite crops were looked for in what the drone had just recorded; "
+        f"{outcome.targets_accepted} flown places and {outcome.strangers_accepted} strangers were accepted."
+    )
+
+
+def _facts(outcome: Outcome, wall_s: float) -> dict[str, str]:
+    errors = [reply.error_m for reply in outcome.replies if reply.error_m is not None]
+    fixes = outcome.fix_errors_m
+    facts = {
+        "accepted places, error": _spread(errors, "m"),
+        "arrival error after 5 s of hold": "never arrived"
+        if outcome.arrival_error_m is None
+        else f"{outcome.arrival_error_m:.1f} m",
+        "live fixes on the return": f"{len(fixes)} of {outcome.fix_attempts} looks, {_spread(fixes, 'm')}",
+        "exposure to fix, simulated computer": _spread(outcome.exposure_to_fix_ms, "ms"),
+        "commands sent": ", ".join(f"{leg.name.replace('_', ' ')} {leg.commands}" for leg in outcome.legs),
+        "commands without authority": str(outcome.commands_without_authority),
+        "flight time": f"{outcome.simulated_s:.0f} s simulated in {wall_s:.0f} s",
+    }
+    return facts
+
+
+def _spread(values: list[float], unit: str) -> str:
+    if not values:
+        return "none"
+    median, p95, most = np.percentile(values, [50, 95, 100])
+    return f"median {median:.1f} {unit}, p95 {p95:.1f} {unit}, worst {most:.1f} {unit}"
+
+
+def _map(site: Site, outcome: Outcome, recording: Recording) -> Any:
+    origin = site.world.origin
+    with History.open(site.history) as history:
+        keyframes = tuple(keyframe.ground for keyframe in history.keyframes())
+    lines = [
+        Line(name.replace("_", " "), _geo(origin, track), colour, dashed=name != "return")
+        for (name, track), colour in zip(recording.tracks.items(), _LEG_COLOURS, strict=False)
+    ]
+    asked = {flown: [r for r in outcome.replies if r.question.flown is flown] for flown in (True, False)}
+    marks = [Marks("keyframes", keyframes, "#90caf9", ".", 14.0)]
+    for name, replies, colour in (
+        ("targets accepted", [r for r in asked[True] if r.accepted], "#2e7d32"),
+        ("targets refused", [r for r in asked[True] if not r.accepted], "#f9a825"),
+        ("strangers refused", [r for r in asked[False] if not r.accepted], "#9e9e9e"),
+        ("strangers accepted", [r for r in asked[False] if r.accepted], "#d50000"),
+    ):
+        if replies:
+            points = tuple(offset(origin, *reply.question.truth) for reply in replies)
+            marks.append(Marks(name, points, colour, "s", 26.0))
+    answers = tuple(offset(origin, *reply.place) for reply in outcome.replies if reply.place is not None)
+    if answers:
+        marks.append(Marks("answers", answers, "black", "+", 40.0))
+    if recording.chosen is not None:
+        marks.append(Marks("flown to", (offset(origin, *recording.chosen.question.truth),), "#c2185b", "*", 190.0))
+    image = SatelliteImage(site.world).render((0.0, 0.0), site.world.size_m, _MAP_GSD_M)
+    ground = Background(image, origin, site.world.size_m, site.world.size_m)
+    return draw_map(origin, lines, marks, ground, f"seed {site.seed}")
+
+
+def _geo(origin: GeoPoint, track: list[Truth]) -> tuple[GeoPoint, ...]:
+    return tuple(offset(origin, *step.ground) for step in track[::_TRACK_STEP])
+
+
+def _pictures(site: Site, recording: Recording) -> tuple[Picture, ...]:
+    chosen = recording.chosen
+    if chosen is None:
+        return ()
+    pictures = [Picture("The target", "what the operator pointed at, on the satellite image", read_picture(chosen.question))]
+    candidates = chosen.answer.get("candidates") or []
+    if candidates:
+        with History.open(site.history) as history:
+            keyframe = history.keyframe(int(candidates[0]["keyframe"]))
+        caption = f"keyframe {keyframe.keyframe_id}, recorded during the survey"
+        pictures.append(Picture("The matched keyframe", caption, keyframe.crop))
+    if recording.arrival_view is not None:
+        pictures.append(Picture("The arrival", "the camera after five seconds of hold", recording.arrival_view))
+    return tuple(pictures)
+
+
+def _plots(outcome: Outcome, log: list[Any]) -> tuple[Any, ...]:
+    looks = [(t_ns * 1e-9, record["difference"]) for channel, t_ns, record in log if channel == "fix"]
+    seen = [(t_s, difference["distance_m"]) for t_s, difference in looks if difference is not None]
+    if not seen:
+        return ()
+    times, distances = zip(*seen, strict=True)
+    return (draw_series("live fix against the autopilot's position", "m", [("difference", times, distances)]),)
+
+
+def _answers(replies: list[Reply]) -> Table:
+    rows = tuple(
+        (
+            reply.question.name,
+            "accepted" if reply.accepted else "refused",
+            "" if reply.error_m is None else f"{reply.error_m:.1f} m",
+            "" if reply.answer.get("probability") is None else f"{reply.answer['probability']:.3f}",
+            str(reply.answer.get("reason", reply.answer.get("error", ""))),
+        )
+        for reply in replies
+    )
+    return Table("Every question and its answer", ("question", "answer", "error", "probability", "reason"), rows)
+
+
+def _legs(outcome: Outcome) -> Table:
+    rows = tuple(
+        (leg.name.replace("_", " "), "yes" if leg.obeyed else "NO", str(leg.commands_without_authority), leg.story)
+        for leg in outcome.legs
+    )
+    return Table("The flights", ("flight", "as it must be", "commands without authority", "what happened"), rows)
+
+
+def _commands(name: str, log: list[Any]) -> Table:
+    """Every command; ArduPilot acknowledges a position target by reporting it as its own (POSITION_TARGET)."""
+    rows, start_ns = [], log[0][1] if log else 0
+    taken = [(t_ns, record) for channel, t_ns, record in log if channel == "vehicle" and "Command" in record["event"]]
+    for channel, t_ns, record in log:
+        if channel == "setpoint":
+            place = f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {record['altitude_amsl_m']:.1f} m AMSL"
+            said = "sent" if record["sent"] else "withheld"
+            rows.append((f"{(t_ns - start_ns) * 1e-9:.2f} s", "position target", place, said, record["reason"]))
+    for t_ns, record in taken:
+        rows.append((f"{(t_ns - start_ns) * 1e-9:.2f} s", str(record.get("command")), str(record.get("parameter", "")),
+                     str(record.get("result", "")), "streams of telemetry"))  # fmt: skip
+    heads = ("time", "command", "to", "answer", "reason")
+    return Table(f"Commands: {name.replace('_', ' ')}", heads, tuple(rows))
+
+
+def _refusals(name: str, log: list[Any]) -> Table:
+    """How long each reason kept the daemon from commanding."""
+    seconds: Counter[str] = Counter()
+    decisions = [(t_ns, record) for channel, t_ns, record in log if channel == "guidance"]
+    for (t_ns, record), (next_ns, _) in zip(decisions, decisions[1:], strict=False):
+        for reason in record["reasons"]:
+            seconds[f"{record['state']}: {reason}"] += (next_ns - t_ns) * 1e-9
+    rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in seconds.most_common())
+    return Table(f"Why it did not command: {name.replace('_', ' ')}", ("state and reason", "for"), rows)
+

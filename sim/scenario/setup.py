@@ -1,0 +1,177 @@
+"""Puts a world, a vehicle and a daemon together for a scenario."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.assembly import Assembly, assemble
+from runtime.bundle import Bundle
+from runtime.camera_model import CameraModel
+from runtime.config import Config
+from runtime.embedder import Embedder
+from runtime.flightlog import FlightLog
+from runtime.geodesy import offset
+from runtime.guidance.authority import Authority
+from sim.autopilot.autopilot import Autopilot
+from sim.autopilot.config import AutopilotConfig
+from sim.camera import SimulatedCamera, default_camera
+from sim.flight import CameraRig, SimulatedFlight
+from sim.render import Renderer
+from sim.scenario.pace import AsFastAsPossible, Pace
+from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
+from sim.stages import SimulatedStages
+from sim.world.world import AnyWorld
+
+GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude has its own error on top
+_WIND_M_S = 4.0
+_BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
+_FIX_INTERVAL_S = 1.0
+CRUISE_M_S = 8.0
+
+_DATE_NS = 1_760_000_000 * 1_000_000_000  # of every simulated flight, so that equal seeds write equal logs
+
+MakeAuthority = Callable[[], Authority]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the runs of one scenario share: the world and its renderer, the plan, the loaded network, the folder."""
+
+    world: AnyWorld
+    plan: ScenarioPlan
+    renderer: Renderer
+    embedder: Embedder
+    seed: int
+    out: Path
+
+    @classmethod
+    def prepare(cls, world: AnyWorld, seed: int, out: Path, small: bool = False) -> Site:
+        """Render what has to be rendered once and load the default bundle."""
+        plan = make_plan(seed, side_ne_m(world), small)
+        embedder = Embedder(Bundle.load(), threads=2)
+        return cls(world, plan, Renderer(world.scene("flight")), embedder, seed, out)
+
+    @property
+    def history(self) -> Path:
+        """The history that the survey records and every run searches."""
+        return self.out / "history.db"
+
+
+class SimulatedClock:
+    """Time as the autopilot's steps have it."""
+
+    def __init__(self, autopilot: Autopilot) -> None:
+        self._autopilot = autopilot
+
+    def now_ns(self) -> int:
+        """The present instant of the simulation."""
+        return self._autopilot.t_ns
+
+
+@dataclass(slots=True)
+class Run:
+    """One flight over a site and what has to be closed after it."""
+
+    flight: SimulatedFlight
+    log: FlightLog
+    assemblies: list[Assembly]
+
+    def close(self) -> None:
+        """End the daemon cleanly and put everything on the disk."""
+        self.assemblies[-1].daemon.close(self.flight.t_ns)
+        for assembly in self.assemblies:
+            assembly.close()
+        self.log.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How the flights of a scenario are made: the latch that their daemons get, and the pace of time."""
+
+    make_authority: MakeAuthority = Authority
+    pace: Pace = AsFastAsPossible()
+
+
+def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> Run:
+    """A flight of its own seed per ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
+    seed = site.seed * 100 + sum(name.encode())
+    autopilot = make_autopilot(site.world, site.plan.home, seed)
+    if airborne is not None:
+        north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]
+        autopilot.start_in_flight((north, east, -HEIGHT_M), "LOITER")
+    rig = CameraRig(SimulatedCamera(site.renderer, default_camera(), seed), seed)
+    log = FlightLog.open(site.out / "logs", SimulatedClock(autopilot), unix_ns=_DATE_NS, name=name)
+    assemblies: list[Assembly] = []
+
+    def start() -> Assembly:
+        stages = SimulatedStages(seed + len(assemblies))
+        config = daemon_config(site, record)
+        assembly = assemble(config, stages, journal=log, authority=options.make_authority(), embedder=site.embedder)
+        assemblies.append(assembly)
+        return assembly
+
+    flight = SimulatedFlight(autopilot, rig, site.plan.home, lambda: start().daemon, options.pace)
+    return Run(flight, log, assemblies)
+
+
+def make_autopilot(world: AnyWorld, home: Point, seed: int) -> Autopilot:
+    """A vehicle on the ground at ``home`` with every sensor error the scenario asks for, and wind."""
+    direction = math.radians(seed * 37 % 360)
+    wind = (_WIND_M_S * math.cos(direction), _WIND_M_S * math.sin(direction), 0.0)
+    config = AutopilotConfig(
+        home=offset(world.origin, *home), home_altitude_amsl_m=GROUND_AMSL_M, seed=seed, wind_ned_m_s=wind,
+        gust_m_s=0.7, clock_offset_ns=7_300_000_000, parameters={"WPNAV_SPEED": 100.0 * CRUISE_M_S},
+    )  # fmt: skip
+    return Autopilot(config)
+
+
+def daemon_config(site: Site, record: bool) -> Config:
+    """What the operator of this scenario would have written."""
+    return Config.model_validate(
+        {
+            "camera": {"uri": "simulated", **camera_section(default_camera())},
+            "vehicle": {"uri": "simulated"},
+            "history": {"path": site.history},
+            "record": {"enabled": record, "flight": "survey"},
+            "fix": {"interval_s": _FIX_INTERVAL_S},
+            "guidance": {"cruise_speed_m_s": CRUISE_M_S},
+            "commanding": commanding_section(site.world),
+        }
+    )
+
+
+def camera_section(camera: CameraModel) -> dict[str, object]:
+    """[camera] of a configuration, without its uri."""
+    return {
+        "width_px": camera.width_px,
+        "height_px": camera.height_px,
+        "fx_px": camera.fx_px,
+        "fy_px": camera.fy_px,
+        "cx_px": camera.cx_px,
+        "cy_px": camera.cy_px,
+        "distortion": list(camera.distortion),
+        "delay_s": camera.delay_s,
+    }
+
+
+def commanding_section(world: AnyWorld) -> dict[str, object]:
+    """[commanding] with limits that fit a world."""
+    north, east = (side / 2 - _BORDER_M for side in side_ne_m(world))
+    corners = [offset(world.origin, n, e) for n, e in ((-north, -east), (-north, east), (north, east), (north, -east))]
+    return {
+        "enabled": True,
+        "polygon": [[corner.latitude_deg, corner.longitude_deg] for corner in corners],
+        "floor_height_takeoff_m": 40.0,
+        "ceiling_height_takeoff_m": 120.0,
+        "max_distance_m": 2.0 * max(side_ne_m(world)),
+        "battery_reserve_percent": 20.0,
+    }
+
+
+def side_ne_m(world: AnyWorld) -> tuple[float, float]:
+    """(north, east) side lengths of a world."""
+    sides: tuple[float, float] = getattr(world, "side_ne_m", (world.size_m, world.size_m))
+    return sides

@@ -1,0 +1,120 @@
+"""A simulated drone in real time: MAVLink endpoints and a camera stream, for `homing run` as a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import tomlkit
+
+from runtime.values import Frame
+from sim.autopilot.server import AutopilotServer
+from sim.camera import SimulatedCamera, default_camera, delay_s
+from sim.flight import CameraRig
+from sim.render import Renderer
+from sim.satellite import write_geotiff
+from sim.scenario.plan import ScenarioPlan, make_plan
+from sim.scenario.setup import camera_section, commanding_section, make_autopilot, side_ne_m
+from sim.stream import FrameStream
+from sim.world.world import AnyWorld
+
+_SATELLITE_GSD_M = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """``mavlink``: endpoints, the companion's first; ``airborne_m``: begin hovering there."""
+
+    out: Path
+    mavlink: tuple[str, ...]
+    camera_port: int
+    fps: float
+    airborne_m: float
+
+
+class LiveCamera:
+    """Exposes at the vehicle's present pose and publishes each frame after the camera's delay."""
+
+    def __init__(self, camera: SimulatedCamera, server: AutopilotServer, stream: FrameStream, plan: ScenarioPlan) -> None:
+        self._rig = CameraRig(camera, seed=0)
+        self._server, self._stream, self._plan = server, stream, plan
+
+    def run(self, period_s: float, stop: threading.Event) -> None:
+        """Until ``stop``; a frame that takes longer to render than the period puts the next one off."""
+        due_s, index = time.monotonic(), 0
+        while not stop.wait(max(0.0, due_s - time.monotonic())):
+            exposed_ns = time.monotonic_ns()
+            image = self._rig.image_at(self._server.truth, self._plan.home)
+            # Rendering takes longer than a lens does: the stamp is the exposure with a camera's delay, not with ours.
+            self._stream.publish(Frame(image, exposed_ns + int(self._rig.delay_s() * 1e9), "simulated camera", index))
+            index += 1
+            due_s = max(due_s + period_s, time.monotonic())
+
+
+def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable[[dict[str, object]], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        UsageError: an endpoint or the camera's port cannot be opened.
+        StorageError: the output folder cannot be written.
+    """
+    plan = make_plan(seed, side_ne_m(world))
+    autopilot = make_autopilot(world, plan.home, seed)
+    if options.airborne_m > 0:
+        autopilot.start_in_flight((0.0, 0.0, -options.airborne_m), "LOITER")
+    camera = SimulatedCamera(Renderer(world.scene("flight")), default_camera(), seed)
+    stop = threading.Event()
+    stream = FrameStream(options.camera_port)
+    try:
+        with AutopilotServer(autopilot, options.mavlink) as server:
+            tell(_endpoints(world, options, server, stream))
+            _stop_on_signals(stop)
+            LiveCamera(camera, server, stream, plan).run(1.0 / options.fps, stop)
+    finally:
+        stream.close()
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
+
+
+def _endpoints(
+    world: AnyWorld, options: ServeOptions, server: AutopilotServer, stream: FrameStream
+) -> dict[str, object]:
+    """Write what a user needs to fly this drone, and say where everything is."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    satellite = options.out / "satellite.tif"
+    write_geotiff(world, satellite, _SATELLITE_GSD_M)
+    host, port = server.addresses[0]
+    kind = "tcp" if options.mavlink[0].startswith("tcp") else "udpin"
+    vehicle = f"{kind}:{host}:{port}"
+    config = options.out / "homing.toml"
+    config.write_text(tomlkit.dumps(_configuration(world, stream.url, vehicle)), encoding="utf-8")
+    return {
+        "camera": stream.url,
+        "vehicle": vehicle,
+        "station": options.mavlink[1] if len(options.mavlink) > 1 else None,
+        "satellite": str(satellite),
+        "config": str(config),
+    }
+
+
+def _configuration(world: AnyWorld, camera: str, vehicle: str) -> dict[str, object]:
+    return {
+        "camera": {"uri": camera, **camera_section(default_camera())},
+        "vehicle": {"uri": vehicle},
+        "history": {"path": "history.db"},
+        "record": {"enabled": True},
+        "commanding": commanding_section(world),
+        "control": {"socket": "control.sock"},
+        "log": {"directory": "logs"},
+    }
