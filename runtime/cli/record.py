@@ -16,6 +16,7 @@ from runtime.embedder import Embedder
 from runtime.errors import ImageError, UsageError
 from runtime.history import History
 from runtime.record.lens import ASSUMED_HFOV_DEG
+from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.record.photo import CameraFlags
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.survey import (
@@ -56,6 +57,8 @@ def record(
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
     if images is not None:
         kept, skipped = _record_images(images, history, bundle, flags)
+    elif map_file is not None:
+        kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
     else:
         raise UsageError("not yet.")
     if as_json:
@@ -119,3 +122,23 @@ def _known(history: History, flight: str) -> list[Keyframe]:
     if flight not in history.flights():
         return []
     return [keyframe for keyframe in history.keyframes() if keyframe.flight == flight]
+
+
+def _record_map(
+    path: Path, history_path: Path, bundle: Path | None, tile_m: float | None, stride_m: float | None
+) -> tuple[int, list[Skipped]]:
+    kept, skipped = 0, []
+    with open_map(path) as opened, _opened(history_path, bundle) as (history, embedder):
+        grid = grid_of(opened.size_m, embedder.bundle, tile_m, stride_m)
+        flight = f"map {path.name}"
+        there = {keyframe.name for keyframe in _known(history, flight)}
+        with progress(f"cutting tiles of {grid.tile_m:g} m", len(grid)) as steps:
+            for tile in tiles_of(opened, grid):
+                reason = ALREADY if tile.name in there else unusable(tile)
+                if reason:
+                    skipped.append(Skipped(tile.name, reason))
+                else:
+                    record_tile(tile, history, embedder, flight)
+                    kept += 1
+                steps.step()
+    return kept, skipped

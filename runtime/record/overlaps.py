@@ -52,7 +52,7 @@ def features_of(image: ImageRGB) -> Features:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if shrink < 1.0:
         grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    keypoints, descriptors = cv2.SIFT_create(nfeatures=_FEATURES).detectAndCompute(grey, None)
+    keypoints, descriptors = cv2.SIFT.create(nfeatures=_FEATURES).detectAndCompute(grey, None)
     if descriptors is None or len(keypoints) < _MIN_INLIERS:
         return Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32), long_side)
     points = (np.array([keypoint.pt for keypoint in keypoints]) + 0.5) / shrink

@@ -106,7 +106,8 @@ def complete(read: Survey, step: Step = lambda: None) -> Survey:
     features = [photo.features for photo in unsaid if photo.features is not None]
     overlaps = _overlaps(unsaid, features, step)
     solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
-    outcome = dict(zip((photo.path for photo in unsaid), zip(solution.photos, solution.reasons, strict=True), strict=True))
+    outcomes = zip(solution.photos, solution.reasons, strict=True)
+    outcome = {photo.path: found for photo, found in zip(unsaid, outcomes, strict=True)}
     photos: list[Surveyed] = []
     skipped = list(read.skipped)
     for photo in read.photos:

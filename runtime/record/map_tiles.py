@@ -1,0 +1,221 @@
+"""A georeferenced map cut into overlapping north-up tiles, each a keyframe of the satellite view (extra ``geo``)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import GeoreferenceError, HomingError, ImageError, UsageError
+from runtime.geodesy import offset
+from runtime.record.recorder import CROP_PX, Ladder, Store, Tower, stored
+from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, ViewKind
+
+LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
+_PER_SIDE = 3  # a tile is at most this part of the map's shorter side
+_PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
+_MIN_DATA = 0.9  # share of a tile that the map really covers
+_MIN_CONTRAST = 2.0  # grey levels, 1-sigma: below, there is nothing to recognise
+_REGISTRATION_SIGMA_M = 2.0  # of common imagery
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Tiles of ``tile_m`` over a map: centres at every (north, east) of ``north_m`` x ``east_m`` from its middle."""
+
+    tile_m: float
+    north_m: tuple[float, ...]
+    east_m: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.north_m) * len(self.east_m)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile: ``image`` (S, S, 3) uint8 RGB north-up, its middle, its side, and the share that has data."""
+
+    name: str
+    image: ImageRGB
+    centre: GeoPoint
+    side_m: float
+    coverage: float
+
+
+class Map:
+    """An open GeoTIFF, seen north-up in metres about its middle; make one with `open_map`."""
+
+    def __init__(self, path: Path, warped: Any, middle: GeoPoint, gsd_m: float, levels: tuple[float, float]) -> None:
+        self.path = path
+        self.middle = middle
+        self.gsd_m = gsd_m
+        self._warped = warped
+        self._levels = levels
+
+    @property
+    def size_m(self) -> tuple[float, float]:
+        """Extent (north, east) in metres."""
+        return self._warped.height * self.gsd_m, self._warped.width * self.gsd_m
+
+    def tile(self, north_m: float, east_m: float, side_m: float) -> Tile:
+        """The tile whose middle lies (north, east) of the map's; what lies outside the map is black."""
+        from rasterio.windows import Window
+
+        side_px = side_m / self.gsd_m
+        column = self._warped.width / 2 + east_m / self.gsd_m - side_px / 2
+        row = self._warped.height / 2 - north_m / self.gsd_m - side_px / 2
+        window = Window(round(column), round(row), round(side_px), round(side_px))
+        bands = self._warped.read([1, 2, 3] if self._warped.count > 3 else [1, 1, 1], window=window)
+        seen = self._warped.read(self._warped.count, window=window) > 0
+        low, high = self._levels
+        grey = np.clip((bands.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
+        size = int(np.clip(round(side_px), *CROP_PX))
+        shrinks = cv2.INTER_AREA if size < side_px else cv2.INTER_LINEAR
+        image = cv2.resize(np.moveaxis(grey, 0, 2), (size, size), interpolation=shrinks)
+        name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
+        centre = offset(self.middle, north_m, east_m)
+        return Tile(name, np.asarray(image, dtype=np.uint8), centre, side_m, float(seen.mean()))
+
+
+@contextmanager
+def open_map(path: Path) -> Iterator[Map]:
+    """A GeoTIFF of any projection, turned north-up about its middle.
+
+    Raises:
+        GeoreferenceError: it carries no georeference.
+        ImageError: it is missing or cannot be read.
+        HomingError: rasterio is not installed.
+    """
+    try:
+        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    except ImportError:
+        raise HomingError("Reading a GeoTIFF needs rasterio; install it with `pip install homing[geo]`.") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as dataset:
+                if dataset.crs is None or dataset.transform.is_identity:
+                    raise GeoreferenceError(f"{path}: carries no georeference; give a GeoTIFF that says where it lies.")
+                with _north_up(dataset, path) as opened:
+                    yield opened
+    except RasterioError as error:
+        raise ImageError(f"{path}: cannot be read as a GeoTIFF ({error}).") from None
+
+
+@contextmanager
+def _north_up(dataset: Any, path: Path) -> Iterator[Map]:
+    from rasterio.crs import CRS
+    from rasterio.enums import Resampling
+    from rasterio.transform import from_origin
+    from rasterio.vrt import WarpedVRT
+    from rasterio.warp import calculate_default_transform, transform
+
+    x, y = dataset.transform * (dataset.width / 2, dataset.height / 2)
+    (longitude,), (latitude,) = transform(dataset.crs, CRS.from_epsg(4326), [x], [y])
+    # Azimuthal equidistant about the middle: metres, and up is true north (UTM's grid north is not).
+    local = CRS.from_proj4(f"+proj=aeqd +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m")
+    affine, width, height = calculate_default_transform(
+        dataset.crs, local, dataset.width, dataset.height, *dataset.bounds
+    )
+    gsd_m = float(abs(affine.a))
+    columns, rows = 2 * math.ceil(width / 2), 2 * math.ceil(height / 2)
+    onto = from_origin(-columns / 2 * gsd_m, rows / 2 * gsd_m, gsd_m, gsd_m)
+    with WarpedVRT(
+        dataset, crs=local, transform=onto, width=columns, height=rows, resampling=Resampling.bilinear, add_alpha=True
+    ) as warped:
+        yield Map(path, warped, GeoPoint(float(latitude), float(longitude)), gsd_m, _levels(dataset))
+
+
+def _levels(dataset: Any) -> tuple[float, float]:
+    """What becomes black and white: 8-bit stays as it is, anything else is stretched over its middle 96 %."""
+    if dataset.dtypes[0] == "uint8":
+        return 0.0, 255.0
+    shrink = max(1, max(dataset.shape) // 512)
+    small = dataset.read(1, out_shape=(max(1, dataset.height // shrink), max(1, dataset.width // shrink)), masked=True)
+    values = small.compressed()
+    if not len(values):
+        return 0.0, 1.0
+    low, high = np.percentile(values, [2.0, 98.0])
+    return float(low), float(max(high, low + 1e-6))
+
+
+def grid_of(size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None) -> Grid:
+    """Where the tiles go; by default the largest useful rung of the ladder, a quarter of it apart.
+
+    Raises:
+        UsageError: the tile is smaller than every rung, or larger than the map; or the stride is not positive.
+    """
+    smallest = min(ladder.footprints_m)
+    shorter_m = min(size_m)
+    if tile_m is None:
+        limit = min(LARGEST_TILE_M, shorter_m / _PER_SIDE)
+        tile_m = max((rung for rung in ladder.footprints_m if rung <= limit), default=smallest)
+    if not smallest <= tile_m <= shorter_m:
+        raise UsageError(
+            f"A tile of {tile_m:g} m does not fit: the map measures {size_m[1]:.0f} x {size_m[0]:.0f} m and the "
+            f"bundle's smallest footprint is {smallest:g} m."
+        )
+    stride_m = tile_m / _PER_TILE if stride_m is None else stride_m
+    if not stride_m > 0:
+        raise UsageError(f"A stride of {stride_m:g} m leads nowhere; give a positive one.")
+    north, east = (_centres(side, tile_m, stride_m) for side in size_m)
+    return Grid(tile_m, north, east)
+
+
+def _centres(side_m: float, tile_m: float, stride_m: float) -> tuple[float, ...]:
+    """Evenly spread over the side, the outermost tiles flush with its ends."""
+    free_m = side_m - tile_m
+    count = math.ceil(free_m / stride_m - 1e-9) + 1
+    return tuple(float(at) for at in np.linspace(-free_m / 2, free_m / 2, count)) if count > 1 else (0.0,)
+
+
+def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
+    """All tiles, from the north-west, row by row."""
+    for north_m in reversed(grid.north_m):
+        for east_m in grid.east_m:
+            yield opened.tile(north_m, east_m, grid.tile_m)
+
+
+def unusable(tile: Tile) -> str:
+    """Why a tile is of no use; empty when it is."""
+    if tile.coverage < _MIN_DATA:
+        return f"only {tile.coverage:.0%} of it has data"
+    if float(tile.image.std()) < _MIN_CONTRAST:
+        return "it shows nothing"
+    return ""
+
+
+def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int:
+    """Embed a tile at every rung that it holds, and add it; its keyframe id."""
+    size = embedder.bundle.input_size_px
+    rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
+    crops = np.stack([_middle(tile, rung, size) for rung in rungs])
+    pose = Pose(t_ns=0, position=tile.centre, heading=Measured(0.0, 0.01, "map"))
+    keyframe = Keyframe(
+        0, flight, ViewKind.SATELLITE, tile.name, pose, tile.centre, _REGISTRATION_SIGMA_M, tile.side_m, tile.image
+    )
+    return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs))
+
+
+def _middle(tile: Tile, side_m: float, size_px: int) -> NDArray[np.uint8]:
+    """The central square of ``side_m``, to the sub-pixel, at the network's size."""
+    span_px = tile.image.shape[0] * side_m / tile.side_m
+    corner = (tile.image.shape[0] - span_px) / 2
+    scale = size_px / span_px
+    if scale < 1.0:
+        low, high = round(corner), round(corner + span_px)
+        cut = tile.image[low:high, low:high]
+        return np.asarray(cv2.resize(cut, (size_px, size_px), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # Pixel centres stand half a pixel inside the corner, before and after.
+    onto = np.array([[scale, 0, (0.5 - corner) * scale - 0.5], [0, scale, (0.5 - corner) * scale - 0.5]])
+    warped = cv2.warpAffine(tile.image, onto, (size_px, size_px), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, dtype=np.uint8)
