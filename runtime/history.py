@@ -24,6 +24,7 @@ from runtime.values import Keyframe, Maps, ViewKind
 _LOG = logging.getLogger(__name__)
 _CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
 _COLUMNS = ", ".join(KEYFRAME_COLUMNS)
+_COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
 _INSERT_KEYFRAME = f"INSERT INTO keyframe ({_COLUMNS}) VALUES ({', '.join('?' * len(KEYFRAME_COLUMNS))})"
 _INSERT_EMBEDDING = f"INSERT OR REPLACE INTO embedding VALUES ({', '.join('?' * 10)})"
 
@@ -180,10 +181,17 @@ class History:
             raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
         return keyframe_of(rows[0])
 
-    def keyframes(self, view: ViewKind | None = None) -> Iterator[Keyframe]:
-        """All keyframes (of a view) by id, one at a time, so that their crops never fill the memory."""
-        for keyframe_id in self.ids(view):
-            yield self.keyframe(keyframe_id)
+    def keyframes(self, view: ViewKind | None = None, *, crops: bool = True) -> Iterator[Keyframe]:
+        """All keyframes (of a view) by id, one at a time, so that their crops never fill the memory.
+
+        ``crops`` False leaves them out, as (0, 0, 3) arrays, which is a hundred times faster.
+        """
+        if crops:
+            for keyframe_id in self.ids(view):
+                yield self.keyframe(keyframe_id)
+        else:
+            for row in self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view)):
+                yield keyframe_of(row)
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""

@@ -15,6 +15,8 @@ from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, ViewKin
 
 _JPEG_QUALITY = 95  # with full chroma: 40 dB and more on aerial crops at a quarter of a PNG's bytes
 
+_NO_CROP: ImageRGB = np.zeros((0, 0, 3), np.uint8)
+
 KEYFRAME_COLUMNS = (
     "flight", "view", "name", "t_ns",
     "latitude_deg", "longitude_deg", "position_sigma_m",
@@ -45,7 +47,7 @@ def row_of(keyframe: Keyframe) -> tuple[Any, ...]:
 
 
 def keyframe_of(row: Sequence[Any]) -> Keyframe:
-    """The keyframe of a row: its id, then `KEYFRAME_COLUMNS`."""
+    """The keyframe of a row: its id, then `KEYFRAME_COLUMNS`; a crop of NULL was not asked for and becomes empty."""
     keyframe_id, values = int(row[0]), dict(zip(KEYFRAME_COLUMNS, row[1:], strict=True))
     attitude = tuple(values[f"attitude_{axis}"] for axis in "wxyz")
     velocity = tuple(values[f"velocity_{axis}_m_s"] for axis in ("north", "east", "down"))
@@ -70,7 +72,7 @@ def keyframe_of(row: Sequence[Any]) -> Keyframe:
         ground=GeoPoint(values["ground_latitude_deg"], values["ground_longitude_deg"]),
         ground_sigma_m=values["ground_sigma_m"],
         footprint_m=values["footprint_m"],
-        crop=decode_crop(values["crop"], keyframe_id),
+        crop=_NO_CROP if values["crop"] is None else decode_crop(values["crop"], keyframe_id),
     )
 
 

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 PITCH_M = 3.0  # of the lattice: about half a cell of the 80 m rung
 _SMOOTHING_M = 3.0  # joins samples of keyframes that fall between the nodes
 _SURROUNDINGS_M = 10.0  # a true peak is a few metres wide; beyond is the kind of ground
-_MIN_COVER = 0.35  # of one keyframe's full overlap: less is too little evidence to score
+_MIN_COVER = 0.5  # of one keyframe's full overlap: less is too little evidence to score
 _MAX_NODES = 16_000_000  # a wider field gets a coarser lattice
 
 

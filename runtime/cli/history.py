@@ -1,0 +1,141 @@
+"""`homing history`: what is in a flight history, its track for other programs, and a new bundle for an old one."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runtime.bundle import Bundle
+from runtime.cli.output import emit, progress, say
+from runtime.embedder import Embedder
+from runtime.errors import StorageError
+from runtime.history import History
+from runtime.history_export import as_geojson, as_gpx, as_kml
+from runtime.reembed import reembed as embed_again
+from runtime.values import Keyframe, Measured
+
+history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The flight history.")]
+_Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
+
+class ExportFormat(str, Enum):
+    """What other programs read."""
+
+    GEOJSON = "geojson"
+    KML = "kml"
+    GPX = "gpx"
+
+
+_WRITERS = {ExportFormat.GEOJSON: as_geojson, ExportFormat.KML: as_kml, ExportFormat.GPX: as_gpx}
+
+
+@history_app.command()
+def info(file: _File, as_json: _Json = False) -> None:
+    """How much it holds, of what, and in which embedding space."""
+    with History.open(file) as history:
+        record: dict[str, Any] = {
+            "history": str(file),
+            "keyframes": len(history),
+            "flights": list(history.flights()),
+            "views": {view.value: len(history.ids(view)) for view in history.views()},
+            "footprints_m": {view.value: list(history.footprints(view)) for view in history.views()},
+            "embedding_space_id": history.embedding_space_id,
+            "bundle": history.bundle_name,
+            "bytes": file.stat().st_size,
+        }
+    if as_json:
+        emit(record)
+        return
+    views = ", ".join(f"{count} {view}" for view, count in record["views"].items()) or "none"
+    say(f"{file}: {record['keyframes']} keyframes ({views}) of {len(record['flights'])} flights.")
+    for view, rungs in record["footprints_m"].items():
+        say(f"  {view} embedded at {', '.join(f'{rung:g}' for rung in rungs)} m")
+    say(f"  embedding space {record['embedding_space_id']} (bundle {record['bundle']}), {record['bytes']} bytes")
+
+
+@history_app.command("list")
+def list_keyframes(file: _File, as_json: _Json = False) -> None:
+    """One line for each keyframe."""
+    with History.open(file) as history:
+        for keyframe in history.keyframes(crops=False):
+            if as_json:
+                emit(_record(keyframe))
+            else:
+                ground, name = keyframe.ground, f" {keyframe.name}" if keyframe.name else ""
+                where = f"{ground.latitude_deg:.7f}, {ground.longitude_deg:.7f} ± {keyframe.ground_sigma_m:.1f} m"
+                what = f"{keyframe.view.value} {keyframe.footprint_m:.0f} m"
+                say(f"{keyframe.keyframe_id} {keyframe.flight}{name}: {what} at {where}")
+
+
+@history_app.command()
+def export(
+    file: _File,
+    out: Annotated[Path | None, typer.Option(help="The file to write; stdout by default.")] = None,
+    kind: Annotated[
+        ExportFormat | None, typer.Option("--format", help="By default what OUT ends in, else GeoJSON.")
+    ] = None,
+) -> None:
+    """The keyframes and the track as GeoJSON, KML or GPX."""
+    if kind is None:
+        ending = out.suffix[1:].lower() if out is not None else ""
+        kind = ExportFormat(ending) if ending in [one.value for one in ExportFormat] else ExportFormat.GEOJSON
+    with History.open(file) as history:
+        text = _WRITERS[kind](list(history.keyframes(crops=False)), file.stem)
+    if out is None:
+        say(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+@history_app.command()
+def reembed(
+    file: _File,
+    bundle: Annotated[Path | None, typer.Option(help="The bundle to move to; the one shipped by default.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Embed all crops again, for a bundle of another embedding space."""
+    loaded = Bundle.load(bundle)
+    with History.open(file, write=True) as history:
+        with progress("embedding again", len(history)) as steps:
+            count = embed_again(history, Embedder(loaded), steps.step)
+        keyframes = len(history)
+    if as_json:
+        space = loaded.embedding_space_id
+        emit({"history": str(file), "keyframes": keyframes, "embeddings": count, "embedding_space_id": space})
+    else:
+        say(f"{file}: {keyframes} keyframes embedded again by {loaded.name} ({count} embeddings).")
+
+
+def _record(keyframe: Keyframe) -> dict[str, Any]:
+    pose = keyframe.pose
+    return {
+        "keyframe": keyframe.keyframe_id,
+        "flight": keyframe.flight,
+        "view": keyframe.view.value,
+        "name": keyframe.name,
+        "t_ns": pose.t_ns,
+        "latitude_deg": None if pose.position is None else pose.position.latitude_deg,
+        "longitude_deg": None if pose.position is None else pose.position.longitude_deg,
+        "ground_latitude_deg": keyframe.ground.latitude_deg,
+        "ground_longitude_deg": keyframe.ground.longitude_deg,
+        "ground_sigma_m": keyframe.ground_sigma_m,
+        "footprint_m": keyframe.footprint_m,
+        "altitude_amsl_m": _value(pose.altitude_amsl_m),
+        "height_takeoff_m": _value(pose.height_takeoff_m),
+        "height_agl_m": _value(pose.height_agl_m),
+        "heading_deg": None if pose.heading is None else math.degrees(pose.heading.value) % 360.0,
+        "heading_source": None if pose.heading is None else pose.heading.source,
+    }
+
+
+def _value(quantity: Measured | None) -> float | None:
+    return None if quantity is None else quantity.value
