@@ -13,9 +13,7 @@ from runtime.values import GeoPoint
 
 def offset(origin: GeoPoint, north_m: float, east_m: float) -> GeoPoint:
     """The point ``north_m``, ``east_m`` from ``origin`` in its local tangent plane."""
-    latitude, longitude, _ = pymap3d.enu2geodetic(
-        east_m, north_m, 0.0, origin.latitude_deg, origin.longitude_deg, 0.0
-    )
+    latitude, longitude, _ = pymap3d.enu2geodetic(east_m, north_m, 0.0, origin.latitude_deg, origin.longitude_deg, 0.0)
     return GeoPoint(float(latitude), float(longitude))
 
 

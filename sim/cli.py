@@ -61,8 +61,7 @@ def return_(
     else:
         for name, passed in result["checks"].items():
             say(f"  {'ok ' if passed else 'NOT'} {name.replace('_', ' ')}")
-        say(f"{result['result']}: {outcome.targets_accepted} targets and {outcome.strangers_accepted} strangers accepted, "
-            f"arrival error {outcome.arrival_error_m} m, {outcome.commands_without_authority} commands without authority")
+        say(f"{result['result']}: {outcome.summary()}")
         say(f"report: {report}")
     if not outcome.passed:
         raise typer.Exit(3)
@@ -76,7 +75,9 @@ def serve(
     mavlink: str = typer.Option("tcpin:127.0.0.1:5760", help="Where the companion connects."),
     station: str = typer.Option("udpout:127.0.0.1:14550", help="Where a ground station listens."),
     camera_port: int = typer.Option(0, help="Of the motion JPEG stream; 0 takes a free one."),
-    fps: float = typer.Option(4.0, min=0.1, max=30.0, help="Frames a second; what the machine cannot render is left out."),
+    fps: float = typer.Option(
+        4.0, min=0.1, max=30.0, help="Frames a second; what the machine cannot render is left out."
+    ),
     airborne_m: float = typer.Option(0.0, min=0.0, help="Begin hovering at this height instead of on the ground."),
     json: bool = typer.Option(False, "--json", help="The endpoints as one JSON object on stdout."),
 ) -> None:

@@ -14,7 +14,7 @@ import tomlkit
 
 from runtime.values import Frame
 from sim.autopilot.server import AutopilotServer
-from sim.camera import SimulatedCamera, default_camera, delay_s
+from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig
 from sim.render import Renderer
 from sim.satellite import write_geotiff
@@ -40,7 +40,9 @@ class ServeOptions:
 class LiveCamera:
     """Exposes at the vehicle's present pose and publishes each frame after the camera's delay."""
 
-    def __init__(self, camera: SimulatedCamera, server: AutopilotServer, stream: FrameStream, plan: ScenarioPlan) -> None:
+    def __init__(
+        self, camera: SimulatedCamera, server: AutopilotServer, stream: FrameStream, plan: ScenarioPlan
+    ) -> None:
         self._rig = CameraRig(camera, seed=0)
         self._server, self._stream, self._plan = server, stream, plan
 

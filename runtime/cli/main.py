@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import typer
 
+from runtime.cli import control, fix, history, locate, record, run
 from runtime.cli.entry import enter
 
 app = typer.Typer(
@@ -15,6 +16,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for command in (
+    record.record,
+    locate.locate,
+    fix.fix,
+    run.run,
+    control.target,
+    control.confirm,
+    control.engage,
+    control.disengage,
+    control.status,
+):
+    app.command()(command)
+app.add_typer(history.history_app)
 
 
 def main() -> NoReturn:

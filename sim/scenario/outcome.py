@@ -75,6 +75,14 @@ class Outcome:
         """All of them."""
         return all(self.checks().values())
 
+    def summary(self) -> str:
+        """One line for people."""
+        arrival = "never arrived" if self.arrival_error_m is None else f"arrived {self.arrival_error_m:.1f} m off"
+        return (
+            f"{self.targets_accepted} targets and {self.strangers_accepted} strangers accepted, {arrival}, "
+            f"{self.commands_without_authority} commands without authority"
+        )
+
     def as_json(self, wall_s: float, report: Path) -> dict[str, Any]:
         """The object that `homing-sim --json` prints."""
         return {

@@ -121,7 +121,9 @@ def _pictures(site: Site, recording: Recording) -> tuple[Picture, ...]:
     chosen = recording.chosen
     if chosen is None:
         return ()
-    pictures = [Picture("The target", "what the operator pointed at, on the satellite image", read_picture(chosen.question))]
+    pictures = [
+        Picture("The target", "what the operator pointed at, on the satellite image", read_picture(chosen.question))
+    ]
     candidates = chosen.answer.get("candidates") or []
     if candidates:
         with History.open(site.history) as history:
@@ -170,7 +172,9 @@ def _commands(name: str, log: list[Any]) -> Table:
     taken = [(t_ns, record) for channel, t_ns, record in log if channel == "vehicle" and "Command" in record["event"]]
     for channel, t_ns, record in log:
         if channel == "setpoint":
-            place = f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {record['altitude_amsl_m']:.1f} m AMSL"
+            place = (
+                f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {record['altitude_amsl_m']:.1f} m AMSL"
+            )
             said = "sent" if record["sent"] else "withheld"
             rows.append((f"{(t_ns - start_ns) * 1e-9:.2f} s", "position target", place, said, record["reason"]))
     for t_ns, record in taken:
@@ -189,4 +193,3 @@ def _refusals(name: str, log: list[Any]) -> Table:
             seconds[f"{record['state']}: {reason}"] += (next_ns - t_ns) * 1e-9
     rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in seconds.most_common())
     return Table(f"Why it did not command: {name.replace('_', ' ')}", ("state and reason", "for"), rows)
-

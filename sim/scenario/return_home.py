@@ -56,10 +56,17 @@ def fly_return(site: Site, say: Report, options: RunOptions = RunOptions()) -> t
         run.close()
     _note(site, run, "return", outcome, recording)
     if chosen is not None:
-        for name, interfere in _INTERFERENCES.items():
-            say(f"again, and {name.replace('_', ' ')}")
-            _interrupted(site, options, chosen.question, name, interfere, outcome, recording)
+        fly_interrupted(site, say, options, chosen.question, outcome, recording)
     return outcome, recording
+
+
+def fly_interrupted(
+    site: Site, say: Report, options: RunOptions, question: Question, outcome: Outcome, recording: Recording
+) -> None:
+    """The further runs: from the far side towards a place of the recorded history, each stopped on the way."""
+    for name, interfere in _INTERFERENCES.items():
+        say(f"again, and the {name.replace('_', ' ')}")
+        _interrupted(site, options, question, name, interfere, outcome, recording)
 
 
 def _survey(site: Site, flight: SimulatedFlight, say: Report) -> None:
@@ -231,4 +238,3 @@ def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
 
 def _first_command_ns(flight: SimulatedFlight) -> int | None:
     return flight.referee.commands[0].t_ns if flight.referee.commands else None
-
