@@ -102,11 +102,24 @@ class PacketReader:
         return Packet(raw, *header, message)
 
     def _unknown(self, raw: bytes, header: tuple[int, int, int], end: int) -> Packet | None:
-        """An id outside the dialect has no known CRC: believe it only where another packet, or nothing, follows."""
+        """An id outside the dialect has no known CRC: believe it only where another packet, or nothing, follows, and
+        where no known packet lies across it."""
         if end < len(self._buffer) and self._buffer[end] not in (_V1, _V2):
+            return None
+        if any(self._known_at(at) for at in range(end - len(raw) + 1, end) if self._buffer[at] in (_V1, _V2)):
             return None
         self.unknown += 1
         return Packet(raw, *header, None)
+
+    def _known_at(self, start: int) -> bool:
+        length = self._frame_length(start)
+        if not length or start + length > len(self._buffer):
+            return False
+        try:
+            message = self._codec.decode(self._buffer[start : start + length])
+        except Exception:  # as in `_decode`
+            return False
+        return not message.get_type().startswith("UNKNOWN")
 
 
 class PacketWriter:

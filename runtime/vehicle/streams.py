@@ -16,6 +16,7 @@ _WINDOW_PERIODS = 6
 _WINDOW_LEAST_NS = 2_000_000_000
 _RETRY_FIRST_NS = 2_000_000_000
 _RETRY_MOST_NS = 15_000_000_000
+_RETRY_DENIED_NS = 300_000_000_000  # of an optional stream: this autopilot does not have it
 _RETRY_ACCEPTED_NS = (
     30_000_000_000  # a silent conditional stream: cheap insurance against a late ACK of another request
 )
@@ -85,7 +86,7 @@ class StreamKeeper:
         elif accepted:
             stream.ask_ns = t_ns + max(stream.retry_ns, stream.window_ns)
         else:
-            stream.ask_ns = t_ns + (_RETRY_MOST_NS if refused else stream.retry_ns)
+            stream.ask_ns = t_ns + (_retry_denied_ns(stream) if refused else stream.retry_ns)
         stream.retry_ns = min(2 * stream.retry_ns, _RETRY_MOST_NS)
 
     def tick(self, t_ns: int) -> list[VehicleEvent]:
@@ -116,6 +117,10 @@ class StreamKeeper:
             StreamHealth(s.request.name, s.request.rate_hz, s.rate_hz(t_ns), s.request.required, s.status)
             for s in self._streams.values()
         )
+
+
+def _retry_denied_ns(stream: _Stream) -> int:
+    return _RETRY_MOST_NS if stream.request.required else _RETRY_DENIED_NS
 
 
 def _judge(stream: _Stream, rate_hz: float, t_ns: int) -> str:
