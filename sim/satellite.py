@@ -22,7 +22,7 @@ Image = npt.NDArray[np.uint8]
 log = logging.getLogger(__name__)
 
 NATIVE_GSD_M = 0.3  # of the image that crops are cut from
-_BLUR_M = 0.32  # the optics' point spread, one sigma
+_BLUR_M = 0.26  # the optics' point spread, one sigma
 _NOISE = 2.2  # sensor noise, grey levels, one sigma
 
 

@@ -75,7 +75,7 @@ def _tones(layout: Layout, date: Date, world_seed: int, rng: np.random.Generator
             base = CROPS[int(rng.choice(len(CROPS), p=CROP_SHARE[date.season]))]
         else:
             base = GROUND[item.material][date.season]
-        lightness = math.exp(texture.spread * (0.5 * kept + 0.87 * drawn))
+        lightness = math.exp(texture.spread * (0.3 * kept + 0.95 * drawn))
         colours.append(jittered(rng, base, 0.0) * np.float32(lightness))
         amplitudes.append(np.array([texture.patches, texture.mottle, texture.grain]) * share)
     return np.array(colours, np.float32), np.array(amplitudes, np.float32)

@@ -66,18 +66,18 @@ class Texture:
 
 
 TEXTURES: dict[Material, Texture] = {
-    Material.MEADOW: Texture(0.13, 0.12, 0.10, 0.08),
-    Material.LAWN: Texture(0.08, 0.08, 0.06, 0.10),
-    Material.CROP: Texture(0.10, 0.07, 0.07, 0.10),
-    Material.FOREST_FLOOR: Texture(0.12, 0.22, 0.18, 0.10),
-    Material.ASPHALT: Texture(0.05, 0.04, 0.03, 0.10),
-    Material.GRAVEL: Texture(0.06, 0.08, 0.06, 0.08),
-    Material.PAVING: Texture(0.05, 0.05, 0.06, 0.10),
-    Material.WATER: Texture(0.10, 0.04, 0.02, 0.08),
-    Material.REED: Texture(0.12, 0.18, 0.14, 0.08),
+    Material.MEADOW: Texture(0.18, 0.10, 0.07, 0.24),
+    Material.LAWN: Texture(0.14, 0.07, 0.05, 0.24),
+    Material.CROP: Texture(0.15, 0.06, 0.05, 0.24),
+    Material.FOREST_FLOOR: Texture(0.14, 0.22, 0.16, 0.16),
+    Material.ASPHALT: Texture(0.08, 0.04, 0.03, 0.26),
+    Material.GRAVEL: Texture(0.09, 0.08, 0.05, 0.24),
+    Material.PAVING: Texture(0.08, 0.05, 0.05, 0.26),
+    Material.WATER: Texture(0.10, 0.04, 0.02, 0.40),
+    Material.REED: Texture(0.14, 0.16, 0.12, 0.20),
     Material.PAINT: Texture(0.10, 0.12, 0.06, 0.05),
-    Material.SAND: Texture(0.07, 0.08, 0.05, 0.08),
-    Material.BED: Texture(0.10, 0.25, 0.18, 0.12),
+    Material.SAND: Texture(0.10, 0.07, 0.05, 0.20),
+    Material.BED: Texture(0.12, 0.25, 0.16, 0.22),
     Material.RAIL_BALLAST: Texture(0.06, 0.10, 0.10, 0.06),
 }
 
