@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from runtime.values import ImageRGB
 
-KIND = "rootsift-1"  # names detector and settings in the history's cache: a change of either changes it
+INVARIANT = "rootsift-1"  # these name detector and settings in the history's cache: a change of either changes them
+UPRIGHT = "upright-1"
 _CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
 _RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
 
@@ -47,12 +48,36 @@ _BYTE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: sqrt(0.2) 
 def extract(image: ImageRGB, limit: int) -> Features:
     """The ``limit`` strongest features of an (H, W, 3) uint8 image."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    detector = cv2.SIFT_create(nfeatures=limit, contrastThreshold=_CONTRAST)
+    detector = cv2.SIFT.create(nfeatures=limit, contrastThreshold=_CONTRAST)
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     if descriptors is None or len(keypoints) == 0:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32) + np.float32(0.5)
     return Features(points, _root(np.asarray(descriptors, np.float32)))
+
+
+def extract_upright(image: ImageRGB, limit: int) -> Features:
+    """``limit`` corners of an (H, W, 3) uint8 image with descriptors of one scale and no turn of their own.
+
+    For images that are north-up and of one ground resolution already: at a sixth of `extract`'s time nearly as
+    many pairs, and no pair that is turned.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    corners = cv2.goodFeaturesToTrack(grey, limit, _CORNER_QUALITY, _CORNER_DISTANCE_PX)
+    if np.ndim(corners) == 0:  # None: an even image
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    keypoints = [
+        cv2.KeyPoint(float(x), float(y), _UPRIGHT_SIZE_PX, 0.0, 1.0, _FIRST_OCTAVE) for x, y in corners.reshape(-1, 2)
+    ]
+    kept, descriptors = cv2.SIFT.create().compute(grey, keypoints)
+    points = np.array([keypoint.pt for keypoint in kept], np.float32) + np.float32(0.5)
+    return Features(points, _root(np.asarray(descriptors, np.float32)))
+
+
+_CORNER_QUALITY = 0.01  # of the strongest corner
+_CORNER_DISTANCE_PX = 4.0
+_UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
+_FIRST_OCTAVE = 1 << 8  # OpenCV packs octave 0, layer 1 so: the image itself, never doubled
 
 
 def pair(a: Features, b: Features) -> NDArray[np.int64]:

@@ -39,30 +39,27 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin."""
+    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin.
+
+    ``lever_m``: forward and right from the camera to what the keyframe's flight calls the aircraft's position.
+    """
 
     keyframe_id: int
     features: Features
     points: Array
     footprint_m: float
     sigma_m: float
+    heading_rad: float | None = None
+    lever_m: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A keyframe that passed: its pairs, (M, 2) ``rays`` and ``ground``, and the pose that it alone gives."""
+    """A keyframe that passed, how many pairs agree, and the pose of the query's camera that it alone gives."""
 
-    keyframe_id: int
-    rays: Array
-    ground: Array
+    keyframe: Ground
+    inliers: int
     pose: PlanarPose
-    footprint_m: float
-    sigma_m: float
-
-    @property
-    def inliers(self) -> int:
-        """How many pairs agree."""
-        return len(self.rays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +86,7 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
     if reason:
         return Refused(keyframe.keyframe_id, count, reason)
-    return Verified(keyframe.keyframe_id, rays, ground, pose, keyframe.footprint_m, keyframe.sigma_m)
-
-
-def pool(found: list[Verified], prior: Prior) -> tuple[PlanarPose, list[Verified]]:
-    """One pose from all keyframes that agree with the strongest, and those keyframes.
-
-    Each keyframe counts alike, however many of its pairs agree: its georeference is one measurement.
-    """
-    strongest = max(found, key=lambda one: one.inliers)
-    near = [one for one in found if _distance(one.pose, strongest.pose) <= 0.25 * strongest.footprint_m]
-    rays = np.concatenate([_thinned(one.rays) for one in near])
-    ground = np.concatenate([_thinned(one.ground) for one in near])
-    return solve(rays, ground, _NOISE * strongest.footprint_m, prior), near
+    return Verified(keyframe, count, pose)
 
 
 def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:
@@ -121,20 +106,13 @@ def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: floa
     return ""
 
 
-_PAIRS_PER_KEYFRAME = 60
-
-
-def _thinned(rows: Array) -> Array:
-    return rows[:: max(1, len(rows) // _PAIRS_PER_KEYFRAME)][:_PAIRS_PER_KEYFRAME]
-
-
 def _agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_]:
     """(N,) which pairs agree with one unfolded homography from rays to the ground."""
     centre = ground.mean(axis=0)  # keeps the numbers small for the solver
     found, mask = cv2.findHomography(
         rays * _SCALE, ground - centre, cv2.USAC_MAGSAC, tolerance_m, maxIters=1000, confidence=0.999
     )
-    if found is None or mask is None:
+    if np.ndim(found) != 2:  # None: no homography
         return np.zeros(len(rays), bool)
     inside = mask.ravel().astype(bool)
     depth = np.hstack([rays * _SCALE, np.ones((len(rays), 1))]) @ found[2]
@@ -143,7 +121,3 @@ def _agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool
 
 
 _SCALE = 100.0  # rays to numbers of the size of metres: USAC normalises by pixels
-
-
-def _distance(a: PlanarPose, b: PlanarPose) -> float:
-    return math.hypot(a.east_m - b.east_m, a.south_m - b.south_m)

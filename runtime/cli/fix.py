@@ -1,0 +1,139 @@
+"""`homing fix`: the position of photos or frames by sight alone, against a recorded history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runtime.bundle import Bundle
+from runtime.cli.output import emit, progress, say
+from runtime.embedder import Embedder
+from runtime.errors import HomingError, ImageError
+from runtime.fix import Fixer
+from runtime.history import History
+from runtime.record.photo import CameraFlags, Photo, read_photo
+from runtime.target import MIN_SIDE_PX
+from runtime.values import Decision, Fix, Pose
+
+_THREADS = 2
+_MIN_DEVIATION = 2.0  # grey levels; a picture this even holds nothing to match
+
+
+def fix(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos or frames looking down.")],
+    history: Annotated[Path, typer.Option(help="The flight history to fix against.")],
+    bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
+    camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
+    hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,
+    height_agl_m: Annotated[float | None, typer.Option(help="Height above ground.")] = None,
+    heading_deg: Annotated[float | None, typer.Option(help="Where the image's top points, from true north.")] = None,
+    any_heading: Annotated[bool, typer.Option("--any-heading", help="Distrust recorded headings.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image on stdout.")] = False,
+) -> None:
+    """Say where each image was taken. GPS tags, times and names of the images are not looked at."""
+    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
+    decisions = []
+    for answer in answers(images, history, bundle, flags, any_heading):
+        decisions.append(answer.decision)
+        emit(answer.record()) if as_json else say(answer.sentence())
+    if Decision.ERROR in decisions:
+        raise typer.Exit(1)
+    if Decision.NO_FIX in decisions:
+        raise typer.Exit(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one image: ``fix`` is None where ``reason`` says why it could not be used."""
+
+    image: Path
+    fix: Fix | None
+    latency_ms: float | None
+    reason: str
+
+    @property
+    def decision(self) -> Decision:
+        """FIX, NO_FIX or ERROR."""
+        return Decision.ERROR if self.fix is None else self.fix.decision
+
+    def record(self) -> dict[str, Any]:
+        """The line of ``--json``."""
+        found = self.fix
+        aircraft, ground = (found.aircraft, found.ground) if found else (None, None)
+        return {
+            "image": str(self.image),
+            "decision": self.decision.value,
+            "latitude_deg": aircraft.latitude_deg if aircraft else None,
+            "longitude_deg": aircraft.longitude_deg if aircraft else None,
+            "sigma_m": found.sigma_m if found else None,
+            "ground_latitude_deg": ground.latitude_deg if ground else None,
+            "ground_longitude_deg": ground.longitude_deg if ground else None,
+            "keyframe": found.keyframe_id if found else None,
+            "inliers": found.inliers if found else 0,
+            "verified": found.verified if found else 0,
+            "latency_ms": self.latency_ms,
+            "reason": self.reason,
+        }
+
+    def sentence(self) -> str:
+        """The line for people."""
+        found = self.fix
+        if found is None or found.aircraft is None:
+            return f"{self.image}: {self.decision.value.replace('_', ' ')}: {self.reason}"
+        at = f"{found.aircraft.latitude_deg:.7f}, {found.aircraft.longitude_deg:.7f}"
+        return f"{self.image}: {at} within {found.sigma_m:.1f} m (1 sigma), {self.reason}"
+
+
+def answers(
+    images: list[Path], history: Path, bundle: Path | None, flags: CameraFlags, any_heading: bool
+) -> Iterator[Answer]:
+    """One answer per image, in order; an image that cannot be used does not stop the others."""
+    loaded = Bundle.load(bundle)
+    with History.open(history, embedding_space_id=loaded.embedding_space_id, write=True) as opened:
+        embedder = Embedder(loaded, threads=_THREADS)
+        fixer: Fixer | None = None
+        with progress("fixing", len(images)) as steps:
+            for image in images:
+                try:
+                    photo = _usable(read_photo(image, flags))
+                except ImageError as error:
+                    yield Answer(image, None, None, str(error).removeprefix(f"{image}: "))
+                else:
+                    fixer = fixer or Fixer(opened, embedder, photo.camera)
+                    yield _answer(image, fixer, photo, any_heading)
+                steps.step()
+
+
+def _answer(image: Path, fixer: Fixer, photo: Photo, any_heading: bool) -> Answer:
+    started_s = time.perf_counter()
+    pose = Pose(
+        t_ns=0,
+        height_agl_m=photo.pose.height_agl_m,
+        ned_from_body=photo.pose.ned_from_body,
+        attitude_measured=photo.pose.attitude_measured,
+        heading=photo.pose.heading,
+    )
+    try:
+        found = fixer.fix(photo.frame, pose, any_heading=any_heading, camera=photo.camera)
+    except HomingError as error:
+        return Answer(image, None, None, str(error))
+    return Answer(image, found, (time.perf_counter() - started_s) * 1e3, found.reason)
+
+
+def _usable(photo: Photo) -> Photo:
+    """The photo, unless it holds nothing to match.
+
+    Raises:
+        ImageError: it is tiny, or of one colour.
+    """
+    height, width = photo.frame.image.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise ImageError(f"{width} by {height} pixels are too few to match; give at least {MIN_SIDE_PX}.")
+    if float(photo.frame.image.std()) < _MIN_DEVIATION:
+        raise ImageError("is of one colour and holds nothing to match.")
+    return photo
