@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from runtime.bundle import Bundle
-from runtime.camera_model import CameraModel
 from runtime.cli.output import emit, progress, say, warn
 from runtime.embedder import Embedder
 from runtime.errors import ImageError, UsageError
@@ -18,20 +17,24 @@ from runtime.history import History
 from runtime.record.lens import ASSUMED_HFOV_DEG
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.record.photo import CameraFlags
-from runtime.record.recorder import Recorded, Recorder
+from runtime.record.recorder import MOVED, Recorded, Recorder
 from runtime.record.survey import (
     ALREADY,
     PHOTO_MOVED,
     Skipped,
     Survey,
+    Surveyed,
     complete,
     list_images,
     pairs_to_match,
+    photo_reader,
     reasons_of,
     survey,
 )
 from runtime.record.survey import record as record_photos
-from runtime.values import Keyframe
+from runtime.record.telemetry import read_telemetry
+from runtime.record.video import Filmed, frame_reader, gathered, lens_of_video, open_video, survey_video
+from runtime.values import Frame, Keyframe
 
 _THREADS = 2
 
@@ -60,7 +63,8 @@ def record(
     elif map_file is not None:
         kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
     else:
-        raise UsageError("not yet.")
+        assert video is not None
+        kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, history, bundle, flags)
     if as_json:
         rows = [{"image": one.image, "reason": one.reason} for one in skipped]
         emit({"history": str(history), "keyframes": kept, "skipped": rows})
@@ -89,24 +93,33 @@ def _record_images(
     folder: Path, path: Path, bundle: Path | None, flags: CameraFlags
 ) -> tuple[int, list[Skipped]]:
     images = list_images(folder)
-    with _opened(path, bundle) as (history, embedder):
-        ready = _surveyed(images, flags)
-        flight = ready.flight(folder)
-        camera = ready.photos[0].camera if ready.photos else CameraModel.from_hfov(1, 1, ASSUMED_HFOV_DEG)
-        recorder = Recorder(history, embedder, camera, flight, moved=PHOTO_MOVED)
-        kept, skipped = 0, list(ready.skipped)
-        with progress("recording", len(ready.photos)) as steps:
-            for outcome in record_photos(ready, recorder, _known(history, flight), steps.step):
-                if isinstance(outcome, Recorded):
-                    kept += 1
-                else:
-                    skipped.append(outcome)
-    return kept, skipped
+    with _opened(path, bundle) as opened:
+        with progress("reading", len(images)) as steps:
+            read = survey(images, flags, steps.step)
+        ready = _completed(read)
+        return _recorded(ready, ready.flight(folder), PHOTO_MOVED, photo_reader(folder), opened)
 
 
-def _surveyed(images: list[Path], flags: CameraFlags) -> Survey:
-    with progress("reading", len(images)) as steps:
-        read = survey(images, flags, steps.step)
+def _record_video(
+    path: Path, telemetry: Path | None, offset_s: float, history: Path, bundle: Path | None, flags: CameraFlags
+) -> tuple[int, list[Skipped]]:
+    if telemetry is None:
+        raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN or .ulg of its flight.")
+    said = read_telemetry(telemetry)
+    with open_video(path) as video:
+        lens = lens_of_video(video.size_px, said.focal_35mm, flags)
+        if not lens.known:
+            _assumed(path.name)
+        with progress("reading", max(video.frames, 1)) as steps:
+            read = survey_video(video, Filmed(said.track, offset_s, lens, flags), steps.step)
+    with _opened(history, bundle) as opened, open_video(path) as video:
+        kept, skipped = _recorded(_completed(read), path.name, MOVED, frame_reader(video), opened)
+    return kept, gathered(skipped, path)
+
+
+def _completed(read: Survey) -> Survey:
+    if read.assumed_lens:
+        _assumed(read.assumed_lens)
     pairs = pairs_to_match(read)
     if not pairs:
         return complete(read)
@@ -115,6 +128,32 @@ def _surveyed(images: list[Path], flags: CameraFlags) -> Survey:
     if ready.solution is not None:
         warn(ready.solution.summary())
     return ready
+
+
+def _assumed(name: str) -> None:
+    warn(f"{name}: its field of view is not recorded; {ASSUMED_HFOV_DEG:g} deg is assumed, --hfov-deg says better.")
+
+
+def _recorded(
+    ready: Survey,
+    flight: str,
+    moved: float,
+    read: Callable[[Surveyed], Frame],
+    opened: tuple[History, Embedder],
+) -> tuple[int, list[Skipped]]:
+    """Keyframes added, and what was left out."""
+    history, embedder = opened
+    kept, skipped = 0, list(ready.skipped)
+    if not ready.photos:
+        return kept, skipped
+    recorder = Recorder(history, embedder, ready.photos[0].camera, flight, moved=moved)
+    with progress("recording", len(ready.photos)) as steps:
+        for outcome in record_photos(ready, recorder, read, _known(history, flight), steps.step):
+            if isinstance(outcome, Recorded):
+                kept += 1
+            else:
+                skipped.append(outcome)
+    return kept, skipped
 
 
 def _known(history: History, flight: str) -> list[Keyframe]:

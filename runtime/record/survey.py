@@ -17,7 +17,7 @@ from runtime.record.overlaps import Features, Overlap, candidate_pairs, features
 from runtime.record.photo import CameraFlags, Photo, read_photo
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.solver import Solution, solve
-from runtime.values import GeoPoint, Keyframe, Pose
+from runtime.values import Frame, GeoPoint, Keyframe, Pose
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
@@ -39,20 +39,25 @@ class Surveyed:
     """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` the tag's
     meaning where that differs; ``features`` only where something has to be solved."""
 
-    path: Path
+    name: str
     pose: Pose
     camera: CameraModel
     features: Features | None
+    index: int = 0
     aircraft: GeoPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a folder holds: photos in file order, those left out, and how the rest was solved (None: all said)."""
+    """What a folder holds: photos in file order, those left out, and how the rest was solved (None: all said).
+
+    ``assumed_lens`` names the first photo whose field of view nobody knows; empty where all are known.
+    """
 
     photos: tuple[Surveyed, ...]
     skipped: tuple[Skipped, ...]
     solution: Solution | None = None
+    assumed_lens: str = ""
 
     def flight(self, folder: Path) -> str:
         """A name for the flight: the folder's, with the day of the first photo where it is known."""
@@ -79,6 +84,7 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
     """Read all photos, one in memory at a time; ``step`` is called after each."""
     photos: list[Surveyed] = []
     skipped: list[Skipped] = []
+    assumed = ""
     for index, path in enumerate(paths):
         try:
             photo = read_photo(path, flags, index)
@@ -90,9 +96,10 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
             elif photo.gimbal_unsaid:
                 skipped.append(Skipped(path.name, _LOOKS_AHEAD))
             else:
-                photos.append(_surveyed(path, photo))
+                photos.append(_surveyed(photo, index))
+                assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
-    return Survey(tuple(photos), tuple(skipped))
+    return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
 
 
 _LOOKS_AHEAD = "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
@@ -107,15 +114,15 @@ def complete(read: Survey, step: Step = lambda: None) -> Survey:
     overlaps = _overlaps(unsaid, features, step)
     solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
     outcomes = zip(solution.photos, solution.reasons, strict=True)
-    outcome = {photo.path: found for photo, found in zip(unsaid, outcomes, strict=True)}
+    outcome = {photo.name: found for photo, found in zip(unsaid, outcomes, strict=True)}
     photos: list[Surveyed] = []
     skipped = list(read.skipped)
     for photo in read.photos:
-        solved, reason = outcome.get(photo.path, (None, ""))
+        solved, reason = outcome.get(photo.name, (None, ""))
         if solved is not None:
             photos.append(replace(photo, pose=solved.pose, aircraft=solved.aircraft, features=None))
         elif reason:
-            skipped.append(Skipped(photo.path.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
+            skipped.append(Skipped(photo.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
         else:
             photos.append(photo)
     return Survey(tuple(photos), tuple(skipped), solution)
@@ -126,21 +133,32 @@ def pairs_to_match(read: Survey) -> int:
     return len(candidate_pairs(_places([photo for photo in read.photos if photo.features is not None])))
 
 
-def record(
-    ready: Survey, recorder: Recorder, known: Sequence[Keyframe] = (), step: Step = lambda: None
-) -> Iterator[Skipped | Recorded]:
-    """Record the photos in order, each read again; yields what became of every one.
+def photo_reader(folder: Path) -> Callable[[Surveyed], Frame]:
+    """Reads the photos of a folder's survey again."""
+    return lambda photo: read_photo(folder / photo.name, index=photo.index).frame
 
-    ``known``: keyframes of this flight that the history holds already; their photos are not recorded twice.
+
+def record(
+    ready: Survey,
+    recorder: Recorder,
+    read: Callable[[Surveyed], Frame],
+    known: Sequence[Keyframe] = (),
+    step: Step = lambda: None,
+) -> Iterator[Skipped | Recorded]:
+    """Record the photos in order; yields what became of every one.
+
+    Args:
+        read: gives a photo's pixels, or raises ImageError.
+        known: keyframes of this flight that the history holds already; their photos are not recorded twice.
     """
     there = {(keyframe.name, keyframe.pose.t_ns): keyframe for keyframe in known}
-    for index, photo in enumerate(ready.photos):
-        before = there.get((photo.path.name, photo.pose.t_ns))
+    for photo in ready.photos:
+        before = there.get((photo.name, photo.pose.t_ns))
         if before is not None:
             recorder.remember(before)
-            yield Skipped(photo.path.name, ALREADY)
+            yield Skipped(photo.name, ALREADY)
         else:
-            yield _record_one(photo, recorder, index)
+            yield _record_one(photo, recorder, read)
         step()
 
 
@@ -149,19 +167,21 @@ def reasons_of(skipped: Sequence[Skipped]) -> str:
     return ", ".join(f"{reason} ({count})" for reason, count in Counter(s.reason for s in skipped).most_common())
 
 
-def _record_one(photo: Surveyed, recorder: Recorder, index: int) -> Skipped | Recorded:
-    name = photo.path.name
+def _record_one(
+    photo: Surveyed, recorder: Recorder, read: Callable[[Surveyed], Frame]
+) -> Skipped | Recorded:
     try:
-        frame = read_photo(photo.path, index=index).frame
+        frame = read(photo)
     except ImageError as error:  # it could be read a moment ago
-        return Skipped(name, str(error).removeprefix(f"{photo.path}: ").rstrip("."))
-    recorded = recorder.add(frame, photo.pose, camera=photo.camera, name=name, aircraft=photo.aircraft)
-    return recorded if recorded.keyframe_id is not None else Skipped(name, recorded.reason)
+        return Skipped(photo.name, str(error).rpartition(": ")[2].rstrip("."))
+    recorded = recorder.add(frame, photo.pose, camera=photo.camera, name=photo.name, aircraft=photo.aircraft)
+    return recorded if recorded.keyframe_id is not None else Skipped(photo.name, recorded.reason)
 
 
-def _surveyed(path: Path, photo: Photo) -> Surveyed:
+def _surveyed(photo: Photo, index: int) -> Surveyed:
     said = photo.pose.height_agl_m is not None and photo.pose.heading is not None
-    return Surveyed(path, photo.pose, photo.camera, None if said else features_of(photo.frame.image))
+    features = None if said else features_of(photo.frame.image)
+    return Surveyed(photo.name, photo.pose, photo.camera, features, index)
 
 
 def _missing(pose: Pose) -> str:
