@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.camera.health import CameraHealth, CameraState
 from runtime.errors import HomingError
 from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
 from runtime.frame_gate import PosedFrame
 from runtime.guidance.guidance import GuidanceDecision
-from runtime.guidance.reasons import Reason, State
+from runtime.guidance.reasons import Phase, Reason
 from runtime.localizer import FixDifference
-from runtime.operator_desk import OperatorDesk
+from runtime.operator_desk import SCHEMA, OperatorDesk
 from runtime.record.recorder import Recorded
 from runtime.records import decision_record, event_record, fix_record, setpoint_record
 from runtime.rooms import Rooms
@@ -39,7 +40,9 @@ from runtime.vehicle.events import (
     VehicleEvent,
 )
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
+_NOTICE = 5  # MAV_SEVERITY
 _SEEN_BADLY = frozenset({CameraState.FROZEN, CameraState.BLACK, CameraState.WHITE, CameraState.STAMPS_BACKWARDS})
 _LATCHES: tuple[tuple[type[VehicleEvent], Reason], ...] = (
     (ConnectionLost, Reason.LINK_LOST),
@@ -132,7 +135,7 @@ class Daemon:
             self.rooms.journal.mavlink(data, t_ns, "out")
         return data
 
-    def _heard(self, events: Any) -> None:
+    def _heard(self, events: Sequence[VehicleEvent]) -> None:
         for event in events:
             self.rooms.journal.write("vehicle", event.t_ns, event_record(event))
             if isinstance(event, ModeChanged):
@@ -168,17 +171,12 @@ class Daemon:
         if posed.frame.t_ns < self._fix_due_ns:
             return t_ns
         self._fix_due_ns = posed.frame.t_ns + self.settings.fix_interval_ns
-        any_heading = self.settings.any_heading
-        fixer = self.rooms.fixer
-        try:
-            fix, elapsed_ns = self.rooms.stages.run(
-                "fix", lambda: fixer.fix(posed.frame, posed.blind_pose, any_heading=any_heading)
-            )
-        except HomingError as error:
-            self._failed("fix", t_ns, error)
-            return t_ns
-        self.latencies.add("fix", elapsed_ns)
-        self._later.at(t_ns + elapsed_ns, lambda due_ns: self._fixed(due_ns, fix, posed))
+        fixer, any_heading = self.rooms.fixer, self.settings.any_heading
+        fix, elapsed_ns = self._work(
+            "fix", t_ns, lambda: fixer.fix(posed.frame, posed.blind_pose, any_heading=any_heading)
+        )
+        if fix is not None:
+            self._later.at(t_ns + elapsed_ns, lambda due_ns: self._fixed(due_ns, fix, posed))
         return t_ns + elapsed_ns
 
     def _remember(self, t_ns: int, posed: PosedFrame) -> int:
@@ -186,14 +184,9 @@ class Daemon:
         if not self.recording:
             return t_ns
         recorder = self.rooms.recorder
-        try:
-            recorded, elapsed_ns = self.rooms.stages.run("record", lambda: recorder.add(posed.frame, posed.pose))
-        except HomingError as error:  # a full disk ends the recording, not the flight
-            self.recording_failed = str(error)
-            self._failed("record", t_ns, error)
-            return t_ns
-        self.latencies.add("record", elapsed_ns)
-        self._later.at(t_ns + elapsed_ns, lambda due_ns: self._recorded(due_ns, recorded, posed))
+        recorded, elapsed_ns = self._work("record", t_ns, lambda: recorder.add(posed.frame, posed.pose))
+        if recorded is not None:
+            self._later.at(t_ns + elapsed_ns, lambda due_ns: self._recorded(due_ns, recorded, posed))
         return t_ns + elapsed_ns
 
     def _fixed(self, t_ns: int, fix: Fix, posed: PosedFrame) -> None:
@@ -210,10 +203,26 @@ class Daemon:
         record = {"keyframe": recorded.keyframe_id, "reason": recorded.reason, "exposed_t_ns": posed.frame.t_ns}
         self.rooms.journal.write("record", t_ns, record)
 
-    def _failed(self, stage: str, t_ns: int, error: HomingError) -> None:
+    def _work(self, stage: str, t_ns: int, work: Callable[[], T]) -> tuple[T | None, int]:
+        """A stage's result and its time; None where it failed.
+
+        Sight and memory may fail in flight; the link to the vehicle and the latch must go on.
+        """
+        try:
+            result, elapsed_ns = self.rooms.stages.run(stage, work)
+        except Exception as error:  # the edge of a stage: counted, logged, never hidden
+            self._failed(stage, t_ns, error)
+            return None, 0
+        self.latencies.add(stage, elapsed_ns)
+        return result, elapsed_ns
+
+    def _failed(self, stage: str, t_ns: int, error: Exception) -> None:
         self.counts[f"{stage}_failed"] += 1
-        _LOG.error("%s: %s", stage, error)
-        self.rooms.journal.write("error", t_ns, {"stage": stage, "error": str(error)})
+        expected = isinstance(error, HomingError)
+        _LOG.error("%s: %s", stage, error, exc_info=not expected)
+        self.rooms.journal.write("error", t_ns, {"stage": stage, "error": str(error), "kind": type(error).__name__})
+        if stage == "record" and expected:  # a full disk ends the recording, not the flight
+            self.recording_failed = str(error)
 
     # estimate ─▶ guidance ─▶ setpoint
 
@@ -249,16 +258,21 @@ class Daemon:
         self.rooms.journal.write("guidance", t_ns, decision_record(decision, self.estimate))
 
     def _announce(self, decision: GuidanceDecision) -> None:
-        if not self._logged or decision.state is not self._logged[0] or decision.state is State.ENGAGED:
-            reasons = ", ".join(reason.value for reason in decision.reasons)
-            _LOG.info("%s %s: %s", decision.state.value, decision.phase.value, reasons or "commanding")
+        """Changes of state, for the log on the console and for the pilot's ground station."""
+        if self._logged and (decision.state, decision.phase) == self._logged[:2]:
+            return
+        reasons = ", ".join(reason.value for reason in decision.reasons)
+        _LOG.info("%s %s: %s", decision.state.value, decision.phase.value, reasons or "commanding")
+        word = decision.state.value if decision.phase is Phase.NONE else decision.phase.value
+        self.rooms.vehicle.statustext(f"Homing: {word.replace('_', ' ')}", _NOTICE, decision.t_ns)
 
     # The operator
 
     def _obey(self, event: ControlRequest) -> None:
-        answer, elapsed_ns = self.rooms.stages.run(
-            "control", lambda: self._operator.answer(event.t_ns, event.request)
+        found, elapsed_ns = self._work(
+            "control", event.t_ns, lambda: self._operator.answer(event.t_ns, event.request)
         )
+        answer = found or {"schema": SCHEMA, "error": "the daemon could not do that; its log says why."}
         self._busy_until_ns = max(self._busy_until_ns, event.t_ns + elapsed_ns)
         entry = {"request": event.request, "answer": _shortened(answer)}
         self.rooms.journal.write("control", event.t_ns, entry)

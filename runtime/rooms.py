@@ -59,6 +59,10 @@ class VehicleRoom(Protocol):
         """One position target; why it did not go out, None when it did."""
         ...
 
+    def statustext(self, text: str, severity: int, t_ns: int) -> bool:
+        """A word to the ground station, of 50 characters at most."""
+        ...
+
 
 class FixRoom(Protocol):
     """Matching and verification."""

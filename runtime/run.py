@@ -41,6 +41,8 @@ class FrameSource(Protocol):
 class WaitingLink(Link, Protocol):
     """A vehicle link that the loop can sleep on."""
 
+    dropped_chunks: int
+
     def wait(self, timeout_s: float) -> bool:
         """Until something arrives or the time is over."""
         ...
@@ -112,6 +114,7 @@ class Loop:
                     self._step(Tick(self._clock.now_ns()))
                     due_ns = max(due_ns + TICK_NS, now_ns)
                     self._check_answered(now_ns - begun_ns)
+                    self._count()
         finally:
             self._link.write(self._daemon.close(self._clock.now_ns()))
 
@@ -137,6 +140,11 @@ class Loop:
         out = self._daemon.step(event)
         if out:
             self._link.write(out)
+
+    def _count(self) -> None:
+        counts = self._daemon.counts
+        counts["link_chunks_dropped"] = self._link.dropped_chunks
+        counts["requests_refused"] = self._inbox.refused
 
     def _check_answered(self, elapsed_ns: int) -> None:
         self._answered = self._answered or self._daemon.rooms.vehicle.state.connected

@@ -50,10 +50,13 @@ class Eyes:
     def __init__(self) -> None:
         self.truth: dict[int, GeoPoint] = {}
         self.blind = False
+        self.error: Exception | None = None
         self.asked: list[tuple[Frame, Pose]] = []
 
     def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
         self.asked.append((frame, pose))
+        if self.error is not None:
+            raise self.error
         if self.blind:
             return Fix(frame.t_ns, Decision.NO_FIX, None, None, None, None, 0, 0, "nothing known")
         here = self.truth[frame.index]

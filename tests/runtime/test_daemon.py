@@ -291,6 +291,20 @@ def test_a_full_disk_ends_the_recording_and_not_the_flight() -> None:
     assert cockpit.ask("status")["counts"]["fix"] > fixes
 
 
+def test_a_flaw_in_sight_does_not_take_the_link_down() -> None:
+    cockpit = Cockpit(settings=DaemonSettings())
+    cockpit.fly(3.0)
+    cockpit.eyes.error = ValueError("a shape that nobody expected")
+    cockpit.fly(3.0)
+    status = cockpit.ask("status")
+    assert status["counts"]["fix_failed"] >= 4 and status["vehicle"]["connected"]
+    assert cockpit.journal.of("error")[0]["kind"] == "ValueError"
+    cockpit.eyes.error = None
+    seen = status["counts"]["fix"]
+    cockpit.fly(3.0)
+    assert cockpit.ask("status")["counts"]["fix"] > seen
+
+
 def test_a_frozen_camera_is_not_looked_at() -> None:
     cockpit = Cockpit(settings=DaemonSettings())
     cockpit.fly(3.0)
