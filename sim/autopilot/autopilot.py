@@ -18,7 +18,7 @@ from sim.autopilot.physics import Body, quaternion
 from sim.autopilot.plan import Mission
 from sim.autopilot.protocol import Protocol
 from sim.autopilot.state import State
-from sim.autopilot.vehicle import Vehicle
+from sim.autopilot.vehicle import Home, Vehicle
 from sim.autopilot.wire import Message
 
 READY_CLOCK_NS = 60_000_000_000  # how long an autopilot that is ready at boot has been on
@@ -62,7 +62,8 @@ class Autopilot:
         vehicle = self._state.vehicle
         vehicle.t_s = self._state.boot_us / 1e6
         vehicle.estimator.settle(vehicle.t_s, self._body)
-        vehicle.set_home(vehicle.home_here())
+        vehicle.set_home(Home(*(vehicle.estimator.origin_ne or (0.0, 0.0)), 0.0))
+        vehicle.home_news = 0  # long ago; peers ask for it
 
     def _say(self, severity: int, text: str) -> None:
         self._protocol.say(severity, text)
@@ -151,7 +152,7 @@ class Autopilot:
             self._boot()
             self._settle()
         vehicle = self._state.vehicle
-        vehicle.estimator.settle(vehicle.t_s, self._body)
+        vehicle.estimator.publish(self._body)
         self._state.flight.place()
         self._state.flight.set_mode(Mode[mode])
         vehicle.drive.restart()

@@ -74,7 +74,8 @@ class Horizontal:
             an, ae = an * accel / size, ae * accel / size
         jn, je = an - self.an, ae - self.ae
         # The gentler limit is for picking up speed only; braking and levelling out are never delayed.
-        starting = self.an * self.vn + self.ae * self.ve >= 0.0 and jn * an + je * ae > 0.0
+        wants = an * self.vn + ae * self.ve
+        starting = wants >= 0.0 and self.an * self.vn + self.ae * self.ve >= 0.0 and jn * an + je * ae > 0.0
         size, limit = math.sqrt(jn * jn + je * je), (start_jerk if starting else JERK_M_S3) * dt
         if size > limit:
             jn, je = jn * limit / size, je * limit / size

@@ -115,9 +115,11 @@ class Estimator:
             self._aid(now_s)
         if self.aiding is Aiding.GPS:
             self._follow_gps(dt, now_s)
-        elif not self._frozen:
+        elif self.aiding is Aiding.DEAD_RECKONING:
             self._drift(dt)
-        self._publish(body)
+        elif not self._frozen:  # on the ground, before there is a position: it knows that it stands still
+            self._error_n, self._error_e = self.gps.error_n, self.gps.error_e
+        self.publish(body)
 
     def _aid(self, now_s: float) -> None:
         gps = self.gps
@@ -167,14 +169,13 @@ class Estimator:
             self._drift_n, self._drift_e = dn / dt, de / dt
 
     def _drift(self, dt: float) -> None:
-        if self.origin_ne is None:
-            return
         self._drift_n += self._bias_n * dt
         self._drift_e += self._bias_e * dt
         self._error_n += self._drift_n * dt
         self._error_e += self._drift_e * dt
 
-    def _publish(self, body: Body) -> None:
+    def publish(self, body: Body) -> None:
+        """The estimate of where the body is now."""
         if not self._frozen:
             self.n, self.e = body.n + self._error_n, body.e + self._error_e
         self.vn, self.ve = body.vn + self._drift_n, body.ve + self._drift_e
@@ -188,4 +189,4 @@ class Estimator:
         self._now_s, self._later = now_s, []
         self.aiding = Aiding.GPS
         self.origin_ne = (self.gps.error_n, self.gps.error_e)
-        self._publish(body)
+        self.publish(body)

@@ -59,6 +59,18 @@ class AutopilotServer:
         with self.lock:
             return self._autopilot.truth
 
+    @property
+    def mode(self) -> str:
+        """The flight mode's name, read safely."""
+        with self.lock:
+            return self._autopilot.mode
+
+    @property
+    def armed(self) -> bool:
+        """Whether the motors turn, read safely."""
+        with self.lock:
+            return self._autopilot.armed
+
     def close(self) -> None:
         """Stops the thread and closes every socket; raises what had stopped the thread, if anything did."""
         self._stop.set()

@@ -19,7 +19,7 @@ def take(state: State, message: Message) -> None:
     """Gives a position target to GUIDED, where that mode flies and the target makes sense."""
     guided, vehicle = state.flight.guided, state.vehicle
     mask = message.type_mask
-    if guided is None or mask & FORCE:
+    if guided is None or mask & FORCE and not mask & IGNORE_ACCEL:
         return
     wants_place, wants_velocity = not mask & IGNORE_POSITION, not mask & IGNORE_VELOCITY
     yaw = None if mask & IGNORE_YAW else message.yaw
