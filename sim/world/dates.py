@@ -67,12 +67,12 @@ def make_date(world_seed: int, name: str) -> Date:
     rng = np.random.default_rng([world_seed, 3])  # seasons and suns are drawn together so that they differ
     seasons = rng.choice(len(_SEASONS), 2, replace=False)
     azimuth_deg = rng.uniform(125, 165)  # satellites pass in the morning
-    turn_deg = rng.uniform(50, 130) if rng.random() < 0.85 else -rng.uniform(35, 60)
+    turn_deg = rng.uniform(25, 60) if rng.random() < 0.8 else -rng.uniform(25, 45)
     azimuths_deg = (azimuth_deg, azimuth_deg + turn_deg)
-    elevations_deg = (rng.uniform(38, 55), rng.uniform(28, 52))
+    elevations_deg = (rng.uniform(40, 52), rng.uniform(34, 52))
     index = DATES.index(name)
     own = np.random.default_rng([world_seed, 4 + index])
-    tilt = own.uniform(0.08, 0.25) if name == "satellite" else 0.0
+    tilt = own.uniform(0.03, 0.12) if name == "satellite" else 0.0
     tilt_azimuth = own.uniform(0, 2 * math.pi)
     return Date(
         name,
@@ -82,20 +82,21 @@ def make_date(world_seed: int, name: str) -> Date:
         math.radians(elevations_deg[index]),
         tilt * math.cos(tilt_azimuth),
         tilt * math.sin(tilt_azimuth),
-        float(own.uniform(0.8, 0.92)) if name == "satellite" else 1.0,
+        float(own.uniform(0.88, 0.96)) if name == "satellite" else 1.0,
         _satellite_sensor(own) if name == "satellite" else _flight_sensor(own),
     )
 
 
 def _satellite_sensor(rng: np.random.Generator) -> Sensor:
-    gain = (rng.uniform(0.85, 0.97), rng.uniform(0.96, 1.04), rng.uniform(0.95, 1.12))
-    haze_colour = (0.62, 0.68, 0.74)
-    return Sensor(gain, rng.uniform(1.0, 1.25), rng.uniform(0.85, 1.1), rng.uniform(0.6, 0.95), rng.uniform(0.06, 0.16), haze_colour)
+    gain = (rng.uniform(0.93, 1.0), rng.uniform(0.97, 1.03), rng.uniform(0.97, 1.06))
+    gamma, contrast, saturation = rng.uniform(0.95, 1.06), rng.uniform(0.95, 1.1), rng.uniform(0.8, 0.95)
+    return Sensor(gain, gamma, contrast, saturation, rng.uniform(0.04, 0.08), (0.62, 0.68, 0.74))
 
 
 def _flight_sensor(rng: np.random.Generator) -> Sensor:
-    gain = (rng.uniform(0.97, 1.1), rng.uniform(0.96, 1.04), rng.uniform(0.86, 1.0))
-    return Sensor(gain, rng.uniform(0.8, 1.0), rng.uniform(1.0, 1.2), rng.uniform(0.9, 1.25), rng.uniform(0.0, 0.04), (0.7, 0.72, 0.74))
+    gain = (rng.uniform(0.98, 1.05), rng.uniform(0.97, 1.03), rng.uniform(0.93, 1.0))
+    gamma, contrast, saturation = rng.uniform(0.9, 1.0), rng.uniform(0.98, 1.12), rng.uniform(0.82, 1.0)
+    return Sensor(gain, gamma, contrast, saturation, rng.uniform(0.0, 0.04), (0.70, 0.72, 0.74))
 
 
 def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:

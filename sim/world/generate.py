@@ -127,7 +127,7 @@ def _cleared(b: Builder, half_m: float) -> Layout:
     wet = _Raster(half_m)
     wet.draw([item for item in b.ground if item.material is Material.WATER])
     barred.cells |= wet.cells
-    houses = tuple(h for h in b.houses if barred.free(h.north_m, h.east_m, h.width_m / 2))
+    houses = tuple(h for h in b.houses if barred.holds(h))
     hard = _Raster(half_m)
     hard.draw([i for i in b.ground if i.material in (Material.ASPHALT, Material.GRAVEL)])
     hard.cells |= barred.cells
@@ -153,6 +153,17 @@ class _Raster:
         r = max(0, int(reach_m / _CELL_M))
         i, j = int((self.half_m - north_m) / _CELL_M), int((east_m + self.half_m) / _CELL_M)
         return not self.cells[max(0, i - r) : i + r + 1, max(0, j - r) : j + r + 1].any()
+
+    def holds(self, h: House) -> bool:
+        """Whether nothing taken lies under a building, and it lies inside the world."""
+        a, w = (g.ravel() for g in np.meshgrid(np.linspace(-0.5, 0.5, 7), np.linspace(-0.5, 0.5, 7)))
+        along, across = a * h.length_m, w * h.width_m
+        c, s = math.cos(h.yaw_rad), math.sin(h.yaw_rad)
+        north, east = h.north_m + c * along - s * across, h.east_m + s * along + c * across
+        if max(np.abs(north).max(), np.abs(east).max()) > self.half_m - 1:
+            return False
+        i = ((self.half_m - north) / _CELL_M).astype(int)
+        return not self.cells[i, ((east + self.half_m) / _CELL_M).astype(int)].any()
 
     def draw(self, items: Sequence[Patch | Line]) -> None:
         for item in items:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from sim.world.dates import Date
 from sim.world.layout import Layout, Line, Material, Outline, Patch
 from sim.world.noise import repeated, spread, tile
-from sim.world.palette import CROP_SHARE, CROPS, GROUND, TEXTURES, jittered
+from sim.world.palette import CROP_SHARE, CROPS, GROUND, TEXTURES, in_season, jittered
 
 GSD_M = 0.25  # metres per texel
 _SHIFT = 4  # fractional bits of polygon corners in OpenCV's drawing
+_SAME_CROP = 0.65  # share of fields that carry the same crop at both dates
 _STRIP = 256  # rows coloured at a time: small enough to stay in the processor's cache
 
 Image = npt.NDArray[np.uint8]
@@ -64,19 +65,20 @@ def _pixels(points: Outline, half_m: float) -> npt.NDArray[np.int32]:
 
 
 def _tones(layout: Layout, date: Date, world_seed: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Per region its colour (R, 3) and noise amplitudes (R, 3); half of the colour's variation stays with the place."""
+    """Per region its colour (R, 3) and noise amplitudes (R, 3); a tenth of the brightness' variance stays."""
     lasting = np.random.default_rng([world_seed, 6])
     colours, amplitudes = [], []
     for item in (Patch(0, Material.MEADOW, ()), *layout.ground):
         texture = TEXTURES[item.material]
-        share = rng.uniform(0.6, 1.3)
+        share, same_crop = lasting.uniform(0.6, 1.3), lasting.random() < _SAME_CROP
         kept, drawn = lasting.normal(0, 1), rng.normal(0, 1)
+        crops = (lasting.choice(len(CROPS)), rng.choice(len(CROPS), p=CROP_SHARE[date.season]))
         if item.material is Material.CROP:
-            base = CROPS[int(rng.choice(len(CROPS), p=CROP_SHARE[date.season]))]
+            base = CROPS[int(crops[0] if same_crop else crops[1])]
         else:
-            base = GROUND[item.material][date.season]
+            base = in_season(GROUND[item.material], date.season)
         lightness = math.exp(texture.spread * (0.3 * kept + 0.95 * drawn))
-        colours.append(jittered(rng, base, 0.0) * np.float32(lightness))
+        colours.append(jittered(rng, base, 0.0, 0.02) * np.float32(lightness))
         amplitudes.append(np.array([texture.patches, texture.mottle, texture.grain]) * share)
     return np.array(colours, np.float32), np.array(amplitudes, np.float32)
 

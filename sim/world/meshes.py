@@ -12,7 +12,7 @@ import trimesh
 from sim.world.dates import Date
 from sim.world.layout import Car, House, Layout, Tree
 from sim.world.noise import tile
-from sim.world.palette import BROADLEAF, CARS, CONIFER, FLAT_ROOFS, ROOFS, WALLS, jittered
+from sim.world.palette import BROADLEAF, CARS, CONIFER, FLAT_ROOFS, ROOFS, WALLS, in_season, jittered
 
 Array = npt.NDArray[np.float32]
 
@@ -103,7 +103,7 @@ def _box(x0: float, x1: float, y0: float, y1: float, z0: float, z1: float) -> tu
 def _house(parts: _Parts, h: House, rng: np.random.Generator) -> None:
     flat = h.roof == "flat"
     palette = FLAT_ROOFS if flat else ROOFS
-    roof_colour = jittered(rng, palette[h.tint % len(palette)], 0.16, 0.05)
+    roof_colour = jittered(rng, palette[h.tint % len(palette)], 0.22, 0.05)
     wall_colour = jittered(rng, WALLS[h.tint // 7 % len(WALLS)], 0.08)
     sides, top = _box(-h.length_m / 2, h.length_m / 2, -h.width_m / 2, h.width_m / 2, 0, h.wall_m)
 
@@ -169,6 +169,7 @@ def _car(parts: _Parts, car: Car, rng: np.random.Generator) -> None:
 def _crowns(parts: _Parts, trees: Sequence[Tree], date: Date, rng: np.random.Generator) -> None:
     round_shapes = [_lump(rng, conifer=False) for _ in range(_CROWN_SHAPES)]
     cones = [_lump(rng, conifer=True) for _ in range(_CROWN_SHAPES)]
+    cone_colour, round_colour = in_season(CONIFER, date.season), in_season(BROADLEAF, date.season)
     for tree in trees:
         shape = (cones if tree.conifer else round_shapes)[int(rng.integers(_CROWN_SHAPES))]
         radius = tree.radius_m * date.crown_scale * rng.uniform(0.92, 1.08)
@@ -179,8 +180,8 @@ def _crowns(parts: _Parts, trees: Sequence[Tree], date: Date, rng: np.random.Gen
         turn = rng.uniform(0, 2 * math.pi)
         c, s = math.cos(turn) * radius, math.sin(turn) * radius
         matrix = np.array([[c, -s, 0], [s, c, 0], [0, 0, half]], np.float32)
-        base = (CONIFER if tree.conifer else BROADLEAF)[date.season]
-        parts.add(shape @ matrix.T + centre, jittered(rng, base, 0.14, 0.07), Surface.CROWN, centre)
+        base = cone_colour if tree.conifer else round_colour
+        parts.add(shape @ matrix.T + centre, jittered(rng, base, 0.14, 0.04), Surface.CROWN, centre)
 
 
 def _lump(rng: np.random.Generator, conifer: bool) -> Array:

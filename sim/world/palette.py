@@ -86,3 +86,10 @@ def jittered(rng: np.random.Generator, base: RGB, brightness: float, hue: float 
     """(3,) float32: the colour scaled by a lognormal of that deviation, each channel a little on its own."""
     colour = np.array(base) * np.exp(rng.normal(0, brightness)) * np.exp(rng.normal(0, hue, 3))
     return np.asarray(np.clip(colour, 0.02, 0.98), np.float32)
+
+
+def in_season(colours: dict[str, RGB], season: str) -> RGB:
+    """A season's colour drawn towards the year's mean; how far is set by what `sim.hardness` measures."""
+    mean = np.mean(list(colours.values()), axis=0)
+    r, g, b = 0.65 * mean + 0.35 * np.array(colours[season])
+    return float(r), float(g), float(b)

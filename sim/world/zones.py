@@ -320,6 +320,9 @@ def park(b: Builder, plot: Plot, t0: float = 0.0, t1: float | None = None) -> No
     for _ in range(int(rng.integers(1, 4))):
         at = plot.ne(rng.uniform(0, plot.along_m), rng.uniform(t0, t1))
         b.patch(Material(rng.choice([Material.LAWN, Material.REED, Material.SAND])), _blob(rng, at, rng.uniform(6, 18)))
+    for _ in range(int(rng.integers(1, 4))):
+        control = np.stack([rng.uniform(0, plot.along_m, 3), np.array([t0, (t0 + t1) / 2, t1])], axis=1)
+        b.line(Material(rng.choice([Material.GRAVEL, Material.PAVING])), _smooth(plot, control), rng.uniform(1.4, 2.8))
     if min(plot.along_m, t1 - t0) > 55 and rng.random() < 0.5:
         centre = plot.ne(plot.along_m * rng.uniform(0.3, 0.7), (t0 + t1) / 2)
         outline = _blob(rng, centre, min(plot.along_m, t1 - t0) * rng.uniform(0.2, 0.33))
@@ -327,9 +330,6 @@ def park(b: Builder, plot: Plot, t0: float = 0.0, t1: float | None = None) -> No
         b.patch(Material.WATER, outline)
     elif min(plot.along_m, t1 - t0) > 45:
         _pitch(b, plot, plot.along_m / 2, (t0 + t1) / 2)
-    for _ in range(int(rng.integers(1, 4))):
-        control = np.stack([rng.uniform(0, plot.along_m, 3), np.array([t0, (t0 + t1) / 2, t1])], axis=1)
-        b.line(Material(rng.choice([Material.GRAVEL, Material.PAVING])), _smooth(plot, control), rng.uniform(1.4, 2.8))
     for _ in range(int(plot.along_m * (t1 - t0) / 700)):
         middle = plot.ne(rng.uniform(2, plot.along_m - 2), rng.uniform(t0, t1))
         for _ in range(int(rng.integers(1, 6))):
