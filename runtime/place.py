@@ -20,9 +20,9 @@ from runtime.calibration import Calibration
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history import History
-from runtime.place_attempt import SCALE_STEP, Attempt, Crop, crops_of, rung_for, scales_m
-from runtime.place_gallery import Rung, load_rung
-from runtime.place_reading import Reading, compare
+from runtime.place_attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
+from runtime.place_gallery import Rung
+from runtime.place_reading import Layer, Reading, compare
 from runtime.target import Target
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
 
@@ -57,6 +57,7 @@ class Locator:
         self._embedder = embedder
         self._view = view
         self._rungs: dict[float, Rung] = {}
+        self._origin = GeoPoint(0.0, 0.0)  # of the local metres: the first keyframe's ground
         self._last_id = -1
 
     def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
@@ -73,7 +74,7 @@ class Locator:
         if not reading.peaks:
             return _nothing("the target overlaps too little of what was flown")
         calibration = Calibration.of(self._embedder.bundle.calibration(ViewKind.SATELLITE, view))
-        return self._answer(target, reading, calibration, tried)
+        return self._answer(target, reading, calibration, tried, top)
 
     def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
         """What the calibration is fitted on: the best place's features, and the place; None where there is none."""
@@ -83,13 +84,15 @@ class Locator:
         reading, tried = self._best_reading(target, view, any_heading or not target.north_up, 5)
         if reading is None or not reading.peaks:
             return None
-        return reading.features(0, tried), offset(reading.rung.origin, *reading.peaks[0].ne_m)
+        return reading.features(0, tried), offset(self._origin, *reading.peaks[0].ne_m)
 
     def _refreshed(self) -> ViewKind | None:
         last_id = self._history.last_id()
         if last_id != self._last_id:
             self._rungs.clear()
             self._last_id = last_id
+            ids = self._history.ids()[:1]
+            self._origin = self._history.keyframe(ids[0]).ground if ids else self._origin
         if self._view is not None:
             return self._view if self._history.footprints(self._view) else None
         views = [view for view in (ViewKind.DRONE, ViewKind.SATELLITE) if self._history.footprints(view)]
@@ -97,7 +100,7 @@ class Locator:
 
     def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
         if footprint_m not in self._rungs:
-            self._rungs[footprint_m] = load_rung(self._history, view, footprint_m)
+            self._rungs[footprint_m] = Rung(self._history, view, footprint_m, self._origin)
         return self._rungs[footprint_m]
 
     def _footprints(self, view: ViewKind) -> list[float]:
@@ -127,40 +130,42 @@ class Locator:
         headings = np.arange(HEADINGS) * (math.tau / HEADINGS) if any_heading else np.zeros(1)
         attempts = []
         for gsd_m in scales_m(target, footprints):
-            rung = rung_for(min(target.image.shape[:2]) * gsd_m, footprints)
-            if rung is not None:
-                attempts += [Attempt(gsd_m, float(heading), rung) for heading in headings]
+            rungs = rungs_for(min(target.image.shape[:2]) * gsd_m, footprints)
+            if rungs:
+                attempts += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
         return attempts
 
     def _promising(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Attempt]:
         """The attempts whose middle resembles some keyframe most, by vector."""
         scores = []
         for attempt in attempts:
-            crops = self._crops(target, attempt)
-            middle = crops[len(crops) // 2]
+            footprint_m = attempt.footprints_m[0]
+            (middle,) = self._crops(target, attempt, footprint_m, alone=True)
             vectors = self._embedder.embed(ViewKind.SATELLITE, middle.image[None]).vectors
-            similarity = self._rung(view, attempt.footprint_m).index.search(vectors, 1)[1]
+            similarity = self._rung(view, footprint_m).index.search(vectors, 1)[1]
             scores.append(float(similarity[0, 0]))
         return [attempts[row] for row in np.argsort(scores)[::-1][:_KEPT_ATTEMPTS]]
 
-    def _crops(self, target: Target, attempt: Attempt) -> list[Crop]:
+    def _crops(self, target: Target, attempt: Attempt, footprint_m: float, alone: bool = False) -> list[Crop]:
         bundle = self._embedder.bundle
-        shape = bundle.map_shape or (0, 1, 1)
-        return crops_of(target, attempt, bundle.input_size_px, (shape[1], shape[2]))
+        _, rows, columns = bundle.map_shape or (0, 1, 1)
+        return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
     def _read(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> Reading:
-        crops, rung = self._crops(target, attempt), self._rung(view, attempt.footprint_m)
-        embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
-        rows = rung.shortlist(embedded.vectors)
-        maps = rung.maps(self._history, rows)
-        if maps is None or embedded.maps is None:
-            raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
-        return compare(attempt, rung, rows, maps, crops, centred(embedded.maps), max(top, 2))
+        layers, vectors = [], []
+        for footprint_m in attempt.footprints_m:
+            crops = self._crops(target, attempt, footprint_m)
+            embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
+            if embedded.maps is None:
+                raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
+            layers.append(Layer(self._rung(view, footprint_m), crops, centred(embedded.maps)))
+            vectors.append(embedded.vectors)
+        return compare(attempt, layers, layers[0].rung.shortlist(vectors[0]), max(top, 2))
 
     def _answer(
-        self, target: Target, reading: Reading, calibration: Calibration | None, tried: int
+        self, target: Target, reading: Reading, calibration: Calibration | None, tried: int, top: int
     ) -> PlaceAnswer:
-        candidates = self._candidates(reading, calibration, tried)
+        candidates = self._candidates(reading, calibration, tried, top)
         best = candidates[0]
         if calibration is None or best.probability is None:
             reason = "the bundle is not calibrated for these views, so no place can be accepted"
@@ -170,19 +175,18 @@ class Locator:
         refusal = _refusal(target, best, calibration, sigma_m)
         if refusal:
             return PlaceAnswer(Decision.NO_MATCH, None, None, best.probability, candidates, refusal)
-        reason = f"stands out by {reading.contrast:.1f} deviations, {reading.votes[0]:.0%} of its keyframes agree"
+        reason = f"it stands out of its surroundings by {reading.contrast:.1f} deviations"
         return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
 
     def _candidates(
-        self, reading: Reading, calibration: Calibration | None, tried: int
+        self, reading: Reading, calibration: Calibration | None, tried: int, top: int
     ) -> tuple[Candidate, ...]:
         candidates = []
         for place, peak in enumerate(reading.peaks):
-            nearest = reading.rows[np.hypot(*(reading.rung.ne_m[reading.rows] - peak.ne_m).T).argmin()]
             known = None if calibration is None else calibration.probability(reading.features(place, tried))
-            ground = offset(reading.rung.origin, *peak.ne_m)
-            candidates.append(Candidate(int(reading.rung.ids[nearest]), ground, peak.similarity, known))
-        return tuple(candidates)
+            ground = offset(self._origin, *peak.ne_m)
+            candidates.append(Candidate(reading.nearest[place], ground, peak.similarity, known))
+        return tuple(candidates[:top])
 
 
 def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
@@ -21,24 +19,28 @@ _KEPT_MAPS = 4000  # keyframes whose maps stay in memory: 130 MB in half precisi
 _APART = 3.0  # footprints: keyframes further apart share no lattice
 
 
-@dataclass(frozen=True, slots=True)
 class Rung:
-    """All keyframes of a view at one footprint. ``ids`` (N,), ``ne_m`` (N, 2) from ``origin``."""
+    """All keyframes of a view at one footprint: ``ids`` (N,) ascending, ``ne_m`` (N, 2) from ``origin``, ``index``
+    over their vectors. Keyframes embedded at several headings count once, north-up."""
 
-    footprint_m: float
-    origin: GeoPoint
-    ids: NDArray[np.int64]
-    ne_m: NDArray[np.float64]
-    index: Index
-    kept_maps: NDArray[np.float16] | None
+    def __init__(self, history: History, view: ViewKind, footprint_m: float, origin: GeoPoint) -> None:
+        gallery = history.gallery(view, footprint_m)
+        upright = np.flatnonzero(np.abs(gallery.heading_offsets_rad) < 1e-3)
+        ground = gallery.ground[upright]
+        self.footprint_m = footprint_m
+        self.ids = gallery.ids[upright]
+        self.ne_m = north_east_array_m(origin, ground[:, 0], ground[:, 1])
+        self.index = Index(gallery.vectors[upright])
+        self._history = history
+        kept = history.maps(self.ids, footprint_m) if len(self.ids) <= _KEPT_MAPS else None
+        self._maps = None if kept is None else centred(kept).astype(np.float16)
 
     def shortlist(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Rows to align: the most similar to any of (Q, D) vectors, and their neighbours on the ground."""
         if len(self.ids) <= EXHAUSTIVE:
             return np.arange(len(self.ids))
         best = np.unique(self.index.search(vectors, SHORTLIST)[0])
-        tree = cKDTree(self.ne_m)
-        near = tree.query_ball_point(self.ne_m[best], self.footprint_m / 2)
+        near = cKDTree(self.ne_m).query_ball_point(self.ne_m[best], self.footprint_m / 2)
         return np.unique(np.concatenate([best, *(np.asarray(rows, dtype=np.int64) for rows in near)]))
 
     def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -48,26 +50,13 @@ class Rung:
         count, labels = connected_components(graph, directed=False)
         return [rows[labels == label] for label in range(count)]
 
-    def maps(self, history: History, rows: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of those of the keyframes that have this rung."""
+        return np.flatnonzero(np.isin(self.ids, ids))
+
+    def maps(self, rows: NDArray[np.int64]) -> NDArray[np.float32] | None:
         """(N, C, h, w) centred maps of rows; None where the model has none."""
-        if self.kept_maps is not None:
-            return self.kept_maps[rows].astype(np.float32)
-        maps = history.maps(self.ids[rows], self.footprint_m)
+        if self._maps is not None:
+            return self._maps[rows].astype(np.float32)
+        maps = self._history.maps(self.ids[rows], self.footprint_m)
         return None if maps is None else centred(maps)
-
-
-def load_rung(history: History, view: ViewKind, footprint_m: float, threads: int = 1) -> Rung:
-    """Reads a rung of a history; keyframes embedded at several headings count once, north-up."""
-    gallery = history.gallery(view, footprint_m)
-    upright = np.flatnonzero(np.abs(gallery.heading_offsets_rad) < 1e-3)
-    ids, ground = gallery.ids[upright], gallery.ground[upright]
-    origin = GeoPoint(*map(float, ground.mean(axis=0))) if len(ids) else GeoPoint(0.0, 0.0)
-    kept = history.maps(ids, footprint_m) if 0 < len(ids) <= _KEPT_MAPS else None
-    return Rung(
-        footprint_m,
-        origin,
-        ids,
-        north_east_array_m(origin, ground[:, 0], ground[:, 1]),
-        Index(gallery.vectors[upright], threads),
-        None if kept is None else centred(kept).astype(np.float16),
-    )

@@ -46,12 +46,6 @@ class Field:
     cover: Array
 
     @property
-    def spread(self) -> float:
-        """A robust deviation of the sharpness over the whole field: what chance makes of it."""
-        values = self.sharpness[np.isfinite(self.sharpness)]
-        return float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
-
-    @property
     def area_m2(self) -> float:
         """The ground on which a target's centre could have been found."""
         return float(np.isfinite(self.sharpness).sum()) * self.pitch_m**2
@@ -98,9 +92,16 @@ class Ground:
         self._shape = (int(rows), int(columns))
         self._dots = np.zeros(rows * columns)
         self._counts = np.zeros(rows * columns)
+        self._full = 0.0  # what one keyframe under the whole target adds to a square metre
 
-    def add(self, centres_ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32], cell_m: float) -> None:
-        """Lays (N, K, K) summed cosines of a target's centre about N points, with their (K, K) overlaps."""
+    def add(
+        self, centres_ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32], cell_m: float, full: float
+    ) -> None:
+        """Lays (N, K, K) summed cosines of a target's centre about N points, with their (K, K) overlaps.
+
+        ``full``: the overlap of a crop that lies fully on a keyframe, in the unit of ``counts``.
+        """
+        self._full += full / cell_m**2
         reach = dots.shape[-1] // 2
         shifts = np.arange(-reach, reach + 1) * cell_m
         to_north, to_east = np.meshgrid(-shifts, shifts, indexing="ij")
@@ -121,11 +122,11 @@ class Ground:
                 self._dots += np.bincount(node, share * dots, len(self._dots))
                 self._counts += np.bincount(node, share * counts, len(self._counts))
 
-    def field(self, overlap_cells: float, cell_m: float) -> Field:
-        """The scores so far. ``overlap_cells``: cells compared where the target lies fully on a keyframe."""
+    def field(self) -> Field:
+        """The scores so far."""
         dots = _blurred(self._dots.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
         counts = _blurred(self._counts.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
-        cover = counts / (overlap_cells * (self._pitch_m / cell_m) ** 2)
+        cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
         known = cover >= _MIN_COVER
         similarity = np.where(known, dots / np.maximum(counts, 1e-9), 0.0)
         weight = _blurred(known.astype(np.float64), _SURROUNDINGS_M / self._pitch_m)

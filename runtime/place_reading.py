@@ -1,4 +1,4 @@
-"""One reading of a target against a rung of keyframes: the fields on the ground, their peaks, and the features."""
+"""One reading of a target, compared with the keyframes: the distinct places it fits, and their features."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.alignment import surfaces
+from runtime.errors import BundleError
 from runtime.place_attempt import Attempt, Crop
 from runtime.place_gallery import Rung
 from runtime.place_ground import Field, Ground, Peak
 
-_AGREES_M = 8.0  # a keyframe's own best translation this near the place is a vote for it
 _PLACE_M2 = 100.0  # a place is about 10 m by 10 m: the unit of the chances to be wrong
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """The crops of a target at one rung, with their centred maps ``queries`` (len(crops), C, h, w)."""
+
+    rung: Rung
+    crops: Sequence[Crop]
+    queries: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """One attempt, compared: the fields of each area of ground, and the distinct peaks over all of them."""
+    """An attempt, compared: its distinct ``peaks``, best first; ``spread``, what chance makes of a sharpness;
+    ``area_m2``, the ground on which the target's centre could have been found; ``nearest``, the id of the keyframe
+    nearest to each peak."""
 
     attempt: Attempt
-    rung: Rung
-    rows: NDArray[np.int64]
-    fields: tuple[Field, ...]
     peaks: tuple[Peak, ...]
+    nearest: tuple[int, ...]
     spread: float
     area_m2: float
-    votes: tuple[float, ...]
 
     @property
     def contrast(self) -> float:
-        """How far the best place stands out, in deviations of the field; comparable between rungs."""
+        """How far the best place stands out, in deviations; comparable between rungs."""
         return self.peaks[0].sharpness / max(self.spread, 1e-6) if self.peaks else 0.0
 
     def features(self, place: int, tried: int) -> dict[str, float]:
@@ -46,47 +54,41 @@ class Reading:
             "similarity": peak.similarity,
             "contrast": peak.sharpness / max(self.spread, 1e-6),
             "margin": peak.sharpness - max(others, default=0.0),
-            "votes": self.votes[place],
             "log_cover": math.log(max(peak.cover, 1e-3)),
             "log_chances": math.log10(max(self.area_m2 / _PLACE_M2, 1.0) * tried),
         }
 
 
-def compare(
-    attempt: Attempt, rung: Rung, rows: NDArray[np.int64], maps: NDArray[np.float32], crops: Sequence[Crop],
-    queries: NDArray[np.float32], top: int,
-) -> Reading:  # fmt: skip
-    """Lays every crop's surfaces on the ground and takes the peaks."""
-    cells = maps.shape[-1]
-    cell_m, reach = attempt.footprint_m / cells, cells // 2
-    overlap = float(sum(crop.weights.sum() for crop in crops))
-    wins = np.full((len(rows), 2), np.nan)
+def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int) -> Reading:
+    """Lays every crop's surfaces on the ground and takes the peaks; ``rows`` are those of the first layer's rung."""
+    rung = layers[0].rung
     fields = []
-    at = {int(row): place for place, row in enumerate(rows)}
     for group in rung.groups(rows):
-        ground = Ground(rung.ne_m[group], attempt.footprint_m)
-        mine = np.array([at[int(row)] for row in group])
-        for crop, query in zip(crops, queries, strict=True):
-            scored = surfaces(query, maps[mine], reach, crop.weights)
-            centres = rung.ne_m[group] - np.array(crop.ne_m)
-            ground.add(centres, scored.dots, scored.counts, cell_m)
-            if crop is crops[len(crops) // 2]:
-                wins[mine] = centres + _best_offsets(scored.means, cell_m)
-        fields.append(ground.field(overlap, cell_m))
-    peaks = _distinct(fields, top, attempt.footprint_m / 2)
-    votes = tuple(_votes(peak, rung.ne_m[rows], wins, attempt.footprint_m / 2) for peak in peaks)
-    values = np.concatenate([field.sharpness[np.isfinite(field.sharpness)] for field in fields])
-    spread = float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
-    return Reading(
-        attempt, rung, rows, tuple(fields), peaks, spread, sum(field.area_m2 for field in fields), votes
-    )
+        ground = Ground(rung.ne_m[group], rung.footprint_m)
+        for layer in layers:
+            _lay(ground, layer, layer.rung.rows_of(rung.ids[group]))
+        fields.append(ground.field())
+    peaks = _distinct(fields, top, rung.footprint_m / 2)
+    nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
+    area_m2 = sum(field.area_m2 for field in fields)
+    return Reading(attempt, peaks, nearest, _spread(fields), area_m2)
 
 
-def _best_offsets(means: NDArray[np.float32], cell_m: float) -> NDArray[np.float64]:
-    """(N, 2) north and east from each keyframe to where it alone would put the target."""
-    size = means.shape[-1]
-    rows, columns = np.divmod(means.reshape(len(means), -1).argmax(axis=1), size)
-    return np.stack([size // 2 - rows, columns - size // 2], axis=1) * cell_m
+def _lay(ground: Ground, layer: Layer, rows: NDArray[np.int64]) -> None:
+    """Every rung counts the same per square metre, however many crops and cells it has."""
+    if not len(rows):
+        return
+    maps = layer.rung.maps(rows)
+    if maps is None:
+        raise BundleError("this bundle has no spatial maps, which locating needs; record with one that has.")
+    cells = maps.shape[-1]
+    cell_m = layer.rung.footprint_m / cells
+    share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
+    for crop, query in zip(layer.crops, layer.queries, strict=True):
+        scored = surfaces(query, maps, cells // 2, crop.weights)
+        centres = layer.rung.ne_m[rows] - np.array(crop.ne_m)
+        full = share * float(crop.weights.sum())
+        ground.add(centres, share * scored.dots, share * scored.counts, cell_m, full)
 
 
 def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, ...]:
@@ -94,9 +96,7 @@ def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, 
     return tuple(sorted(peaks, key=lambda peak: -peak.sharpness)[:top])
 
 
-def _votes(peak: Peak, centres: NDArray[np.float64], wins: NDArray[np.float64], reach_m: float) -> float:
-    """The share of the keyframes over a place whose own best translation leads there."""
-    over = np.abs(centres - peak.ne_m).max(axis=1) <= reach_m
-    if not over.any():
-        return 0.0
-    return float((np.hypot(*(wins[over] - peak.ne_m).T) <= _AGREES_M).mean())
+def _spread(fields: Sequence[Field]) -> float:
+    """A robust deviation of the sharpness over all ground."""
+    values = np.concatenate([field.sharpness[np.isfinite(field.sharpness)] for field in fields])
+    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
