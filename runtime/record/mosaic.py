@@ -8,7 +8,7 @@ differences of headings between overlapping photos are synchronised over the who
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +62,22 @@ def components(count: int, ties: Ties) -> list[NDArray[np.int64]]:
     return sorted(groups, key=len, reverse=True)
 
 
+def within(ties: Ties, group: NDArray[np.int64]) -> Ties:
+    """The ties inside a group of photos, which are renumbered from zero in the group's order."""
+    inside = ties.only(np.isin(ties.first, group))
+    return replace(inside, first=np.searchsorted(group, inside.first), second=np.searchsorted(group, inside.second))
+
+
 def without_false(count: int, ties: Ties) -> Ties:
-    """The ties without overlaps whose turn or scale contradicts the rest of the flight."""
+    """The ties without overlaps whose turn or scale contradicts the rest of their group."""
+    kept = np.zeros(0, np.int64)
+    for group in components(count, ties):
+        if len(group) > 1:
+            kept = np.append(kept, np.unique(_consistent(len(group), within(ties, group)).overlap))
+    return ties.only(np.isin(ties.overlap, kept))
+
+
+def _consistent(count: int, ties: Ties) -> Ties:
     for _ in range(2):  # the second time with a synchronisation that the worst no longer bend
         factor = _factors(count, ties)
         step = _steps(ties)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.camera_model import CameraModel, quaternion, rotation
 from runtime.geodesy import north_east_m, offset
 from runtime.record.adjust import Adjusted, Array, Observed, adjust, lever_ne, turn
-from runtime.record.mosaic import Mosaic, Ties, assemble, components, without_false
+from runtime.record.mosaic import Mosaic, Ties, assemble, components, within, without_false
 from runtime.record.overlaps import Overlap
 from runtime.values import GeoPoint, Measured, Pose
 
@@ -95,7 +95,7 @@ def solve(poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Seque
             reasons[k] = reasons[k] if len(group) == 1 else refusal
         if refusal:
             continue
-        adjusted = _solve_group(members, _within(ties, group))
+        adjusted = _solve_group(members, within(ties, group))
         largest = largest or adjusted
         for k, solved in zip(group, _solved(members, adjusted), strict=True):
             photos[k] = solved
@@ -141,15 +141,6 @@ def _refusal(poses: Sequence[Pose]) -> str:
     if span_m < _MIN_SPAN * _MIN_TAG_SIGMA_M and not known:
         return f"its flight's tags span {span_m:.0f} m, too little to solve height and heading"
     return ""
-
-
-def _within(ties: Ties, group: NDArray[np.int64]) -> Ties:
-    """The ties inside a group, its photos renumbered from zero."""
-    inside = ties.only(np.isin(ties.first, group))
-    number = {int(k): row for row, k in enumerate(group)}
-    first = np.array([number[int(k)] for k in inside.first], dtype=np.int64)
-    second = np.array([number[int(k)] for k in inside.second], dtype=np.int64)
-    return replace(inside, first=first, second=second)
 
 
 def _solve_group(poses: Sequence[Pose], ties: Ties) -> Adjusted:
