@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from typing import Any, Protocol
@@ -92,11 +93,12 @@ class UdpClient:
             return b""
 
     def write(self, data: bytes) -> None:
-        """One datagram."""
+        """One datagram. A refusal is the echo of an earlier one, and this one was not sent: once more."""
         try:
             self._socket.send(data)
         except ConnectionRefusedError:
-            pass  # as above: UDP promises nothing, and the missing answers say so
+            with contextlib.suppress(ConnectionRefusedError):  # UDP promises nothing; missing answers say so
+                self._socket.send(data)
 
     def close(self) -> None:
         """Close the socket."""

@@ -29,7 +29,8 @@ _NEEDED = (
     | mavlink.ESTIMATOR_POS_HORIZ_ABS
     | mavlink.ESTIMATOR_POS_VERT_ABS
 )
-_REFUSED = mavlink.ESTIMATOR_CONST_POS_MODE | mavlink.ESTIMATOR_GPS_GLITCH | mavlink.ESTIMATOR_ACCEL_ERROR
+# not the constant-position bit: PX4 also sets it while it stands on the ground with a good position (recorded: 0x3ff)
+_REFUSED = mavlink.ESTIMATOR_GPS_GLITCH | mavlink.ESTIMATOR_ACCEL_ERROR
 
 
 class Px4:
@@ -52,7 +53,7 @@ class Px4:
         return custom_mode >> 16 & 0xFF == _OFFBOARD
 
     def estimator_ok(self, flags: int) -> bool:
-        """Attitude, velocity and absolute position, no GPS glitch, no constant-position mode."""
+        """Attitude, velocity, absolute position and height; no GPS glitch, no bad accelerometer."""
         return flags & _NEEDED == _NEEDED and not flags & _REFUSED
 
     def gps_glitch(self, flags: int) -> bool:

@@ -246,7 +246,12 @@ class Vehicle:
         """A snapshot as of the last call of `receive` or `tick`."""
         t_ns = self._now_ns
         if self._roster.autopilot is None:
-            return VehicleState(t_ns, counters=self._counters(), heartbeat_sent=self._companion.alive(t_ns))
+            return VehicleState(
+                t_ns,
+                other_autopilot=self._roster.other,
+                counters=self._counters(),
+                heartbeat_sent=self._companion.alive(t_ns),
+            )
         sync = self._sync.current(t_ns)
         return VehicleState(
             t_ns=t_ns,

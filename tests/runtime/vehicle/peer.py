@@ -114,7 +114,9 @@ class Peer:
             mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT: self._position,
             mavlink.MAVLINK_MSG_ID_GPS_RAW_INT: self._gps,
             mavlink.MAVLINK_MSG_ID_SYS_STATUS: self._sys_status,
-            mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE: lambda t: mavlink.MAVLink_extended_sys_state_message(0, self.landed),
+            mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE: lambda t: mavlink.MAVLink_extended_sys_state_message(
+                0, self.landed
+            ),
             mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT: lambda t: mavlink.MAVLink_ekf_status_report_message(
                 self.flags, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             ),

@@ -33,7 +33,7 @@ def ask(number: float) -> Command:
 def test_silence_is_answered_with_a_higher_confirmation_until_it_gives_up() -> None:
     queue, sent = made()
     queue.submit(ask(30), 0)
-    events = [event for t in range(0, 30) for event in queue.tick(t * SECOND // 10)]
+    events = [event for t in range(30) for event in queue.tick(t * SECOND // 10)]
     assert [message.confirmation for message in sent] == [0, 1, 2, 3]
     assert events == [CommandDone(2 * SECOND, INTERVAL, 30.0, "NO_ANSWER", False, 4)]
     assert len(queue) == 0

@@ -19,7 +19,9 @@ PACKETS = [
     Voice(1, 1).say(mavlink.MAVLink_statustext_message(6, b"a text with \xfd and \xfe in it", 0, 0)),
     Voice(1, 1).say(mavlink.MAVLink_global_position_int_message(1000, 600000000, 220000000, 1, 2, 3, 4, 5, 6)),
 ]
-GARBAGE = st.lists(st.sampled_from([b"\xfd", b"\xfe", b"\x00", b"\xfd\x09\x00", b"\xff\x55"]), max_size=20).map(b"".join)
+GARBAGE = st.lists(st.sampled_from([b"\xfd", b"\xfe", b"\x00", b"\xfd\x09\x00", b"\xff\x55"]), max_size=20).map(
+    b"".join
+)
 
 
 def signed(message: object) -> bytes:

@@ -70,7 +70,9 @@ def test_slerp_agrees_with_scipy(a: tuple[float, ...], b: tuple[float, ...], fra
 
 
 @given(st.tuples(TILT, TILT, ANGLE), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
-def test_turning_by_rates_agrees_with_the_rotation_vector(angles: tuple[float, ...], p: float, q: float, r: float) -> None:
+def test_turning_by_rates_agrees_with_the_rotation_vector(
+    angles: tuple[float, ...], p: float, q: float, r: float
+) -> None:
     start = quaternion_from_euler(*angles)
     expected = scipy_of(start) * Rotation.from_rotvec(np.array([p, q, r]) * 0.05)
     assert (expected.inv() * scipy_of(rotate_by_rates(start, (p, q, r), 0.05))).magnitude() < 1e-9
