@@ -31,7 +31,10 @@ class CameraFaults:
 
 def default_camera() -> CameraModel:
     """640 x 480, 70 degrees across, straight down, with a mild barrel distortion."""
-    return replace(CameraModel.from_hfov(640, 480, 70.0, delay_s=DELAY_MEAN_S), distortion=(-0.09, 0.03, 4e-4, -3e-4, 0.0))
+    return replace(
+        CameraModel.from_hfov(640, 480, 70.0, delay_s=DELAY_MEAN_S),
+        distortion=(-0.09, 0.03, 4e-4, -3e-4, 0.0),
+    )
 
 
 def delay_s(rng: np.random.Generator) -> float:
@@ -69,7 +72,10 @@ class SimulatedCamera:
         return self._imperfect(image, self._smear_px(position, ned_from_body, velocity_ned, body_rates))
 
     def _smear_px(
-        self, position: npt.NDArray[np.float64], ned_from_body: Quaternion, velocity: tuple[float, float, float],
+        self,
+        position: npt.NDArray[np.float64],
+        ned_from_body: Quaternion,
+        velocity: tuple[float, float, float],
         rates: tuple[float, float, float],
     ) -> tuple[float, float]:
         """How far the ground at the image's centre moves across it during the exposure, in pixels (x, y)."""
@@ -94,7 +100,8 @@ class SimulatedCamera:
         out = np.asarray(np.clip(exposed + 0.5, 0, 255), np.uint8)
         if faults.jpeg_quality is not None:
             _, packed = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, faults.jpeg_quality])
-            out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+            unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+            out = unpacked[..., ::-1]
         return np.ascontiguousarray(out)
 
 
@@ -108,4 +115,4 @@ def _streak(dx_px: float, dy_px: float) -> npt.NDArray[np.float32]:
         for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
             if i + di <= 2 * reach and j + dj <= 2 * reach:
                 kernel[i + di, j + dj] += (1 - abs(y - i - di)) * (1 - abs(x - j - dj))
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)

@@ -104,7 +104,11 @@ def _view(
     roll, pitch, yaw = rng.normal(0, tilt), rng.normal(0, tilt), rng.uniform(0, 2 * math.pi)
     true = ned_from_euler(roll, pitch, yaw)
     axis = (rotation(true) * rotation(camera.model.body_from_camera)).apply([0.0, 0.0, 1.0])
-    position = (place_ne_m[0] - axis[0] / axis[2] * height_m, place_ne_m[1] - axis[1] / axis[2] * height_m, -height_m)
+    position = (
+        place_ne_m[0] - axis[0] / axis[2] * height_m,
+        place_ne_m[1] - axis[1] / axis[2] * height_m,
+        -height_m,
+    )
     course = rng.uniform(0, 2 * math.pi)
     velocity = (errors.speed_m_s * math.cos(course), errors.speed_m_s * math.sin(course), 0.0)
     image = camera.capture(position, true, velocity, (0.0, 0.0, float(rng.normal(0, 0.1))))

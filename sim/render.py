@@ -13,9 +13,9 @@ from embreex.rtcore_scene import EmbreeScene
 
 from runtime.camera_model import CameraModel
 from sim.world.dates import Sensor
+from sim.world.meshes import Surface
 from sim.world.noise import lookup, tile
 from sim.world.world import Scene
-from sim.world.meshes import Surface
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -35,12 +35,14 @@ class Renderer:
         mesh = scene.mesh
         self._embree = EmbreeScene()
         self._mesh = TriangleMesh(self._embree, mesh.triangles)
-        self._normals = _unit(np.cross(mesh.triangles[:, 1] - mesh.triangles[:, 0], mesh.triangles[:, 2] - mesh.triangles[:, 0]))
+        self._normals = _unit(
+            np.cross(mesh.triangles[:, 1] - mesh.triangles[:, 0], mesh.triangles[:, 2] - mesh.triangles[:, 0])
+        )
         rng = np.random.default_rng([scene.date.seed, 5])
         self._fine = tile(rng, 1024, 0.4)
         self._leaf = tile(rng, 512, 0.7, 2.0)
         self._matrix, self._table = _response(scene.date.sensor)
-        self._lit = self._bake(0.06 * tile(rng, 512, 1.0))
+        self._lit = self._bake()
 
     def perspective(self, camera: CameraModel, ned_from_camera: npt.ArrayLike, position_ned_m: npt.ArrayLike) -> Image:
         """The camera's view through its lens: (height_px, width_px, 3) uint8 RGB.
@@ -90,7 +92,9 @@ class Renderer:
         raster = self.scene.ground
         column = (east - np.float32(raster.west_m)) / np.float32(raster.gsd_m) - np.float32(0.5)
         row = (np.float32(raster.north_m) - north) / np.float32(raster.gsd_m) - np.float32(0.5)
-        light = cv2.remap(self._lit, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
+        light = cv2.remap(self._lit, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(
+            np.float32
+        )
         if fine:
             light *= 1 + np.float32(_DETAIL) * lookup(self._fine, north, east, _DETAIL_TEXEL_M)[..., None]
         sky = (directions[:, 2] <= 1e-3).reshape(shape)
@@ -111,7 +115,8 @@ class Renderer:
         lit = self._embree.run(lifted, np.broadcast_to(sun, points.shape).copy(), query="OCCLUDED") < 0
         direct = np.minimum(facing, np.float32(1.3)) * lit
         light = SHADE + (1 - SHADE) * direct[:, None]
-        return mesh.colour[part] * light * (255 * self._grain(points, surface, crown))[:, None]
+        grain = 255 * self._grain(points, surface, crown)
+        return np.asarray(mesh.colour[part] * light * grain[:, None], np.float32)
 
     def _ruffle(self, normal: Array, points: Array, crown: npt.NDArray[np.bool_], centre: Array) -> None:
         """Replace, in place, the facets' normals of crowns by rounded ones with leaf-sized disorder."""
@@ -125,7 +130,7 @@ class Renderer:
         amplitude = np.array([0.04, 0.07, 0.05, 0.20, 0.02], np.float32)[surface]  # by Surface
         broad = np.array([0.03, 0.08, 0.09, 0.16, 0.0], np.float32)[surface]
         noise = amplitude * self._at(self._leaf, points, 0.15, 1) + broad * self._at(self._leaf, points, 1.1, 2)
-        return np.clip(1 + noise - 0.05 * crown, 0.3, 1.7).astype(np.float32)
+        return np.asarray(np.clip(1 + noise - 0.05 * crown, 0.3, 1.7), np.float32)
 
     def _at(self, lattice: Array, points: Array, texel_m: float, shift: int) -> Array:
         """Nearest lattice value at each point, heights mixed in so that vertical faces are textured too."""
@@ -133,30 +138,34 @@ class Renderer:
         i = (points[:, 0] + points[:, 2] * np.float32(0.7)) * scale
         j = (points[:, 1] - points[:, 2] * np.float32(0.6)) * scale
         mask = lattice.shape[0] - 1
-        return lattice[(i.astype(np.int32) + 131 * shift) & mask, (j.astype(np.int32) + 57 * shift) & mask]
+        row, column = (i.astype(np.int32) + 131 * shift) & mask, (j.astype(np.int32) + 57 * shift) & mask
+        return np.asarray(lattice[row, column], np.float32)
 
-    def _bake(self, unevenness: Array) -> Image:
-        """The ground raster times the light on it: a shadow ray towards the sun from every texel."""
+    def _bake(self) -> Image:
+        """The ground raster times the light on it."""
         raster = self.scene.ground
-        side, sun = raster.image.shape[0], self.scene.date.to_sun
-        width = raster.image.shape[1]
-        east = np.float32(raster.west_m) + (np.arange(width, dtype=np.float32) + np.float32(0.5)) * np.float32(raster.gsd_m)
-        shade = np.empty((side, width), np.uint8)
-        for row0 in range(0, side, _STRIP):
-            rows = min(_STRIP, side - row0)
-            points = np.zeros((rows, width, 3), np.float32)
-            points[..., 0] = (raster.north_m - (np.arange(row0, row0 + rows) + 0.5) * raster.gsd_m)[:, None]
-            points[..., 1], points[..., 2] = east[None, :], -0.02
-            flat = points.reshape(-1, 3)
-            dark = self._embree.run(flat, np.broadcast_to(sun, flat.shape).copy(), query="OCCLUDED") >= 0
-            shade[row0 : row0 + rows] = dark.reshape(rows, width) * np.uint8(255)
+        shade = np.empty(raster.image.shape[:2], np.uint8)
+        for row0 in range(0, shade.shape[0], _STRIP):
+            shade[row0 : row0 + _STRIP] = self._shadows(row0, min(_STRIP, shade.shape[0] - row0))
         shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 0.8), np.uint8)  # penumbra
         out = np.empty_like(raster.image)
-        for row0 in range(0, side, _STRIP):
-            strip = slice(row0, min(row0 + _STRIP, side))
+        for row0 in range(0, shade.shape[0], _STRIP):
+            strip = slice(row0, row0 + _STRIP)
             dark = shade[strip, :, None].astype(np.float32) / 255
             out[strip] = np.clip(raster.image[strip] * (1 - dark * (1 - SHADE)), 0, 255)
         return out
+
+    def _shadows(self, row0: int, rows: int) -> Image:
+        """Rows of the ground raster, 255 where a ray towards the sun is stopped."""
+        raster, sun = self.scene.ground, self.scene.date.to_sun
+        width = raster.image.shape[1]
+        points: Array = np.empty((rows, width, 3), np.float32)
+        points[..., 0] = (raster.north_m - (np.arange(row0, row0 + rows) + 0.5) * raster.gsd_m)[:, None]
+        points[..., 1] = raster.west_m + (np.arange(width) + 0.5) * raster.gsd_m
+        points[..., 2] = -0.02  # a hair above the ground
+        flat = points.reshape(-1, 3)
+        stopped = self._embree.run(flat, np.broadcast_to(sun, flat.shape).copy(), query="OCCLUDED") >= 0
+        return np.asarray(stopped.reshape(rows, width) * np.uint8(255), np.uint8)
 
     def _respond(self, light: Array) -> Image:
         mixed = cv2.transform(light, self._matrix)

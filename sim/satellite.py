@@ -68,9 +68,7 @@ def satellite_crop(world: AnyWorld, centre_ne_m: tuple[float, float], side_m: fl
     return cut(whole, half, centre_ne_m, side_m, size_px)
 
 
-def cut(
-    whole: Image, half_m: float, centre_ne_m: tuple[float, float], side_m: float, size_px: int
-) -> Image:
+def cut(whole: Image, half_m: float, centre_ne_m: tuple[float, float], side_m: float, size_px: int) -> Image:
     """A north-up crop of a square image centred on the origin and reaching half_m to each side."""
     gsd = 2 * half_m / whole.shape[0]
     step = side_m / size_px
@@ -101,8 +99,16 @@ def write_geotiff(world: AnyWorld, path: Path, gsd_m: float = NATIVE_GSD_M, side
     """
     side = side_m if side_m is not None else world.size_m
     image = SatelliteImage(world).render((0.0, 0.0), side, gsd_m)
-    south_west, north_east = offset(world.origin, -side / 2, -side / 2), offset(world.origin, side / 2, side / 2)
-    bounds = (south_west.longitude_deg, south_west.latitude_deg, north_east.longitude_deg, north_east.latitude_deg)
+    south_west, north_east = (
+        offset(world.origin, -side / 2, -side / 2),
+        offset(world.origin, side / 2, side / 2),
+    )
+    bounds = (
+        south_west.longitude_deg,
+        south_west.latitude_deg,
+        north_east.longitude_deg,
+        north_east.latitude_deg,
+    )
     transform = from_bounds(*bounds, image.shape[1], image.shape[0])
     profile = dict(driver="GTiff", width=image.shape[1], height=image.shape[0], count=3, dtype="uint8", crs="EPSG:4326")
     try:

@@ -51,7 +51,11 @@ class Date:
         """(3,) unit vector towards the sun in NED."""
         c = math.cos(self.sun_elevation_rad)
         return np.array(
-            [c * math.cos(self.sun_azimuth_rad), c * math.sin(self.sun_azimuth_rad), -math.sin(self.sun_elevation_rad)],
+            [
+                c * math.cos(self.sun_azimuth_rad),
+                c * math.sin(self.sun_azimuth_rad),
+                -math.sin(self.sun_elevation_rad),
+            ],
             np.float32,
         )
 

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.world import zones
+from sim.world.builder import Builder, Plot
+from sim.world.homes import homes
 from sim.world.layout import House, Layout, Line, Material, Outline, Patch
+from sim.world.parks import park
 from sim.world.streets import LANE_WIDTH_M, Block, Road, cut, make_bend, polyline
-from sim.world.zones import Builder, Plot
 
 Array = npt.NDArray[np.float64]
 
@@ -54,7 +56,7 @@ def _inset(block: Block) -> Block:
 
 
 def _choose(rng: np.random.Generator, remoteness: float) -> Callable[[Builder, Plot], None]:
-    kinds = (zones.homes, zones.flats, zones.shops, zones.farmland, zones.woods, zones.park, zones.orchard)
+    kinds = (homes, zones.flats, zones.shops, zones.farmland, zones.woods, park, zones.orchard)
     near = np.array([0.50, 0.17, 0.10, 0.02, 0.05, 0.11, 0.05])
     far = np.array([0.38, 0.04, 0.05, 0.23, 0.12, 0.10, 0.08])
     share = near + (far - near) * min(1.0, remoteness)

@@ -110,9 +110,7 @@ def _metric(file: rasterio.DatasetReader) -> tuple[Image, GeoPoint, float]:
     with rasterio.vrt.WarpedVRT(file, crs="EPSG:4326") as flat:
         bounds = flat.bounds
     origin = GeoPoint((bounds.bottom + bounds.top) / 2, (bounds.left + bounds.right) / 2)
-    local = (
-        f"+proj=tmerc +lat_0={origin.latitude_deg} +lon_0={origin.longitude_deg} +k=1 +x_0=0 +y_0=0 +ellps=WGS84 +units=m"
-    )
+    local = f"+proj=tmerc +lat_0={origin.latitude_deg} +lon_0={origin.longitude_deg} +ellps=WGS84 +units=m"
     transform, width, height = calculate_default_transform(file.crs, local, file.width, file.height, *file.bounds)
     half_e = min(abs(transform.c), abs(transform.c + transform.a * width))
     half_n = min(abs(transform.f), abs(transform.f + transform.e * height))
@@ -156,9 +154,7 @@ def _cleaned(mask: Mask, radius_px: float) -> Mask:
     return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)) > 0
 
 
-def _trees(
-    wood: Mask, gsd_m: float, corner_ne_m: tuple[float, float], rng: np.random.Generator
-) -> tuple[Tree, ...]:
+def _trees(wood: Mask, gsd_m: float, corner_ne_m: tuple[float, float], rng: np.random.Generator) -> tuple[Tree, ...]:
     """Trees on a jittered grid wherever the map shows wood."""
     step = _TREE_SPACING_M / gsd_m
     rows, columns = np.arange(step / 2, wood.shape[0], step), np.arange(step / 2, wood.shape[1], step)
@@ -180,7 +176,7 @@ def _houses(
 ) -> tuple[House, ...]:
     """A house on every bright spot of a building's size and shape."""
     outlines, _ = cv2.findContours(built.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    houses = []
+    houses: list[House] = []
     for outline in outlines:
         (x, y), (a, b), angle_deg = cv2.minAreaRect(outline)
         long_m, short_m = max(a, b) * gsd_m, min(a, b) * gsd_m

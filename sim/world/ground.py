@@ -97,9 +97,7 @@ def _frayed(regions: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.ND
     return out
 
 
-def _coloured(
-    regions: npt.NDArray[np.uint16], colours: Array, amplitudes: Array, rng: np.random.Generator
-) -> Image:
+def _coloured(regions: npt.NDArray[np.uint16], colours: Array, amplitudes: Array, rng: np.random.Generator) -> Image:
     side = regions.shape[0]
     coarse = spread(rng, side, 128)
     hue = spread(rng, side, 96, 1.4) * 0.025
@@ -121,7 +119,12 @@ def _coloured(
 
 
 def _rows(
-    image: Image, regions: npt.NDArray[np.uint16], region: int, patch: Patch, half_m: float, rng: np.random.Generator
+    image: Image,
+    regions: npt.NDArray[np.uint16],
+    region: int,
+    patch: Patch,
+    half_m: float,
+    rng: np.random.Generator,
 ) -> None:
     """Sow rows, tramlines or mowing stripes into one patch."""
     corners = _pixels(patch.outline, half_m) >> _SHIFT
@@ -132,7 +135,9 @@ def _rows(
     i, j = np.mgrid[r0 : r0 + inside.shape[0], c0 : c0 + inside.shape[1]].astype(np.float32) * np.float32(GSD_M)
     across = i * np.float32(math.sin(patch.row_yaw_rad)) + j * np.float32(math.cos(patch.row_yaw_rad))
     crop = patch.material is Material.CROP
-    spacing, depth = (rng.uniform(0.9, 3.0), rng.uniform(0.03, 0.11)) if crop else (rng.uniform(1.2, 3), rng.uniform(0, 0.05))
+    spacing, depth = (
+        (rng.uniform(0.9, 3.0), rng.uniform(0.03, 0.11)) if crop else (rng.uniform(1.2, 3), rng.uniform(0, 0.05))
+    )
     across += rng.uniform(0, 30)
     light = 1 + np.float32(depth) * np.sin(across * np.float32(2 * math.pi / spacing))
     if crop:

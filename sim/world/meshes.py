@@ -50,7 +50,7 @@ class _Parts:
         self.surface: list[int] = []
         self.centre: list[Array] = []
 
-    def add(self, triangles: Array, colour: Array, surface: Surface, centre: Sequence[float] = (0, 0, 0)) -> None:
+    def add(self, triangles: Array, colour: Array, surface: Surface, centre: npt.ArrayLike = (0, 0, 0)) -> None:
         self.triangles.append(np.asarray(triangles, np.float32))
         self.counts.append(len(triangles))
         self.colour.append(np.asarray(colour, np.float32))
@@ -59,7 +59,7 @@ class _Parts:
 
     def mesh(self) -> Mesh:
         if not self.triangles:  # Embree wants at least one triangle: one far below the ground
-            self.add(np.array([[[0, 0, 9e3], [1, 0, 9e3], [0, 1, 9e3]]]), np.zeros(3), Surface.WALL)
+            self.add(np.array([[[0, 0, 9e3], [1, 0, 9e3], [0, 1, 9e3]]]), np.zeros(3, np.float32), Surface.WALL)
         return Mesh(
             np.concatenate(self.triangles),
             np.repeat(np.arange(len(self.counts), dtype=np.int32), self.counts),
@@ -128,7 +128,12 @@ def _roof_units(h: House) -> list[Array]:
     rng = np.random.default_rng([h.key, 9])
     x, y, z = h.length_m / 2, h.width_m / 2, h.wall_m
     out = []
-    for x0, x1, y0, y1 in ((-x, x, -y, -y + 0.35), (-x, x, y - 0.35, y), (-x, -x + 0.35, -y, y), (x - 0.35, x, -y, y)):
+    for x0, x1, y0, y1 in (
+        (-x, x, -y, -y + 0.35),
+        (-x, x, y - 0.35, y),
+        (-x, -x + 0.35, -y, y),
+        (x - 0.35, x, -y, y),
+    ):
         out.append(np.concatenate(_box(x0, x1, y0, y1, z, z + 0.5)))
     for _ in range(int(h.length_m * h.width_m / 130)):
         cx, cy = rng.uniform(-0.8, 0.8) * (x - 2), rng.uniform(-0.8, 0.8) * (y - 2)

@@ -18,7 +18,7 @@ def tile(rng: np.random.Generator, size: int, beta: float, shortest: float = 2.0
     amplitude[0, 0] = 0.0
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * amplitude
     noise = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
-    return noise / np.float32(noise.std() + 1e-9)
+    return np.asarray(noise / np.float32(noise.std() + 1e-9), np.float32)
 
 
 def spread(rng: np.random.Generator, side_px: int, cells: int, beta: float = 1.2) -> Array:
@@ -39,4 +39,4 @@ def repeated(lattice: Array, row0: int, rows: int, columns: int) -> Array:
     """A strip of the endlessly repeated lattice: rows [row0, row0 + rows), columns [0, columns)."""
     size = lattice.shape[0]
     row = np.arange(row0, row0 + rows) % size
-    return lattice[row][:, np.arange(columns) % size]
+    return np.asarray(lattice[row][:, np.arange(columns) % size], np.float32)

@@ -10,19 +10,28 @@ from sim.world.layout import Material
 RGB = tuple[float, float, float]
 Array = npt.NDArray[np.float32]
 
+
+def _year(spring: RGB, summer: RGB, dry: RGB, autumn: RGB) -> dict[str, RGB]:
+    return {"spring": spring, "summer": summer, "dry": dry, "autumn": autumn}
+
+
+def _always(colour: RGB) -> dict[str, RGB]:
+    return _year(colour, colour, colour, colour)
+
+
 GROUND: dict[Material, dict[str, RGB]] = {
-    Material.MEADOW: {"spring": (0.40, 0.42, 0.25), "summer": (0.36, 0.43, 0.23), "dry": (0.56, 0.51, 0.34), "autumn": (0.46, 0.42, 0.26)},
-    Material.LAWN: {"spring": (0.35, 0.44, 0.23), "summer": (0.32, 0.44, 0.21), "dry": (0.49, 0.49, 0.30), "autumn": (0.38, 0.40, 0.21)},
-    Material.FOREST_FLOOR: {"spring": (0.34, 0.31, 0.22), "summer": (0.22, 0.26, 0.14), "dry": (0.33, 0.30, 0.19), "autumn": (0.38, 0.29, 0.17)},
-    Material.ASPHALT: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.44, 0.44, 0.44)),
-    Material.GRAVEL: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.60, 0.56, 0.48)),
-    Material.PAVING: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.58, 0.56, 0.53)),
-    Material.WATER: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.15, 0.20, 0.21)),
-    Material.REED: {"spring": (0.50, 0.46, 0.32), "summer": (0.34, 0.39, 0.21), "dry": (0.52, 0.48, 0.31), "autumn": (0.50, 0.43, 0.27)},
-    Material.PAINT: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.80, 0.80, 0.78)),
-    Material.SAND: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.68, 0.62, 0.50)),
-    Material.BED: {"spring": (0.36, 0.29, 0.22), "summer": (0.30, 0.34, 0.19), "dry": (0.42, 0.36, 0.25), "autumn": (0.37, 0.29, 0.20)},
-    Material.RAIL_BALLAST: dict.fromkeys(("spring", "summer", "dry", "autumn"), (0.45, 0.42, 0.39)),
+    Material.MEADOW: _year((0.40, 0.42, 0.25), (0.36, 0.43, 0.23), (0.56, 0.51, 0.34), (0.46, 0.42, 0.26)),
+    Material.LAWN: _year((0.35, 0.44, 0.23), (0.32, 0.44, 0.21), (0.49, 0.49, 0.30), (0.38, 0.40, 0.21)),
+    Material.FOREST_FLOOR: _year((0.34, 0.31, 0.22), (0.22, 0.26, 0.14), (0.33, 0.30, 0.19), (0.38, 0.29, 0.17)),
+    Material.ASPHALT: _always((0.44, 0.44, 0.44)),
+    Material.GRAVEL: _always((0.60, 0.56, 0.48)),
+    Material.PAVING: _always((0.58, 0.56, 0.53)),
+    Material.WATER: _always((0.15, 0.20, 0.21)),
+    Material.REED: _year((0.50, 0.46, 0.32), (0.34, 0.39, 0.21), (0.52, 0.48, 0.31), (0.50, 0.43, 0.27)),
+    Material.PAINT: _always((0.80, 0.80, 0.78)),
+    Material.SAND: _always((0.68, 0.62, 0.50)),
+    Material.BED: _year((0.36, 0.29, 0.22), (0.30, 0.34, 0.19), (0.42, 0.36, 0.25), (0.37, 0.29, 0.20)),
+    Material.RAIL_BALLAST: _always((0.45, 0.42, 0.39)),
 }  # fmt: skip
 
 # What a field may look like, and how likely in each season.
@@ -47,12 +56,32 @@ ROOFS: tuple[RGB, ...] = (
     (0.46, 0.38, 0.30), (0.36, 0.29, 0.24),  # brown
     (0.62, 0.63, 0.64), (0.50, 0.54, 0.58), (0.34, 0.42, 0.38),  # metal, eternit, green sheet
 )  # fmt: skip
-FLAT_ROOFS: tuple[RGB, ...] = ((0.62, 0.61, 0.59), (0.40, 0.40, 0.40), (0.75, 0.75, 0.74), (0.30, 0.29, 0.29), (0.52, 0.48, 0.43))
-WALLS: tuple[RGB, ...] = ((0.72, 0.69, 0.62), (0.62, 0.35, 0.28), (0.80, 0.79, 0.76), (0.55, 0.50, 0.42), (0.72, 0.62, 0.40))
-CARS: tuple[RGB, ...] = ((0.85, 0.85, 0.85), (0.12, 0.12, 0.13), (0.45, 0.46, 0.48), (0.68, 0.69, 0.70), (0.50, 0.10, 0.10), (0.12, 0.20, 0.42), (0.30, 0.33, 0.30))
+FLAT_ROOFS: tuple[RGB, ...] = (
+    (0.62, 0.61, 0.59),
+    (0.40, 0.40, 0.40),
+    (0.75, 0.75, 0.74),
+    (0.30, 0.29, 0.29),
+    (0.52, 0.48, 0.43),
+)
+WALLS: tuple[RGB, ...] = (
+    (0.72, 0.69, 0.62),
+    (0.62, 0.35, 0.28),
+    (0.80, 0.79, 0.76),
+    (0.55, 0.50, 0.42),
+    (0.72, 0.62, 0.40),
+)
+CARS: tuple[RGB, ...] = (
+    (0.85, 0.85, 0.85),
+    (0.12, 0.12, 0.13),
+    (0.45, 0.46, 0.48),
+    (0.68, 0.69, 0.70),
+    (0.50, 0.10, 0.10),
+    (0.12, 0.20, 0.42),
+    (0.30, 0.33, 0.30),
+)
 
-BROADLEAF: dict[str, RGB] = {"spring": (0.38, 0.41, 0.21), "summer": (0.22, 0.32, 0.13), "dry": (0.31, 0.35, 0.17), "autumn": (0.46, 0.37, 0.16)}
-CONIFER: dict[str, RGB] = {"spring": (0.17, 0.23, 0.13), "summer": (0.16, 0.23, 0.12), "dry": (0.18, 0.23, 0.14), "autumn": (0.15, 0.21, 0.12)}
+BROADLEAF: dict[str, RGB] = _year((0.38, 0.41, 0.21), (0.22, 0.32, 0.13), (0.31, 0.35, 0.17), (0.46, 0.37, 0.16))
+CONIFER: dict[str, RGB] = _year((0.17, 0.23, 0.13), (0.16, 0.23, 0.12), (0.18, 0.23, 0.14), (0.15, 0.21, 0.12))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Bend:
         for an, ae, ku, kv, pn, pe in self.waves:
             angle = uv[:, 0] * ku + uv[:, 1] * kv
             out = out + np.stack([an * np.sin(angle + pn), ae * np.sin(angle + pe)], axis=1)
-        return out
+        return np.asarray(out)
 
 
 @dataclass(frozen=True, slots=True)
