@@ -17,8 +17,13 @@ from runtime.errors import TelemetryError
 from runtime.record.track import PlaceSample, Track, TurnSample
 from runtime.values import GeoPoint
 
+# What pymavlink lets through on a file that is no log.
+_PYMAVLINK_ERRORS = (
+    OSError, ValueError, IndexError, KeyError, StructError, AttributeError, TypeError, BufferError,
+)  # fmt: skip
 _AUTOPILOT = 1  # MAV_COMP_ID_AUTOPILOT1: a companion's own position reports are not the vehicle's
 _DOWNWARD = 25  # MAV_SENSOR_ROTATION_PITCH_270
+_DATAFLASH_HEAD = b"\xa3\x95\x80"  # the sync bytes and the number of FMT, which comes first
 _FRESH_S = 0.5  # a range reading older than this is not the height any more
 
 
@@ -58,6 +63,9 @@ def read_dataflash(path: Path) -> Track:
     Raises:
         TelemetryError: it cannot be read, or holds no positions.
     """
+    with path.open("rb") as log:
+        if log.read(len(_DATAFLASH_HEAD)) != _DATAFLASH_HEAD:
+            raise TelemetryError(f"{path}: not a dataflash log (it does not begin with its formats).")
     fused: list[PlaceSample] = []
     raw: list[PlaceSample] = []
     turns: list[TurnSample] = []
@@ -82,10 +90,7 @@ def _messages(path: Path, wanted: set[str]) -> Iterator[Any]:
         with closing(mavutil.mavlink_connection(str(path), robust_parsing=True, notimestamps=False)) as log:
             while (message := log.recv_match(type=list(wanted))) is not None:
                 yield message
-    except FileNotFoundError:
-        raise TelemetryError(f"{path}: no such file.") from None
-    except (OSError, ValueError, IndexError, KeyError, StructError, AttributeError, TypeError) as error:
-        # What pymavlink lets through on a file that is no log.
+    except _PYMAVLINK_ERRORS as error:
         raise TelemetryError(f"{path}: cannot be read as a flight log ({error}).") from None
 
 

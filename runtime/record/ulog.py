@@ -11,6 +11,7 @@ from runtime.errors import HomingError, TelemetryError
 from runtime.record.track import PlaceSample, Track, TurnSample
 from runtime.values import GeoPoint
 
+_MAGIC = b"ULog\x01\x12\x35"
 _TOPICS = ["vehicle_global_position", "vehicle_attitude", "vehicle_local_position"]
 
 
@@ -25,8 +26,9 @@ def read_ulog(path: Path) -> Track:
         from pyulog import ULog
     except ImportError:
         raise HomingError("Reading a .ulg needs pyulog; install it with `pip install pyulog`.") from None
-    if not path.is_file():
-        raise TelemetryError(f"{path}: no such file.")
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise TelemetryError(f"{path}: not a PX4 log (it does not begin with ULog).")
     try:
         log = ULog(str(path), message_name_filter_list=_TOPICS)
         topics = {data.name: data.data for data in reversed(log.data_list)}  # the first instance wins
