@@ -117,7 +117,7 @@ class Rtl:
         if vehicle.landed:
             drive.idle()
             return
-        speed = (vehicle.parameters["RTL_SPEED"] or vehicle.parameters["WPNAV_SPEED"]) / 100.0
+        speed = vehicle.parameters["RTL_SPEED"] / 100.0 or vehicle.speeds["WPNAV_SPEED"]
         drive.height(self._height, vehicle.speed_up(), vehicle.speed_down())
         if self._stage == "climb":
             drive.velocity(0.0, 0.0)

@@ -108,7 +108,7 @@ def _reposition(state: State, command: Command) -> int:
     guided = state.flight.guided
     assert guided is not None
     if command.p[0] > 0:
-        state.parameters.set("WPNAV_SPEED", command.p[0] * 100)
+        state.vehicle.speeds.command("WPNAV_SPEED", command.p[0])
     yaw = None if math.isnan(command.p[3]) else math.radians(command.p[3])
     n, e = state.vehicle.frame.north_east(command.latitude_deg, command.longitude_deg)
     guided.set_target(state.vehicle, Place(n, e, height), yaw)
@@ -129,7 +129,7 @@ def _change_speed(state: State, command: Command) -> int:
     names = {0: "WPNAV_SPEED", 1: "WPNAV_SPEED", 2: "WPNAV_SPEED_UP", 3: "WPNAV_SPEED_DN"}
     if kind not in names or not speed > 0:
         return DENIED
-    state.parameters.set(names[kind], speed * 100)
+    state.vehicle.speeds.command(names[kind], speed)
     return ACCEPTED
 
 

@@ -40,6 +40,7 @@ class Flight:
             vehicle.say(CRITICAL, reason)
             return False
         self.mode = mode
+        vehicle.speeds.forget()
         self.behaviour = self._make(mode, pause_s)
         self.mode_news += 1
         return True

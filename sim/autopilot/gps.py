@@ -13,6 +13,7 @@ PROBE_S, FIX_S = 9.79, 9.97  # recorded: detected, and 3D fix, after boot
 LOSS_S = 0.25  # the receiver reports the loss at its next message but one
 PERIOD_S = 0.2  # five messages a second
 SMOOTH_S = 3.0  # a receiver's own filter: the error never jumps
+VERTICAL = 1.5  # a GPS height is worse than its place by so much
 WHITE_M = 0.05  # jitter of a raw position
 RTK_FIXED, NO_FIX, NO_GPS = 6, 1, 0
 METRES_PER_GLITCH_DEGREE = 111318.84502145  # ArduPilot's LOCATION_SCALING_FACTOR, per degree
@@ -33,7 +34,7 @@ class Gps:
     """What the receiver says: fix, and its error against the truth (north, east, up in metres)."""
 
     __slots__ = (
-        "_drive", "_keep", "_markov_e", "_markov_n", "_next_s", "_random", "enabled", "error_e", "error_n",
+        "_drive", "_keep", "_markov_e", "_markov_n", "_markov_u", "_next_s", "_random", "enabled", "error_e", "error_n",
         "fix_type", "glitch_e", "glitch_n", "glitch_u", "last_fix_s", "lost_s", "sample",
     )  # fmt: skip
 
@@ -43,6 +44,7 @@ class Gps:
         self._drive = config.gps_noise_m * math.sqrt(1.0 - self._keep * self._keep)
         self._markov_n = seed.gauss(0.0, config.gps_noise_m)
         self._markov_e = seed.gauss(0.0, config.gps_noise_m)
+        self._markov_u = seed.gauss(0.0, VERTICAL * config.gps_noise_m)
         self.error_n, self.error_e = self._markov_n, self._markov_e
         self.sample: Sample | None = None
         self.glitch_n = self.glitch_e = self.glitch_u = 0.0
@@ -74,6 +76,7 @@ class Gps:
         gauss = self._random.gauss
         self._markov_n = self._keep * self._markov_n + self._drive * gauss(0.0, 1.0)
         self._markov_e = self._keep * self._markov_e + self._drive * gauss(0.0, 1.0)
+        self._markov_u = self._keep * self._markov_u + VERTICAL * self._drive * gauss(0.0, 1.0)
         if now_s < PROBE_S:
             self.fix_type = NO_GPS
         elif now_s < FIX_S or (not self.enabled and now_s - self.lost_s >= LOSS_S):
@@ -85,7 +88,7 @@ class Gps:
                 now_s,
                 body.n + self.error_n + self.glitch_n + gauss(0.0, WHITE_M),
                 body.e + self.error_e + self.glitch_e + gauss(0.0, WHITE_M),
-                -body.d + self.glitch_u + gauss(0.0, WHITE_M),
+                -body.d + self._markov_u + self.glitch_u + gauss(0.0, WHITE_M),
                 (body.vn, body.ve, body.vd),
             )
 

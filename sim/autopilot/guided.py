@@ -112,7 +112,7 @@ class Guided:
         if isinstance(target, Place):
             moved = min(vehicle.t_s, target.until_s) - target.from_s if target.until_s else 0.0
             n, e = target.n + target.vn * moved, target.e + target.ve * moved
-            drive.to(n, e, vehicle.parameters["WPNAV_SPEED"] / 100.0)
+            drive.to(n, e, vehicle.speeds["WPNAV_SPEED"])
             drive.height(target.h, vehicle.speed_up(), vehicle.speed_down())
         elif isinstance(target, Velocity) and vehicle.t_s < target.until_s:
             drive.velocity(target.vn, target.ve)

@@ -85,7 +85,6 @@ class Auto:
         if vehicle.parameters["MIS_RESTART"] or mission.state is MissionState.COMPLETE:
             mission.restart()
         self._begun = False
-        self.speed: float | None = None  # DO_CHANGE_SPEED
 
     @property
     def landing(self) -> bool:
@@ -140,7 +139,7 @@ class Auto:
         mission = self._mission
         self._climb, self._inner, self._wait_until_s = None, None, None
         while index < len(mission.items) and mission.items[index].command == DO_CHANGE_SPEED:
-            self.speed = mission.items[index].parameters[1]
+            vehicle.speeds.command("WPNAV_SPEED", mission.items[index].parameters[1])
             index += 1
         if index >= len(mission.items):
             mission.state = MissionState.COMPLETE
@@ -173,7 +172,7 @@ class Auto:
         n, e, h = (
             item_place(vehicle, item) if item.command != TAKEOFF else (here.n, here.e, _height(vehicle, item))
         )
-        drive.along(n, e, self.speed or vehicle.parameters["WPNAV_SPEED"] / 100.0)
+        drive.along(n, e, vehicle.speeds["WPNAV_SPEED"])
         drive.height(h, vehicle.speed_up(), vehicle.speed_down())
         if vehicle.parameters["WP_YAW_BEHAVIOR"] != 0:
             drive.face_course()

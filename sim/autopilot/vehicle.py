@@ -29,6 +29,28 @@ class Home:
     h: float
 
 
+class Speeds:
+    """Speeds of the modes: the parameter's (cm/s), until a command sets another; a parameter set later wins again."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self._commanded: dict[str, tuple[float, float]] = {}  # parameter: (its value then, m/s)
+
+    def __getitem__(self, name: str) -> float:
+        """The speed in m/s that goes by this parameter's name."""
+        value = self._parameters[name]
+        then, speed = self._commanded.get(name, (None, 0.0))
+        return speed if then == value else value / 100.0
+
+    def command(self, name: str, speed_m_s: float) -> None:
+        """MAV_CMD_DO_CHANGE_SPEED and its like."""
+        self._commanded[name] = (self._parameters[name], speed_m_s)
+
+    def forget(self) -> None:
+        """A new mode begins with the parameters."""
+        self._commanded.clear()
+
+
 class Vehicle:
     """One drone. ``say`` sends a STATUSTEXT to every peer."""
 
@@ -41,6 +63,7 @@ class Vehicle:
         self.drive = Drive(self.estimator)
         self.battery = Battery(parameters["BATT_CAPACITY"])
         self.frame = LocalFrame(config.home)
+        self.speeds = Speeds(parameters)
         self.home: Home | None = None
         self.home_locked = False
         self.home_news = 0  # counts the changes that peers must be told of
@@ -92,11 +115,11 @@ class Vehicle:
 
     def speed_up(self) -> float:
         """Climb rate in m/s that the modes use."""
-        return self.parameters["WPNAV_SPEED_UP"] / 100.0
+        return self.speeds["WPNAV_SPEED_UP"]
 
     def speed_down(self) -> float:
         """Sink rate in m/s that the modes use."""
-        return self.parameters["WPNAV_SPEED_DN"] / 100.0
+        return self.speeds["WPNAV_SPEED_DN"]
 
     def stick_climb(self) -> float:
         """Climb rate in m/s that the pilot's throttle asks for."""

@@ -6,6 +6,7 @@ count by their changes only (a mode, a fix type, EKF flags); numbers that are me
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
 import struct
@@ -56,6 +57,7 @@ class Event:
     t_s: float
 
 
+@functools.cache
 def read(name: str) -> list[tuple[float, Any]]:
     """(seconds of the vehicle's clock, message) of a recording, both directions."""
     packets = list(_packets(gzip.decompress((FOLDER / f"{name}.tlog.gz").read_bytes())))

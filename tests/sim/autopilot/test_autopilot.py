@@ -126,6 +126,7 @@ def test_no_message_carries_the_truth() -> None:
         assert abs(companion.last("GLOBAL_POSITION_INT").lat * 1e-7 - latitude) * METRES_PER_DEGREE > 0.005
         assert abs(companion.last("GLOBAL_POSITION_INT").relative_alt / 1e3 + down) > 1.0
         assert abs(companion.last("LOCAL_POSITION_NED").z - down) > 1.0
+        assert abs(companion.last("GPS_RAW_INT").alt / 1e3 - 488.1 + down) > 0.01
         assert abs(companion.last("ATTITUDE_QUATERNION").q4 - truth.ned_from_body[3]) > 0.01
     assert {m.get_type() for m in companion.heard}.isdisjoint({"SIMSTATE", "SIM_STATE"})
 

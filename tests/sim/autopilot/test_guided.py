@@ -183,6 +183,10 @@ def test_change_speed(flying: Companion) -> None:
     flying.run(15.0)
     assert flying.vehicle.truth.velocity_ned_m_s[0] == pytest.approx(4.0, abs=0.3)
     assert flying.command(178, 9, 4.0) == 2
+    assert flying.vehicle.parameters["WPNAV_SPEED"] == 1000.0  # a command, not a setting
+    flying.vehicle.set_parameter("WPNAV_SPEED", 600.0)
+    flying.run(5.0)
+    assert flying.vehicle.truth.velocity_ned_m_s[0] == pytest.approx(6.0, abs=0.3)
 
 
 def test_set_home_here_moves_relative_heights(flying: Companion) -> None:
