@@ -95,10 +95,13 @@ def _say_endpoints(endpoints: dict[str, object]) -> None:
 
 def open_world(name: str, seed: int) -> AnyWorld:
     """The world of ``--world``."""
-    from sim.world.geotiff import GeoTiffWorld
-    from sim.world.world import World
+    if name == PROCEDURAL:
+        from sim.world.world import World
 
-    return World.generate(seed) if name == PROCEDURAL else GeoTiffWorld.open(Path(name), seed)
+        return World.generate(seed)
+    from sim.world.geotiff import GeoTiffWorld
+
+    return GeoTiffWorld.open(Path(name), seed)
 
 
 def fresh_folder(out: Path) -> Path:

@@ -66,7 +66,7 @@ def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable
         StorageError: the output folder cannot be written.
     """
     plan = make_plan(seed, side_ne_m(world))
-    autopilot = make_autopilot(world, plan.home, seed)
+    autopilot = make_autopilot(world, plan.home, seed, ready_at_boot=options.airborne_m > 0)
     if options.airborne_m > 0:
         autopilot.start_in_flight((0.0, 0.0, -options.airborne_m), "LOITER")
     camera = SimulatedCamera(Renderer(world.scene("flight")), default_camera(), seed)

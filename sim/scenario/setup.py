@@ -98,7 +98,7 @@ class RunOptions:
 def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> Run:
     """A flight of its own seed per ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
     seed = site.seed * 100 + sum(name.encode())
-    autopilot = make_autopilot(site.world, site.plan.home, seed)
+    autopilot = make_autopilot(site.world, site.plan.home, seed, ready_at_boot=airborne is not None)
     if airborne is not None:
         north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]
         autopilot.start_in_flight((north, east, -HEIGHT_M), "LOITER")
@@ -117,7 +117,7 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
     return Run(flight, log, assemblies)
 
 
-def make_autopilot(world: AnyWorld, home: Point, seed: int) -> Autopilot:
+def make_autopilot(world: AnyWorld, home: Point, seed: int, ready_at_boot: bool = False) -> Autopilot:
     """A vehicle on the ground at ``home`` with every sensor error the scenario asks for, and wind."""
     direction = math.radians(seed * 37 % 360)
     wind = (_WIND_M_S * math.cos(direction), _WIND_M_S * math.sin(direction), 0.0)
