@@ -42,12 +42,12 @@ def run(
 def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opened: ExitStack) -> None:
     """Opens everything, in the order in which it is quick to say what is wrong, and runs until ``stop``."""
     clock = MonotonicClock()
-    log = FlightLog.open(config.log.directory, clock)
-    opened.callback(log.close)
-    log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     opened.callback(control.close)
+    log = FlightLog.open(config.log.directory, clock)
+    opened.callback(log.close)
+    log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
     assembly = assemble(config, MeasuredStages(clock), dry_run=dry_run, journal=log)
     opened.callback(assembly.close)
     camera = CameraReader(open_camera(config.camera.uri, clock.now_ns))
