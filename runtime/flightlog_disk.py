@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 _LOG = logging.getLogger(__name__)
-_BLOCKS = 512  # over two minutes of half-second blocks for two files
+_WAITING_BYTES = 64 * 2**20  # many minutes of a flight's log: only a disk that hangs gets there
 _SYNC_S = 1.0  # what a power cut may cost
 
 
@@ -85,50 +85,51 @@ class DiskThread:
     """Writes the blocks of all spools, in order."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[tuple[Spool, bytes | None, int] | None] = queue.Queue(_BLOCKS)
+        self._queue: queue.SimpleQueue[tuple[Spool, bytes | None, int] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._waiting_bytes = self._waiting_blocks = 0
         self._thread = threading.Thread(target=self._run, name="flight log", daemon=True)
         self._thread.start()
 
     def put(self, spool: Spool, block: bytes, records: int = 0) -> None:
         """Queue a block of so many records; it is counted as lost when the disk is that far behind."""
-        try:
-            self._queue.put_nowait((spool, block, records))
-        except queue.Full:
+        if self._waiting_bytes + len(block) > _WAITING_BYTES:
             _lose(spool, records, "the disk is too slow")
+        else:
+            self._enqueue(spool, block, records)
 
     def finish(self, spool: Spool) -> None:
-        """Close the spool's file after its last block; never waits for a disk that hangs."""
-        try:
-            self._queue.put_nowait((spool, None, 0))
-        except queue.Full:
-            _LOG.error("a flight log file stays open: the disk is too slow")
+        """Close the spool's file after its last block."""
+        self._enqueue(spool, None, 0)
+
+    def _enqueue(self, spool: Spool, block: bytes | None, records: int) -> None:
+        with self._changed:
+            self._waiting_bytes += len(block or b"")
+            self._waiting_blocks += 1
+        self._queue.put((spool, block, records))
 
     def drain(self) -> None:
         """Wait until everything queued so far has been written or lost."""
-        self._queue.join()
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting_blocks == 0)
 
     def stop(self, within_s: float = 10.0) -> None:
         """Write what is queued and end; a disk that hangs is left alone after ``within_s``."""
-        try:
-            self._queue.put(None, timeout=within_s)
-        except queue.Full:
-            return
+        self._queue.put(None)
         self._thread.join(within_s)
 
     def _run(self) -> None:
         synced_s = time.monotonic()
-        while True:
-            item = self._queue.get()
-            try:
-                if item is None:
-                    return
-                spool, block, records = item
-                due = time.monotonic() - synced_s >= _SYNC_S
-                if due:
-                    synced_s = time.monotonic()
-                _serve(spool, block, records, sync=due)
-            finally:
-                self._queue.task_done()
+        while (item := self._queue.get()) is not None:
+            spool, block, records = item
+            due = time.monotonic() - synced_s >= _SYNC_S
+            if due:
+                synced_s = time.monotonic()
+            _serve(spool, block, records, sync=due)
+            with self._changed:
+                self._waiting_bytes -= len(block or b"")
+                self._waiting_blocks -= 1
+                self._changed.notify_all()
 
 
 def _serve(spool: Spool, block: bytes | None, records: int, sync: bool) -> None:

@@ -7,8 +7,6 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
 from runtime.geodesy import offset
 from runtime.values import GeoPoint, Measured, Pose, Quaternion
 
@@ -38,6 +36,9 @@ class PositionSample:
     velocity_ned_m_s: tuple[float, float, float]
 
 
+_Samples = deque[AttitudeSample] | deque[PositionSample]
+
+
 def quaternion_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quaternion:
     """``ned_from_body`` of the aerospace (yaw, then pitch, then roll) angles that ATTITUDE carries."""
     cr, sr = math.cos(roll_rad / 2), math.sin(roll_rad / 2)
@@ -59,17 +60,17 @@ def yaw_of(q: Quaternion) -> float:
 
 def slerp(a: Quaternion, b: Quaternion, fraction: float) -> Quaternion:
     """The rotation ``fraction`` of the way from ``a`` to ``b`` along the shorter arc (Shoemake 1985)."""
-    qa, qb = np.asarray(a), np.asarray(b)
-    dot = float(qa @ qb)
-    if dot < 0.0:
-        qb, dot = -qb, -dot
-    angle = math.acos(min(1.0, dot))
+    dot = sum(p * q for p, q in zip(a, b, strict=True))
+    sign = -1.0 if dot < 0.0 else 1.0  # q and -q are one rotation: take the nearer
+    angle = math.acos(min(1.0, abs(dot)))
     if angle < 1e-6:
-        mixed = qa + fraction * (qb - qa)
+        from_a, from_b = 1.0 - fraction, sign * fraction
     else:
-        mixed = (math.sin((1 - fraction) * angle) * qa + math.sin(fraction * angle) * qb) / math.sin(angle)
-    mixed = mixed / np.linalg.norm(mixed)
-    return float(mixed[0]), float(mixed[1]), float(mixed[2]), float(mixed[3])
+        from_a = math.sin((1.0 - fraction) * angle) / math.sin(angle)
+        from_b = sign * math.sin(fraction * angle) / math.sin(angle)
+    w, x, y, z = (from_a * p + from_b * q for p, q in zip(a, b, strict=True))
+    norm = math.sqrt(w * w + x * x + y * y + z * z)
+    return w / norm, x / norm, y / norm, z / norm
 
 
 def rotate_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s: float) -> Quaternion:
@@ -132,17 +133,18 @@ class PoseBuffer:
         """Why `at` has no answer: "no_attitude", "no_position", "too_old", "too_new" or "gap"; None if it has one."""
         if not self._attitudes or not self._positions:
             return "no_position" if self._attitudes else "no_attitude"
-        return self._hole([s.t_ns for s in self._attitudes], t_ns, _ATTITUDE_GAP_NS) or self._hole(
-            [s.t_ns for s in self._positions], t_ns, _POSITION_GAP_NS
+        return self._hole(self._attitudes, t_ns, _ATTITUDE_GAP_NS) or self._hole(
+            self._positions, t_ns, _POSITION_GAP_NS
         )
 
-    def _hole(self, times: list[int], t_ns: int, gap_ns: int) -> str | None:
-        if t_ns < times[0]:
+    def _hole(self, samples: _Samples, t_ns: int, gap_ns: int) -> str | None:
+        first, last = samples[0].t_ns, samples[-1].t_ns
+        if t_ns < first:
             return "too_old"
-        if t_ns > times[-1]:
-            return "too_new" if t_ns - times[-1] > self._beyond_ns else None
-        after = bisect.bisect_left(times, t_ns)
-        if times[after] != t_ns and times[after] - times[after - 1] > gap_ns:
+        if t_ns > last:
+            return "too_new" if t_ns - last > self._beyond_ns else None
+        after = _first_from(samples, t_ns)
+        if samples[after].t_ns != t_ns and samples[after].t_ns - samples[after - 1].t_ns > gap_ns:
             return "gap"
         return None
 
@@ -175,7 +177,7 @@ class PoseBuffer:
 
     def _attitude_at(self, t_ns: int) -> Quaternion:
         samples = self._attitudes
-        after = bisect.bisect_left([s.t_ns for s in samples], t_ns)
+        after = _first_from(samples, t_ns)
         if after == len(samples):
             last = samples[-1]
             ahead_s = min(t_ns - last.t_ns, self._beyond_ns) * 1e-9
@@ -187,13 +189,18 @@ class PoseBuffer:
 
     def _position_at(self, t_ns: int) -> PositionSample:
         samples = self._positions
-        after = bisect.bisect_left([s.t_ns for s in samples], t_ns)
+        after = _first_from(samples, t_ns)
         if after == len(samples):
             return _moved(samples[-1], (t_ns - samples[-1].t_ns) * 1e-9)
         if after == 0 or samples[after].t_ns == t_ns:
             return samples[after]
         a, b = samples[after - 1], samples[after]
         return _between(a, b, (t_ns - a.t_ns) / (b.t_ns - a.t_ns))
+
+
+def _first_from(samples: _Samples, t_ns: int) -> int:
+    """Index of the first sample at or after ``t_ns``; their number when all are before."""
+    return bisect.bisect_left(samples, t_ns, key=lambda sample: sample.t_ns)
 
 
 def _between(a: PositionSample, b: PositionSample, f: float) -> PositionSample:

@@ -201,15 +201,15 @@ class Reader:
         return [LandedChanged(now_ns, landed)]
 
     def _home(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        home = GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3)
+        home = _point(m)
         self._set(home=home)
-        if self.telemetry.origin is None and all(map(math.isfinite, (m.x, m.y, m.z))):
+        if home is not None and self.telemetry.origin is None and all(map(math.isfinite, (m.x, m.y, m.z))):
             # home in the local frame gives the frame's origin, until GPS_GLOBAL_ORIGIN says it itself
             self._set(origin=GeoHeight(offset(home.position, -m.x, -m.y), home.altitude_amsl_m + m.z))
         return []
 
     def _origin(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        self._set(origin=GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3))
+        self._set(origin=_point(m))
         return []
 
     def _sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
@@ -246,3 +246,10 @@ class Reader:
         if len(text) >= 50:
             return None
         return "".join(part for _, part in sorted(self._chunks.pop(identity).items()))
+
+
+def _point(m: Any) -> GeoHeight | None:
+    """HOME_POSITION's or GPS_GLOBAL_ORIGIN's point; None where it is none on this planet."""
+    if abs(m.latitude) > 900_000_000 or abs(m.longitude) > 1_800_000_000:
+        return None
+    return GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3)

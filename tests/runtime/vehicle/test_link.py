@@ -15,12 +15,8 @@ import pytest
 
 from runtime.clock import MonotonicClock
 from runtime.errors import VehicleError
-from runtime.vehicle.connect import await_vehicle
 from runtime.vehicle.endpoints import UdpServer
 from runtime.vehicle.link import MavlinkLink, opener_of
-from runtime.vehicle.vehicle import Vehicle
-from tests.runtime.vehicle.peer import Peer, Voice
-from tests.runtime.vehicle.test_vehicle import GCS
 
 CLOCK = MonotonicClock()
 PATIENCE_S = 20.0  # only ever used up by a failure
@@ -188,50 +184,3 @@ def test_lines_that_do_not_open_are_one_sentence() -> None:
         with pytest.raises(VehicleError, match="does not open: Address already in use"):
             MavlinkLink.open(uri, CLOCK)
     assert callable(opener_of("serial:/dev/ttyACM0")) and callable(opener_of("udp:0.0.0.0:14550"))
-
-
-def speak(peer: socket.socket, text: bytes, ended: threading.Event) -> None:
-    """Send ``text`` to whoever speaks, until told to end."""
-    peer.settimeout(0.05)
-    while not ended.is_set():
-        try:
-            _, address = peer.recvfrom(2000)
-            peer.sendto(text, address)
-        except TimeoutError:
-            continue
-
-
-@pytest.mark.parametrize(
-    "text, sentence",
-    [
-        (b"", "no autopilot answered on udpout:.* within 0.5 s: check the address, the cable"),
-        (b"\x13\x37" * 20, "only [0-9]+ bytes that are no MAVLink: check the baud rate"),
-        (Voice(255, 190).say(GCS), "although [0-9]+ packets of others came: check its system id"),
-    ],
-)
-def test_a_vehicle_that_never_answers_is_one_sentence(text: bytes, sentence: str) -> None:
-    ended = threading.Event()
-    with udp_socket() as peer, opened(f"udpout:127.0.0.1:{peer.getsockname()[1]}") as link:
-        thread = threading.Thread(target=speak, args=(peer, text, ended))
-        thread.start()
-        try:
-            with pytest.raises(VehicleError, match=sentence):
-                await_vehicle(Vehicle(), link, CLOCK, within_s=0.5)
-        finally:
-            ended.set()
-            thread.join()
-
-
-def test_a_vehicle_that_answers_is_there() -> None:
-    ended, autopilot = threading.Event(), Peer(system_id=3)
-    with udp_socket() as peer, opened(f"udpout:127.0.0.1:{peer.getsockname()[1]}") as link:
-        thread = threading.Thread(target=speak, args=(peer, autopilot.heartbeat(), ended))
-        thread.start()
-        try:
-            vehicle = Vehicle()
-            events = await_vehicle(vehicle, link, CLOCK, within_s=PATIENCE_S)
-        finally:
-            ended.set()
-            thread.join()
-    assert vehicle.state.connected and vehicle.state.system_id == 3
-    assert [type(event).__name__ for event in events] == ["Connected", "ModeChanged", "ArmedChanged"]
