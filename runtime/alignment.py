@@ -59,9 +59,9 @@ def surfaces(query: Array, gallery: Array, max_shift_cells: int, weights: Array 
     dots = np.empty((len(gallery), size * size), np.float32)
     for start in range(0, len(gallery), _CHUNK):
         chunk = np.ascontiguousarray(gallery[start : start + _CHUNK], dtype=np.float32)
-        dots[start : start + _CHUNK] = chunk.reshape(len(chunk), -1) @ copies.T
+        dots[start : start + _CHUNK] = chunk.reshape(len(chunk), copies.shape[1]) @ copies.T
     counts = _shifted(cells[None], reach).sum(axis=1).reshape(size, size)
-    return Surfaces(dots.reshape(-1, size, size), counts)
+    return Surfaces(dots.reshape(len(gallery), size, size), counts)
 
 
 def centred(maps: Array) -> Array:
@@ -74,7 +74,7 @@ def centred(maps: Array) -> Array:
 def best_shifts(means: Array) -> Alignment:
     """The peak of each (N, K, K) surface; a parabola through its neighbours gives the fraction of a cell."""
     count, size = len(means), means.shape[-1]
-    rows, columns = np.divmod(means.reshape(count, -1).argmax(axis=1), size)
+    rows, columns = np.divmod(means.reshape(count, size * size).argmax(axis=1), size)
     every = np.arange(count)
     shift_rows = rows - size // 2 + _vertex(means[every, :, columns], rows)
     shift_cols = columns - size // 2 + _vertex(means[every, rows, :], columns)

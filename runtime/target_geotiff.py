@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,13 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.transform import from_origin
-from rasterio.warp import calculate_default_transform, reproject, transform
+from rasterio.transform import Affine
+from rasterio.warp import reproject, transform
 
 from runtime.errors import ImageError
 from runtime.values import GeoPoint, ImageRGB
 
 _MAX_SIDE_PX = 4096  # a target larger than this is read coarser
-_WGS84 = CRS.from_epsg(4326)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,32 @@ def read_geotiff(path: Path) -> NorthUp | None:
 
 
 def _north_up(dataset: Any, path: Path) -> NorthUp:
-    column, row = dataset.width / 2, dataset.height / 2
-    x, y = dataset.transform * (column, row)
-    (longitude,), (latitude,) = transform(dataset.crs, _WGS84, [x], [y])
-    centre = GeoPoint(float(latitude), float(longitude))
+    width, height = dataset.width, dataset.height
+    (longitude,), (latitude,) = transform(dataset.crs, _wgs84(), *_xy(dataset, [(width / 2, height / 2)]))
     # Azimuthal equidistant about the centre: metres, and up is true north (UTM's grid north is not).
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m")
-    affine, width, height = calculate_default_transform(
-        dataset.crs, local, dataset.width, dataset.height, *dataset.bounds
-    )
-    gsd_m = float(abs(affine.a)) * max(1.0, max(width, height) / _MAX_SIDE_PX)
-    half_w = max(1, round(width * abs(affine.a) / gsd_m / 2))
-    half_h = max(1, round(height * abs(affine.a) / gsd_m / 2))
-    onto = from_origin(-half_w * gsd_m, half_h * gsd_m, gsd_m, gsd_m)
-    image, seen = _warped(dataset, local, onto, (2 * half_h, 2 * half_w))
+    corners = [(0, 0), (width, 0), (width, height), (0, height)]
+    east, north = (np.array(axis) for axis in transform(dataset.crs, local, *_xy(dataset, corners)))
+    area_m2 = abs(np.sum(east * np.roll(north, -1) - north * np.roll(east, -1))) / 2
+    half_east, half_north = float(np.abs(east).max()), float(np.abs(north).max())
+    gsd_m = max(math.sqrt(area_m2 / (width * height)), 2 * max(half_east, half_north) / _MAX_SIDE_PX)
+    columns, rows = max(1, round(half_east / gsd_m)), max(1, round(half_north / gsd_m))
+    onto = Affine(gsd_m, 0.0, -columns * gsd_m, 0.0, -gsd_m, rows * gsd_m)
+    image, seen = _warped(dataset, local, onto, (2 * rows, 2 * columns))
     image = _inscribed(image, seen)
     if min(image.shape[:2]) == 0:
         raise ImageError(f"target {path} has nothing at its centre (no data there).")
-    return NorthUp(image, gsd_m, centre)
+    return NorthUp(image, gsd_m, GeoPoint(float(latitude), float(longitude)))
+
+
+def _xy(dataset: Any, pixels: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Pixel corners (column, row) in the file's own coordinates."""
+    a, b, c, d, e, f = tuple(dataset.transform)[:6]
+    return [a * col + b * row + c for col, row in pixels], [d * col + e * row + f for col, row in pixels]
+
+
+def _wgs84() -> CRS:
+    return CRS.from_epsg(4326)
 
 
 def _warped(
@@ -102,6 +110,6 @@ def _inscribed(image: ImageRGB, seen: NDArray[np.bool_]) -> ImageRGB:
         top, left = (int(round(side * (1 - share) / 2)) for side in (height, width))
         bottom, right = height - top, width - left
         holes = missing[bottom, right] - missing[top, right] - missing[bottom, left] + missing[top, left]
-        if holes <= 0.002 * (bottom - top) * (right - left):  # a rim of half-seen pixels is no hole
+        if holes <= 0.002 * (bottom - top) * (right - left):  # specks without data are no corner
             return np.ascontiguousarray(image[top:bottom, left:right])
     return image[:0, :0]

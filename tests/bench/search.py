@@ -1,4 +1,4 @@
-"""Exact search over galleries of three sizes: usearch as flown, numpy and faiss, with time and peak memory.
+"""Exact search over galleries of three sizes: as flown (numkong), numpy and faiss, with time and peak memory.
 
 ``python -m tests.bench.search [--dimension D] [--sizes N ...]``: each library runs in a process of its own, on one
 thread, so that its peak memory is its own. University-1652 with its distractors has 167,486 satellite images.
@@ -33,7 +33,7 @@ def gallery(size: int, dimension: int) -> NDArray[np.float16]:
     return rows
 
 
-def usearch_index(rows: NDArray[np.float16]) -> Search:
+def flown_index(rows: NDArray[np.float16]) -> Search:
     from runtime.search import Index
 
     index = Index(rows)
@@ -71,7 +71,7 @@ def faiss_half_index(rows: NDArray[np.float16]) -> Search:
 
 
 LIBRARIES = {
-    "usearch f16": usearch_index,
+    "flown f16": flown_index,
     "numpy f32": numpy_index,
     "faiss flat f32": faiss_index,
     "faiss flat f16": faiss_half_index,
