@@ -56,7 +56,6 @@ class Fixer:
     def __init__(
         self, history: History, embedder: Tower, camera: CameraModel, watch: Callable[[str], None] = _unwatched
     ) -> None:
-        self._history = history
         self._embedder = embedder
         self._camera = camera
         self._memory = Memory(history, camera, embedder.bundle.input_size_px)
@@ -117,14 +116,13 @@ class Fixer:
         """The candidates again, by how well their maps fit the query's under the best translation."""
         scores: dict[int, float] = {}
         for number in {number for _, number in candidates}:
-            view, look = tried[number]
-            rung = self._memory.rung(view, look.footprint_m)
-            ids = np.array([keyframe_id for keyframe_id, found_by in candidates if found_by == number])
-            maps = rung.maps(self._history, np.searchsorted(rung.ids, ids))
+            look = tried[number][1]
+            ids = [keyframe_id for keyframe_id, found_by in candidates if found_by == number]
+            maps = self._memory.maps(ids, look.footprint_m)
             if maps is None or embedded.maps is None:
                 return [keyframe_id for keyframe_id, _ in candidates]
             fit = align(centred(embedded.maps[number : number + 1])[0], maps, _MAX_SHIFT_CELLS)
-            scores |= dict(zip(ids.tolist(), fit.score.tolist(), strict=True))
+            scores |= dict(zip(ids, fit.score.tolist(), strict=True))
         return sorted(scores, key=lambda keyframe_id: -scores[keyframe_id])
 
     def _in_turn(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.alignment import centred
 from runtime.camera_model import CameraModel, rotation
 from runtime.geodesy import north_east_m
 from runtime.history import History
 from runtime.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
-from runtime.place_gallery import Rung, load_rung
 from runtime.record.solver import SOURCE
+from runtime.search import Index
 from runtime.values import GeoPoint, Keyframe, ViewKind
 from runtime.verify import Ground
 
@@ -23,7 +25,16 @@ _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it g
 _CACHED = 4000  # keyframes: features of one take up to 400 kB, of an upright one half of that
 _SCALE_STEP = 1.2  # between footprints that are tried: half a rung of the ladder
 _MAX_SCALES = 6
+_UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 _MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where an aircraft was
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, and their index."""
+
+    ids: NDArray[np.int64]
+    index: Index
 
 
 class Memory:
@@ -35,6 +46,7 @@ class Memory:
         self._size_px = size_px
         self._rungs: dict[tuple[ViewKind, float], Rung] = {}
         self._grounds: dict[tuple[int, float], Ground] = {}
+        self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
         self._footprints: tuple[float, ...] = ()
         self._last_id = -1
         self.origin = GeoPoint(0.0, 0.0)
@@ -55,8 +67,24 @@ class Memory:
     def rung(self, view: ViewKind, footprint_m: float) -> Rung:
         """The gallery of a view at a footprint."""
         if (view, footprint_m) not in self._rungs:
-            self._rungs[view, footprint_m] = load_rung(self._history, view, footprint_m)
+            gallery = self._history.gallery(view, footprint_m)
+            upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
+            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright]))
         return self._rungs[view, footprint_m]
+
+    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float32] | None:
+        """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""
+        missing = [keyframe_id for keyframe_id in ids if (keyframe_id, footprint_m) not in self._maps]
+        if missing:
+            read = self._history.maps(missing, footprint_m)
+            if read is None:
+                return None
+            for keyframe_id, one in zip(missing, centred(read).astype(np.float16), strict=True):
+                self._maps[keyframe_id, footprint_m] = one
+        found = np.stack([self._maps[keyframe_id, footprint_m] for keyframe_id in ids]).astype(np.float32)
+        while len(self._maps) > _CACHED:
+            self._maps.pop(next(iter(self._maps)))
+        return np.asarray(found)
 
     def footprints_to_try(self) -> tuple[float, ...]:
         """Sides that the history's keyframes show, for a frame of unknown height."""
