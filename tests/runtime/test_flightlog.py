@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,7 +23,7 @@ from pymavlink import mavutil
 
 from runtime.errors import StorageError, TelemetryError
 from runtime.flightlog import FlightLog, NullFlightLog
-from runtime.flightlog_disk import AppendFile
+from runtime.flightlog_disk import AppendFile, DiskThread, Spool
 from runtime.flightlog_read import read_attachments, read_flightlog
 from runtime.flightlog_schemas import SCHEMAS
 from runtime.values import GeoPoint
@@ -263,6 +264,38 @@ def test_a_real_refusal_of_the_operating_system_never_stops_the_loop(tmp_path: P
     lost = int(done.stdout.split()[-1])
     assert len(set(numbers)) == len(numbers) > 30 and len(numbers) + lost >= 400
     assert all(file.stat().st_size <= 3000 for file in tmp_path.iterdir())
+
+
+class StuckFile(AppendFile):
+    """A card that answers nothing until it is freed."""
+
+    freed = threading.Event()
+
+    def append(self, block: bytes) -> None:
+        assert self.freed.wait(60.0)
+        super().append(block)
+
+
+def test_a_disk_that_hangs_does_not_hang_the_flight(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight", opener=StuckFile)
+    for i in range(600):
+        log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i})
+    assert (log.state.bytes_written, log.state.degraded) == (0, False), "all of it waits, and we are here"
+    StuckFile.freed.set()
+    log.close()
+    assert [record["number"] for _, _, record in read_flightlog(log.mcap_path)] == list(range(600))
+
+
+def test_what_a_hanging_disk_keeps_waiting_is_bounded(tmp_path: Path) -> None:
+    StuckFile.freed.clear()
+    disk, spool = DiskThread(), Spool(StuckFile(tmp_path / "file"), contiguous=False)
+    for _ in range(100):
+        disk.put(spool, bytes(2**20), records=3)
+    assert (spool.lost_blocks, spool.lost_records, spool.broken) == (36, 108, "the disk is too slow")
+    StuckFile.freed.set()
+    disk.finish(spool)
+    disk.stop()
+    assert (tmp_path / "file").stat().st_size == 64 * 2**20
 
 
 def test_a_directory_that_cannot_be_written_is_one_sentence_at_start(tmp_path: Path) -> None:
