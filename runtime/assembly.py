@@ -10,6 +10,7 @@ from runtime.camera_model import CameraModel
 from runtime.config import Config
 from runtime.daemon import Daemon, DaemonSettings
 from runtime.embedder import Embedder
+from runtime.errands import Errands, InlineErrands
 from runtime.fix import Fixer
 from runtime.flightlog import NullFlightLog
 from runtime.frame_gate import FrameGate
@@ -46,6 +47,7 @@ def assemble(
     journal: Journal | None = None,
     authority: Authority | None = None,
     embedder: Embedder | None = None,
+    errands: Errands | None = None,
 ) -> Assembly:
     """Loads the bundle, opens the history, and wires the rooms.
 
@@ -72,6 +74,7 @@ def assemble(
         guidance=Guidance(limits, config.guidance.settings(), authority),
         stages=stages,
         journal=journal or NullFlightLog(),
+        errands=errands or InlineErrands(),
     )
     return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
 

@@ -45,6 +45,8 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 60.0) -> dict[st
             raise ControlError(f"the daemon at {path} did not answer within {timeout_s:g} s.") from None
         except OSError as error:
             raise ControlError(f"control socket {path} cannot be used: {error}.") from None
+    if not line:
+        raise ControlError(f"the daemon at {path} ended before it answered.")
     try:
         answer = json.loads(line)
     except ValueError:

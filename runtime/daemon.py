@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 from runtime.camera.health import CameraHealth, CameraState
 from runtime.errors import HomingError
-from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
+from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
 from runtime.frame_gate import PosedFrame
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason
 from runtime.localizer import FixDifference
-from runtime.operator_desk import SCHEMA, OperatorDesk
+from runtime.operator_desk import HeldReply, OperatorDesk, refusal
 from runtime.record.recorder import Recorded
 from runtime.records import decision_record, event_record, fix_record, setpoint_record
 from runtime.rooms import Rooms
@@ -101,6 +101,8 @@ class Daemon:
             self._arrived(event)
         elif isinstance(event, ControlRequest):
             self._obey(event)
+        elif isinstance(event, ErrandDone):
+            event.finish()
         self._later.run(event.t_ns)
         self._look(event.t_ns)
         if isinstance(event, Tick):
@@ -269,16 +271,20 @@ class Daemon:
     # The operator
 
     def _obey(self, event: ControlRequest) -> None:
-        found, elapsed_ns = self._work(
-            "control", event.t_ns, lambda: self._operator.answer(event.t_ns, event.request)
+        reply = HeldReply(lambda answer: self._answered(event, answer))
+        done, elapsed_ns = self._work(
+            "control", event.t_ns, lambda: self._operator.answer(event.t_ns, event.request, reply)
         )
-        answer = found or {"schema": SCHEMA, "error": "the daemon could not do that; its log says why."}
+        if done is None:
+            reply(refusal("the daemon could not do that; its log says why."))
         self._busy_until_ns = max(self._busy_until_ns, event.t_ns + elapsed_ns)
-        entry = {"request": event.request, "answer": _shortened(answer)}
-        self.rooms.journal.write("control", event.t_ns, entry)
-        self._later.at(event.t_ns + elapsed_ns, lambda _: event.reply(answer))
+        self._later.at(event.t_ns + elapsed_ns, lambda _: reply.release())
+
+    def _answered(self, event: ControlRequest, answer: Answer) -> None:
+        self.rooms.journal.write("control", self.now_ns, {"request": event.request, "answer": _shortened(answer)})
+        event.reply(answer)
 
 
-def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
+def _shortened(answer: Answer) -> Answer:
     """An answer for the log: a status is in the log already, piece by piece."""
     return {"state": answer.get("state")} if "latency_ms" in answer else answer

@@ -44,3 +44,10 @@ class ControlRequest(Event):
 
     request: dict[str, Any]
     reply: Callable[[Answer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrandDone(Event):
+    """Something that was done aside has ended; ``finish`` brings it home."""
+
+    finish: Callable[[], None]

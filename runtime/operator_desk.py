@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from runtime.daemon_status import status
 from runtime.errors import HomingError, UsageError
+from runtime.events import Answer
 from runtime.guidance.reasons import Reason
+from runtime.target_desk import PendingTarget
 
 if TYPE_CHECKING:
     from runtime.daemon import Daemon
 
 SCHEMA = 1
+_LOG = logging.getLogger(__name__)
 
 
 class _Request(BaseModel):
@@ -54,51 +58,88 @@ class OperatorDesk:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._plain: dict[str, Callable[[int], dict[str, Any]]] = {
+        self._plain: dict[str, Callable[[int], Answer]] = {
             "engage": self._engage,
             "disengage": self._disengage,
             "status": lambda t_ns: status(daemon, t_ns),
         }
 
-    def answer(self, t_ns: int, request: dict[str, Any]) -> dict[str, Any]:
-        """One object, ``schema`` first."""
+    def answer(self, t_ns: int, request: dict[str, Any], reply: Callable[[Answer], None]) -> bool:
+        """Calls ``reply`` once: now, or when an image has been located. One object, ``schema`` first."""
         try:
-            return {"schema": SCHEMA, **self._answer(t_ns, _REQUEST.validate_python(request))}
+            self._answer(t_ns, _REQUEST.validate_python(request), lambda answer: reply({"schema": SCHEMA, **answer}))
         except ValidationError as error:
-            return {"schema": SCHEMA, "error": f"the request is not understood: {error.errors()[0]['msg']}."}
+            reply(refusal(f"the request is not understood: {error.errors()[0]['msg']}."))
         except HomingError as error:
-            return {"schema": SCHEMA, "error": str(error)}
+            reply(refusal(str(error)))
+        return True
 
-    def _answer(self, t_ns: int, request: Any) -> dict[str, Any]:
+    def _answer(self, t_ns: int, request: Any, reply: Callable[[Answer], None]) -> None:
         if isinstance(request, TargetRequest):
-            return self._target(request)
-        if isinstance(request, ConfirmRequest):
-            return self._confirm(request)
-        return self._plain[request.command](t_ns)
+            self._target(request, reply)
+        elif isinstance(request, ConfirmRequest):
+            reply(self._confirm(request))
+        else:
+            reply(self._plain[request.command](t_ns))
 
-    def _target(self, request: TargetRequest) -> dict[str, Any]:
-        desk = self._daemon.rooms.targets
-        if request.image is not None:
-            pending = desk.by_image(request.image, request.target_gsd_m)
+    def _target(self, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
+        desk, image, gsd_m = self._daemon.rooms.targets, request.image, request.target_gsd_m
+        if image is not None:
+            self._daemon.rooms.errands.start(
+                lambda: desk.located(image, gsd_m), lambda found: reply(self._shown(found))
+            )
         elif request.latitude_deg is not None and request.longitude_deg is not None:
-            pending = desk.by_position(request.latitude_deg, request.longitude_deg)
+            reply(self._shown(desk.placed(request.latitude_deg, request.longitude_deg)))
         else:
             raise UsageError("a target is an image, or a latitude and a longitude.")
-        if pending.place is not None:
-            self._daemon.rooms.guidance.propose()
-        return pending.as_answer()
 
-    def _confirm(self, request: ConfirmRequest) -> dict[str, Any]:
+    def _shown(self, found: PendingTarget | Exception) -> Answer:
+        if isinstance(found, Exception):
+            expected = isinstance(found, HomingError)
+            _LOG.error("target: %s", found, exc_info=None if expected else found)
+            return {"error": str(found) if expected else "the target could not be located; the daemon's log says why."}
+        self._daemon.rooms.targets.pending = found
+        if found.place is not None:
+            self._daemon.rooms.guidance.propose()
+        return found.as_answer()
+
+    def _confirm(self, request: ConfirmRequest) -> Answer:
         pending = self._daemon.rooms.targets.take(request.target_id)
         assert pending.place is not None  # `take` refuses the others
         self._daemon.rooms.guidance.confirm(pending.place)
         return {"confirmed": pending.target_id, **pending.as_answer()}
 
-    def _engage(self, t_ns: int) -> dict[str, Any]:
+    def _engage(self, t_ns: int) -> Answer:
         guidance = self._daemon.rooms.guidance
         guidance.engage()
         return {"engaged": True, "waiting_for": "the pilot's transition into the guided mode"}
 
-    def _disengage(self, t_ns: int) -> dict[str, Any]:
+    def _disengage(self, t_ns: int) -> Answer:
         self._daemon.release(t_ns, Reason.OPERATOR_DISENGAGED)
         return {"engaged": False}
+
+
+def refusal(sentence: str) -> Answer:
+    """An answer that is a refusal."""
+    return {"schema": SCHEMA, "error": sentence}
+
+
+class HeldReply:
+    """Keeps answers back until the time that they took is known; afterwards passes them on as they come."""
+
+    def __init__(self, deliver: Callable[[Answer], None]) -> None:
+        self._deliver = deliver
+        self._held: list[Answer] | None = []
+
+    def __call__(self, answer: Answer) -> None:
+        """One answer."""
+        if self._held is None:
+            self._deliver(answer)
+        else:
+            self._held.append(answer)
+
+    def release(self) -> None:
+        """Now they may go."""
+        held, self._held = self._held or [], None
+        for answer in held:
+            self._deliver(answer)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from runtime.errands import Errands, InlineErrands
 from runtime.flightlog import Direction, NullFlightLog
 from runtime.frame_gate import FrameGate, Poses
 from runtime.guidance.guidance import Guidance
@@ -113,3 +114,4 @@ class Rooms:
     guidance: Guidance
     stages: Stages
     journal: Journal = field(default_factory=NullFlightLog)
+    errands: Errands = field(default_factory=InlineErrands)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from runtime.clock import Clock
 from runtime.daemon import Daemon
 from runtime.errors import VehicleError
-from runtime.events import Answer, ControlRequest, Event, FrameArrived, LinkData, Tick
+from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
 from runtime.values import Frame
 from runtime.vehicle.link import Link
 from runtime.vehicle.state import LinkCounters
@@ -57,11 +57,12 @@ class Patience:
 
 
 class Inbox:
-    """The bounded queue of the operator's requests; what does not fit is refused and counted."""
+    """What other threads have for the daemon: the operator's requests, of which few fit, and ended errands."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
+        self._endings: Queue[ErrandDone] = Queue()  # bounded by there being one errand at a time
         self.refused = 0
 
     def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
@@ -72,12 +73,19 @@ class Inbox:
             self.refused += 1
             reply({"schema": 1, "error": "the daemon is too busy to take a request."})
 
-    def next(self) -> ControlRequest | None:
-        """The oldest request."""
-        try:
-            return self._queue.get_nowait()
-        except Empty:
-            return None
+    def errand_done(self, finish: Callable[[], None]) -> None:
+        """From the errand's thread: ``finish`` will be called in the daemon's."""
+        self._endings.put(ErrandDone(self._clock.now_ns(), finish))
+
+    def next(self) -> ControlRequest | ErrandDone | None:
+        """The oldest ending or request."""
+        for queue in (self._endings, self._queue):
+            try:
+                event: ControlRequest | ErrandDone = queue.get_nowait()
+                return event
+            except Empty:
+                continue
+        return None
 
 
 class Loop:
@@ -123,9 +131,9 @@ class Loop:
             self._step(LinkData(t_ns, data))
 
     def _obey(self) -> None:
-        request = self._inbox.next()
-        if request is not None:
-            self._step(replace(request, t_ns=self._clock.now_ns()))
+        event = self._inbox.next()
+        if event is not None:
+            self._step(replace(event, t_ns=self._clock.now_ns()))
 
     def _look(self) -> None:
         """Only the newest frame: an older one would tell where the aircraft was, later."""

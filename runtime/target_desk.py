@@ -56,8 +56,8 @@ class TargetDesk:
         self._max_disagreement_m = max_disagreement_m
         self.pending: PendingTarget | None = None
 
-    def by_position(self, latitude_deg: float, longitude_deg: float) -> PendingTarget:
-        """A place that the operator names himself.
+    def placed(self, latitude_deg: float, longitude_deg: float) -> PendingTarget:
+        """A place that the operator names himself. It waits for a confirmation once it is put into ``pending``.
 
         Raises:
             UsageError: there is no such place on earth.
@@ -67,17 +67,17 @@ class TargetDesk:
         place = GeoPoint(latitude_deg, longitude_deg)
         name = f"{latitude_deg:.7f},{longitude_deg:.7f}"
         answer = PlaceAnswer(Decision.MATCH, place, 0.0, None, (), "given by the operator")
-        return self._hold(name, name.encode(), answer)
+        return _pending(name, name.encode(), answer)
 
-    def by_image(self, path: Path, gsd_m: float | None) -> PendingTarget:
-        """Locates an image in the history as it is now.
+    def located(self, path: Path, gsd_m: float | None) -> PendingTarget:
+        """Locates an image in the history as it is now; changes nothing, so that it may be done aside.
 
         Raises:
             HomingError: the image cannot be read or used.
         """
         target = load(path, gsd_m)
         answer = self._places.locate(target, any_heading=self._any_heading, top=SHOWN)
-        return self._hold(str(path), target.image.tobytes(), self._checked(target, answer))
+        return _pending(str(path), target.image.tobytes(), self._checked(target, answer))
 
     def take(self, target_id: str | None) -> PendingTarget:
         """The pending target, for confirmation; it stays pending until it is dropped.
@@ -104,11 +104,11 @@ class TargetDesk:
         reason = f"the match lies {apart_m:.0f} m from the position that the image itself carries"
         return replace(answer, decision=Decision.NO_MATCH, place=None, reason=reason)
 
-    def _hold(self, name: str, content: bytes, answer: PlaceAnswer) -> PendingTarget:
-        accepted = answer.place if answer.decision is Decision.MATCH else None
-        digest = hashlib.sha256(content + repr(accepted).encode()).hexdigest()
-        self.pending = PendingTarget(digest[:8], name, accepted, answer)
-        return self.pending
+
+def _pending(name: str, content: bytes, answer: PlaceAnswer) -> PendingTarget:
+    accepted = answer.place if answer.decision is Decision.MATCH else None
+    digest = hashlib.sha256(content + repr(accepted).encode()).hexdigest()
+    return PendingTarget(digest[:8], name, accepted, answer)
 
 
 def point(place: GeoPoint) -> dict[str, float]:

@@ -19,6 +19,7 @@ from runtime.cli.output import warn
 from runtime.clock import MonotonicClock
 from runtime.config import Config, load_config
 from runtime.control import ControlServer
+from runtime.errands import ThreadErrands
 from runtime.flightlog import FlightLog
 from runtime.run import Inbox, Loop, Patience
 from runtime.stages import MeasuredStages
@@ -48,8 +49,10 @@ def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opene
     log = FlightLog.open(config.log.directory, clock)
     opened.callback(log.close)
     log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
-    assembly = assemble(config, MeasuredStages(clock), dry_run=dry_run, journal=log)
+    errands = ThreadErrands(inbox.errand_done)
+    assembly = assemble(config, MeasuredStages(clock), dry_run=dry_run, journal=log, errands=errands)
     opened.callback(assembly.close)
+    opened.callback(errands.close)  # before the history that it reads
     camera = CameraReader(open_camera(config.camera.uri, clock.now_ns))
     opened.callback(camera.close)
     link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)

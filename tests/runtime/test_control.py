@@ -151,6 +151,24 @@ def test_something_else_that_listens_there(path: Path) -> None:
         thread.join()
 
 
+def test_a_daemon_that_ends_before_it_answers(path: Path) -> None:
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def leave() -> None:
+            connection, _ = listener.accept()
+            connection.recv(100)
+            connection.close()
+
+        thread = threading.Thread(target=leave)
+        thread.start()
+        with pytest.raises(ControlError, match="ended before it answered"):
+            ask(path, {"command": "status"})
+        thread.join()
+
+
 def test_a_daemon_that_does_not_answer(path: Path) -> None:
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as listener:

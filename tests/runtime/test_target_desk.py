@@ -46,14 +46,14 @@ def desk(place: GeoPoint) -> TargetDesk:
 
 def test_a_geotiff_that_agrees_can_be_confirmed(geotiff: Path) -> None:
     targets = desk(offset(HERE, 10.0, 10.0))
-    pending = targets.by_image(geotiff, None)
+    pending = targets.pending = targets.located(geotiff, None)
     assert pending.answer.decision is Decision.MATCH
     assert targets.take(pending.target_id).place == offset(HERE, 10.0, 10.0)
 
 
 def test_a_geotiff_that_disagrees_is_reported_and_not_flown(geotiff: Path) -> None:
     targets = desk(offset(HERE, 200.0, 0.0))
-    pending = targets.by_image(geotiff, None)
+    pending = targets.pending = targets.located(geotiff, None)
     assert pending.place is None and pending.answer.decision is Decision.NO_MATCH
     assert "200 m from the position that the image itself carries" in pending.answer.reason
     assert pending.answer.candidates  # the operator still sees what was found
@@ -63,16 +63,17 @@ def test_a_geotiff_that_disagrees_is_reported_and_not_flown(geotiff: Path) -> No
 
 def test_the_id_says_image_and_place(geotiff: Path) -> None:
     targets = desk(HERE)
-    first = targets.by_image(geotiff, None).target_id
-    assert targets.by_image(geotiff, None).target_id == first
-    assert desk(offset(HERE, 1.0, 0.0)).by_image(geotiff, None).target_id != first
-    assert targets.by_position(60.45, 22.25).target_id != first
+    first = targets.located(geotiff, None).target_id
+    assert targets.located(geotiff, None).target_id == first
+    assert desk(offset(HERE, 1.0, 0.0)).located(geotiff, None).target_id != first
+    assert targets.placed(60.45, 22.25).target_id != first
 
 
 def test_a_new_target_replaces_the_one_that_waits() -> None:
     targets = desk(HERE)
-    old = targets.by_position(60.45, 22.25).target_id
-    new = targets.by_position(60.46, 22.25).target_id
+    old = targets.placed(60.45, 22.25).target_id
+    targets.pending = targets.placed(60.46, 22.25)
+    new = targets.pending.target_id
     with pytest.raises(UsageError, match="not the one that waits"):
         targets.take(old)
     assert targets.take(None).target_id == new

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import typer
 
 from runtime.bundle import Bundle
 from runtime.cli import control
@@ -256,9 +257,17 @@ def test_a_flight_by_the_commands_alone(
         pass
 
 
-def test_a_dry_run_and_ctrl_c(tmp_path: Path, hovering: tuple[AutopilotServer, Autopilot]) -> None:
+def test_a_dry_run_and_ctrl_c(
+    tmp_path: Path, hovering: tuple[AutopilotServer, Autopilot], capsys: pytest.CaptureFixture[str]
+) -> None:
     flight = Flight(tmp_path, *hovering, "--dry-run")
     try:
+        eventually(flight.answers)
+        picture = str(tmp_path / "frames" / "0.png")  # located aside, in a history that holds nothing yet
+        with pytest.raises(typer.Exit) as no_match:
+            control.target(picture, target_gsd=1.0, socket=flight.socket, as_json=True)
+        answer = json.loads(capsys.readouterr().out)
+        assert no_match.value.exit_code == 3 and answer["decision"] == "no_match" and answer["reason"]
         flight.to_ready()
         flight.pilot("GUIDED")
         eventually(lambda: flight.status()["counts"].get("setpoints_withheld", 0) > 3)
