@@ -159,11 +159,11 @@ class Renderer:
         """Rows of the ground raster, 255 where a ray towards the sun is stopped."""
         raster, sun = self.scene.ground, self.scene.date.to_sun
         width = raster.image.shape[1]
-        points: Array = np.empty((rows, width, 3), np.float32)
-        points[..., 0] = (raster.north_m - (np.arange(row0, row0 + rows) + 0.5) * raster.gsd_m)[:, None]
-        points[..., 1] = raster.west_m + (np.arange(width) + 0.5) * raster.gsd_m
-        points[..., 2] = -0.02  # a hair above the ground
-        flat = points.reshape(-1, 3)
+        north = raster.north_m - (np.arange(row0, row0 + rows) + 0.5) * raster.gsd_m
+        east = raster.west_m + (np.arange(width) + 0.5) * raster.gsd_m
+        grid = np.meshgrid(north, east, indexing="ij")
+        above = np.full((rows, width), -0.02)  # a hair above the ground
+        flat = np.stack([*grid, above], axis=-1).reshape(-1, 3).astype(np.float32)
         stopped = self._embree.run(flat, np.broadcast_to(sun, flat.shape).copy(), query="OCCLUDED") >= 0
         return np.asarray(stopped.reshape(rows, width) * np.uint8(255), np.uint8)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.transform import from_bounds
+from affine import Affine
 
 from runtime.errors import StorageError
 from runtime.geodesy import offset
@@ -99,17 +99,11 @@ def write_geotiff(world: AnyWorld, path: Path, gsd_m: float = NATIVE_GSD_M, side
     """
     side = side_m if side_m is not None else world.size_m
     image = SatelliteImage(world).render((0.0, 0.0), side, gsd_m)
-    south_west, north_east = (
-        offset(world.origin, -side / 2, -side / 2),
-        offset(world.origin, side / 2, side / 2),
-    )
-    bounds = (
-        south_west.longitude_deg,
-        south_west.latitude_deg,
-        north_east.longitude_deg,
-        north_east.latitude_deg,
-    )
-    transform = from_bounds(*bounds, image.shape[1], image.shape[0])
+    south_west, north_east = offset(world.origin, -side / 2, -side / 2), offset(world.origin, side / 2, side / 2)
+    west, north = south_west.longitude_deg, north_east.latitude_deg
+    step_e = (north_east.longitude_deg - west) / image.shape[1]
+    step_n = (north - south_west.latitude_deg) / image.shape[0]
+    transform = Affine(step_e, 0.0, west, 0.0, -step_n, north)
     profile = dict(driver="GTiff", width=image.shape[1], height=image.shape[0], count=3, dtype="uint8", crs="EPSG:4326")
     try:
         with rasterio.open(path, "w", transform=transform, compress="deflate", photometric="RGB", **profile) as file:

@@ -13,10 +13,11 @@ from sim.world.layout import Layout
 DATES = ("satellite", "flight")
 _SEASONS = ("spring", "summer", "dry", "autumn")
 
-# Shares of objects that stand only at the first date, and only at the second.
-_HOUSES_CHANGED = 0.015
-_TREES_CHANGED = 0.02
-_CARS_CHANGED = 0.20
+# Shares of objects that stand only at the first date, and as many only at the second.
+_HOUSES_CHANGED = 0.02
+_TREES_CHANGED = 0.027
+_CARS_CHANGED = (0.03, 0.20)  # least and most; as many as the whole allows
+_ALL_CHANGED = 0.075  # of all objects, aimed at: between 5 and 10 % must differ
 _CARS_STAYING = 0.30  # parked at both dates; the remaining slots stay empty
 
 
@@ -71,7 +72,7 @@ def make_date(world_seed: int, name: str) -> Date:
     rng = np.random.default_rng([world_seed, 3])  # seasons and suns are drawn together so that they differ
     seasons = rng.choice(len(_SEASONS), 2, replace=False)
     azimuth_deg = rng.uniform(125, 165)  # satellites pass in the morning
-    turn_deg = rng.uniform(25, 60) if rng.random() < 0.8 else -rng.uniform(25, 45)
+    turn_deg = rng.uniform(20, 45) if rng.random() < 0.8 else -rng.uniform(20, 40)
     azimuths_deg = (azimuth_deg, azimuth_deg + turn_deg)
     elevations_deg = (rng.uniform(40, 52), rng.uniform(34, 52))
     index = DATES.index(name)
@@ -108,6 +109,7 @@ def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:
     keys = [o.key for group in (layout.ground, layout.houses, layout.trees, layout.cars) for o in group]
     draw = np.random.default_rng([world_seed, 2]).random(max(keys, default=0) + 1)
     index = DATES.index(date.name)
+    moving = _cars_changed(layout)
 
     def stands(key: int, changed: float) -> bool:
         other = 1 - index
@@ -115,7 +117,7 @@ def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:
 
     def parked(key: int) -> bool:
         u = draw[key]
-        return bool(u < _CARS_STAYING or index * _CARS_CHANGED <= u - _CARS_STAYING < (index + 1) * _CARS_CHANGED)
+        return bool(u < _CARS_STAYING or index * moving <= u - _CARS_STAYING < (index + 1) * moving)
 
     return dataclasses.replace(
         layout,
@@ -123,3 +125,12 @@ def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:
         trees=tuple(t for t in layout.trees if stands(t.key, _TREES_CHANGED)),
         cars=tuple(c for c in layout.cars if parked(c.key)),
     )
+
+
+def _cars_changed(layout: Layout) -> float:
+    """Share of car slots taken at one date only (each way), so that in all _ALL_CHANGED of the objects differ."""
+    trees, houses, slots = len(layout.trees), len(layout.houses), max(1, len(layout.cars))
+    lasting = 2 * (_TREES_CHANGED * trees + _HOUSES_CHANGED * houses)
+    target = _ALL_CHANGED * (trees + houses + _CARS_STAYING * slots)
+    share = (target - lasting) / (2 * slots * (1 - _ALL_CHANGED))
+    return min(max(share, _CARS_CHANGED[0]), _CARS_CHANGED[1])

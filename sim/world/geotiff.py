@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.warp import Resampling, calculate_default_transform, reproject
+from affine import Affine
+from rasterio.warp import Resampling, reproject, transform_bounds
 
 from runtime.errors import GeoreferenceError, ImageError
-from runtime.geodesy import offset
 from runtime.values import GeoPoint
 from sim.world.dates import Date, at_date, make_date
 from sim.world.ground import GSD_M, GroundRaster
@@ -107,23 +107,21 @@ class GeoTiffWorld:
 
 def _metric(file: rasterio.DatasetReader) -> tuple[Image, GeoPoint, float]:
     """The raster resampled to square metres about its centre: image, centre, metres per pixel."""
-    with rasterio.vrt.WarpedVRT(file, crs="EPSG:4326") as flat:
-        bounds = flat.bounds
-    origin = GeoPoint((bounds.bottom + bounds.top) / 2, (bounds.left + bounds.right) / 2)
+    west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
+    origin = GeoPoint((south + north) / 2, (west + east) / 2)
     local = f"+proj=tmerc +lat_0={origin.latitude_deg} +lon_0={origin.longitude_deg} +ellps=WGS84 +units=m"
-    transform, width, height = calculate_default_transform(file.crs, local, file.width, file.height, *file.bounds)
-    half_e = min(abs(transform.c), abs(transform.c + transform.a * width))
-    half_n = min(abs(transform.f), abs(transform.f + transform.e * height))
-    gsd = max(GSD_M * 0.8, transform.a, 2 * max(half_e, half_n) / _MAX_SIDE_PX)
+    left, bottom, right, top = transform_bounds(file.crs, local, *file.bounds)
+    half_e, half_n = min(-left, right), min(-bottom, top)
+    gsd = max(GSD_M * 0.8, (right - left) / file.width, 2 * max(half_e, half_n) / _MAX_SIDE_PX)
     size = (int(2 * half_n / gsd), int(2 * half_e / gsd))
-    target = rasterio.transform.from_origin(-size[1] * gsd / 2, size[0] * gsd / 2, gsd, gsd)
+    target = Affine(gsd, 0.0, -size[1] * gsd / 2, 0.0, -gsd, size[0] * gsd / 2)
     bands = np.zeros((3, *size), np.uint8)
     source = _eight_bit(file.read([1, 2, 3]))
     reproject(
         source, bands, src_transform=file.transform, src_crs=file.crs, dst_transform=target, dst_crs=local,
         resampling=Resampling.bilinear,
     )  # fmt: skip
-    return np.ascontiguousarray(np.moveaxis(bands, 0, 2)), offset(origin, 0.0, 0.0), gsd
+    return np.ascontiguousarray(np.moveaxis(bands, 0, 2)), origin, gsd
 
 
 def _eight_bit(bands: npt.NDArray[np.generic]) -> Image:

@@ -15,6 +15,7 @@ from sim.world.palette import CROP_SHARE, CROPS, GROUND, TEXTURES, in_season, ji
 GSD_M = 0.25  # metres per texel
 _SHIFT = 4  # fractional bits of polygon corners in OpenCV's drawing
 _SAME_CROP = 0.65  # share of fields that carry the same crop at both dates
+_PATCH_M = 140.0  # longest wave of the ground's patchiness
 _STRIP = 256  # rows coloured at a time: small enough to stay in the processor's cache
 
 Image = npt.NDArray[np.uint8]
@@ -65,7 +66,7 @@ def _pixels(points: Outline, half_m: float) -> npt.NDArray[np.int32]:
 
 
 def _tones(layout: Layout, date: Date, world_seed: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Per region its colour (R, 3) and noise amplitudes (R, 3); a tenth of the brightness' variance stays."""
+    """Per region its colour (R, 3) and noise amplitudes (R, 3); a quarter of the brightness' variance stays."""
     lasting = np.random.default_rng([world_seed, 6])
     colours, amplitudes = [], []
     for item in (Patch(0, Material.MEADOW, ()), *layout.ground):
@@ -77,7 +78,7 @@ def _tones(layout: Layout, date: Date, world_seed: int, rng: np.random.Generator
             base = CROPS[int(crops[0] if same_crop else crops[1])]
         else:
             base = in_season(GROUND[item.material], date.season)
-        lightness = math.exp(texture.spread * (0.3 * kept + 0.95 * drawn))
+        lightness = math.exp(texture.spread * (0.5 * kept + 0.87 * drawn))
         colours.append(jittered(rng, base, 0.0, 0.02) * np.float32(lightness))
         amplitudes.append(np.array([texture.patches, texture.mottle, texture.grain]) * share)
     return np.array(colours, np.float32), np.array(amplitudes, np.float32)
@@ -99,7 +100,8 @@ def _frayed(regions: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.ND
 
 def _coloured(regions: npt.NDArray[np.uint16], colours: Array, amplitudes: Array, rng: np.random.Generator) -> Image:
     side = regions.shape[0]
-    coarse = spread(rng, side, 128)
+    # Not the longest waves: within a view they would be a constant.
+    coarse = spread(rng, side, 128, 1.0, longest=128 * _PATCH_M / (side * GSD_M))
     hue = spread(rng, side, 96, 1.4) * 0.025
     mottle, grain = tile(rng, 1024, 0.9, 3.0), tile(rng, 1024, 0.4)
     image = np.empty((side, side, 3), np.uint8)

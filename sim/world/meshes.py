@@ -103,7 +103,7 @@ def _box(x0: float, x1: float, y0: float, y1: float, z0: float, z1: float) -> tu
 def _house(parts: _Parts, h: House, rng: np.random.Generator) -> None:
     flat = h.roof == "flat"
     palette = FLAT_ROOFS if flat else ROOFS
-    roof_colour = jittered(rng, palette[h.tint % len(palette)], 0.22, 0.05)
+    roof_colour = jittered(rng, palette[h.tint % len(palette)], 0.16, 0.04)
     wall_colour = jittered(rng, WALLS[h.tint // 7 % len(WALLS)], 0.08)
     sides, top = _box(-h.length_m / 2, h.length_m / 2, -h.width_m / 2, h.width_m / 2, 0, h.wall_m)
 
@@ -186,7 +186,7 @@ def _crowns(parts: _Parts, trees: Sequence[Tree], date: Date, rng: np.random.Gen
         c, s = math.cos(turn) * radius, math.sin(turn) * radius
         matrix = np.array([[c, -s, 0], [s, c, 0], [0, 0, half]], np.float32)
         base = cone_colour if tree.conifer else round_colour
-        parts.add(shape @ matrix.T + centre, jittered(rng, base, 0.14, 0.04), Surface.CROWN, centre)
+        parts.add(shape @ matrix.T + centre, jittered(rng, base, 0.12, 0.03), Surface.CROWN, centre)
 
 
 def _lump(rng: np.random.Generator, conifer: bool) -> Array:

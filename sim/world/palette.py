@@ -95,18 +95,18 @@ class Texture:
 
 
 TEXTURES: dict[Material, Texture] = {
-    Material.MEADOW: Texture(0.18, 0.10, 0.07, 0.24),
-    Material.LAWN: Texture(0.14, 0.07, 0.05, 0.24),
-    Material.CROP: Texture(0.15, 0.06, 0.05, 0.24),
-    Material.FOREST_FLOOR: Texture(0.14, 0.22, 0.16, 0.16),
-    Material.ASPHALT: Texture(0.08, 0.04, 0.03, 0.26),
-    Material.GRAVEL: Texture(0.09, 0.08, 0.05, 0.24),
-    Material.PAVING: Texture(0.08, 0.05, 0.05, 0.26),
-    Material.WATER: Texture(0.10, 0.04, 0.02, 0.40),
-    Material.REED: Texture(0.14, 0.16, 0.12, 0.20),
+    Material.MEADOW: Texture(0.17, 0.10, 0.07, 0.14),
+    Material.LAWN: Texture(0.15, 0.07, 0.05, 0.15),
+    Material.CROP: Texture(0.17, 0.06, 0.05, 0.14),
+    Material.FOREST_FLOOR: Texture(0.14, 0.22, 0.16, 0.12),
+    Material.ASPHALT: Texture(0.12, 0.04, 0.03, 0.17),
+    Material.GRAVEL: Texture(0.12, 0.08, 0.05, 0.16),
+    Material.PAVING: Texture(0.12, 0.05, 0.05, 0.18),
+    Material.WATER: Texture(0.12, 0.04, 0.02, 0.25),
+    Material.REED: Texture(0.15, 0.16, 0.12, 0.14),
     Material.PAINT: Texture(0.10, 0.12, 0.06, 0.05),
-    Material.SAND: Texture(0.10, 0.07, 0.05, 0.20),
-    Material.BED: Texture(0.12, 0.25, 0.16, 0.22),
+    Material.SAND: Texture(0.13, 0.07, 0.05, 0.14),
+    Material.BED: Texture(0.14, 0.25, 0.16, 0.16),
     Material.RAIL_BALLAST: Texture(0.06, 0.10, 0.10, 0.06),
 }
 
@@ -120,5 +120,5 @@ def jittered(rng: np.random.Generator, base: RGB, brightness: float, hue: float 
 def in_season(colours: dict[str, RGB], season: str) -> RGB:
     """A season's colour drawn towards the year's mean; how far is set by what `sim.hardness` measures."""
     mean = np.mean(list(colours.values()), axis=0)
-    r, g, b = 0.65 * mean + 0.35 * np.array(colours[season])
+    r, g, b = 0.75 * mean + 0.25 * np.array(colours[season])
     return float(r), float(g), float(b)
