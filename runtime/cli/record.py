@@ -37,6 +37,7 @@ from runtime.record.video import Filmed, frame_reader, gathered, lens_of_video, 
 from runtime.values import Frame, Keyframe
 
 _THREADS = 2
+_INTERRUPTED = 130  # as the shell counts SIGINT
 
 
 def record(
@@ -58,22 +59,30 @@ def record(
     """Record a flight, or a map, into a history; adding to one that is there is fine."""
     _one_source(images, map_file, video)
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
-    if images is not None:
-        kept, skipped = _record_images(images, history, bundle, flags)
-    elif map_file is not None:
-        kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
-    else:
-        assert video is not None
-        kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, history, bundle, flags)
+    try:
+        if images is not None:
+            kept, skipped = _record_images(images, history, bundle, flags)
+        elif map_file is not None:
+            kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
+        else:
+            assert video is not None
+            kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, history, bundle, flags)
+    except KeyboardInterrupt:
+        warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
+        raise typer.Exit(_INTERRUPTED) from None
+    _tell(history, kept, skipped, as_json)
+    if kept == 0 and not any(one.reason == ALREADY for one in skipped):
+        raise ImageError(f"Nothing could be recorded: {reasons_of(skipped)}.")
+
+
+def _tell(history: Path, kept: int, skipped: list[Skipped], as_json: bool) -> None:
     if as_json:
         rows = [{"image": one.image, "reason": one.reason} for one in skipped]
         emit({"history": str(history), "keyframes": kept, "skipped": rows})
-    else:
-        say(f"{history}: {kept} keyframes recorded, {len(skipped)} images skipped.")
-        for one in skipped:
-            say(f"  {one.image}: {one.reason}")
-    if kept == 0 and not all(one.reason == ALREADY for one in skipped):
-        raise ImageError(f"Nothing could be recorded: {reasons_of(skipped)}.")
+        return
+    say(f"{history}: {kept} keyframes recorded, {len(skipped)} images skipped.")
+    for one in skipped:
+        say(f"  {one.image}: {one.reason}")
 
 
 def _one_source(images: Path | None, map_file: Path | None, video: Path | None) -> None:

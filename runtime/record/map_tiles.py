@@ -113,13 +113,14 @@ def open_map(path: Path) -> Iterator[Map]:
 
 @contextmanager
 def _north_up(dataset: Any, path: Path) -> Iterator[Map]:
+    from rasterio import Affine
     from rasterio.crs import CRS
     from rasterio.enums import Resampling
-    from rasterio.transform import from_origin
     from rasterio.vrt import WarpedVRT
     from rasterio.warp import calculate_default_transform, transform
 
-    x, y = dataset.transform * (dataset.width / 2, dataset.height / 2)
+    grid, column, row = dataset.transform, dataset.width / 2, dataset.height / 2
+    x, y = grid.c + grid.a * column + grid.b * row, grid.f + grid.d * column + grid.e * row
     (longitude,), (latitude,) = transform(dataset.crs, CRS.from_epsg(4326), [x], [y])
     # Azimuthal equidistant about the middle: metres, and up is true north (UTM's grid north is not).
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m")
@@ -128,7 +129,7 @@ def _north_up(dataset: Any, path: Path) -> Iterator[Map]:
     )
     gsd_m = float(abs(affine.a))
     columns, rows = 2 * math.ceil(width / 2), 2 * math.ceil(height / 2)
-    onto = from_origin(-columns / 2 * gsd_m, rows / 2 * gsd_m, gsd_m, gsd_m)
+    onto = Affine(gsd_m, 0.0, -columns / 2 * gsd_m, 0.0, -gsd_m, rows / 2 * gsd_m)
     with WarpedVRT(
         dataset, crs=local, transform=onto, width=columns, height=rows, resampling=Resampling.bilinear, add_alpha=True
     ) as warped:

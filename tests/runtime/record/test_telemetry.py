@@ -83,7 +83,9 @@ ONE_LINE = (
     "F/2.8, SS 1000, ISO 100, EV 0, GPS ({lon:.9f}, {lat:.9f}, 15), D 24.10m, H {h:.2f}m, H.S 5.00m/s, V.S 0.00m/s, "
     "F.PRY (1.0°, -3.7°, 44.0°), G.PRY (-90.0°, 0.0°, 45.0°)"
 )
-TWO_LINES = "HOME(11.6000,48.2000) 2017.08.05 14:11:51\nGPS({lon:.9f},{lat:.9f},16) BAROMETER:{h:.1f}\nISO:100 Shutter:60"
+TWO_LINES = (
+    "HOME(11.6000,48.2000) 2017.08.05 14:11:51\nGPS({lon:.9f},{lat:.9f},16) BAROMETER:{h:.1f}\nISO:100 Shutter:60"
+)
 
 
 @pytest.mark.parametrize(

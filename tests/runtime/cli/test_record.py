@@ -1,0 +1,202 @@
+"""`homing record` as its users run it: a process, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.bundle import Bundle
+from runtime.history import History
+from runtime.values import ViewKind
+from tests.runtime.record.fakes import ground_texture
+from tests.runtime.record.films import write_video
+from tests.runtime.record.flights import Truth
+from tests.runtime.record.logs import LATITUDE, LONGITUDE, write_srt
+from tests.runtime.record.photos import gps, write_photo
+from tests.runtime.record.test_survey import CAMERA, LEVEL, write_flight
+
+ROOT = Path(__file__).parents[3]
+BRIGHTON = ROOT.parent / "shared/data/flights/brighton"
+PROGRAM = (
+    "import typer; from runtime.cli.entry import enter; from runtime.cli.record import record; "
+    "app = typer.Typer(pretty_exceptions_enable=False); app.command()(record); enter(app)"
+)
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The one JSON line on stdout."""
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def sentence(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
+    """The one sentence on stderr, progress aside."""
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not re.match(r"(reading|recording|matching).*: \d+ of", line)]
+    return lines[-1]
+
+
+def test_photos_become_keyframes_once(tmp_path: Path) -> None:
+    folder, history = tmp_path / "flight", tmp_path / "h.db"
+    write_flight(folder, LEVEL)
+    write_photo(folder / "A_nowhere.jpg")
+    first = answer(run("--images", folder, "--history", history, "--hfov-deg", "69", "--json"))
+    assert first == {
+        "schema": 1, "history": str(history), "keyframes": 5,
+        "skipped": [{"image": "A_nowhere.jpg", "reason": "no GPS tag"}],
+    }  # fmt: skip
+    again = answer(run("--images", folder, "--history", history, "--hfov-deg", "69", "--json"))
+    assert again["keyframes"] == 0
+    assert [one["reason"] for one in again["skipped"][1:]] == ["already recorded"] * 5
+    with History.open(history, embedding_space_id=Bundle.load().embedding_space_id) as opened:
+        assert len(opened) == 5
+        rungs = opened.footprints(ViewKind.DRONE)
+        assert rungs and max(rungs) <= 55.0
+        assert len(opened.gallery(ViewKind.DRONE, rungs[0])) == 5
+
+
+def test_people_get_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    write_flight(folder, LEVEL[:2])
+    done = run("--images", folder, "--history", tmp_path / "h.db", "--hfov-deg", "69")
+    assert done.returncode == 0 and done.stdout == f"{tmp_path / 'h.db'}: 2 keyframes recorded, 0 images skipped.\n"
+
+
+def test_an_unknown_lens_is_assumed_aloud(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    write_flight(folder, LEVEL[:1])
+    done = run("--images", folder, "--history", tmp_path / "h.db", "--json")
+    assert answer(done)["keyframes"] == 1
+    assert "P_000.jpg: its field of view is not recorded; 65 deg is assumed" in done.stderr
+
+
+def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
+    empty, history = tmp_path / "empty", tmp_path / "h.db"
+    empty.mkdir()
+    picture = tmp_path / "plain.tif"
+    Image.fromarray(np.zeros((30, 30, 3), np.uint8)).save(picture)
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    write_photo(nowhere / "a.jpg")
+    pytest.importorskip("rasterio")
+    assert "Give one of --images, --map and --video" in sentence(run("--history", history), status=2)
+    assert "holds no images" in sentence(run("--images", empty, "--history", history))
+    assert "carries no georeference" in sentence(run("--map", picture, "--history", history))
+    done = run("--images", nowhere, "--history", history, "--json")
+    assert "Nothing could be recorded: no GPS tag (1)." in sentence(done)
+    assert json.loads(done.stdout)["skipped"] == [{"image": "a.jpg", "reason": "no GPS tag"}]
+    video = tmp_path / "a.mp4"
+    video.write_text("no video")
+    assert "needs --telemetry" in sentence(run("--video", video, "--history", history), status=2)
+
+
+def test_a_history_of_another_embedding_space_is_refused_untouched(tmp_path: Path) -> None:
+    folder, path = tmp_path / "flight", tmp_path / "h.db"
+    write_flight(folder, LEVEL[:1])
+    with History.create(path, "another-space", "other"):
+        pass
+    assert "homing history reembed" in sentence(run("--images", folder, "--history", path))
+    with History.open(path) as opened:
+        assert len(opened) == 0 and opened.embedding_space_id == "another-space"
+    foreign = tmp_path / "foreign.db"
+    foreign.write_bytes(b"not a database" * 100)
+    assert "foreign.db" in sentence(run("--images", folder, "--history", foreign))
+
+
+def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> None:
+    folder, path = tmp_path / "flight", tmp_path / "h.db"
+    write_flight(folder, [Truth(float(k), 4.0 * k - 50.0, 0.0, 50.0, 0.0) for k in range(40)])
+    process = subprocess.Popen(
+        command("--images", folder, "--history", path, "--hfov-deg", "69", "--json"),
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.startswith("recording: "):
+            break
+    assert process.poll() is None, seen
+    os.kill(process.pid, signal.SIGINT)
+    output, rest = process.communicate(timeout=60)
+    told = [line for line in rest.splitlines() if not line.startswith("recording: ")]
+    assert process.returncode == 130 and output == ""
+    assert len(told) == 1 and "kept" in told[0] and "Traceback" not in rest
+    with History.open(path) as opened:
+        assert 1 <= len(opened) < 40
+        kept = len(opened)
+    done = answer(run("--images", folder, "--history", path, "--hfov-deg", "69", "--json"))
+    assert done["keyframes"] + kept == 40
+
+
+def test_a_map_becomes_keyframes_of_the_satellite_view(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    degrees = 0.5 / 111_195
+    path = tmp_path / "map.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", height=300, width=300, count=3, dtype="uint8", crs="EPSG:4326",
+        transform=rasterio.Affine(degrees, 0, 11.6, 0, -degrees, 0.1),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.moveaxis(ground_texture(300), 2, 0))
+    history = tmp_path / "h.db"
+    first = answer(run("--map", path, "--history", history, "--tile-m", "80", "--stride-m", "40", "--json"))
+    assert first["keyframes"] == 9 and first["skipped"] == []
+    again = answer(run("--map", path, "--history", history, "--tile-m", "80", "--stride-m", "40", "--json"))
+    assert again["keyframes"] == 0 and len(again["skipped"]) == 9
+    with History.open(history) as opened:
+        assert opened.views() == (ViewKind.SATELLITE,)
+    assert "does not fit" in sentence(run("--map", path, "--history", history, "--tile-m", "500"), status=2)
+
+
+def test_a_video_with_subtitles(tmp_path: Path) -> None:
+    flown = [Truth(k / 5, k * 2.0 - 20.0, 0.0, 50.0, 0.0) for k in range(20)]
+    video = write_video(tmp_path / "DJI_0001.mp4", ground_texture(1500), 0.1, flown, CAMERA, 5.0)
+    metre = 1 / 111_195
+    texts = [
+        f"[focal_len: 24.00] [latitude: {LATITUDE + 2.0 * k * metre:.9f}] [longitude: {LONGITUDE:.9f}] "
+        "[rel_alt: 50.000 abs_alt: 550.0] [gb_yaw: 0.1 gb_pitch: -90.0 gb_roll: 0.0]"
+        for k in range(20)
+    ]
+    telemetry = write_srt(tmp_path / "DJI_0001.SRT", texts, period_s=0.2)
+    history = tmp_path / "h.db"
+    first = answer(run("--video", video, "--telemetry", telemetry, "--history", history, "--json"))
+    assert 3 <= first["keyframes"] <= 6 and first["skipped"] == []
+    again = answer(run("--video", video, "--telemetry", telemetry, "--history", history, "--json"))
+    assert again["keyframes"] == 0
+    late = run("--video", video, "--telemetry", telemetry, "--time-offset-s", "50", "--history", history)
+    assert "give --time-offset-s" in sentence(late)
+
+
+@pytest.mark.skipif(not BRIGHTON.is_dir(), reason="the real flight is not here")
+def test_a_real_flight_with_full_tags(tmp_path: Path) -> None:
+    done = answer(run("--images", BRIGHTON, "--history", tmp_path / "h.db", "--json"))
+    assert done["keyframes"] == 18 and done["skipped"] == []
+
+
+def test_gps_alone_is_enough_with_flags(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    folder.mkdir()
+    write_photo(folder / "a.jpg", ground_texture(400), place=gps(48.2, 11.6))
+    flags = ("--hfov-deg", "69", "--height-agl-m", "60", "--heading-deg", "30", "--camera-pitch-deg", "-90")
+    assert answer(run("--images", folder, "--history", tmp_path / "h.db", *flags, "--json"))["keyframes"] == 1
