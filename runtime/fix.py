@@ -7,6 +7,7 @@ with the reason. The frame's own position, time and name are never looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from runtime.fix_average import Place, place_of
 from runtime.fix_memory import Memory
 from runtime.geodesy import offset
 from runtime.history import History
+from runtime.local_features import pair
 from runtime.sighting import Known, Look, known_of, looks, rays_of, sight, sight_upright
 from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Pose, ViewKind
 from runtime.verify import Refused, Sighting, Verified, verify
@@ -43,6 +45,15 @@ class Tower(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """What was compared, and (keyframe id, index of the look that found it), the most similar first."""
+
+    looks: list[Look]
+    embedded: Embeddings
+    found: list[tuple[int, int]]
+
+
 def _unwatched(stage: str) -> None:
     """Nobody measures."""
 
@@ -62,43 +73,65 @@ class Fixer:
         self._watch = watch
 
     def fix(
-        self, frame: Frame, pose: Pose, *, any_heading: bool = False, camera: CameraModel | None = None
+        self,
+        frame: Frame,
+        pose: Pose,
+        *,
+        any_heading: bool = False,
+        retry: bool = False,
+        camera: CameraModel | None = None,
     ) -> Fix:
         """Where ``frame`` was taken. Of ``pose`` only attitude, heading and height are used.
 
         Args:
             any_heading: distrust the pose's heading.
+            retry: where the pose's heading leads to no fix, try every heading; too slow for flight.
             camera: where it differs from frame to frame (photos); else the fixer's own.
         """
         self._memory.refresh()
         known = known_of(frame, camera or self._camera, pose, any_heading)
-        tried = [(view, look) for view, rungs in self._memory.views for look in self._looks(frame, known, rungs)]
-        self._watch("look")
-        if not tried:
+        again = retry and known.heading
+        fix = self._attempt(frame, known, FIRST if again else MAX_VERIFIED)
+        if fix.decision is Decision.FIX or not again:
+            return fix
+        known = known_of(frame, camera or self._camera, pose, True)
+        second = self._attempt(frame, known, MAX_VERIFIED - fix.verified)
+        return replace(second, verified=second.verified + fix.verified)
+
+    def _attempt(self, frame: Frame, known: Known, most: int) -> Fix:
+        hunt = self._hunt(frame, known)
+        if not hunt.found:
             return _no_fix(frame, 0, 0, "there is nothing to compare with")
-        embedded = self._embedder.embed(ViewKind.DRONE, np.stack([look.crop for _, look in tried]))
-        self._watch("embed")
-        found = self._candidates(tried, embedded)
-        self._watch("search")
-        query = self._sight(frame, known, tried)
+        query = sight_upright(hunt.looks[0], known) if known.posed else sight(frame, known)
         self._watch("features")
-        fix = self._decide(frame, known, query, found, tried, embedded)
+        fix = self._decide(frame, known, query, hunt, most)
         self._watch("verify")
         return fix
 
-    def _looks(self, frame: Frame, known: Known, rungs: Sequence[float]) -> list[Look]:
+    def _hunt(self, frame: Frame, known: Known) -> Hunt:
+        """Look, embed, search."""
+        size_px = self._embedder.bundle.input_size_px
         sides = () if known.height else self._memory.footprints_to_try()
-        return looks(frame, known, rungs, sides, self._embedder.bundle.input_size_px)
+        tried = [
+            (view, look)
+            for view, rungs in self._memory.views
+            for look in looks(frame, known, rungs, sides, size_px)
+        ]
+        self._watch("look")
+        tiles = [look for _, look in tried]
+        crops = np.stack([look.crop for look in tiles]) if tiles else np.zeros((0, size_px, size_px, 3), np.uint8)
+        embedded = self._embedder.embed(ViewKind.DRONE, crops)
+        self._watch("embed")
+        found = self._candidates([view for view, _ in tried], tiles, embedded)
+        self._watch("search")
+        return Hunt(tiles, embedded, found)
 
-    def _sight(self, frame: Frame, known: Known, tried: Sequence[tuple[ViewKind, Look]]) -> Sighting:
-        if known.heading and known.height:
-            return sight_upright(tried[0][1], known)
-        return sight(frame, known)
-
-    def _candidates(self, tried: Sequence[tuple[ViewKind, Look]], embedded: Embeddings) -> list[tuple[int, int]]:
+    def _candidates(
+        self, views: Sequence[ViewKind], tiles: Sequence[Look], embedded: Embeddings
+    ) -> list[tuple[int, int]]:
         """(keyframe id, index of the look that found it), the most similar first."""
         best: dict[int, tuple[float, int]] = {}
-        for number, (view, look) in enumerate(tried):
+        for number, (view, look) in enumerate(zip(views, tiles, strict=True)):
             rung = self._memory.rung(view, look.footprint_m)
             rows, similarities = rung.index.search(embedded.vectors[number : number + 1], _SHORTLIST)
             for row, similarity in zip(rows[0], similarities[0], strict=True):
@@ -107,60 +140,53 @@ class Fixer:
         order = sorted(best, key=lambda keyframe_id: (-best[keyframe_id][0], keyframe_id))[:_SHORTLIST]
         return [(keyframe_id, best[keyframe_id][1]) for keyframe_id in order]
 
-    def _sorted_by_map(
-        self,
-        candidates: Sequence[tuple[int, int]],
-        tried: Sequence[tuple[ViewKind, Look]],
-        embedded: Embeddings,
-    ) -> list[int]:
-        """The candidates again, by how well their maps fit the query's under the best translation."""
+    def _sorted_by_map(self, hunt: Hunt, start: int) -> list[int]:
+        """The candidates from the ``start``-th, by how well their maps fit the query's under the best shift."""
+        candidates = hunt.found[start:]
         scores: dict[int, float] = {}
-        for number in {number for _, number in candidates}:
-            look = tried[number][1]
+        for number in sorted({number for _, number in candidates}):
             ids = [keyframe_id for keyframe_id, found_by in candidates if found_by == number]
-            maps = self._memory.maps(ids, look.footprint_m)
-            if maps is None or embedded.maps is None:
+            maps = self._memory.maps(ids, hunt.looks[number].footprint_m)
+            if maps is None or hunt.embedded.maps is None:
                 return [keyframe_id for keyframe_id, _ in candidates]
-            fit = align(centred(embedded.maps[number : number + 1])[0], maps, _MAX_SHIFT_CELLS)
+            fit = align(centred(hunt.embedded.maps[number : number + 1])[0], maps, _MAX_SHIFT_CELLS)
             scores |= dict(zip(ids, fit.score.tolist(), strict=True))
         return sorted(scores, key=lambda keyframe_id: -scores[keyframe_id])
 
-    def _in_turn(
-        self, found: Sequence[tuple[int, int]], tried: Sequence[tuple[ViewKind, Look]], embedded: Embeddings
-    ) -> Iterator[int]:
-        """Keyframes to verify: the most similar few, then the rest as the maps sort them."""
-        yield from (keyframe_id for keyframe_id, _ in found[:FIRST])
-        if found[FIRST:]:
-            yield from self._sorted_by_map(found[FIRST:], tried, embedded)
+    def _in_turn(self, known: Known, query: Sighting, hunt: Hunt) -> Iterator[int]:
+        """Keyframes to verify. Where the pose is known: the most similar few, then the rest as the maps sort them.
+        Where it is not, time matters less: those with the most features in common first."""
+        if not known.posed:
+            yield from self._sorted_by_pairs([keyframe_id for keyframe_id, _ in hunt.found], query)
+            return
+        yield from (keyframe_id for keyframe_id, _ in hunt.found[:FIRST])
+        if hunt.found[FIRST:]:
+            yield from self._sorted_by_map(hunt, FIRST)
 
-    def _decide(
-        self,
-        frame: Frame,
-        known: Known,
-        query: Sighting,
-        found: Sequence[tuple[int, int]],
-        tried: Sequence[tuple[ViewKind, Look]],
-        embedded: Embeddings,
-    ) -> Fix:
-        upright = tried[0][1].footprint_m if known.heading and known.height else None
-        enough = ENOUGH if upright is not None else ENOUGH_UNKNOWN
+    def _sorted_by_pairs(self, ids: Sequence[int], query: Sighting) -> list[int]:
+        common = {one: len(pair(query.features, self._memory.ground(one, None).features)) for one in ids}
+        return sorted(ids, key=lambda one: -common[one])
+
+    def _decide(self, frame: Frame, known: Known, query: Sighting, hunt: Hunt, most: int) -> Fix:
+        upright = hunt.looks[0].footprint_m if known.posed else None
+        enough = ENOUGH if known.posed else ENOUGH_UNKNOWN
         passed: list[Verified] = []
         best = Refused(0, 0, "there is nothing to compare with")
         count = 0
-        for keyframe_id in self._in_turn(found, tried, embedded):
+        for keyframe_id in self._in_turn(known, query, hunt):
             count += 1
             outcome = verify(query, self._memory.ground(keyframe_id, upright))
             if isinstance(outcome, Verified):
                 passed.append(outcome)
             elif outcome.inliers >= best.inliers:
                 best = outcome
-            if len(passed) >= enough or count == MAX_VERIFIED:
+            if len(passed) >= enough or count >= most:
                 break
         if not passed:
             return _no_fix(frame, best.inliers, count, f"no keyframe passed: {best.reason}")
-        return self._fix(frame, known, place_of(passed, _middle_ray(known)), passed, count)
+        return self._fix(frame, place_of(passed, _middle_ray(known)), passed, count)
 
-    def _fix(self, frame: Frame, known: Known, place: Place, passed: Sequence[Verified], count: int) -> Fix:
+    def _fix(self, frame: Frame, place: Place, passed: Sequence[Verified], count: int) -> Fix:
         strongest = max(passed, key=lambda one: one.inliers)
         if 2 * place.agreeing < len(passed) + 1:
             return _no_fix(frame, strongest.inliers, count, "the keyframes that passed disagree on the place")

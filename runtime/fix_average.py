@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.verify import Ground, Verified
+from runtime.verify import Verified
 
 _AGREES = 0.25  # of the footprint: keyframes further apart disagree
-_COURSE_RAD = 0.3  # keyframes flown on the query's course share its lag and wind; others count for little
-_OTHER_COURSE = 1e-3
+_MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
+_LEVER_SHARE = 0.5  # of the lever: measured on one flight whose receiver lagged by three seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,23 @@ class Place:
 
 
 def place_of(passed: Sequence[Verified], middle_ray: tuple[float, float]) -> Place:
-    """The weighted mean over the keyframes that agree with the strongest."""
-    strongest = max(passed, key=lambda one: one.inliers)
-    own = _aircraft(strongest)
-    reach_m = _AGREES * strongest.keyframe.footprint_m
-    agreeing = [one for one in passed if np.linalg.norm(_aircraft(one) - own) <= reach_m]
-    weights = np.array([_weight(one) for one in agreeing])
-    weights /= weights.sum()
-    aircraft = np.array([_aircraft(one) for one in agreeing])
-    ground = np.array([one.pose.ground_of(np.array([middle_ray]))[0] for one in agreeing])
-    mean, at = weights @ aircraft, weights @ ground
-    sigma_m = _sigma(agreeing, aircraft, weights)
-    return Place((float(mean[0]), float(mean[1])), (float(at[0]), float(at[1])), sigma_m, len(agreeing))
+    """The mean, weighted by pairs, over the largest group of keyframes that agree."""
+    aircraft = np.array([_aircraft(one) for one in passed])
+    ground = np.array([one.pose.ground_of(np.array([middle_ray]))[0] for one in passed])
+    pairs = np.array([one.inliers for one in passed], dtype=np.float64)
+    reach_m = _AGREES * np.array([one.keyframe.footprint_m for one in passed])
+    near = np.linalg.norm(ground[:, None] - ground[None], axis=2) <= reach_m[:, None]
+    group = near[int(np.argmax(near @ pairs))]
+    weights = pairs[group] / pairs[group].sum()
+    east, south = weights @ aircraft[group]
+    ground_east, ground_south = weights @ ground[group]
+    agreeing = [one for one, inside in zip(passed, group, strict=True) if inside]
+    return Place(
+        (float(east), float(south)),
+        (float(ground_east), float(ground_south)),
+        _sigma(agreeing, ground[group], weights),
+        len(agreeing),
+    )
 
 
 def _aircraft(one: Verified) -> NDArray[np.float64]:
@@ -54,25 +59,14 @@ def _aircraft(one: Verified) -> NDArray[np.float64]:
     return np.array([east, south])
 
 
-def _weight(one: Verified) -> float:
-    """More pairs, more common ground, more of the error in common; so also on the same course."""
-    return one.inliers**3 * (_course(one.keyframe, one.pose.heading_rad) + _OTHER_COURSE)
-
-
-def _course(keyframe: Ground, heading_rad: float) -> float:
-    if keyframe.heading_rad is None or keyframe.lever_m == (0.0, 0.0):
-        return 1.0
-    apart = math.remainder(heading_rad - keyframe.heading_rad, math.tau)
-    return math.exp(-((apart / _COURSE_RAD) ** 2) / 2)
-
-
-def _sigma(agreeing: Sequence[Verified], aircraft: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """1-sigma per axis: each pose's own, each keyframe's georeference (half of which neighbours share), and how far
-    the keyframes lie apart."""
+def _sigma(agreeing: Sequence[Verified], places: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """1-sigma per axis: each pose's own, each keyframe's georeference (half of which neighbours share), how far the
+    keyframes lie apart, and the lever, which stands for a lag that changes with the flight."""
     own = np.array([one.pose.sigma_m for one in agreeing])
-    georeference = np.array([min(one.keyframe.sigma_m, 50.0) for one in agreeing])
+    georeference = np.array([min(one.keyframe.sigma_m, _MAX_SIGMA_M) for one in agreeing])
+    lever = np.array([math.hypot(*one.keyframe.lever_m) for one in agreeing])
     independent = float(np.sum(weights**2 * (own**2 + georeference**2 / 2)))
-    shared = float(np.sum(weights * georeference**2)) / 2
-    centred = aircraft - weights @ aircraft
+    shared = float(np.sum(weights * (georeference**2 / 2 + (_LEVER_SHARE * lever) ** 2)))
+    centred = places - weights @ places
     spread = float(np.sum(weights * (centred**2).mean(axis=1))) * float(np.sum(weights**2))
     return math.sqrt(independent + shared + spread)

@@ -23,8 +23,8 @@ from runtime.verify import Ground
 _INVARIANT_FEATURES = 800
 _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it gets more
 _CACHED = 4000  # keyframes: features of one take up to 400 kB, of an upright one half of that
-_SCALE_STEP = 1.2  # between footprints that are tried: half a rung of the ladder
-_MAX_SCALES = 6
+_SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
+_MAX_SCALES = 4
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 _MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where an aircraft was
 
@@ -127,7 +127,7 @@ class Memory:
 
 
 def distinct_footprints(sides_m: Sequence[float]) -> tuple[float, ...]:
-    """At most six sides that stand for all, the commonest first: medians of bins of a factor 1.2."""
+    """At most four sides that stand for all, the commonest first: medians of bins of a factor 1.25."""
     if not sides_m:
         return ()
     logs = np.log(np.asarray(sides_m, dtype=np.float64)) / math.log(_SCALE_STEP)

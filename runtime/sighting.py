@@ -37,6 +37,11 @@ class Known:
     height: bool
 
     @property
+    def posed(self) -> bool:
+        """Whether a north-up crop of known scale can be cut."""
+        return self.heading and self.height
+
+    @property
     def turn(self) -> NDArray[np.float64]:
         """(3, 3) from the camera to the frame x east, y south, z down."""
         assert self.pose.ned_from_body is not None

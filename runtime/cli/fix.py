@@ -42,7 +42,8 @@ def fix(
         decisions.append(answer.decision)
         emit(answer.record()) if as_json else say(answer.sentence())
     if Decision.ERROR in decisions:
-        raise typer.Exit(1)
+        count = decisions.count(Decision.ERROR)
+        raise ImageError(f"{count} of {len(images)} images could not be used; the others are done.")
     if Decision.NO_FIX in decisions:
         raise typer.Exit(3)
 
@@ -119,7 +120,7 @@ def _answer(image: Path, fixer: Fixer, photo: Photo, any_heading: bool) -> Answe
         heading=photo.pose.heading,
     )
     try:
-        found = fixer.fix(photo.frame, pose, any_heading=any_heading, camera=photo.camera)
+        found = fixer.fix(photo.frame, pose, any_heading=any_heading, retry=True, camera=photo.camera)
     except HomingError as error:
         return Answer(image, None, None, str(error))
     return Answer(image, found, (time.perf_counter() - started_s) * 1e3, found.reason)
