@@ -48,10 +48,12 @@ def assemble(
     authority: Authority | None = None,
     embedder: Embedder | None = None,
     errands: Errands | None = None,
+    flight: str = "flight",
 ) -> Assembly:
     """Loads the bundle, opens the history, and wires the rooms.
 
-    ``embedder``: one that is loaded already (it takes a second), of the configured bundle.
+    ``embedder``: one that is loaded already (it takes a second), of the configured bundle. ``flight``: what
+    live keyframes are filed under where the configuration gives no name.
 
     Raises:
         CommandingError, BundleError, EmbeddingSpaceError, HistoryError, StorageError.
@@ -66,7 +68,7 @@ def assemble(
         vehicle=Vehicle(_vehicle_config(config)),
         frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground),
         fixer=Fixer(history, embedder, camera),
-        recorder=_recorder(config, history, embedder, camera),
+        recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetDesk(
             Locator(history, embedder), config.target.any_heading, config.target.max_disagreement_m
         ),
@@ -86,10 +88,12 @@ def _history(config: Config, bundle: Bundle) -> History:
     return History.open(path, embedding_space_id=bundle.embedding_space_id)
 
 
-def _recorder(config: Config, history: History, embedder: Embedder, camera: CameraModel) -> RecordRoom:
+def _recorder(
+    config: Config, history: History, embedder: Embedder, camera: CameraModel, flight: str
+) -> RecordRoom:
     if not config.record.enabled:
         return NoRecorder()
-    return Recorder(history, embedder, camera, config.record.flight)
+    return Recorder(history, embedder, camera, config.record.flight or flight)
 
 
 def _vehicle_config(config: Config) -> VehicleConfig:

@@ -103,7 +103,7 @@ class RecordSection(_Section):
     """[record]: live recording; it pauses from the moment a target is confirmed."""
 
     enabled: bool = False
-    flight: str = "flight"
+    flight: str | None = None  # none: named as the flight log is
 
 
 class FixSection(_Section):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.geodesy import north_east_m
-from runtime.values import Decision, Estimate, Fix, GeoPoint, Pose
+from runtime.values import Decision, Estimate, Fix, Pose
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
 
@@ -57,10 +57,6 @@ class AutopilotLocalizer:
         if self._pose is None or pose.t_ns >= self._pose.t_ns:
             self._pose = pose
 
-    def forget(self) -> None:
-        """After a reboot nothing of before counts."""
-        self._pose = None
-
     def on_fix(self, fix: Fix, pose: Pose) -> FixDifference | None:
         """See `Localizer`."""
         if fix.decision is not Decision.FIX or fix.aircraft is None or pose.position is None:
@@ -75,8 +71,4 @@ class AutopilotLocalizer:
         sigma_m = self._pose.position_sigma_m
         trusted = sigma_m <= self._max_sigma_m
         reason = "" if trusted else f"the autopilot's sigma is {sigma_m:.0f} m"
-        return self._of(self._pose.t_ns, self._pose.position, sigma_m, trusted, reason)
-
-    @staticmethod
-    def _of(t_ns: int, position: GeoPoint, sigma_m: float, trusted: bool, reason: str) -> Estimate:
-        return Estimate(t_ns, position, sigma_m, trusted, "autopilot", reason)
+        return Estimate(self._pose.t_ns, self._pose.position, sigma_m, trusted, "autopilot", reason)

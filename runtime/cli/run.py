@@ -50,7 +50,8 @@ def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opene
     opened.callback(log.close)
     log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
     errands = ThreadErrands(inbox.errand_done)
-    assembly = assemble(config, MeasuredStages(clock), dry_run=dry_run, journal=log, errands=errands)
+    stages, flight = MeasuredStages(clock), log.mcap_path.stem
+    assembly = assemble(config, stages, dry_run=dry_run, journal=log, errands=errands, flight=flight)
     opened.callback(assembly.close)
     opened.callback(errands.close)  # before the history that it reads
     camera = CameraReader(open_camera(config.camera.uri, clock.now_ns))
