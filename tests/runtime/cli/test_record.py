@@ -126,7 +126,7 @@ def test_a_history_of_another_embedding_space_is_refused_untouched(tmp_path: Pat
 
 def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> None:
     folder, path = tmp_path / "flight", tmp_path / "h.db"
-    write_flight(folder, [Truth(float(k), 4.0 * k - 50.0, 0.0, 50.0, 0.0) for k in range(40)])
+    write_flight(folder, [Truth(float(k), 2.5 * k - 48.0, 0.0, 50.0, 0.0) for k in range(40)])
     process = subprocess.Popen(
         command("--images", folder, "--history", path, "--hfov-deg", "69", "--json"),
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
