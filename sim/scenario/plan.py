@@ -7,6 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from shapely import LineString, box
+from shapely import Point as ShapelyPoint
+from shapely.geometry.base import BaseGeometry
+
+from runtime.errors import UsageError
 
 Point = tuple[float, float]  # (north, east) metres from the world's origin
 
@@ -16,8 +21,7 @@ TARGETS, STRANGERS = 20, 30
 _LINE_SPACING_M = 45.0  # half a view: neighbouring lines see the same ground
 _LINES, _LINE_LENGTH_M = 8, 300.0
 _TARGET_INSET_M = 5.0  # targets lie this far inside the outermost lines
-_NEAR_OUTSIDE_M = (60.0, 110.0)  # beyond the outermost lines: their crops overlap what was flown, their centres do not
-_FAR_OUTSIDE_M = 110.0
+_NEAR_M = (60.0, 110.0)  # outside what is flown: their crops overlap what was seen, their centres do not
 _MIN_APART_M = 18.0  # two targets of one kind are two places
 
 
@@ -30,18 +34,14 @@ class Rectangle:
     west_m: float
     east_m: float
 
-    def outside_m(self, point: Point) -> float:
-        """Distance from the rectangle; negative inside, the distance to its nearest edge."""
-        dn = max(self.south_m - point[0], point[0] - self.north_m)
-        de = max(self.west_m - point[1], point[1] - self.east_m)
-        if dn <= 0 and de <= 0:
-            return max(dn, de)
-        return math.hypot(max(dn, 0.0), max(de, 0.0))
+    def contains(self, point: Point) -> bool:
+        """Whether a point lies inside."""
+        return self.south_m <= point[0] <= self.north_m and self.west_m <= point[1] <= self.east_m
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioPlan:
-    """The flown rectangle is that of the survey's lines; ``home`` is where it takes off."""
+    """``survey`` is the rectangle of the survey's lines; ``home`` is where it takes off."""
 
     home: Point
     survey: Rectangle
@@ -50,6 +50,15 @@ class ScenarioPlan:
     targets: tuple[Point, ...]
     strangers: tuple[Point, ...]
     near_strangers: int  # the first so many of the strangers lie just outside what was flown
+
+    @property
+    def flown(self) -> BaseGeometry:
+        """What the drone flies over before anybody asks: the survey, and the ways to it and on to the far side."""
+        return _flown(self.survey, (self.home, *self.survey_path, self.far_side))
+
+    def outside_m(self, point: Point) -> float:
+        """Distance from what is flown; 0 inside."""
+        return float(self.flown.distance(ShapelyPoint(point)))
 
 
 def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = False) -> ScenarioPlan:
@@ -71,13 +80,15 @@ def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = Fal
     inset = Rectangle(south + _TARGET_INSET_M, south + length - _TARGET_INSET_M, west + _TARGET_INSET_M,
                       east - _TARGET_INSET_M)  # fmt: skip
     world = Rectangle(-half_n, half_n, -half_e, half_e)
-    targets = _scatter(rng, counts[0], inset, lambda point: True)
-    close = _scatter(rng, near, world, lambda p: _NEAR_OUTSIDE_M[0] <= survey.outside_m(p) <= _NEAR_OUTSIDE_M[1])
-    far = _scatter(rng, counts[1] - near, world, lambda p: survey.outside_m(p) > _FAR_OUTSIDE_M)
+    home, path = (south - 20.0, west - 10.0), _lawnmower(survey, lines)
+    flown = _flown(survey, (home, *path, far_side))
+    targets = _scatter(rng, counts[0], inset, lambda distance_m: True, flown)
+    close = _scatter(rng, near, world, lambda distance_m: _NEAR_M[0] <= distance_m <= _NEAR_M[1], flown)
+    far = _scatter(rng, counts[1] - near, world, lambda distance_m: distance_m > _NEAR_M[1], flown)
     return ScenarioPlan(
-        home=(south - 20.0, west - 10.0),
+        home=home,
         survey=survey,
-        survey_path=_lawnmower(survey, lines),
+        survey_path=path,
         far_side=far_side,
         targets=tuple(targets),
         strangers=tuple(close + far),
@@ -94,12 +105,20 @@ def _lawnmower(area: Rectangle, lines: int) -> tuple[Point, ...]:
     return tuple(path)
 
 
-def _scatter(rng: np.random.Generator, count: int, area: Rectangle, allowed: Callable[[Point], bool]) -> list[Point]:
+def _flown(survey: Rectangle, path: tuple[Point, ...]) -> BaseGeometry:
+    return box(survey.south_m, survey.west_m, survey.north_m, survey.east_m).union(LineString(path))
+
+
+def _scatter(
+    rng: np.random.Generator, count: int, area: Rectangle, allowed: Callable[[float], bool], flown: BaseGeometry
+) -> list[Point]:
+    """``count`` points of an area whose distance from what is flown is ``allowed``."""
     points: list[Point] = []
     for _ in range(20_000):
         if len(points) == count:
             return points
         point = (float(rng.uniform(area.south_m, area.north_m)), float(rng.uniform(area.west_m, area.east_m)))
-        if allowed(point) and all(math.dist(point, other) >= _MIN_APART_M for other in points):
+        distance_m = flown.distance(ShapelyPoint(point))
+        if allowed(distance_m) and all(math.dist(point, other) >= _MIN_APART_M for other in points):
             points.append(point)
-    raise ValueError(f"the world has no room for {count} places of this kind; make it larger.")
+    raise UsageError(f"the world has no room for {count} places of this kind; take a larger one.")

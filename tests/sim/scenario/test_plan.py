@@ -13,11 +13,11 @@ from sim.scenario.plan import STRANGERS, TARGETS, make_plan
 def test_targets_are_flown_over_and_strangers_are_not(seed: int) -> None:
     plan = make_plan(seed, (900.0, 900.0))
     assert len(plan.targets) == TARGETS and len(plan.strangers) == STRANGERS
-    assert all(plan.survey.outside_m(point) < 0 for point in plan.targets)
-    outside = [plan.survey.outside_m(point) for point in plan.strangers]
+    assert all(plan.survey.contains(point) for point in plan.targets)
+    outside = [plan.outside_m(point) for point in plan.strangers]
     assert min(outside) >= 60.0
     assert sum(distance <= 110.0 for distance in outside) == plan.near_strangers == STRANGERS // 3
-    assert plan.survey.outside_m(plan.far_side) > 150.0
+    assert plan.far_side[1] - plan.survey.east_m > 150.0
     assert all(max(map(abs, point)) < 450.0 - 45.0 for point in (*plan.targets, *plan.strangers))
 
 
