@@ -92,7 +92,7 @@ def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = Fal
         far_side=far_side,
         targets=tuple(targets),
         strangers=tuple(close + far),
-        near_strangers=near,
+        near_strangers=len(close),
     )
 
 
@@ -112,13 +112,19 @@ def _flown(survey: Rectangle, path: tuple[Point, ...]) -> BaseGeometry:
 def _scatter(
     rng: np.random.Generator, count: int, area: Rectangle, allowed: Callable[[float], bool], flown: BaseGeometry
 ) -> list[Point]:
-    """``count`` points of an area whose distance from what is flown is ``allowed``."""
+    """Up to ``count`` points of an area whose distance from what is flown is ``allowed``; a small world holds fewer.
+
+    Raises:
+        UsageError: it holds none.
+    """
     points: list[Point] = []
-    for _ in range(20_000):
+    for _ in range(4_000):
         if len(points) == count:
             return points
         point = (float(rng.uniform(area.south_m, area.north_m)), float(rng.uniform(area.west_m, area.east_m)))
         distance_m = flown.distance(ShapelyPoint(point))
         if allowed(distance_m) and all(math.dist(point, other) >= _MIN_APART_M for other in points):
             points.append(point)
-    raise UsageError(f"the world has no room for {count} places of this kind; take a larger one.")
+    if not points:
+        raise UsageError("the world has no room for places outside what is flown; take a larger one.")
+    return points
