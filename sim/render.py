@@ -144,7 +144,7 @@ class Renderer:
     def _bake(self) -> Image:
         """The ground raster times the light on it."""
         raster = self.scene.ground
-        shade = np.empty(raster.image.shape[:2], np.uint8)
+        shade: Image = np.empty(raster.image.shape[:2], np.uint8)
         for row0 in range(0, shade.shape[0], _STRIP):
             shade[row0 : row0 + _STRIP] = self._shadows(row0, min(_STRIP, shade.shape[0] - row0))
         shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 0.8), np.uint8)  # penumbra

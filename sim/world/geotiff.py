@@ -29,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 
 _MAX_SIDE_PX = 6000  # a larger map is read more coarsely
 _TREE_SPACING_M = 5.5  # between the trees raised on wooded ground
+_FORGOTTEN_M = 0.45  # the map's own texture finer than this is not seen at the other date
 _STRIP = 256
 
 
@@ -193,17 +194,16 @@ def _redrawn(image: Image, classes: npt.NDArray[np.uint8], gsd_m: float, date: D
     """The map at another date: each material's colour moved, large patches and fine detail its own."""
     rng = np.random.default_rng([date.seed, 1])
     side = max(image.shape[:2])
-    coarse = spread(rng, side, 48)[: image.shape[0], : image.shape[1]]
+    coarse = spread(rng, side, 48, 1.0, longest=16)[: image.shape[0], : image.shape[1]]
     detail, mottle = tile(rng, 1024, 0.5), tile(rng, 1024, 0.9, 3.0)
     moved = np.exp(rng.normal(0, 0.13, (4, 1)) + rng.normal(0, 0.06, (4, 3))).astype(np.float32)
-    low = cv2.GaussianBlur(image, (0, 0), 0.7 / gsd_m)
-    low = cv2.GaussianBlur(low, (0, 0), 0.35 / gsd_m)
+    low = cv2.GaussianBlur(image, (0, 0), _FORGOTTEN_M / gsd_m)
     tone = cv2.GaussianBlur(moved[classes], (0, 0), 0.8 / gsd_m)
     out = np.empty_like(image)
     for row0 in range(0, image.shape[0], _STRIP):
         strip = slice(row0, min(row0 + _STRIP, image.shape[0]))
         rows, columns = low[strip].shape[:2]
-        noise = 1 + 0.13 * coarse[strip] + 0.06 * repeated(mottle, row0, rows, columns)
-        noise += 0.06 * repeated(detail, row0, rows, columns)
+        noise = 1 + 0.06 * coarse[strip] + 0.05 * repeated(mottle, row0, rows, columns)
+        noise += 0.05 * repeated(detail, row0, rows, columns)
         out[strip] = np.clip(low[strip] * tone[strip] * noise[..., None], 0, 255)
     return out
