@@ -23,8 +23,10 @@ unit: .venv/ready
 jetpack: .venv-jetpack/ready
 	.venv-jetpack/bin/python -m pytest tests/runtime
 
+# All tables take an hour or so on two cores; make bench BENCH="search fix_latency" prints some.
+BENCH ?=
 bench: .venv/ready
-	.venv/bin/python -m tests.bench
+	.venv/bin/python -m tests.bench $(BENCH)
 
 .venv-demo/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv-demo
