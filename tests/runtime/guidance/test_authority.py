@@ -248,6 +248,14 @@ def test_every_mode_and_event_in_every_state(state: State) -> None:
     assert (sent_at_all > 0) == (state in (State.READY, State.ENGAGED, State.MONITOR, State.YIELDED))
 
 
+@pytest.mark.parametrize("event", [event for event in EVENTS if event.startswith(("latch", "disengage", "retarget"))])
+def test_what_comes_between_ready_and_the_transition_counts(event: str) -> None:
+    """Within one tick: READY was decided, then somebody took it back, then the mode changed."""
+    story = told([*USUAL[:5], event, "mode GUIDED"] + ["tick"] * 40)
+    assert not any(line.decision and line.decision.setpoint for line in story.lines)
+    assert told([*USUAL[:5], "mode GUIDED", "tick"]).lines[-1].decision.setpoint  # type: ignore[union-attr]
+
+
 def _way_to(state: State) -> list[str]:
     ways = {
         State.DISABLED: ["first LOITER", "tick"],
