@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.alignment import centred
-from runtime.bundle import Bundle
 from runtime.calibration import Calibration
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
@@ -27,17 +27,41 @@ from runtime.target import Target
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
 
 HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
-_KEPT_ATTEMPTS = 8  # readings aligned after the vectors have sorted them
+_SKETCHED = 24  # attempts aligned, by their middle alone, after the vectors have sorted them
+_READ_FULLY = 2  # of those
 _REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # of a step in heading and in scale
 _MOST_HAVE = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
 _OWN_POSITION_M = 15.0  # a GeoTIFF further than this (or 4 sigma) from the match disagrees with it
+
+
+class Contract(Protocol):
+    """The part of a bundle that locating needs."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def input_size_px(self) -> int:
+        """Side of the towers' crops."""
+        ...
+
+    @property
+    def map_shape(self) -> tuple[int, int, int] | None:
+        """(C, h, w) of the spatial map."""
+        ...
+
+    def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
+        """The raw table of an ordered pair of views."""
+        ...
 
 
 class Tower(Protocol):
     """The part of an embedder that locating needs."""
 
     @property
-    def bundle(self) -> Bundle:
+    def bundle(self) -> Contract:
         """The bundle behind it."""
         ...
 
@@ -120,10 +144,11 @@ class Locator:
         if len(attempts) <= 1:
             readings = [self._read(target, attempt, view, top) for attempt in attempts]
             return (readings[0] if readings else None), len(attempts)
-        kept = self._promising(target, attempts, view)
-        best = max((self._read(target, attempt, view, top) for attempt in kept), key=lambda r: r.contrast)
-        refined = [self._read(target, a, view, top) for a in _refined(best.attempt, target, any_heading)]
-        return max([best, *refined], key=lambda r: r.contrast), len(attempts)
+        sketched = sorted(self._sketches(target, attempts, view), key=lambda reading: -reading.contrast)
+        full = [self._read(target, one.attempt, view, top) for one in sketched[:_READ_FULLY]]
+        best = max(full, key=lambda reading: reading.contrast)
+        refined = [self._read(target, one, view, top) for one in _refined(best.attempt, target, any_heading)]
+        return max([best, *refined], key=lambda reading: reading.contrast), len(attempts)
 
     def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
         footprints = self._footprints(view)
@@ -135,16 +160,24 @@ class Locator:
                 attempts += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
         return attempts
 
-    def _promising(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Attempt]:
-        """The attempts whose middle resembles some keyframe most, by vector."""
-        scores = []
-        for attempt in attempts:
-            footprint_m = attempt.footprints_m[0]
-            (middle,) = self._crops(target, attempt, footprint_m, alone=True)
-            vectors = self._embedder.embed(ViewKind.SATELLITE, middle.image[None]).vectors
-            similarity = self._rung(view, footprint_m).index.search(vectors, 1)[1]
-            scores.append(float(similarity[0, 0]))
-        return [attempts[row] for row in np.argsort(scores)[::-1][:_KEPT_ATTEMPTS]]
+    def _sketches(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Reading]:
+        """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
+        crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
+        vectors, maps = self._embedded(crops)
+        rungs = [self._rung(view, one.footprints_m[0]) for one in attempts]
+        similarity = [rung.index.search(vectors[[n]], 1)[1].max(initial=-1.0) for n, rung in enumerate(rungs)]
+        readings = []
+        for n in np.argsort(similarity)[::-1][:_SKETCHED]:
+            layer = Layer(rungs[n], crops[n : n + 1], maps[n : n + 1])
+            readings.append(compare(attempts[n], [layer], rungs[n].shortlist(vectors[[n]]), 1))
+        return readings
+
+    def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""
+        embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
+        if embedded.maps is None:
+            raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
+        return embedded.vectors, centred(embedded.maps)
 
     def _crops(self, target: Target, attempt: Attempt, footprint_m: float, alone: bool = False) -> list[Crop]:
         bundle = self._embedder.bundle
@@ -152,15 +185,14 @@ class Locator:
         return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
     def _read(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> Reading:
-        layers, vectors = [], []
+        layers, first = [], None
         for footprint_m in attempt.footprints_m:
             crops = self._crops(target, attempt, footprint_m)
-            embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
-            if embedded.maps is None:
-                raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
-            layers.append(Layer(self._rung(view, footprint_m), crops, centred(embedded.maps)))
-            vectors.append(embedded.vectors)
-        return compare(attempt, layers, layers[0].rung.shortlist(vectors[0]), max(top, 2))
+            vectors, maps = self._embedded(crops)
+            layers.append(Layer(self._rung(view, footprint_m), crops, maps))
+            first = vectors if first is None else first
+        assert first is not None  # an attempt has at least one rung
+        return compare(attempt, layers, layers[0].rung.shortlist(first), max(top, 2))
 
     def _answer(
         self, target: Target, reading: Reading, calibration: Calibration | None, tried: int, top: int

@@ -82,16 +82,18 @@ class Field:
 
 
 class Ground:
-    """Collects surfaces on a lattice around the given (N, 2) keyframe centres."""
+    """Collects surfaces on a lattice over the squares of ``footprint_m`` about (N, 2) keyframe centres; only there
+    can a target's centre be found, however far its border reaches."""
 
-    def __init__(self, centres_ne_m: Array, margin_m: float) -> None:
-        low, high = centres_ne_m.min(axis=0) - margin_m, centres_ne_m.max(axis=0) + margin_m
+    def __init__(self, centres_ne_m: Array, footprint_m: float) -> None:
+        low, high = centres_ne_m.min(axis=0) - footprint_m, centres_ne_m.max(axis=0) + footprint_m
         self._pitch_m = max(PITCH_M, float(np.sqrt(np.prod(high - low) / _MAX_NODES)))
         self._origin = low
         rows, columns = np.ceil((high - low) / self._pitch_m).astype(int) + 2
         self._shape = (int(rows), int(columns))
         self._dots = np.zeros(rows * columns)
         self._counts = np.zeros(rows * columns)
+        self._flown = self._covered(centres_ne_m, footprint_m / 2)
         self._full = 0.0  # what one keyframe under the whole target adds to a square metre
 
     def add(
@@ -107,6 +109,14 @@ class Ground:
         to_north, to_east = np.meshgrid(-shifts, shifts, indexing="ij")
         ne_m = centres_ne_m[:, None, None, :] + np.stack([to_north, to_east], axis=-1)
         self._splat(ne_m.reshape(-1, 2), dots.ravel(), np.broadcast_to(counts, dots.shape).ravel())
+
+    def _covered(self, centres_ne_m: Array, half_m: float) -> NDArray[np.bool_]:
+        covered = np.zeros(self._shape, dtype=bool)
+        first = np.ceil((centres_ne_m - half_m - self._origin) / self._pitch_m).astype(int)
+        last = np.floor((centres_ne_m + half_m - self._origin) / self._pitch_m).astype(int)
+        for (south, west), (north, east) in zip(first, last, strict=True):
+            covered[south : north + 1, west : east + 1] = True
+        return covered
 
     def _splat(self, ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32]) -> None:
         """Shares each sample out between the four nodes around it."""
@@ -127,7 +137,7 @@ class Ground:
         dots = _blurred(self._dots.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
         counts = _blurred(self._counts.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
         cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
-        known = cover >= _MIN_COVER
+        known = (cover >= _MIN_COVER) & self._flown
         similarity = np.where(known, dots / np.maximum(counts, 1e-9), 0.0)
         weight = _blurred(known.astype(np.float64), _SURROUNDINGS_M / self._pitch_m)
         around = _blurred(similarity, _SURROUNDINGS_M / self._pitch_m) / np.maximum(weight, 1e-6)

@@ -1,0 +1,171 @@
+"""Fits the calibration of satellite targets in drone histories on simulated surveys, and writes it into the bundle.
+
+``python -m tests.bench.calibrate [--write]``: three disjoint sets of seeds, all from 100000 up: one to fit the
+probability, one to choose the threshold and the error, one to report. What was computed for a seed is kept in
+``--cache`` and not computed again; ``--only SEED...`` computes no more than that, so that several can run at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from runtime.bundle import DEFAULT_BUNDLE, write_calibration
+from runtime.calibration import Calibration
+from runtime.embedder import Embedder
+from runtime.geodesy import north_east_m
+from runtime.history import History
+from runtime.place import Locator
+from runtime.values import ViewKind
+from tests.bench.survey_site import Site, embedder_of
+
+FIT, THRESHOLD, REPORT = tuple(range(100000, 100005)), tuple(range(100005, 100009)), tuple(range(100009, 100012))
+FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
+TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
+RIGHT_M = 15.0  # an accepted place further from the truth is wrong
+RIDGE = 1e-2  # keeps the weights finite where the classes part cleanly
+MARGIN_LOGIT = 0.5  # the threshold lies this far above the most probable wrong place
+Row = dict[str, Any]
+
+
+def rows_of(seed: int, cache: Path, embedder: Embedder) -> list[Row]:
+    """A row for each question: its features, kind, mode, error and whether the place is right."""
+    kept = cache / f"{seed}.{embedder.bundle.embedding_space_id}.json"
+    if kept.exists():
+        return list(json.loads(kept.read_text()))
+    site = Site(seed, cache, embedder)
+    rows: list[Row] = []
+    with History.open(site.history) as history:
+        locator = Locator(history, embedder)
+        sigma_m = float(np.median([one.ground_sigma_m for one in history.keyframes(crops=False)]))
+        for question in site.questions(TARGETS, NEAR, FAR, SEARCHED):
+            found = locator.features(question.target, any_heading=question.mode == "heading")
+            row: Row = {"seed": seed, "kind": question.kind, "mode": question.mode, "ground_sigma_m": sigma_m}
+            if found is None:
+                rows.append(row | {"features": None, "error_m": None, "right": False})
+                continue
+            north, east = north_east_m(site.world.origin, found[1])
+            error_m = float(np.hypot(north - question.truth[0], east - question.truth[1]))
+            right = question.kind == "target" and error_m <= RIGHT_M
+            rows.append(row | {"features": found[0], "error_m": error_m, "right": right})
+    kept.write_text(json.dumps(rows))
+    return rows
+
+
+def fit(rows: list[Row]) -> Row:
+    """A logistic model by maximum likelihood with a small ridge; every mode counts by its number of rows."""
+    known = [row for row in rows if row["features"] is not None]
+    values = np.array([[row["features"][name] for name in FEATURES] for row in known])
+    right = np.array([row["right"] for row in known])
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    units = (values - mean) / scale
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        logit = units @ weights[:-1] + weights[-1]
+        return float(np.logaddexp(0, np.where(right, -logit, logit)).mean() + RIDGE / 2 * (weights[:-1] ** 2).sum())
+
+    best = minimize(loss, np.zeros(len(FEATURES) + 1)).x
+    return {
+        "model": "logistic",
+        "features": list(FEATURES),
+        "mean": mean.round(6).tolist(),
+        "scale": scale.round(6).tolist(),
+        "weights": best[:-1].round(4).tolist(),
+        "bias": round(float(best[-1]), 4),
+    }
+
+
+def choose(table: Row, rows: list[Row]) -> Row:
+    """The threshold a margin above the most probable wrong place, and the error of what it accepts."""
+    model = Calibration.of(table | {"threshold": 1.0, "sigma_m": 0.0, "ground_sigma_m": 0.0})
+    assert model is not None
+    wrong = max(model.probability(row["features"]) for row in rows if row["features"] and not row["right"])
+    logit = np.log(wrong / (1 - wrong)) + MARGIN_LOGIT
+    threshold = float(max(0.5, 1 / (1 + np.exp(-logit))))
+    accepted = [row for row in rows if row["features"] and model.probability(row["features"]) >= threshold]
+    errors = np.array([row["error_m"] for row in accepted])
+    return {
+        "threshold": round(threshold, 4),
+        "sigma_m": round(float(np.sqrt((errors**2).mean() / 2)), 2),
+        "ground_sigma_m": round(float(np.median([row["ground_sigma_m"] for row in rows])), 2),
+    }
+
+
+def report(table: Row, rows: list[Row], title: str) -> None:
+    """What the threshold accepts, by mode and seed, and how honest the probability and the sigma are."""
+    model = Calibration.of(table)
+    assert model is not None
+    print(f"\n{title}: accepted at probability >= {model.threshold:.3f}")
+    print(f"{'seed':>7} {'mode':<8} {'targets':>9} {'near':>7} {'far':>7} {'wrong':>6} {'median m':>9}", end="")
+    print(f" {'p95 m':>6} {'max m':>6}")
+    for seed, mode in sorted({(row["seed"], row["mode"]) for row in rows}, key=lambda key: (key[1], key[0])):
+        mine = [row for row in rows if (row["seed"], row["mode"]) == (seed, mode)]
+        print(f"{seed:>7} {mode:<8} {_line(model, mine)}")
+    for mode in sorted({row["mode"] for row in rows}):
+        print(f"{'all':>7} {mode:<8} {_line(model, [row for row in rows if row['mode'] == mode])}")
+    known = [row for row in rows if row["features"]]
+    p = np.array([model.probability(row["features"]) for row in known])
+    right = np.array([row["right"] for row in known])
+    print(f"Brier score {((p - right) ** 2).mean():.4f}; reliability:", end="")
+    for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 1.01)):
+        inside = (p >= low) & (p < high)
+        share = f"{right[inside].mean():.2f}" if inside.any() else "-"
+        print(f"  [{low:g}, {min(high, 1):g}) n {inside.sum()} right {share}", end="")
+    errors = np.array([row["error_m"] for row in known])[right & (p >= model.threshold)]
+    print(f"\nerrors within so many sigma of {model.sigma_m:g} m, and by a Rayleigh distribution:", end="")
+    for k in (1, 2, 3):
+        print(f"  {k}: {(errors <= k * model.sigma_m).mean():.2f} ({1 - np.exp(-k * k / 2):.2f})", end="")
+    print()
+
+
+def _line(model: Calibration, rows: list[Row]) -> str:
+    accepted = [row for row in rows if row["features"] and model.probability(row["features"]) >= model.threshold]
+    counts = [
+        f"{sum(row['kind'] == kind for row in accepted)}/{sum(row['kind'] == kind for row in rows)}"
+        for kind in ("target", "near", "far")
+    ]
+    errors = [row["error_m"] for row in accepted if row["right"]] or [float("nan")]
+    wrong = sum(not row["right"] for row in accepted)
+    return (
+        f"{counts[0]:>9} {counts[1]:>7} {counts[2]:>7} {wrong:>6} {np.median(errors):>9.1f} "
+        f"{np.percentile(errors, 95):>6.1f} {max(errors):>6.1f}"
+    )
+
+
+def main() -> None:
+    """Compute what is not cached, fit, choose, report, and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
+    parser.add_argument("--cache", type=Path, default=Path("build/calibrate"))
+    parser.add_argument("--write", action="store_true", help="put the table into the bundle")
+    parser.add_argument("--only", type=int, nargs="+", help="compute these seeds and stop")
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    embedder = embedder_of(arguments.bundle)
+    if arguments.only:
+        for seed in arguments.only:
+            print(seed, len(rows_of(seed, arguments.cache, embedder)), "questions", flush=True)
+        return
+    sets = [
+        [row for seed in seeds for row in rows_of(seed, arguments.cache, embedder)]
+        for seeds in (FIT, THRESHOLD, REPORT)
+    ]
+    table = fit(sets[0])
+    table |= choose(table, sets[1])
+    table["seeds"] = {"fit": FIT, "threshold": THRESHOLD, "report": REPORT}
+    print(json.dumps(table))
+    for rows, title in zip(sets, ("fit", "threshold", "report"), strict=True):
+        report(table, rows, title)
+    if arguments.write:
+        write_calibration(arguments.bundle, ViewKind.SATELLITE, ViewKind.DRONE, table)
+        print(f"written to {arguments.bundle}")
+
+
+if __name__ == "__main__":
+    main()
