@@ -136,6 +136,11 @@ def _completed(read: Survey) -> Survey:
         ready = complete(read, steps.step)
     if ready.solution is not None:
         warn(ready.solution.summary())
+    if ready.turned:
+        warn(
+            f"{len(ready.turned)} photos ({ready.turned[0]} and on) are turned against their recorded heading; "
+            "the heading that their overlaps show is used."
+        )
     return ready
 
 

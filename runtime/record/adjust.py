@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix, eye
+from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from runtime.record.mosaic import Ties
@@ -26,6 +27,7 @@ _LEVER_SIGMA_M = 6.0
 _DRIFT_SIGMA_M_S = 0.1
 _STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
 _MAX_EVALUATIONS = 60
+_COLUMNS = 256  # of an inverse at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,9 @@ class _Problem:
         residuals = self.residuals(state)
         weight = (1.0 + residuals**2) ** -0.25  # soft L1's
         jacobian = self.jacobian(state).multiply(weight[:, None]).tocsr()
-        normal = (jacobian.T @ jacobian).toarray()
-        covariance = np.linalg.pinv(normal, hermitian=True)
+        normal = (jacobian.T @ jacobian + eye(len(state)) * 1e-9).tocsc()
+        own = _inverse_diagonal(normal, PHOTO * self._count)
         spread = max(1.0, float(np.sum((weight * residuals) ** 2) / max(len(residuals) - len(state), 1)))
-        own = np.diag(covariance)[: PHOTO * self._count]
         return np.asarray(np.sqrt(np.maximum(own, 0.0) * spread).reshape(-1, PHOTO))
 
     def _ties_of(self, first: Array, second: Array) -> Array:
@@ -180,6 +181,18 @@ class _Problem:
 
     def _common(self, common: Array) -> Array:
         return np.asarray(common / np.array([_LEVER_SIGMA_M, _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S, _DRIFT_SIGMA_M_S]))
+
+
+def _inverse_diagonal(matrix: csc_matrix, count: int) -> Array:
+    """The first ``count`` diagonal entries of a sparse matrix's inverse, without ever holding all of it."""
+    factors = splu(matrix)
+    found = []
+    for start in range(0, count, _COLUMNS):
+        rows = np.arange(start, min(start + _COLUMNS, count))
+        unit = np.zeros((matrix.shape[0], len(rows)))
+        unit[rows, rows - start] = 1.0
+        found.append(factors.solve(unit)[rows, rows - start])
+    return np.concatenate(found)
 
 
 class _Entries:

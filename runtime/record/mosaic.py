@@ -152,13 +152,15 @@ def _turns(
 def _log_scales(
     count: int, first: NDArray[np.int64], second: NDArray[np.int64], ratio: NDArray[np.complex128]
 ) -> NDArray[np.float64]:
-    rows = np.arange(len(first))
-    design = np.zeros((len(first) + 1, count))
-    design[rows, first], design[rows, second], design[-1] = 1.0, -1.0, 1.0  # the last row: mean zero
-    wanted = np.append(np.log(np.abs(ratio)), 0.0)
-    weight = np.ones(len(first) + 1)
+    rows, ones = np.arange(len(first)), np.ones(len(first))
+    index = (np.concatenate([rows, rows]), np.concatenate([first, second]))
+    design = csr_matrix((np.concatenate([ones, -ones]), index), shape=(len(first), count))
+    hold = csr_matrix(([1.0], ([0], [0])), shape=(count, count))  # the first photo's, at zero
+    wanted = np.log(np.abs(ratio))
+    weight = ones
     for _ in range(_ROUNDS):
-        found = np.linalg.lstsq(design * weight[:, None], wanted * weight, rcond=None)[0]
+        weighted = design.multiply(weight[:, None] ** 2).tocsr()
+        found = spsolve((design.T @ weighted + hold).tocsc(), weighted.T @ wanted)
         misfit = design @ found - wanted
-        weight[:-1] = 1.0 / np.sqrt(1.0 + (misfit[:-1] / 0.03) ** 2)  # 3 %: what terrain does to a scale
-    return np.asarray(found)
+        weight = 1.0 / np.sqrt(1.0 + (misfit / 0.03) ** 2)  # 3 %: what terrain does to a scale
+    return np.asarray(found - found.mean())

@@ -60,12 +60,14 @@ def features_of(image: ImageRGB) -> Features:
     return Features(points, rooted.astype(np.float32), long_side)
 
 
-def candidate_pairs(positions_ne_m: NDArray[np.float64]) -> list[tuple[int, int]]:
+def candidate_pairs(
+    positions_ne_m: NDArray[np.float64], neighbours: int = NEIGHBOURS, consecutive: int = CONSECUTIVE
+) -> list[tuple[int, int]]:
     """Pairs (i < j) worth matching: the next few in order, and the nearest few by tag. (N, 2) metres."""
     count = len(positions_ne_m)
-    pairs = {(i, j) for i in range(count) for j in range(i + 1, min(i + 1 + CONSECUTIVE, count))}
+    pairs = {(i, j) for i in range(count) for j in range(i + 1, min(i + 1 + consecutive, count))}
     if count > 1:
-        _, nearest = cKDTree(positions_ne_m).query(positions_ne_m, k=min(NEIGHBOURS + 1, count))
+        _, nearest = cKDTree(positions_ne_m).query(positions_ne_m, k=min(neighbours + 1, count))
         pairs |= {(min(i, int(j)), max(i, int(j))) for i in range(count) for j in nearest[i] if int(j) != i}
     return sorted(pairs)
 

@@ -105,6 +105,26 @@ def solve(poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Seque
     return Solution(tuple(photos), tuple(reasons), len(np.unique(ties.overlap)), lever, drift, lag_s)
 
 
+def seen_headings(
+    poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]
+) -> list[float | None]:
+    """Where the image tops really point, from overlaps and tags alone, good to some ten degrees; None: unseen.
+
+    What a file says of its heading is not looked at: software that turns pixels leaves such tags as they were.
+    """
+    bare = [replace(pose, heading=None, ned_from_body=None, attitude_measured=False) for pose in poses]
+    ties = without_false(len(bare), ties_of(cameras, overlaps))
+    found: list[float | None] = [None] * len(bare)
+    for group in components(len(bare), ties):
+        members = [bare[k] for k in group]
+        if _refusal(members):
+            continue
+        start, _ = _anchored(assemble(len(members), within(ties, group)), _observed(members))
+        for k, heading in zip(group, start[:, 3], strict=True):
+            found[k] = math.remainder(float(heading), math.tau)
+    return found
+
+
 def ties_of(cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]) -> Ties:
     """Overlaps in pixels as pairs of sight rays in the body frame."""
     first, second, number = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]

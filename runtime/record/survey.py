@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,19 +10,22 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from runtime.camera_model import CameraModel
+from runtime.camera_model import CameraModel, quaternion, rotation
 from runtime.errors import ImageError
 from runtime.geodesy import north_east_m
 from runtime.record.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
 from runtime.record.photo import CameraFlags, Photo, read_photo
 from runtime.record.recorder import Recorded, Recorder
-from runtime.record.solver import Solution, solve
-from runtime.values import Frame, GeoPoint, Keyframe, Pose
+from runtime.record.solver import MIN_PHOTOS, SOURCE, Solution, seen_headings, solve
+from runtime.values import Frame, GeoPoint, Keyframe, Measured, Pose
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
 ALREADY = "already recorded"
+_CONTRADICTS_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
+_SEEN_SIGMA_RAD = math.radians(5.0)
 
 Step = Callable[[], None]
 
@@ -37,7 +41,7 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class Surveyed:
     """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` the tag's
-    meaning where that differs; ``features`` only where something has to be solved."""
+    meaning where that differs; ``features`` where something is to be solved or checked."""
 
     name: str
     pose: Pose
@@ -52,12 +56,14 @@ class Survey:
     """What a folder holds: photos in file order, those left out, and how the rest was solved (None: all said).
 
     ``assumed_lens`` names the first photo whose field of view nobody knows; empty where all are known.
+    ``turned`` names the photos whose pixels contradict their recorded heading.
     """
 
     photos: tuple[Surveyed, ...]
     skipped: tuple[Skipped, ...]
     solution: Solution | None = None
     assumed_lens: str = ""
+    turned: tuple[str, ...] = ()
 
     def flight(self, folder: Path) -> str:
         """A name for the flight: the folder's, with the day of the first photo where it is known."""
@@ -96,7 +102,7 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
             elif photo.gimbal_unsaid:
                 skipped.append(Skipped(path.name, _LOOKS_AHEAD))
             else:
-                photos.append(_surveyed(photo, index))
+                photos.append(_surveyed(photo, index, flags))
                 assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
     return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
@@ -106,12 +112,21 @@ _LOOKS_AHEAD = "its gimbal angles are all zero, a camera looking at the horizon:
 
 
 def complete(read: Survey, step: Step = lambda: None) -> Survey:
-    """The survey with heights, headings and tilts solved where photos do not say them; ``step`` per pair matched."""
-    unsaid = [photo for photo in read.photos if photo.features is not None]
+    """The survey with heights, headings and tilts solved where photos do not say them, and with the headings that
+    they do say held against the overlaps; ``step`` is called per pair matched."""
+    return _corrected(_solved(read, step), step)
+
+
+def pairs_to_match(read: Survey) -> int:
+    """How many steps `complete` will take."""
+    return len(_candidates(_unsaid(read))) + len(_candidates(_doubtful(read), check=True))
+
+
+def _solved(read: Survey, step: Step) -> Survey:
+    unsaid = _unsaid(read)
     if not unsaid:
         return read
-    features = [photo.features for photo in unsaid if photo.features is not None]
-    overlaps = _overlaps(unsaid, features, step)
+    overlaps = _overlaps(unsaid, _candidates(unsaid), step)
     solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
     outcomes = zip(solution.photos, solution.reasons, strict=True)
     outcome = {photo.name: found for photo, found in zip(unsaid, outcomes, strict=True)}
@@ -125,12 +140,46 @@ def complete(read: Survey, step: Step = lambda: None) -> Survey:
             skipped.append(Skipped(photo.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
         else:
             photos.append(photo)
-    return Survey(tuple(photos), tuple(skipped), solution)
+    return replace(read, photos=tuple(photos), skipped=tuple(skipped), solution=solution)
 
 
-def pairs_to_match(read: Survey) -> int:
-    """How many steps `complete` will take."""
-    return len(candidate_pairs(_places([photo for photo in read.photos if photo.features is not None])))
+def _corrected(read: Survey, step: Step) -> Survey:
+    """Photos whose pixels were turned after the exposure, as software for showing them does, get the heading that
+    their overlaps show."""
+    doubtful = _doubtful(read)
+    overlaps = _overlaps(doubtful, _candidates(doubtful, check=True), step)
+    seen = seen_headings([photo.pose for photo in doubtful], [photo.camera for photo in doubtful], overlaps)
+    headings = {photo.name: heading for photo, heading in zip(doubtful, seen, strict=True)}
+    photos, turned = [], []
+    for photo in read.photos:
+        said, heading = photo.pose.heading, headings.get(photo.name)
+        if said is not None and heading is not None and _apart(said.value, heading) > _CONTRADICTS_RAD:
+            photo = replace(photo, pose=_turned(photo.pose, heading))
+            turned.append(photo.name)
+        photos.append(replace(photo, features=None))
+    return replace(read, photos=tuple(photos), turned=tuple(turned))
+
+
+def _unsaid(read: Survey) -> list[Surveyed]:
+    return [photo for photo in read.photos if photo.features is not None and _missing(photo.pose)]
+
+
+def _doubtful(read: Survey) -> list[Surveyed]:
+    """Photos with a heading that their file says, if there are enough of them to hold it against."""
+    said = [photo for photo in read.photos if photo.features is not None and not _missing(photo.pose)]
+    return said if len(said) >= MIN_PHOTOS else []
+
+
+def _apart(a_rad: float, b_rad: float) -> float:
+    return abs(math.remainder(a_rad - b_rad, math.tau))
+
+
+def _turned(pose: Pose, heading_rad: float) -> Pose:
+    """The pose of a camera turned about its own axis until the image's top points to ``heading_rad``."""
+    assert pose.heading is not None and pose.ned_from_body is not None
+    turn = Rotation.from_euler("Z", heading_rad - pose.heading.value)
+    attitude = quaternion(rotation(pose.ned_from_body) * turn)
+    return replace(pose, ned_from_body=attitude, heading=Measured(heading_rad, _SEEN_SIGMA_RAD, SOURCE))
 
 
 def photo_reader(folder: Path) -> Callable[[Surveyed], Frame]:
@@ -178,9 +227,9 @@ def _record_one(
     return recorded if recorded.keyframe_id is not None else Skipped(photo.name, recorded.reason)
 
 
-def _surveyed(photo: Photo, index: int) -> Surveyed:
-    said = photo.pose.height_agl_m is not None and photo.pose.heading is not None
-    features = None if said else features_of(photo.frame.image)
+def _surveyed(photo: Photo, index: int, flags: CameraFlags) -> Surveyed:
+    trusted = flags.heading_deg is not None and not _missing(photo.pose)
+    features = None if trusted else features_of(photo.frame.image)
     return Surveyed(photo.name, photo.pose, photo.camera, features, index)
 
 
@@ -189,16 +238,19 @@ def _missing(pose: Pose) -> str:
     return " and ".join(lacking)
 
 
-def _overlaps(photos: Sequence[Surveyed], features: Sequence[Features], step: Step) -> list[Overlap]:
+def _candidates(photos: Sequence[Surveyed], check: bool = False) -> list[tuple[int, int]]:
+    """Pairs to match; a check needs fewer."""
+    tags = [photo.pose.position for photo in photos if photo.pose.position is not None]
+    places = np.array([north_east_m(tags[0], tag) for tag in tags], dtype=np.float64).reshape(-1, 2)
+    return candidate_pairs(places, neighbours=4, consecutive=1) if check else candidate_pairs(places)
+
+
+def _overlaps(photos: Sequence[Surveyed], pairs: Sequence[tuple[int, int]], step: Step) -> list[Overlap]:
+    features = [photo.features for photo in photos if photo.features is not None]
     found = []
-    for first, second in candidate_pairs(_places(photos)):
+    for first, second in pairs:
         overlap = overlap_of(first, second, features)
         if overlap is not None:
             found.append(overlap)
         step()
     return found
-
-
-def _places(photos: Sequence[Surveyed]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    tags = [photo.pose.position for photo in photos if photo.pose.position is not None]
-    return np.array([north_east_m(tags[0], tag) for tag in tags], dtype=np.float64).reshape(-1, 2)

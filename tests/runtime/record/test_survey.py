@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime.camera_model import CameraModel
@@ -37,8 +38,10 @@ CAMERA = CameraModel.from_hfov(480, 360, 69.0)
 FLAGS = CameraFlags(hfov_deg=69.0)
 
 
-def write_flight(folder: Path, flown: Sequence[Truth], xmp: bool = True) -> list[Path]:
-    """One photo per truth, named and timed in order."""
+def write_flight(
+    folder: Path, flown: Sequence[Truth], xmp: bool = True, upside_down: Sequence[int] = ()
+) -> list[Path]:
+    """One photo per truth, named and timed in order; those ``upside_down`` with their pixels turned by 180 degrees."""
     folder.mkdir(exist_ok=True)
     ground = ground_texture(1600)
     written = []
@@ -50,7 +53,7 @@ def write_flight(folder: Path, flown: Sequence[Truth], xmp: bool = True) -> list
         written.append(
             write_photo(
                 folder / f"P_{k:03d}.jpg",
-                photograph(ground, 0.1, truth, CAMERA),
+                np.rot90(photograph(ground, 0.1, truth, CAMERA), 2 if k in upside_down else 0).copy(),
                 place=gps(position.latitude_deg, position.longitude_deg),
                 detail={photos.TAKEN: f"2024:05:01 12:{k // 60:02d}:{k % 60:02d}"},
                 xmp=block,
@@ -153,6 +156,19 @@ def test_photos_without_attitude_are_solved_and_recorded(tmp_path: Path) -> None
             assert keyframe.pose.height_agl_m.value == pytest.approx(truth.height_m, rel=0.04)
             assert keyframe.pose.position is not None and truth.pose.position is not None
             assert distance_m(keyframe.pose.position, truth.pose.position) < 2.0
+
+
+def test_pixels_turned_against_the_recorded_heading_are_found_out(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    flown = [Truth(float(k), 10.0 * k - 30.0, 3.0 * k, 50.0, 0.3) for k in range(7)]
+    write_flight(folder, flown, upside_down=(3, 4))
+    ready = complete(survey(list_images(folder), FLAGS))
+    assert ready.turned == ("P_003.jpg", "P_004.jpg") and len(ready.photos) == 7
+    headings = [photo.pose.heading.value for photo in ready.photos if photo.pose.heading is not None]
+    off_deg = [abs(math.degrees(math.remainder(heading - 0.3, math.tau))) for heading in headings]
+    assert off_deg == pytest.approx([0, 0, 0, 180, 180, 0, 0], abs=6.0)
+    by_flag = complete(survey(list_images(folder), CameraFlags(hfov_deg=69.0, heading_deg=17.0)))
+    assert by_flag.turned == ()  # what the user says is not doubted
 
 
 def test_too_few_photos_to_solve_say_so(tmp_path: Path) -> None:
