@@ -62,6 +62,8 @@ class Calibration:
         rows = (calibration.mean, calibration.scale, calibration.weights)
         if any(len(row) != len(calibration.features) for row in rows):
             raise BundleError("the bundle's calibration table has rows of unequal length; export it again.")
+        if 0.0 in calibration.scale:
+            raise BundleError("the bundle's calibration table has a scale of zero; export it again.")
         return calibration
 
     def probability(self, features: Mapping[str, float]) -> float:
