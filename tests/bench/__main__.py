@@ -17,8 +17,7 @@ def main() -> int:
             print(f"there is no benchmark {name}; there are {', '.join(BENCHES)}.", file=sys.stderr)
             return 2
         print(f"\n== {name} ==", flush=True)
-        module = "sim.hardness" if name == "hardness" else f"tests.bench.{name}"
-        status = subprocess.run([sys.executable, "-m", module]).returncode
+        status = subprocess.run([sys.executable, "-m", f"tests.bench.{name}"]).returncode
         if status != 0:
             return status
     return 0
