@@ -30,6 +30,11 @@ class Prior:
     height_m: float = 1.0
     height_sigma_m: float = math.inf
 
+    @property
+    def posed(self) -> bool:
+        """Whether heading and height are known."""
+        return math.isfinite(self.heading_sigma_rad) and math.isfinite(self.height_sigma_m)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanarPose:

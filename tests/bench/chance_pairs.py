@@ -1,0 +1,68 @@
+"""How many local features of photos that share no ground agree by chance: what the least inliers rest on.
+
+    python -m tests.bench.chance_pairs
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from runtime.local_features import extract, extract_upright, pair
+from runtime.planar_pose import Prior, solve
+from runtime.verify import agreeing, implausible
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+_SIDE_M = 50.0
+_TOLERANCE_M = 0.6
+
+
+def _photos(folder: Path, step: int) -> list[np.ndarray]:
+    names = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".jpg")[::step]
+    photos = [cv2.cvtColor(cv2.imread(str(name)), cv2.COLOR_BGR2RGB) for name in names]
+    side = min(min(photo.shape[:2]) for photo in photos)
+    return [photo[:side, :side] for photo in photos]
+
+
+def _sized(photo: np.ndarray, side_px: int) -> np.ndarray:
+    return cv2.resize(photo, (side_px, side_px), interpolation=cv2.INTER_AREA)
+
+
+def main() -> None:
+    """Print how often how many pairs agree, and how often plausibly so."""
+    if not DATA.is_dir():
+        raise SystemExit(f"{DATA} is absent: there is nothing to measure on.")
+    foreign = _photos(DATA / "texture" / "juru", 18)
+    queries = _photos(DATA / "flights" / "caliterra", 6) + _photos(DATA / "flights" / "brighton", 2)
+    kinds = {
+        "upright, pose known": (extract_upright, 256, 250, 400, Prior(0.035, 0.06, _SIDE_M, 2.0)),
+        "invariant, pose unknown": (extract, 512, 800, 800, Prior(math.radians(10.0))),
+    }
+    for name, (how, side_px, few, many, prior) in kinds.items():
+        asked = [how(_sized(photo, side_px), few) for photo in queries]
+        known = [how(_sized(photo, 400), many) for photo in foreign]
+        agree, plausible = Counter[int](), Counter[int]()
+        for query in asked:
+            rays = query.points.astype(np.float64) / side_px - 0.5
+            for other in known:
+                pairs = pair(query, other)
+                if len(pairs) < 5:
+                    continue
+                ground = (other.points.astype(np.float64)[pairs[:, 1]] / 400 - 0.5) * _SIDE_M
+                inside = agreeing(rays[pairs[:, 0]], ground, _TOLERANCE_M)
+                agree[int(inside.sum())] += 1
+                if inside.sum() < 5:
+                    continue
+                pose = solve(rays[pairs[:, 0]][inside], ground[inside], 0.15, prior)
+                if not implausible(pose, prior, ground[inside], _SIDE_M):
+                    plausible[int(inside.sum())] += 1
+        print(f"{name}: {len(asked) * len(known)} pairs of photos; agreeing {sorted(agree.items())}")
+        print(f"  plausibly {sorted(plausible.items())}")
+
+
+if __name__ == "__main__":
+    main()
