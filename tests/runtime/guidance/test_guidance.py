@@ -9,12 +9,13 @@ import pytest
 
 from runtime.errors import CommandingError
 from runtime.geodesy import distance_m, north_east_m, offset
+from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.carrot import stopping_distance_m
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.limits import Area
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.values import Decision, Fix, GeoPoint, Setpoint
-from tests.runtime.guidance.flying import AMSL_OF_TAKEOFF_M, GOOD, HOME, START, TARGET, Pilot, limits
+from tests.runtime.guidance.flying import AMSL_OF_TAKEOFF_M, GOOD, HOME, START, TARGET, TICK_NS, Pilot, limits
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.DISABLED])
@@ -156,6 +157,38 @@ def test_setpoints_lead_straight_to_the_target_within_the_two_bounds() -> None:
     assert 0 < setpoint.expires_t_ns - setpoint.t_ns <= 2_000_000_000
 
 
+@pytest.mark.parametrize("speed_m_s", [0.0, 3.0, 8.0, 12.0, 20.0, 30.0])
+def test_a_target_is_never_more_than_five_seconds_ahead(speed_m_s: float) -> None:
+    """Blown along by a gale, 1.5 stopping distances no longer fit: then the five seconds count."""
+    far = offset(HOME, 250.0, 300.0)
+    pilot = Pilot()
+    pilot.mode("LOITER", first=True)
+    pilot.here = offset(HOME, -200.0, -300.0)
+    pilot.guidance.confirm(far)
+    pilot.guidance.engage()
+    pilot.tick()
+    pilot.mode("GUIDED")
+    pilot.vehicle = replace(pilot.vehicle, ground_speed_m_s=speed_m_s)
+    setpoint = pilot.tick().setpoint
+    assert setpoint is not None
+    ahead, pace = distance_m(pilot.here, setpoint.position), max(speed_m_s, 8.0)
+    assert ahead <= 5.0 * pace + 0.01
+    assert ahead >= min(1.5 * pace**2 / (2 * 2.5), 5.0 * pace) - 0.01
+
+
+@pytest.mark.parametrize(("height_m", "held_m"), [(28.0, 30.0), (92.0, 90.0), (60.0, 60.0)])
+def test_a_gust_at_the_moment_of_engagement_sends_nothing_past_floor_or_ceiling(
+    height_m: float, held_m: float
+) -> None:
+    pilot = Pilot()
+    pilot.to(State.READY)
+    pilot.mode("GUIDED")
+    altitude_m = AMSL_OF_TAKEOFF_M + height_m
+    pilot.vehicle = replace(pilot.vehicle, height_takeoff_m=height_m, altitude_amsl_m=altitude_m)
+    setpoint = pilot.tick().setpoint
+    assert setpoint is not None and setpoint.altitude_amsl_m == pytest.approx(AMSL_OF_TAKEOFF_M + held_m)
+
+
 def test_setpoints_come_at_their_interval() -> None:
     pilot = Pilot()
     pilot.to(State.READY)
@@ -235,6 +268,20 @@ def test_a_view_of_elsewhere_does_not_confirm() -> None:
     assert pilot.guidance.last.phase is Phase.NOT_CONFIRMED
     assert pilot.guidance.last.reasons == (Reason.ARRIVAL_NOT_CONFIRMED,)
     assert fly(pilot, 10.0) == []
+
+
+def test_a_look_from_before_the_arrival_does_not_confirm_it() -> None:
+    """A fix takes its time: one that is told after the arrival may be of a frame from before."""
+    rules = ArrivalRules()
+    arrival = Arrival(TARGET, rules)
+    arrival.moved(10 * TICK_NS, TARGET, 0.0)
+    for t_ns in (8 * TICK_NS, 9 * TICK_NS, 10 * TICK_NS):
+        arrival.saw(Fix(t_ns, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
+    arrival.moved(10 * TICK_NS + rules.hold_ns, TARGET, 0.0)
+    assert arrival.phase is Phase.HOLDING  # one look alone is in time, and two are needed
+    arrival.saw(Fix(11 * TICK_NS, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
+    arrival.moved(10 * TICK_NS + rules.hold_ns + TICK_NS, TARGET, 0.0)
+    assert arrival.phase is Phase.CONFIRMED
 
 
 def test_disengage_holds_here_once() -> None:
