@@ -49,7 +49,7 @@ class HeadWeights:
         """
         try:
             packed = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise BundleError(f"{path} does not hold the weights of a head: {error}.") from error
         if packed.ndim != 2 or len(packed) < 3 or packed.dtype != np.float32:
             raise BundleError(f"{path} does not hold the weights of a head.")

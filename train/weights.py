@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from train.tower import Backbone
 
 LITE0_MEAN, LITE0_STD = 127.0, 128.0  # the Lite family's own input scaling, not ImageNet's per-channel one
 LITE0_STRIDE_16, LITE0_STRIDE_32, LITE0_LAST = 10, 15, 16  # depths: last block at a stride; the last convolution
+# What torch's reader raises on a file that is something else, besides the RuntimeError of a missing key.
+_UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError)
 _NORMED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"), ("0", "1"))
 
 
@@ -78,8 +81,8 @@ def lite0_from_file(path: Path, depths: tuple[int, ...], licence: str) -> Checkp
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason}") from error
+    except _UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason}.") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Checkpoint("efficientnet-lite0", digest, licence, Lite0(network.eval(), depths))

@@ -1,0 +1,89 @@
+"""The ONNX file: it computes what torch computes, its bytes depend on the tower alone, and it takes raw pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from export.writer import write_onnx  # noqa: E402
+from runtime.engine import OnnxEngine  # noqa: E402
+from runtime.errors import BundleError, StorageError  # noqa: E402
+from tests.export.tiny import SIZE_PX, tiny_tower  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("writer") / "tower.onnx"
+    write_onnx(tiny_tower(), path, SIZE_PX, "tiny.1")
+    return path
+
+
+def test_it_computes_what_torch_computes(written: Path) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (5, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        vectors, maps = (output.numpy() for output in tiny_tower()(torch.from_numpy(crops)))
+    ours, our_maps = OnnxEngine(written, threads=1).run(crops)
+    np.testing.assert_allclose(ours, vectors, atol=1e-5)
+    np.testing.assert_allclose(our_maps, maps, atol=1e-4)
+
+
+def test_the_batch_is_free_and_the_input_raw_pixels(written: Path) -> None:
+    model = onnx.load(written)
+    (crops,) = model.graph.input
+    assert crops.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    sides = [d.dim_param or d.dim_value for d in crops.type.tensor_type.shape.dim]
+    assert isinstance(sides[0], str) and sides[1:] == [SIZE_PX, SIZE_PX, 3]
+    assert [output.name for output in model.graph.output] == ["embedding", "map"]
+    assert model.graph.node[0].op_type == "Cast" and model.graph.node[0].input[0] == crops.name
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+
+
+def test_the_same_tower_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    write_onnx(tiny_tower(), tmp_path / "again.onnx", SIZE_PX, "tiny.1")
+    assert (tmp_path / "again.onnx").read_bytes() == written.read_bytes()
+    write_onnx(tiny_tower(seed=1), tmp_path / "other.onnx", SIZE_PX, "tiny.1")
+    assert (tmp_path / "other.onnx").read_bytes() != written.read_bytes()
+
+
+def test_nothing_in_it_names_a_machine_or_a_file(written: Path) -> None:
+    data = written.read_bytes()
+    for trace in (b"stack_trace", b".py", b"site-packages", str(Path.cwd()).encode(), b"pkg.torch"):
+        assert trace not in data
+    assert b"tiny.1" in data
+
+
+def test_the_float16_tower_is_float32_at_its_ends(tmp_path: Path) -> None:
+    tower = tiny_tower()
+    tower.backbone.half_()
+    write_onnx(tower, tmp_path / "half.onnx", SIZE_PX, "tiny.1")
+    model = onnx.load(tmp_path / "half.onnx")
+    assert {o.type.tensor_type.elem_type for o in model.graph.output} == {onnx.TensorProto.FLOAT}
+    halves = [i.name for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT16]
+    assert len(halves) >= 4  # two convolutions' weights and biases
+    roots = {node.name: node for node in model.graph.node if node.op_type == "Sqrt"}
+    types = {v.name: v.type.tensor_type.elem_type for v in model.graph.value_info}
+    assert roots and all(types[node.input[0]] == onnx.TensorProto.FLOAT for node in roots.values())
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_onnx(tiny_tower(), tmp_path / "absent" / "tower.onnx", SIZE_PX, "tiny.1")
+
+
+def test_a_file_that_does_not_take_pixels_is_no_tower(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["x"], ["embedding"])],
+        "g",
+        [value("x", onnx.TensorProto.FLOAT, [1, 4])],
+        [value("embedding", onnx.TensorProto.FLOAT, [1, 4])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, tmp_path / "float.onnx")
+    with pytest.raises(BundleError, match="is not a tower"):
+        OnnxEngine(tmp_path / "float.onnx", threads=1, providers=("CPUExecutionProvider",))
