@@ -12,7 +12,8 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
-from runtime.control_client import MAX_LINE_BYTES, ControlError
+from runtime.control_client import MAX_LINE_BYTES
+from runtime.errors import ControlError
 
 _ANSWER_WITHIN_S = 120.0  # a locate over a large history on a small computer
 _MAX_PATH_BYTES = 107  # sockaddr_un.sun_path, with its closing zero

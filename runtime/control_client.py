@@ -9,13 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import HomingError
+from runtime.errors import ControlError
 
 MAX_LINE_BYTES = 1 << 20
-
-
-class ControlError(HomingError):
-    """No daemon answers at the control socket, or it answered with a refusal."""
 
 
 def default_socket() -> Path:

@@ -11,6 +11,7 @@ HomingError
 │   └── EmbeddingSpaceError   a history and a bundle of different embedding spaces
 ├── HistoryError          a history file that is missing, foreign or damaged
 ├── VehicleError          a vehicle that does not answer or answers what it must not
+├── ControlError          no daemon at the control socket, or one that refused
 ├── CommandingError       commanding asked for without the limits it needs
 └── StorageError          a disk that is full or cannot be written
 """
@@ -62,6 +63,10 @@ class HistoryError(HomingError):
 
 class VehicleError(HomingError):
     """The vehicle does not answer, or is not one that may be commanded."""
+
+
+class ControlError(HomingError):
+    """No daemon answers at the control socket, or it answered with a refusal."""
 
 
 class CommandingError(HomingError):

@@ -27,9 +27,9 @@ from runtime.verify import Refused, Sighting, Verified, verify
 MAX_VERIFIED = 10
 ENOUGH = 3  # keyframes that agree, where the pose is known: more add little
 ENOUGH_UNKNOWN = 5  # where it is not, each keyframe's own share of error matters more
-FIRST = 4  # keyframes verified before the maps are asked to sort the rest
+FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
 _SHORTLIST = 50
-_MAX_SHIFT_CELLS = 6
+_MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
 
 
 class Tower(Protocol):
@@ -61,15 +61,21 @@ def _unwatched(stage: str) -> None:
 class Fixer:
     """Fixes frames of one camera against one history; follows the history while it grows.
 
-    ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify.
+    ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify. ``persist``: local
+    features of keyframes are kept in the history for the next time.
     """
 
     def __init__(
-        self, history: History, embedder: Tower, camera: CameraModel, watch: Callable[[str], None] = _unwatched
+        self,
+        history: History,
+        embedder: Tower,
+        camera: CameraModel,
+        watch: Callable[[str], None] = _unwatched,
+        persist: bool = False,
     ) -> None:
         self._embedder = embedder
         self._camera = camera
-        self._memory = Memory(history, camera, embedder.bundle.input_size_px)
+        self._memory = Memory(history, camera, embedder.bundle.input_size_px, persist)
         self._watch = watch
 
     def fix(
@@ -180,7 +186,7 @@ class Fixer:
                 passed.append(outcome)
             elif outcome.inliers >= best.inliers:
                 best = outcome
-            if len(passed) >= enough or count >= most:
+            if len(passed) >= enough or count >= most or (known.posed and passed and count >= FIRST):
                 break
         if not passed:
             return _no_fix(frame, best.inliers, count, f"no keyframe passed: {best.reason}")

@@ -38,10 +38,14 @@ class Rung:
 
 
 class Memory:
-    """Follows a history while it grows; everything is read once."""
+    """Follows a history while it grows; everything is read once.
 
-    def __init__(self, history: History, camera: CameraModel, size_px: int) -> None:
+    ``persist``: features are kept in the history too, at the price of a synced write each; not for flight.
+    """
+
+    def __init__(self, history: History, camera: CameraModel, size_px: int, persist: bool) -> None:
         self._history = history
+        self._persist = persist
         self._camera = camera
         self._size_px = size_px
         self._rungs: dict[tuple[ViewKind, float], Rung] = {}
@@ -109,7 +113,8 @@ class Memory:
         arrays = self._history.features(keyframe_id, kind)
         if arrays is None:
             features = self._extract(keyframe, upright_rung_m)
-            self._history.store_features(keyframe_id, kind, features.packed())
+            if self._persist:
+                self._history.store_features(keyframe_id, kind, features.packed())
         else:
             features = Features.unpacked(arrays)
         return ground_of(keyframe, features, self.origin, self._camera)

@@ -74,6 +74,7 @@ def solve(rays: Array, ground: Array, noise_m: float, prior: Prior) -> PlanarPos
     ``noise_m``: the least 1-sigma of a pair; the scatter found raises it.
     """
     state = _similarity(rays, ground)
+    rays = np.hstack([rays, np.ones((len(rays), 1))])
     sigma_m = noise_m
     for _ in range(_ITERATIONS):
         residuals = _miss(state, rays, ground)
@@ -85,10 +86,9 @@ def solve(rays: Array, ground: Array, noise_m: float, prior: Prior) -> PlanarPos
         normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
         state = state + step
-        if np.abs(step[:3]).max() < 1e-6 and np.abs(step[3:]).max() < 1e-3:
+        if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
             break
     covariance = np.linalg.inv(normal)
-    lengths = np.linalg.norm(_miss(state, rays, ground), axis=1)
     sigma = math.sqrt(max(covariance[3, 3] + covariance[4, 4], 0.0) / 2)
     return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
 
@@ -104,17 +104,21 @@ def _similarity(rays: Array, ground: Array) -> Array:
 
 
 def _turn(state: Array) -> Array:
-    """Heading about the vertical after two small tilts about the query's x and y axes."""
-    (ca, cb, cc), (sa, sb, sc) = np.cos(state[:3]), np.sin(state[:3])
-    about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
-    about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
-    about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x, dtype=np.float64)
+    """Heading about the vertical after two small tilts about the query's x and y axes: Rz(c) Ry(b) Rx(a)."""
+    a, b, c = (float(angle) for angle in state[:3])
+    ca, cb, cc, sa, sb, sc = math.cos(a), math.cos(b), math.cos(c), math.sin(a), math.sin(b), math.sin(c)
+    return np.array(
+        [
+            [cc * cb, cc * sb * sa - sc * ca, cc * sb * ca + sc * sa],
+            [sc * cb, sc * sb * sa + cc * ca, sc * sb * ca - cc * sa],
+            [-sb, cb * sa, cb * ca],
+        ]
+    )
 
 
 def _miss(state: Array, rays: Array, ground: Array) -> Array:
-    turned = np.hstack([rays, np.ones((len(rays), 1))]) @ _turn(state).T
-    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-3) * state[5] + state[3:5] - ground)
+    turned = rays @ _turn(state).T
+    return np.asarray(turned[:, :2] * (state[5] / np.maximum(turned[:, 2:], 1e-3)) + (state[3:5] - ground))
 
 
 def _jacobian(state: Array, rays: Array, ground: Array, residuals: Array, weights: Array) -> Array:

@@ -134,14 +134,25 @@ def looks(
         plane = GroundPlane.of(known.camera, pose)
         if plane is None or plane.tilt_rad > MAX_TILT_RAD * 2:
             continue
-        rung = _rung(rungs, plane.visible_footprint_m(_MIN_COVERAGE))
+        rung = _rung(rungs, plane)
         found.append(Look(rung, pose, rectify(frame, known.camera, pose, rung, size_px).image))
     return found
 
 
-def _rung(rungs: Sequence[float], visible_m: float) -> float:
-    fitting = [rung for rung in rungs if rung <= visible_m]
-    return max(fitting) if fitting else min(rungs)
+def _rung(rungs: Sequence[float], plane: GroundPlane) -> float:
+    """The largest that the camera covers well enough."""
+    north, east = plane.ground_of_axis()
+    for rung in sorted(rungs, reverse=True):
+        steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES * rung - rung / 2
+        across = np.stack(np.meshgrid(steps + north, steps + east), axis=-1).reshape(-1, 2)
+        pixels = plane.pixels_of(across)
+        inside = (pixels >= 0).all(axis=1) & (pixels <= [plane.camera.width_px, plane.camera.height_px]).all(axis=1)
+        if inside.mean() >= _MIN_COVERAGE:
+            return rung
+    return min(rungs)
+
+
+_SAMPLES = 8  # along each side of a crop, to see how much of it the camera covers
 
 
 def _heights(known: Known, seen_footprints_m: Sequence[float]) -> list[Pose]:

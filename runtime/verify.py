@@ -27,6 +27,8 @@ _TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss
 _MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inliers along their narrower axis
 _MAX_TILT_RAD = math.radians(35.0)
 _HEIGHT_RATIO = 1.35  # a known height is believed this far
+_VOTE = 0.06  # of the footprint: how far 3 % of height and 3 degrees of heading move a vote at the crop's edge
+_MOST_PAIRS = 100
 _NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
 
 
@@ -81,11 +83,13 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     if len(pairs) < least:
         return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
     rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]
-    inside = agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
+    inside = agreeing_posed(rays, ground, query.prior, keyframe.footprint_m) if query.prior.posed else (
+        agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
+    )
     count = int(inside.sum())
     if count < least:
         return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
-    rays, ground = rays[inside], ground[inside]
+    rays, ground = _thinned(rays[inside]), _thinned(ground[inside])
     pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior)
     reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
     if reason:
@@ -108,6 +112,25 @@ def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: floa
     if narrow < _MIN_SPREAD * footprint_m:
         return "the features that agree lie too close together"
     return ""
+
+
+def _thinned(rows: Array) -> Array:
+    """Every so-manieth row: past a hundred pairs a pose gets slower, not better."""
+    return rows[:: -(-len(rows) // _MOST_PAIRS)]
+
+
+def agreeing_posed(rays: Array, ground: Array, prior: Prior, footprint_m: float) -> NDArray[np.bool_]:
+    """(N,) which pairs agree, where height and heading are known: each pair votes for a position, the thickest
+    group of votes is taken, and what a pose through it explains is what agrees. No sampling, so no chance in it."""
+    votes = ground - rays * prior.height_m
+    apart = np.linalg.norm(votes[:, None] - votes[None], axis=2)
+    near = apart <= _VOTE * footprint_m
+    inside = near[int(near.sum(axis=1).argmax())]
+    if inside.sum() < 4:
+        return np.asarray(inside)
+    pose = solve(_thinned(rays[inside]), _thinned(ground[inside]), _NOISE * footprint_m, prior)
+    missed = np.linalg.norm(pose.ground_of(rays) - ground, axis=1)
+    return np.asarray(missed <= _TOLERANCE * footprint_m)
 
 
 def agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_]:

@@ -105,7 +105,7 @@ def answers(
                 except ImageError as error:
                     yield Answer(image, None, None, str(error).removeprefix(f"{image}: "))
                 else:
-                    fixer = fixer or Fixer(opened, embedder, photo.camera)
+                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=True)
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()
 

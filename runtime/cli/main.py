@@ -21,13 +21,14 @@ for command in (
     locate.locate,
     fix.fix,
     run.run,
-    control.target,
     control.confirm,
     control.engage,
     control.disengage,
     control.status,
 ):
     app.command()(command)
+# A southern latitude begins with a minus sign and is no option.
+app.command(context_settings={"ignore_unknown_options": True})(control.target)
 app.add_typer(history.history_app)
 
 

@@ -48,7 +48,7 @@ def record(
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN or .ulg.")] = None,
-    time_offset_s: Annotated[float | None, typer.Option(help="Telemetry time at the video's first frame.")] = None,
+    time_offset_s: Annotated[float | None, typer.Option(help="From the log's first report to the first frame.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
     hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,

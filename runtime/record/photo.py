@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
 from runtime.camera_model import CameraModel, quaternion
-from runtime.errors import ImageError
+from runtime.errors import ImageError, UsageError
 from runtime.record.exif import PhotoExif, read_exif
 from runtime.record.lens import NADIR_DEG, lens_of
 from runtime.record.xmp import DjiXmp, EulerDeg, read_xmp
@@ -34,12 +34,22 @@ class CameraFlags:
 
     ``camera_pitch_deg`` -90 looks straight down. ``hfov_deg`` is across the stored image's width.
     ``heading_deg`` is where the image's top points, clockwise from true north.
+
+    Raises:
+        UsageError: a height that is not positive, or an angle beyond a turn.
     """
 
     camera_pitch_deg: float | None = None
     hfov_deg: float | None = None
     height_agl_m: float | None = None
     heading_deg: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.height_agl_m is not None and not 0.0 < self.height_agl_m < math.inf:
+            raise UsageError(f"A height of {self.height_agl_m:g} m above ground is not positive.")
+        for what, angle_deg in (("pitch", self.camera_pitch_deg), ("heading", self.heading_deg)):
+            if angle_deg is not None and not abs(angle_deg) <= 360.0:
+                raise UsageError(f"A {what} of {angle_deg:g} deg is beyond a turn.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from runtime.local_features import extract, extract_upright, pair
 from runtime.planar_pose import Prior, solve
-from runtime.verify import agreeing, implausible
+from runtime.verify import agreeing, agreeing_posed, implausible
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _SIDE_M = 50.0
@@ -53,11 +53,14 @@ def main() -> None:
                 if len(pairs) < 5:
                     continue
                 ground = (other.points.astype(np.float64)[pairs[:, 1]] / 400 - 0.5) * _SIDE_M
-                inside = agreeing(rays[pairs[:, 0]], ground, _TOLERANCE_M)
+                seen = rays[pairs[:, 0]]
+                inside = (
+                    agreeing_posed(seen, ground, prior, _SIDE_M) if prior.posed else agreeing(seen, ground, _TOLERANCE_M)
+                )
                 agree[int(inside.sum())] += 1
                 if inside.sum() < 5:
                     continue
-                pose = solve(rays[pairs[:, 0]][inside], ground[inside], 0.15, prior)
+                pose = solve(seen[inside], ground[inside], 0.15, prior)
                 if not implausible(pose, prior, ground[inside], _SIDE_M):
                     plausible[int(inside.sum())] += 1
         print(f"{name}: {len(asked) * len(known)} pairs of photos; agreeing {sorted(agree.items())}")

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from runtime.control import ControlServer
-from runtime.control_client import ControlError, ask
+from runtime.control_client import ask
+from runtime.errors import ControlError
 
 
 def echo(request: dict[str, Any], reply: Callable[[dict[str, Any]], None]) -> None:

@@ -18,9 +18,7 @@ HOME = GeoPoint(60.4, 22.4)
 def pose(roll_deg: float = 0.0, pitch_deg: float = 0.0, yaw_deg: float = 0.0, height_m: float = 100.0) -> Pose:
     attitude = ned_from_euler(math.radians(roll_deg), math.radians(pitch_deg), math.radians(yaw_deg))
     heading = Measured(math.radians(yaw_deg), 0.05, "test")
-    return Pose(
-        0, HOME, 1.0, height_agl_m=Measured(height_m, 1.0, "test"), ned_from_body=attitude, heading=heading
-    )
+    return Pose(0, HOME, 1.0, height_agl_m=Measured(height_m, 1.0, "test"), ned_from_body=attitude, heading=heading)
 
 
 def checkered_ground(plane: GroundPlane, width: int, height: int) -> np.ndarray:
@@ -42,7 +40,9 @@ def test_north_is_up_and_east_is_right_whatever_the_heading() -> None:
         assert view.rectified and view.coverage == 1.0
         north, east = view.image[..., 0].astype(int) - 128, view.image[..., 1].astype(int) - 128
         assert north[0].mean() == pytest.approx(29.75, abs=0.6) and north[-1].mean() == pytest.approx(-29.75, abs=0.6)
-        assert east[:, -1].mean() == pytest.approx(29.75, abs=0.6) and east[:, 0].mean() == pytest.approx(-29.75, abs=0.6)
+        assert east[:, -1].mean() == pytest.approx(29.75, abs=0.6) and east[:, 0].mean() == pytest.approx(
+            -29.75, abs=0.6
+        )
 
 
 def test_a_tilted_distorted_camera_gives_the_same_ground() -> None:

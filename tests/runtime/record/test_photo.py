@@ -154,6 +154,12 @@ def test_files_that_are_no_photo(tmp_path: Path) -> None:
         read_photo(whole, CameraFlags(hfov_deg=200.0))
 
 
+@pytest.mark.parametrize("flags", [{"height_agl_m": 0.0}, {"height_agl_m": math.nan}, {"heading_deg": 900.0}])
+def test_flags_that_make_no_sense(flags: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="not positive|beyond a turn"):
+        CameraFlags(**flags)
+
+
 def test_a_png_without_any_tag(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 30, 4), np.uint8), "RGBA").convert("LA").save(tmp_path / "a.png")
     photo = read_photo(tmp_path / "a.png")

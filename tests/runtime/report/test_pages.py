@@ -37,7 +37,7 @@ def test_flight_report_is_one_file_without_references(tmp_path: Path) -> None:
     text = (tmp_path / "report.html").read_text()
     assert "A &lt;flight&gt;" in text and "A <flight>" not in text
     assert text.count("<svg") == 2 and "data:image/jpeg;base64," in text
-    assert "<script" not in text and "src=\"http" not in text and "href=\"http" not in text.replace("xlink:href", "")
+    assert "<script" not in text and 'src="http' not in text and 'href="http' not in text.replace("xlink:href", "")
     assert cv2.imread(str(tmp_path / "report_map.png")) is not None
 
 
