@@ -126,7 +126,7 @@ def test_a_history_of_another_embedding_space_is_refused_untouched(tmp_path: Pat
 
 def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> None:
     folder, path = tmp_path / "flight", tmp_path / "h.db"
-    write_flight(folder, [Truth(float(k), 2.5 * k - 48.0, 0.0, 50.0, 0.0) for k in range(40)])
+    write_flight(folder, [Truth(float(k), 3.5 * k - 40.0, 0.0, 50.0, 0.0) for k in range(24)])
     process = subprocess.Popen(
         command("--images", folder, "--history", path, "--hfov-deg", "69", "--json"),
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -144,10 +144,10 @@ def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> No
     assert process.returncode == 130 and output == ""
     assert len(told) == 1 and "kept" in told[0] and "Traceback" not in rest
     with History.open(path) as opened:
-        assert 1 <= len(opened) < 40
+        assert 1 <= len(opened) < 24
         kept = len(opened)
     done = answer(run("--images", folder, "--history", path, "--hfov-deg", "69", "--json"))
-    assert done["keyframes"] + kept == 40
+    assert done["keyframes"] + kept == 24
 
 
 def test_a_map_becomes_keyframes_of_the_satellite_view(tmp_path: Path) -> None:
