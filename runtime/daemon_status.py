@@ -46,6 +46,10 @@ def _vehicle(daemon: Daemon) -> dict[str, Any]:
         "mode": heard.mode,
         "armed": heard.armed,
         "landed": heard.landed,
+        "altitude_amsl_m": None if heard.altitude_amsl_m is None else heard.altitude_amsl_m.value,
+        "home": None
+        if heard.home is None
+        else {**point(heard.home.position), "altitude_amsl_m": heard.home.altitude_amsl_m},
         "height_takeoff_m": None if heard.height_takeoff_m is None else heard.height_takeoff_m.value,
         "battery": heard.battery_remaining,
         "failsafes": sorted(heard.failsafes),

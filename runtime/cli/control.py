@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.cli.output import emit, say
+from runtime.cli.way import check_suffix, write_way
 from runtime.config import load_config
 from runtime.control_client import ask, default_socket
 from runtime.errors import UsageError
@@ -40,12 +41,17 @@ def target(
 
 def confirm(
     target_id: Annotated[str | None, typer.Argument(help="The target's id, as `homing target` showed it.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Write the way there: a .plan or a .waypoints file.")] = None,
     config: ConfigOption = None,
     socket: SocketOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Confirm the target that waits."""
+    """Confirm the target that waits; with --plan, the way to it is written for a ground station."""
+    if plan is not None:
+        check_suffix(plan)
     answer = _asked({"command": "confirm", "target_id": target_id}, config, socket)
+    if plan is not None:
+        write_way(_asked({"command": "status"}, config, socket), plan)
     if as_json:
         emit(answer)
         return

@@ -122,7 +122,9 @@ def _fly(config: str, pilot: Pilot, start: GeoPoint) -> None:
     wait_for("a keyframe", lambda: ask("status").get("counts", {}).get("keyframes", 0) > 0, 60)
     target = offset(start, 40.0, 30.0)
     shown = ask("target", f"{target.latitude_deg:.7f},{target.longitude_deg:.7f}")
-    assert ask("confirm", shown["target_id"]).get("confirmed") == shown["target_id"]
+    plan = Path(config).with_name("way.waypoints")
+    assert ask("confirm", shown["target_id"], "--plan", str(plan)).get("confirmed") == shown["target_id"]
+    assert f"{target.latitude_deg:.7f}" in plan.read_text().splitlines()[-1]
     assert ask("engage").get("engaged") is True
     wait_for("READY", lambda: ask("status").get("state") == "ready", 30)
     pilot.switch(GUIDED)
