@@ -25,8 +25,8 @@ from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Pose, Vie
 from runtime.verify import Refused, Sighting, Verified, verify
 
 MAX_VERIFIED = 10
-ENOUGH = 3  # keyframes that agree, where the pose is known: more add little
-ENOUGH_UNKNOWN = 5  # where it is not, each keyframe's own share of error matters more
+CONVINCING = 60  # pairs that agree, where the pose is known: more add little
+ENOUGH_UNKNOWN = 10  # keyframes, where it is not: each one's own share of error matters more
 FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
 _SHORTLIST = 50
 _MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
@@ -175,7 +175,6 @@ class Fixer:
 
     def _decide(self, frame: Frame, known: Known, query: Sighting, hunt: Hunt, most: int) -> Fix:
         upright = hunt.looks[0].footprint_m if known.posed else None
-        enough = ENOUGH if known.posed else ENOUGH_UNKNOWN
         passed: list[Verified] = []
         best = Refused(0, 0, "there is nothing to compare with")
         count = 0
@@ -186,7 +185,7 @@ class Fixer:
                 passed.append(outcome)
             elif outcome.inliers >= best.inliers:
                 best = outcome
-            if len(passed) >= enough or count >= most or (known.posed and passed and count >= FIRST):
+            if count >= most or (_convincing(passed, count) if known.posed else len(passed) >= ENOUGH_UNKNOWN):
                 break
         if not passed:
             return _no_fix(frame, best.inliers, count, f"no keyframe passed: {best.reason}")
@@ -209,6 +208,11 @@ class Fixer:
             verified=count,
             reason=f"{place.agreeing} of {count} keyframes agree",
         )
+
+
+def _convincing(passed: Sequence[Verified], count: int) -> bool:
+    """Whether a frame of known pose needs no more keyframes."""
+    return sum(one.inliers for one in passed) >= CONVINCING or (len(passed) > 0 and count >= FIRST)
 
 
 def _middle_ray(known: Known) -> tuple[float, float]:

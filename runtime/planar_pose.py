@@ -68,15 +68,15 @@ class PlanarPose:
         return np.asarray(turned[:, :2] / down * self.height_m + [self.east_m, self.south_m])
 
 
-def solve(rays: Array, ground: Array, noise_m: float, prior: Prior) -> PlanarPose:
+def solve(rays: Array, ground: Array, noise_m: float, prior: Prior, rounds: int = _ITERATIONS) -> PlanarPose:
     """The pose that carries (N, 2) ``rays`` onto (N, 2) ``ground`` east/south metres; N at least 4.
 
-    ``noise_m``: the least 1-sigma of a pair; the scatter found raises it.
+    ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps.
     """
     state = _similarity(rays, ground)
     rays = np.hstack([rays, np.ones((len(rays), 1))])
     sigma_m = noise_m
-    for _ in range(_ITERATIONS):
+    for _ in range(rounds):
         residuals = _miss(state, rays, ground)
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma

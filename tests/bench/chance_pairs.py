@@ -54,9 +54,10 @@ def main() -> None:
                     continue
                 ground = (other.points.astype(np.float64)[pairs[:, 1]] / 400 - 0.5) * _SIDE_M
                 seen = rays[pairs[:, 0]]
-                inside = (
-                    agreeing_posed(seen, ground, prior, _SIDE_M) if prior.posed else agreeing(seen, ground, _TOLERANCE_M)
-                )
+                if prior.posed:
+                    inside = agreeing_posed(seen, ground, prior, _SIDE_M)
+                else:
+                    inside = agreeing(seen, ground, _TOLERANCE_M)
                 agree[int(inside.sum())] += 1
                 if inside.sum() < 5:
                     continue

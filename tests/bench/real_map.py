@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,7 @@ def main(words: Sequence[str] | None = None) -> None:
     print(f"{options.map.name}, {len(middles)} tiles, {options.height:g} m above ground, {spent_ms:.0f} ms a fix")
     print(f"{'':30s} fixed  median m    p90 m  worst m  in 1 sg  in 2 sg")
     print(report("fix", samples, fixes))
+    print("  no fix:", dict(Counter(fix.reason for fix in fixes if fix.decision is not Decision.FIX)))
     rng = np.random.default_rng(1)
     drawn = [distance_m(middles[rng.integers(len(middles))], sample.truth) for sample in samples for _ in range(20)]
     print(f"{'a random tile':30s}  100% {np.median(drawn):9.1f} {np.percentile(drawn, 90):8.1f} {max(drawn):8.1f}")
