@@ -29,7 +29,7 @@ FIT, THRESHOLD, REPORT = tuple(range(100000, 100005)), tuple(range(100005, 10000
 FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
 TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
-RIDGE = 1e-2  # keeps the weights finite where the classes part cleanly
+RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
 MARGIN_LOGIT = 0.5  # the threshold lies this far above the most probable wrong place
 Row = dict[str, Any]
 
