@@ -1,0 +1,102 @@
+"""`homing history`: what it says, what it exports, and a history moved to another bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gpxpy
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from runtime.bundle import Bundle
+from runtime.cli.main import app
+from runtime.embedder import Embedder
+from runtime.errors import HistoryError, StorageError
+from runtime.history import History
+from runtime.values import Keyframe, ViewKind
+from tests.runtime.history_recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
+
+
+@pytest.fixture
+def flight(tmp_path: Path) -> Path:
+    path = tmp_path / "flight.homing"
+    with History.create(path, SPACE, "old bundle") as history:
+        for number in range(1, 6):
+            history.add(keyframe(number), embeddings(number))
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["history", *map(str, arguments)])
+
+
+def test_info_counts_what_is_there(flight: Path) -> None:
+    result = run("info", flight, "--json")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["schema"], record["keyframes"], record["flights"]) == (1, 5, ["flight one"])
+    assert record["views"] == {"drone": 5} and record["footprints_m"] == {"drone": list(FOOTPRINTS_M)}
+    assert (record["embedding_space_id"], record["bundle"]) == (SPACE, "old bundle")
+    assert "5 keyframes (5 drone) of 1 flights" in run("info", flight).stdout
+
+
+def test_list_has_a_line_for_each_keyframe(flight: Path) -> None:
+    records = [json.loads(line) for line in run("list", flight, "--json").stdout.splitlines()]
+    assert [record["keyframe"] for record in records] == [1, 2, 3, 4, 5]
+    third = keyframe(3)
+    assert records[2]["ground_latitude_deg"] == third.ground.latitude_deg
+    assert records[2]["height_agl_m"] == 99.5 and records[2]["heading_deg"] == pytest.approx(np.degrees(1.25))
+    assert len(run("list", flight).stdout.splitlines()) == 5
+
+
+def test_geojson_holds_points_and_the_track(flight: Path) -> None:
+    features = json.loads(run("export", flight).stdout)["features"]
+    points = [one for one in features if one["geometry"]["type"] == "Point"]
+    (line,) = [one for one in features if one["geometry"]["type"] == "LineString"]
+    assert len(points) == len(line["geometry"]["coordinates"]) == 5
+    first: Keyframe = keyframe(1)
+    assert points[0]["geometry"]["coordinates"] == [first.ground.longitude_deg, first.ground.latitude_deg]
+
+
+def test_gpx_is_read_back_by_its_library(flight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "track.gpx"
+    assert run("export", flight, "--out", out).exit_code == 0
+    document = gpxpy.parse(out.read_text())
+    assert len(document.waypoints) == 5
+    points = document.tracks[0].segments[0].points
+    position = keyframe(2).pose.position
+    assert position is not None
+    assert (points[1].latitude, points[1].longitude) == (position.latitude_deg, position.longitude_deg)
+    assert points[1].elevation == 137.25 and points[1].time is not None and points[1].time.year == 2025
+
+
+def test_kml_names_the_flight(flight: Path, tmp_path: Path) -> None:
+    text = run("export", flight, "--format", "kml").stdout
+    assert "<kml" in text and "flight one" in text and text.count("<Point") == 5
+
+
+def test_reembed_moves_a_history_to_the_shipped_bundle(flight: Path) -> None:
+    """What it stores is what the network says of the crop's middle."""
+    bundle = Bundle.load()
+    result = run("reembed", flight, "--json")
+    assert result.exit_code == 0, result.output
+    rungs = [rung for rung in bundle.footprints_m if rung <= 112.0 / 0.97]
+    assert json.loads(result.stdout)["embeddings"] == 5 * len(rungs)
+    with History.open(flight, embedding_space_id=bundle.embedding_space_id) as history:
+        assert list(history.footprints(ViewKind.DRONE)) == rungs
+        whole = history.keyframe(3)
+        gallery = history.gallery(ViewKind.DRONE, 112.0)
+        size = bundle.input_size_px
+        enlarged = np.kron(whole.crop, np.ones((size // 64, size // 64, 1), np.uint8))
+        direct = Embedder(bundle, threads=1).embed(ViewKind.DRONE, enlarged[None]).vectors[0]
+        assert float(gallery.vectors[2].astype(np.float32) @ direct) > 0.8  # interpolation differs
+        others = [float(gallery.vectors[row].astype(np.float32) @ direct) for row in (0, 1, 3, 4)]
+        assert float(gallery.vectors[2].astype(np.float32) @ direct) > max(others)
+
+
+def test_mistakes_are_one_sentence(flight: Path, tmp_path: Path) -> None:
+    assert isinstance(run("info", tmp_path / "none").exception, HistoryError)
+    error = run("export", flight, "--out", tmp_path / "no" / "folder.kml").exception
+    assert isinstance(error, StorageError) and "folder.kml" in str(error)
