@@ -13,8 +13,8 @@ from runtime.history import History
 from runtime.search import Index
 from runtime.values import GeoPoint, ViewKind
 
-EXHAUSTIVE = 400  # keyframes: up to here every one is aligned
-SHORTLIST = 200  # by vector; their neighbours join them, so that overlapping keyframes can vote
+EXHAUSTIVE = 300  # keyframes: up to here every one is aligned
+SHORTLIST = 100  # by vector; their neighbours join them, so that overlapping keyframes can vote
 _KEPT_MAPS = 4000  # keyframes whose maps stay in memory: 130 MB in half precision
 _APART = 3.0  # footprints: keyframes further apart share no lattice
 

@@ -29,9 +29,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An attempt, compared: its distinct ``peaks``, best first; ``spread``, what chance makes of a sharpness;
-    ``area_m2``, the ground on which the target's centre could have been found; ``nearest``, the id of the keyframe
-    nearest to each peak."""
+    """An attempt, compared: its distinct ``peaks``, best first; ``nearest``, the id of the keyframe nearest to each;
+    ``spread``, what chance makes of a sharpness; ``area_m2``, the ground of the history on which the target's centre
+    could have been found."""
 
     attempt: Attempt
     peaks: tuple[Peak, ...]
@@ -62,33 +62,36 @@ class Reading:
 def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int) -> Reading:
     """Lays every crop's surfaces on the ground and takes the peaks; ``rows`` are those of the first layer's rung."""
     rung = layers[0].rung
-    fields = []
-    for group in rung.groups(rows):
-        ground = Ground(rung.ne_m[group], rung.footprint_m)
-        for layer in layers:
-            _lay(ground, layer, layer.rung.rows_of(rung.ids[group]))
-        fields.append(ground.field())
+    groups = rung.groups(rows)
+    grounds = [Ground(rung.ne_m[group], rung.footprint_m) for group in groups]
+    for layer in layers:
+        _lay(layer, grounds, [layer.rung.rows_of(rung.ids[group]) for group in groups])
+    fields = [ground.field() for ground in grounds]
     peaks = _distinct(fields, top, rung.footprint_m / 2)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
-    area_m2 = sum(field.area_m2 for field in fields)
+    area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
     return Reading(attempt, peaks, nearest, _spread(fields), area_m2)
 
 
-def _lay(ground: Ground, layer: Layer, rows: NDArray[np.int64]) -> None:
+def _lay(layer: Layer, grounds: Sequence[Ground], groups: Sequence[NDArray[np.int64]]) -> None:
     """Every rung counts the same per square metre, however many crops and cells it has."""
+    rows = np.concatenate(groups) if groups else np.zeros(0, np.int64)
     if not len(rows):
         return
     maps = layer.rung.maps(rows)
     if maps is None:
-        raise BundleError("this bundle has no spatial maps, which locating needs; record with one that has.")
+        raise BundleError("this history has no spatial maps, which locating needs; embed it with a bundle that has.")
     cells = maps.shape[-1]
     cell_m = layer.rung.footprint_m / cells
     share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
+    ends = np.cumsum([len(group) for group in groups])
     for crop, query in zip(layer.crops, layer.queries, strict=True):
         scored = surfaces(query, maps, cells // 2, crop.weights)
         centres = layer.rung.ne_m[rows] - np.array(crop.ne_m)
         full = share * float(crop.weights.sum())
-        ground.add(centres, share * scored.dots, share * scored.counts, cell_m, full)
+        for ground, last, group in zip(grounds, ends, groups, strict=True):
+            mine = slice(last - len(group), last)
+            ground.add(centres[mine], share * scored.dots[mine], share * scored.counts, cell_m, full)
 
 
 def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, ...]:

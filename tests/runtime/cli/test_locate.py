@@ -1,4 +1,4 @@
-"""`homing locate` on real files with the shipped bundle: the exact lines, the exit status, one sentence for mistakes."""
+"""`homing locate` on real files with the shipped bundle: the exact lines, the exit status, what mistakes say."""
 
 from __future__ import annotations
 
