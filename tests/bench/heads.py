@@ -4,7 +4,7 @@ One simulated area, both ways: satellite crops looked up among drone views and d
 north-up at one footprint, the drone's with the errors of a real pose. The gallery overlaps by three quarters along
 the track and half across. Columns: R@1, a hit lying within half a crop's side; the median distance of the first hit,
 and for maps after the translation found; R@1 with queries turned by 10 degrees; and *told apart*, the share of queries
-whose best right similarity exceeds 99 % of the best wrong ones, because a place is accepted by a threshold.
+whose best right similarity exceeds every query's best wrong one, because a place is accepted by a threshold.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def figures(found: Found, places_ne_m: NDArray[np.float64], gallery_ne_m: NDArra
     return {
         "R@1": float((between[rows, first] < SIDE_M / 2).mean()),
         "median m": float(np.median(np.linalg.norm(placed - places_ne_m, axis=1))),
-        "told apart": float((right > np.quantile(wrong, 0.99)).mean()),
+        "told apart": float((right > wrong.max()).mean()),
     }
 
 
