@@ -125,8 +125,9 @@ class Fixer:
         ]
         self._watch("look")
         tiles = [look for _, look in tried]
-        crops = np.stack([look.crop for look in tiles]) if tiles else np.zeros((0, size_px, size_px, 3), np.uint8)
-        embedded = self._embedder.embed(ViewKind.DRONE, crops)
+        if not tiles:
+            return Hunt([], Embeddings(np.zeros((0, 0), np.float32), None), [])
+        embedded = self._embedder.embed(ViewKind.DRONE, np.stack([look.crop for look in tiles]))
         self._watch("embed")
         found = self._candidates([view for view, _ in tried], tiles, embedded)
         self._watch("search")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.alignment import centred
 from runtime.camera_model import CameraModel, rotation
+from runtime.errors import HomingError
 from runtime.geodesy import north_east_m
 from runtime.history import History
 from runtime.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
@@ -19,6 +21,8 @@ from runtime.record.solver import SOURCE
 from runtime.search import Index
 from runtime.values import GeoPoint, Keyframe, ViewKind
 from runtime.verify import Ground
+
+_LOG = logging.getLogger(__name__)
 
 _INVARIANT_FEATURES = 800
 _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it gets more
@@ -113,11 +117,19 @@ class Memory:
         arrays = self._history.features(keyframe_id, kind)
         if arrays is None:
             features = self._extract(keyframe, upright_rung_m)
-            if self._persist:
-                self._history.store_features(keyframe_id, kind, features.packed())
+            self._keep(keyframe_id, kind, features)
         else:
             features = Features.unpacked(arrays)
         return ground_of(keyframe, features, self.origin, self._camera)
+
+    def _keep(self, keyframe_id: int, kind: str, features: Features) -> None:
+        if not self._persist:
+            return
+        try:
+            self._history.store_features(keyframe_id, kind, features.packed())
+        except HomingError as error:  # a full disk or a busy history costs time at the next start, no fix
+            _LOG.warning("features of keyframes are not kept any more: %s", error)
+            self._persist = False
 
     def _extract(self, keyframe: Keyframe, upright_rung_m: float | None) -> Features:
         """Features in pixels of the stored crop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ def answers(
 ) -> Iterator[Answer]:
     """One answer per image, in order; an image that cannot be used does not stop the others."""
     loaded = Bundle.load(bundle)
-    with History.open(history, embedding_space_id=loaded.embedding_space_id, write=True) as opened:
+    keep = os.access(history, os.W_OK) and os.access(history.absolute().parent, os.W_OK)
+    with History.open(history, embedding_space_id=loaded.embedding_space_id, write=keep) as opened:
         embedder = Embedder(loaded, threads=_THREADS)
         fixer: Fixer | None = None
         with progress("fixing", len(images)) as steps:
@@ -105,7 +107,7 @@ def answers(
                 except ImageError as error:
                     yield Answer(image, None, None, str(error).removeprefix(f"{image}: "))
                 else:
-                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=True)
+                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=keep)
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()
 
