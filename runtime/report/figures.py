@@ -59,7 +59,7 @@ def draw_map(
     title: str = "",
 ) -> Figure:
     """A north-up map in metres about ``origin``; later layers lie on top."""
-    figure = Figure(figsize=(8.0, 8.0), layout="constrained")
+    figure = Figure(figsize=(8.0, 8.6), layout="constrained")
     axes = figure.add_subplot()
     if background is not None:
         north, east = north_east_m(origin, background.centre)
@@ -84,7 +84,7 @@ def draw_map(
     axes.set_title(title)
     axes.grid(alpha=0.25)
     if lines or marks:
-        axes.legend(loc="upper left", fontsize=8, framealpha=0.85)
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)  # off the map: nothing is hidden
     return figure
 
 

@@ -93,7 +93,7 @@ def _map(site: Site, outcome: Outcome, recording: Recording) -> Any:
         for (name, track), colour in zip(recording.tracks.items(), _LEG_COLOURS, strict=False)
     ]
     asked = {flown: [r for r in outcome.replies if r.question.flown is flown] for flown in (True, False)}
-    marks = [Marks("keyframes", keyframes, "#90caf9", ".", 14.0)]
+    marks = [Marks("keyframes", keyframes, "#29b6f6", "o", 14.0)]
     for name, replies, colour in (
         ("targets accepted", [r for r in asked[True] if r.accepted], "#2e7d32"),
         ("targets refused", [r for r in asked[True] if not r.accepted], "#f9a825"),
