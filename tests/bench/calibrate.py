@@ -25,12 +25,13 @@ from runtime.place import Locator
 from runtime.values import ViewKind
 from tests.bench.survey_site import Site, embedder_of
 
-FIT, THRESHOLD, REPORT = tuple(range(100000, 100005)), tuple(range(100005, 100009)), tuple(range(100009, 100012))
+FIT, THRESHOLD, REPORT = tuple(range(100000, 100006)), tuple(range(100006, 100011)), tuple(range(100011, 100016))
 FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
 TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
 RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
-MARGIN_LOGIT = 0.5  # the threshold lies this far above the most probable wrong place
+LOWEST_THRESHOLD = 0.6  # a place that is hardly more likely right than wrong is not flown to
+WRONG_SHARE = 0.002  # of the questions that have no right answer: at most so many may be accepted
 Row = dict[str, Any]
 
 
@@ -82,14 +83,16 @@ def fit(rows: list[Row]) -> Row:
 
 
 def choose(table: Row, rows: list[Row]) -> Row:
-    """The threshold a margin above the most probable wrong place, and the error of what it accepts."""
+    """The lowest threshold that accepts no more than `WRONG_SHARE` of what is wrong, and the error of the rest."""
     model = Calibration.of(table | {"threshold": 1.0, "sigma_m": 0.0, "ground_sigma_m": 0.0})
     assert model is not None
-    wrong = max(model.probability(row["features"]) for row in rows if row["features"] and not row["right"])
-    logit = np.log(wrong / (1 - wrong)) + MARGIN_LOGIT
-    threshold = float(max(0.5, 1 / (1 + np.exp(-logit))))
-    accepted = [row for row in rows if row["features"] and model.probability(row["features"]) >= threshold]
-    errors = np.array([row["error_m"] for row in accepted])
+    known = [row for row in rows if row["features"]]
+    probability = np.array([model.probability(row["features"]) for row in known])
+    right = np.array([row["right"] for row in known])
+    wrong = np.sort(probability[~right])[::-1]
+    allowed = int(WRONG_SHARE * sum(not row["right"] for row in rows))
+    threshold = max(LOWEST_THRESHOLD, float(wrong[allowed]) + 0.005)
+    errors = np.array([row["error_m"] for row in known])[right & (probability >= threshold)]
     return {
         "threshold": round(threshold, 4),
         "sigma_m": round(float(np.sqrt((errors**2).mean() / 2)), 2),

@@ -17,6 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.bundle import Bundle
+
 SIZES = (1_000, 10_000, 167_486)
 TOP = 50
 QUERIES = 20
@@ -113,19 +115,20 @@ def _similarity(rows: NDArray[np.float16], query: NDArray[np.float32]) -> NDArra
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dimension", type=int, default=1024, help="of the default bundle's vectors")
+    parser.add_argument("--dimension", type=int, help="of the vectors; the default bundle's by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    dimension = arguments.dimension or Bundle.load().embedding_dim
     if arguments.library:
-        print(json.dumps(measure(arguments.library, arguments.sizes[0], arguments.dimension)))
+        print(json.dumps(measure(arguments.library, arguments.sizes[0], dimension)))
         return
-    print(f"top {TOP} of N x {arguments.dimension}, one query at a time, one thread; peak memory of the whole process")
+    print(f"top {TOP} of N x {dimension}, one query at a time, one thread; peak memory of the whole process")
     print(f"{'keyframes':>10} {'library':<15} {'p50 ms':>8} {'max ms':>8} {'peak MB':>8} {'top-10 agreement':>17}")
     for size in arguments.sizes:
         for library in LIBRARIES:
             command = [sys.executable, "-m", "tests.bench.search", "--library", library, "--sizes", str(size)]
-            command += ["--dimension", str(arguments.dimension)]
+            command += ["--dimension", str(dimension)]
             row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             print(
                 f"{size:>10,} {library:<15} {row['p50_ms']:>8.2f} {row['max_ms']:>8.2f} {row['peak_mb']:>8.0f} "

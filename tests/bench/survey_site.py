@@ -120,10 +120,13 @@ class Site:
         return found
 
     def _question(self, point: Point, kind: str, mode: str) -> Question:
-        image = satellite_crop(self.world, point, TARGET_M, TARGET_PX)
-        if mode == "heading":
+        if mode == "heading":  # turned within a larger crop, so that no corner is made up
             rng = np.random.default_rng([self.seed, round(1000 * point[0]) % 2**31])
-            image = turned(image, rng.uniform(0, math.tau))
+            large = satellite_crop(self.world, point, 1.5 * TARGET_M, 3 * TARGET_PX // 2)
+            edge = TARGET_PX // 4
+            image = turned(large, rng.uniform(0, math.tau))[edge : edge + TARGET_PX, edge : edge + TARGET_PX].copy()
+        else:
+            image = satellite_crop(self.world, point, TARGET_M, TARGET_PX)
         gsd_m = None if mode == "scale" else TARGET_M / TARGET_PX
         shift = self.world.registration_ne_m  # the satellite image shows the ground this far from where it says
         truth = (point[0] + shift[0], point[1] + shift[1])
