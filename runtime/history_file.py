@@ -111,7 +111,7 @@ def open_file(path: Path, write: bool) -> sqlite3.Connection:
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
     mode = "rw" if write else "ro"
-    if not write and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
+    if not write and not os.access(path.parent, os.W_OK) and _log_bytes(path) == 0:
         mode = "ro&immutable=1"  # on read-only media SQLite cannot make the log's index, and nobody can write
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     # The daemon's threads may share it: SQLite serialises calls, History serialises transactions.
@@ -122,6 +122,11 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
+
+
+def _log_bytes(path: Path) -> int:
+    log = path.with_name(path.name + "-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
