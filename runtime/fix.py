@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -121,7 +122,7 @@ class Fixer:
         tried = [
             (view, look)
             for view, rungs in self._memory.views
-            for look in looks(frame, known, rungs, sides, size_px)
+            for look in looks(frame, known, rungs, partial(self._memory.chosen, view), sides, size_px)
         ]
         self._watch("look")
         tiles = [look for _, look in tried]

@@ -29,6 +29,7 @@ _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it g
 _CACHED = 4000  # keyframes: features of one take up to 400 kB, of an upright one half of that
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
+_FEW = 0.002  # of the keyframes: so few are not worth another run of the network
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 _MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where an aircraft was
 
@@ -79,6 +80,21 @@ class Memory:
             upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
             self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright]))
         return self._rungs[view, footprint_m]
+
+    def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
+        """The fewest of ``rungs``, given largest first, that leave out no keyframe: each is compared at its largest.
+
+        A keyframe recorded lower than the query flies has no rung as large as the query's own.
+        """
+        ids = {rung: self.rung(view, rung).ids for rung in rungs}
+        least = _FEW * max((len(one) for one in ids.values()), default=0)
+        seen = np.zeros(0, np.int64)
+        kept = []
+        for rung in rungs:
+            if np.isin(ids[rung], seen, invert=True).sum() > least:
+                kept.append(rung)
+                seen = np.union1d(seen, ids[rung])
+        return kept
 
     def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float32] | None:
         """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""

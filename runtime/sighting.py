@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -120,11 +120,17 @@ class Look:
 
 
 def looks(
-    frame: Frame, known: Known, rungs: Sequence[float], seen_footprints_m: Sequence[float], size_px: int
+    frame: Frame,
+    known: Known,
+    rungs: Sequence[float],
+    chosen: Callable[[Sequence[float]], Sequence[float]],
+    seen_footprints_m: Sequence[float],
+    size_px: int,
 ) -> list[Look]:
-    """The crops to compare: one where height and heading are known, else one for each to be tried.
+    """The crops to compare: one where height and heading are known, else one for each to be tried; largest first.
 
-    ``seen_footprints_m``: visible footprints to try where the height is unknown.
+    ``chosen`` picks from the rungs that the camera covers those that must be compared. ``seen_footprints_m``:
+    visible footprints to try where the height is unknown.
     """
     if not rungs:
         return []
@@ -134,9 +140,9 @@ def looks(
         plane = GroundPlane.of(known.camera, pose)
         if plane is None or plane.tilt_rad > MAX_TILT_RAD * 2:
             continue
-        rung = _rung(rungs, plane)
-        small = _shrunk(frame, plane, rung, size_px)
-        found.append(Look(rung, pose, rectify(small, known.camera, pose, rung, size_px).image))
+        for rung in chosen(_covered(rungs, plane)):
+            small = _shrunk(frame, plane, rung, size_px)
+            found.append(Look(rung, pose, rectify(small, known.camera, pose, rung, size_px).image))
     return found
 
 
@@ -153,17 +159,17 @@ _LESS = 0.95  # than one pixel a pixel: else a tilted crop is cut twice as fine,
 _WORTH = 0.9
 
 
-def _rung(rungs: Sequence[float], plane: GroundPlane) -> float:
-    """The largest that the camera covers well enough."""
+def _covered(rungs: Sequence[float], plane: GroundPlane) -> list[float]:
+    """Those that the camera covers well enough, the largest first; the smallest where it covers none."""
     north, east = plane.ground_of_axis()
-    for rung in sorted(rungs, reverse=True):
+    for number, rung in enumerate(largest_first := sorted(rungs, reverse=True)):
         steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES * rung - rung / 2
         across = np.stack(np.meshgrid(steps + north, steps + east), axis=-1).reshape(-1, 2)
         pixels = plane.pixels_of(across)
         inside = (pixels >= 0).all(axis=1) & (pixels <= [plane.camera.width_px, plane.camera.height_px]).all(axis=1)
         if inside.mean() >= _MIN_COVERAGE:
-            return rung
-    return min(rungs)
+            return largest_first[number:]
+    return largest_first[-1:]
 
 
 _SAMPLES = 8  # along each side of a crop, to see how much of it the camera covers
