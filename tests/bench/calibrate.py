@@ -30,7 +30,7 @@ FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
 TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
 RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
-LOWEST_THRESHOLD = 0.6  # a place that is hardly more likely right than wrong is not flown to
+LOWEST_THRESHOLD = 0.85  # above the few wrong places of the fit set; a place less sure than this is not flown to
 WRONG_SHARE = 0.002  # of the questions that have no right answer: at most so many may be accepted
 Row = dict[str, Any]
 
