@@ -12,7 +12,7 @@ import pytest
 
 from runtime.camera_model import CameraModel
 from runtime.fix import MAX_VERIFIED, Fixer
-from runtime.fix_memory import distinct_footprints, lever_of
+from runtime.fix_memory import Memory, distinct_footprints, lever_of
 from runtime.geodesy import distance_m, offset
 from runtime.history import History
 from runtime.record.recorder import Recorder
@@ -161,6 +161,24 @@ def test_a_keyframe_that_is_misplaced_is_outvoted(tmp_path: Path) -> None:
         fix = Fixer(muddled, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
         assert fix.decision is Decision.FIX and fix.aircraft is not None
         assert distance_m(fix.aircraft, case.position) < 3.0
+
+
+def test_keyframes_of_a_lower_flight_are_compared_too(tmp_path: Path) -> None:
+    """Recorded lower than the query flies, they have no rung as large as the query's own; foreign ones do."""
+    case, flown = CASES[0], replace(CASES[0].truth, height_m=24.0, north_m=CASES[0].truth.north_m + 4)
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as mixed:
+        low, high = Recorder(mixed, TOWER, CAMERA, "low"), Recorder(mixed, TOWER, CAMERA, "high", moved=0.0)
+        assert low.add(frame_of(flown), flown.pose).keyframe_id == 1
+        for number in range(5):
+            elsewhere = photograph(ground_texture(1500, seed=20 + number), GSD_M, case.truth, CAMERA)
+            assert high.add(Frame(elsewhere, number, "foreign", number), FLOWN[number].pose).keyframe_id is not None
+        memory = Memory(mixed, CAMERA, TOWER.bundle.input_size_px, persist=False)
+        memory.refresh()
+        assert memory.chosen(ViewKind.DRONE, [32.0, 24.0]) == [32.0, 24.0]
+        assert memory.chosen(ViewKind.DRONE, [24.0]) == [24.0]
+        fix = Fixer(mixed, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose)
+        assert fix.decision is Decision.FIX and fix.keyframe_id == 1
+        assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
 
 
 def test_features_stay_in_the_history_where_asked(history: History) -> None:
