@@ -167,21 +167,28 @@ def _legs(outcome: Outcome) -> Table:
 
 
 def _commands(name: str, log: list[Any]) -> Table:
-    """Every command; ArduPilot acknowledges a position target by reporting it as its own (POSITION_TARGET)."""
-    rows, start_ns = [], log[0][1] if log else 0
-    taken = [(t_ns, record) for channel, t_ns, record in log if channel == "vehicle" and "Command" in record["event"]]
+    """Every command with its answer; for a position target that is the autopilot's own report of having taken it."""
+    start_ns = log[0][1] if log else 0
+    events = [record for channel, _, record in log if channel == "vehicle"]
+    taken = {_spot(event["target"]): event["latency_s"] for event in events if event["event"] == "TargetTaken"}
+    rows = []
     for channel, t_ns, record in log:
+        when = f"{(t_ns - start_ns) * 1e-9:.2f} s"
         if channel == "setpoint":
-            place = (
-                f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {record['altitude_amsl_m']:.1f} m AMSL"
-            )
-            said = "sent" if record["sent"] else "withheld"
-            rows.append((f"{(t_ns - start_ns) * 1e-9:.2f} s", "position target", place, said, record["reason"]))
-    for t_ns, record in taken:
-        rows.append((f"{(t_ns - start_ns) * 1e-9:.2f} s", str(record.get("command")), str(record.get("parameter", "")),
-                     str(record.get("result", "")), "streams of telemetry"))  # fmt: skip
+            height_m = record["altitude_amsl_m"]
+            place = f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {height_m:.1f} m AMSL"
+            latency_s = taken.get(_spot(record))
+            answer = "no echo seen" if latency_s is None else f"taken after {latency_s:.2f} s"
+            rows.append((when, "position target", place, answer if record["sent"] else "withheld", record["reason"]))
+        elif channel == "vehicle" and record["event"] == "CommandDone":
+            what = f"MAV_CMD {record['command']}, {record['parameter']:g}"
+            rows.append((when, what, "", str(record["result"]), "to be told what it needs to know"))
     heads = ("time", "command", "to", "answer", "reason")
     return Table(f"Commands: {name.replace('_', ' ')}", heads, tuple(rows))
+
+
+def _spot(place: dict[str, Any]) -> tuple[float, float]:
+    return round(place["latitude_deg"], 6), round(place["longitude_deg"], 6)
 
 
 def _refusals(name: str, log: list[Any]) -> Table:
