@@ -69,8 +69,8 @@ def make(out: Path, head: Path | None, input_size: int, opset: int, precisions: 
         opset=opset,
         training={
             "backbone": f"{checkpoint.name}, ImageNet-1k, sha256 {checkpoint.digest}",
-            "head": f"untrained: features behind block {weights.depth}; vector of {weights.cells}x{weights.cells} cells;"
-            f" map centred per crop and whitened to {len(weights.projection)} channels; sha256 {head_digest}",
+            "head": f"untrained: features behind block {weights.depth}; vector of {weights.cells}x{weights.cells} "
+            f"cells; map centred per crop and whitened to {len(weights.projection)} channels; sha256 {head_digest}",
         },
     )
     return assemble(recipe, out)

@@ -26,7 +26,7 @@ from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Pose, Vie
 from runtime.verify import Refused, Sighting, Verified, verify
 
 MAX_VERIFIED = 10
-CONVINCING = 60  # pairs that agree, where the pose is known: more add little
+CONVINCING = 40  # pairs that agree, where the pose is known: more add little
 ENOUGH_UNKNOWN = 10  # keyframes, where it is not: each one's own share of error matters more
 FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
 _SHORTLIST = 50

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _ITERATIONS = 12
-_STEP = np.array([1e-5, 1e-5, 1e-5, 1e-3, 1e-3, 1e-3])  # of the numeric Jacobian: radians and metres
+_CROSS_X = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+_CROSS_Z = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 _HUBER = 2.0  # sigmas, from where a pair counts linearly
 
 
@@ -81,7 +82,7 @@ def solve(rays: Array, ground: Array, noise_m: float, prior: Prior, rounds: int 
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
         weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
-        jacobian = _jacobian(state, rays, ground, residuals, weights)
+        jacobian = _jacobian(state, rays, weights)
         known, pull = _prior_rows(state, prior)
         normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
@@ -121,14 +122,26 @@ def _miss(state: Array, rays: Array, ground: Array) -> Array:
     return np.asarray(turned[:, :2] * (state[5] / np.maximum(turned[:, 2:], 1e-3)) + (state[3:5] - ground))
 
 
-def _jacobian(state: Array, rays: Array, ground: Array, residuals: Array, weights: Array) -> Array:
-    columns = []
-    for index in range(6):
-        moved = state.copy()
-        moved[index] += _STEP[index]
-        slope = (_miss(moved, rays, ground) - residuals) / _STEP[index]
-        columns.append((slope * weights[:, None]).ravel())
-    return np.stack(columns, axis=1)
+def _jacobian(state: Array, rays: Array, weights: Array) -> Array:
+    """(2 N, 6) weighted slopes of `_miss`."""
+    turn, height_m = _turn(state), float(state[5])
+    turned = rays @ turn.T
+    down = np.maximum(turned[:, 2:], 1e-3)
+    flat = turned[:, :2] / down
+    slopes = np.empty((len(rays), 2, 6))
+    for column, slope in enumerate(_turn_slopes(state, turn)):
+        moved = rays @ slope.T
+        slopes[:, :, column] = (moved[:, :2] - flat * moved[:, 2:]) * (height_m / down)
+    slopes[:, :, 3:5] = np.eye(2)
+    slopes[:, :, 5] = flat
+    return np.asarray((slopes * weights[:, None, None]).reshape(-1, 6))
+
+
+def _turn_slopes(state: Array, turn: Array) -> tuple[Array, Array, Array]:
+    """(3, 3) derivatives of `_turn` by its three angles: R [x], Rz [y] Rz^T R and [z] R, [.] the cross product."""
+    cosine, sine = math.cos(state[2]), math.sin(state[2])
+    about_y = np.array([[0.0, 0.0, cosine], [0.0, 0.0, sine], [-cosine, -sine, 0.0]])
+    return turn @ _CROSS_X, about_y @ turn, _CROSS_Z @ turn
 
 
 def _prior_rows(state: Array, prior: Prior) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from runtime.view import MAX_TILT_RAD, GroundPlane, level_attitude, rectify
 HEADINGS = 12  # tried where north is unknown: 30 degrees apart, the towers stand half of that
 _FEATURE_SIDE_PX = 640  # longer side of the frame that features are looked for in
 _FEATURES = 800
-UPRIGHT_FEATURES = 220
+UPRIGHT_FEATURES = 180
 _LEVEL_SIGMA_RAD = math.radians(10.0)  # a camera of which only the mounting is known, on a craft that banks
 _TILT_SIGMA_RAD = math.radians(2.0)  # a measured attitude
 _MIN_COVERAGE = 0.8  # of a crop to be compared: keyframes have 0.9 of theirs

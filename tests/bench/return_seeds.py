@@ -1,4 +1,4 @@
-"""The scenario ``return`` over seeds: ``python -m tests.bench.return_seeds [--seeds 1-10] [--out DIR]`` prints the table.
+"""The scenario ``return`` over seeds: ``python -m tests.bench.return_seeds [--seeds 1-10] [--out DIR]`` prints a table.
 
 Seeds 1 to 10 are for reporting; whatever was chosen was chosen on seeds from 100000 on.
 """

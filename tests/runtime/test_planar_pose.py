@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from runtime.planar_pose import PlanarPose, Prior, solve
+from runtime.planar_pose import PlanarPose, Prior, _jacobian, _miss, solve
 
 FREE = Prior(tilt_sigma_rad=1.0)
 
@@ -83,3 +83,16 @@ def test_its_sigma_covers_its_errors() -> None:
         apart += [(found.east_m - 120.0) / found.sigma_m, (found.south_m + 40.0) / found.sigma_m]
     assert 0.55 < np.mean(np.abs(apart) < 1) < 0.85
     assert np.mean(np.abs(apart) < 2) > 0.88
+
+
+def test_slopes_against_small_steps() -> None:
+    state = np.array([0.1, -0.2, 2.5, 7.0, -3.0, 55.0])
+    rays = np.hstack([RAYS, np.ones((len(RAYS), 1))])
+    weights = np.linspace(0.5, 2.0, len(rays))
+    steps = []
+    for index in range(6):
+        step = np.zeros(6)
+        step[index] = 1e-5
+        change = _miss(state + step, rays, RAYS) - _miss(state - step, rays, RAYS)
+        steps.append((change / 2e-5 * weights[:, None]).ravel())
+    assert np.allclose(_jacobian(state, rays, weights), np.stack(steps, axis=1), atol=1e-4)
