@@ -56,6 +56,7 @@ class Memory:
         self._rungs: dict[tuple[ViewKind, float], Rung] = {}
         self._grounds: dict[tuple[int, float], Ground] = {}
         self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
+        self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
         self._footprints: tuple[float, ...] = ()
         self._last_id = -1
         self.origin = GeoPoint(0.0, 0.0)
@@ -69,6 +70,7 @@ class Memory:
         if not self._grounds and last_id > 0:
             self.origin = self._history.keyframe(last_id).ground
         self._rungs.clear()
+        self._chosen.clear()
         self._footprints = ()
         self._last_id = last_id
         self.views = tuple((view, self._history.footprints(view)) for view in self._history.views())
@@ -86,6 +88,12 @@ class Memory:
 
         A keyframe recorded lower than the query flies has no rung as large as the query's own.
         """
+        key = (view, tuple(rungs))
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(view, rungs)
+        return self._chosen[key]
+
+    def _choose(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
         ids = {rung: self.rung(view, rung).ids for rung in rungs}
         least = _FEW * max((len(one) for one in ids.values()), default=0)
         seen = np.zeros(0, np.int64)
