@@ -144,7 +144,8 @@ def _warp(
     image: ImageRGB, plane: GroundPlane, north_m: float, east_m: float, footprint_m: float, size_px: int
 ) -> ImageRGB:
     pixels = plane.pixels_of(_lattice(north_m, east_m, footprint_m, _LATTICE)).reshape(_LATTICE, _LATTICE, 2)
-    span_px = max(np.ptp(pixels[..., 0]), np.ptp(pixels[..., 1]))
+    corners = pixels[[0, 0, -1, -1], [0, -1, -1, 0]]
+    span_px = float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).max())  # the longest side
     oversampling = int(np.clip(math.ceil(span_px / size_px), 1, _MAX_SUPERSAMPLING))
     side = size_px * oversampling
     # Lattice nodes stand on the crop's outer edges, pixel centres half a pixel inside them.
