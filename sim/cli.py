@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -20,13 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 PROCEDURAL = "procedural"
-
-
-@app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
-    """Without a command: the scenario `return`."""
-    if context.invoked_subcommand is None:
-        return_(PROCEDURAL, 1, Path("out/return"), False, False)
 
 
 @app.command("return")
@@ -120,7 +114,10 @@ def fresh_folder(out: Path) -> Path:
 
 
 def main() -> NoReturn:
-    """The console script."""
+    """The console script; without a command it is `return`, with whatever options follow."""
+    words = sys.argv[1:]
+    if not words or (words[0].startswith("-") and words[0] != "--help"):
+        sys.argv.insert(1, "return")
     enter(app)
 
 
