@@ -9,10 +9,10 @@ from runtime.guidance.reasons import Reason
 class AuthorityWithoutLatch(Authority):
     """Takes the guided mode itself for a grant and lets nothing end it."""
 
-    def mode_seen(self, guided: bool, ready: bool) -> None:
-        """Guided is enough, transition or not."""
-        super().mode_seen(guided, ready)
-        self._granted = self._granted or (guided and self._consent)
+    @property
+    def granted(self) -> bool:
+        """Consent and being guided are enough, transition or not."""
+        return self._granted or bool(self._guided and self._consent)
 
     def latch(self, cause: Reason) -> None:
         """Ignored."""

@@ -104,7 +104,7 @@ def test_no_other_command_can_be_made(number: int) -> None:
         Command(number)
 
 
-@given(st.floats(allow_nan=False).filter(lambda flags: flags != 0.0))
+@given(st.floats(allow_nan=False, allow_subnormal=False).filter(lambda flags: flags != 0.0))
 def test_a_reposition_that_would_change_the_mode_cannot_be_made(flags: float) -> None:
     with pytest.raises(ValueError, match="changes the mode"):
         Command(REPOSITION, (-1.0, flags, 0.0, 0.0), GeoPoint(1.0, 2.0), 10.0)

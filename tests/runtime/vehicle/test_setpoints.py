@@ -41,7 +41,7 @@ def test_ardupilot_gets_a_position_and_nothing_else_once() -> None:
     assert (packet.system_id, packet.component_id) == (4, 191)
 
 
-@given(st.floats(-90, 90), st.floats(-180, 180))
+@given(st.floats(-90, 90, allow_subnormal=False), st.floats(-180, 180, allow_subnormal=False))
 def test_coordinates_are_rounded_never_cut(latitude: float, longitude: float) -> None:
     wire = Wire(peer=Peer(mode=GUIDED))
     wire.run(1.2, step_ns=20 * MS)
