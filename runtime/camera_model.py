@@ -80,11 +80,6 @@ class CameraModel:
         """(3, 3) float64 intrinsics."""
         return np.array([[self.fx_px, 0, self.cx_px], [0, self.fy_px, self.cy_px], [0, 0, 1]], dtype=np.float64)
 
-    @property
-    def distorted(self) -> bool:
-        """Whether any distortion coefficient is not zero."""
-        return any(self.distortion)
-
     def scaled_to(self, width_px: int, height_px: int) -> CameraModel:
         """The same camera delivering another resolution of the same field of view."""
         sx, sy = width_px / self.width_px, height_px / self.height_px

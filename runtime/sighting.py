@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera_model import CameraModel, quaternion, rotation
+from runtime.camera_model import CameraModel, ned_from_euler, quaternion, rotation
 from runtime.local_features import extract, extract_upright
 from runtime.planar_pose import Prior
 from runtime.values import Frame, ImageRGB, Measured, Pose
 from runtime.verify import Sighting
-from runtime.view import MAX_TILT_RAD, GroundPlane, level_attitude, rectify
+from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
 
 HEADINGS = 12  # tried where north is unknown: 30 degrees apart, the towers stand half of that
 _FEATURE_SIDE_PX = 640  # longer side of the frame that features are looked for in
@@ -68,9 +68,9 @@ def known_of(frame: Frame, camera: CameraModel, pose: Pose, any_heading: bool) -
     heading = pose.heading if not any_heading else None
     attitude = pose.ned_from_body
     if heading is None:
-        attitude = level_attitude(0.0) if attitude is None else _northward(attitude)
+        attitude = ned_from_euler(0.0, 0.0, 0.0) if attitude is None else _northward(attitude)
     elif attitude is None:
-        attitude = level_attitude(heading.value)
+        attitude = ned_from_euler(0.0, 0.0, heading.value)
     height = pose.height_agl_m if pose.height_agl_m is not None and pose.height_agl_m.value > 0 else None
     bare = Pose(
         t_ns=0, height_agl_m=height, ned_from_body=attitude, heading=heading,
@@ -196,7 +196,7 @@ def _headings(known: Known, pose: Pose) -> list[Pose]:
     turned = []
     for step in range(HEADINGS):
         yaw = math.remainder(step * math.tau / HEADINGS, math.tau)
-        attitude = quaternion(rotation(level_attitude(yaw)) * rotation(pose.ned_from_body))
+        attitude = quaternion(rotation(ned_from_euler(0.0, 0.0, yaw)) * rotation(pose.ned_from_body))
         turned.append(replace(pose, ned_from_body=attitude, heading=Measured(yaw, 0.3, "tried")))
     return turned
 
@@ -205,4 +205,4 @@ def _northward(attitude: tuple[float, float, float, float]) -> tuple[float, floa
     """The attitude turned about the vertical until its nose points north."""
     forward = rotation(attitude).apply([1.0, 0.0, 0.0])
     yaw = math.atan2(forward[1], forward[0])
-    return quaternion(rotation(level_attitude(-yaw)) * rotation(attitude))
+    return quaternion(rotation(ned_from_euler(0.0, 0.0, -yaw)) * rotation(attitude))

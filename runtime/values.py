@@ -117,15 +117,6 @@ class Keyframe:
     crop: ImageRGB
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A keyframe that resembles a query: cosine ``similarity``, after re-ranking where ``reranked``."""
-
-    keyframe_id: int
-    similarity: float
-    reranked: bool = False
-
-
 class Decision(str, Enum):
     """The honest answers of `locate` and `fix`."""
 

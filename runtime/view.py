@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from runtime.camera_model import CameraModel, rotation
 from runtime.geodesy import offset
@@ -125,12 +124,6 @@ def turned(image: ImageRGB, clockwise_rad: float) -> ImageRGB:
     turn = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), -math.degrees(clockwise_rad), 1.0)
     rotated = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(rotated, dtype=np.uint8)
-
-
-def level_attitude(heading_rad: float) -> tuple[float, float, float, float]:
-    """(w, x, y, z) ned_from_body of level flight with the nose at ``heading_rad``."""
-    x, y, z, w = Rotation.from_euler("Z", heading_rad).as_quat()
-    return float(w), float(x), float(y), float(z)
 
 
 def _lattice(north_m: float, east_m: float, side_m: float, count: int) -> NDArray[np.float64]:

@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
-from runtime.camera_model import CameraModel, quaternion
+from runtime.camera_model import CameraModel, ned_from_euler, quaternion
 from runtime.errors import ImageError, UsageError
 from runtime.record.exif import PhotoExif, read_exif
 from runtime.record.lens import NADIR_DEG, lens_of
 from runtime.record.xmp import DjiXmp, EulerDeg, read_xmp
 from runtime.values import Frame, ImageRGB, Measured, Pose, Quaternion
-from runtime.view import level_attitude
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
 _GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
@@ -167,7 +166,7 @@ def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> tuple[Quaternion | None, M
     if gimbal is not None and not gimbal.all_zero:
         yaw = Measured(_wrapped(gimbal.yaw_deg), _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
         if pitch_overridden:
-            return level_attitude(yaw.value), yaw, False
+            return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
         return _body_of_gimbal(gimbal), yaw, True
     if gimbal is not None and not pitch_overridden:
         return _body_of_gimbal(gimbal), None, True  # taken at its word: it looks at the horizon
@@ -175,7 +174,7 @@ def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> tuple[Quaternion | None, M
         return None, None, False
     yaw = Measured(_wrapped(flight.yaw_deg), _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
     if gimbal is not None:  # stabilised, whatever the airframe did
-        return level_attitude(yaw.value), yaw, False
+        return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
     return quaternion(_ned_from(flight)), yaw, True
 
 
@@ -191,7 +190,7 @@ def _ned_from(angles: EulerDeg) -> Rotation:
 def _turned_to(attitude: Quaternion | None, yaw_rad: float) -> Quaternion:
     """The attitude with its heading replaced; level where there was none."""
     if attitude is None:
-        return level_attitude(yaw_rad)
+        return ned_from_euler(0.0, 0.0, yaw_rad)
     w, x, y, z = attitude
     _, pitch, roll = Rotation.from_quat([x, y, z, w]).as_euler("ZYX")
     return quaternion(Rotation.from_euler("ZYX", [yaw_rad, pitch, roll]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from runtime.camera_model import ned_from_euler
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import distance_m
 from runtime.record.exif import PhotoExif
@@ -20,7 +21,6 @@ from runtime.record.survey import Skipped, Survey, Surveyed
 from runtime.record.track import Track
 from runtime.record.xmp import DjiXmp
 from runtime.values import Frame, GeoPoint, ImageRGB, Pose
-from runtime.view import level_attitude
 
 LOOK_S = 0.2  # between frames that are looked at: at 20 m/s four metres
 SOLVE_MOVED_M = 5.0  # between frames whose heading or height has to be solved: each costs a second of matching
@@ -104,7 +104,7 @@ class Filmed:
             return None
         if self.flags.camera_pitch_deg is not None and self.track.stabilised and pose.heading is not None:
             # The flag says how the stabilised camera looked; what remains of its attitude is the heading.
-            level = level_attitude(pose.heading.value)
+            level = ned_from_euler(0.0, 0.0, pose.heading.value)
             pose = replace(pose, ned_from_body=level, attitude_measured=False)
         return apply_flags(pose, self.flags)
 

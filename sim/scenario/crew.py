@@ -114,12 +114,6 @@ def until(condition: Callable[[], bool]) -> Script:
         yield
 
 
-def for_seconds(station: GroundStation, seconds: float) -> Script:
-    """Wait in simulated time."""
-    end_ns = station.t_ns + int(seconds * 1e9)
-    return until(lambda: station.t_ns >= end_ns)
-
-
 def take_off_and_survey(
     station: GroundStation, origin: GeoPoint, path: Sequence[Point], far_side: Point, height_m: float, speed_m_s: float
 ) -> Script:

@@ -37,12 +37,11 @@ class Recording:
     tracks: dict[str, list[Truth]]
     arrival_view: ImageRGB | None = None
     chosen: Reply | None = None
-    runs: list[str] | None = None
 
 
 def fly_return(site: Site, say: Report, options: RunOptions = RunOptions()) -> tuple[Outcome, Recording]:  # noqa: B008
     """The whole scenario; `say` is told what begins."""
-    outcome, recording = Outcome(), Recording({}, runs=[])
+    outcome, recording = Outcome(), Recording({})
     run = make_run(site, "return", options, record=True)
     try:
         _survey(site, run.flight, say)
@@ -213,8 +212,6 @@ def _note(site: Site, run: Run, name: str, outcome: Outcome, recording: Recordin
     """Keep the true track, and judge the fixes of the flight log against it."""
     flight = run.flight
     recording.tracks[name] = flight.track
-    assert recording.runs is not None
-    recording.runs.append(name)
     outcome.simulated_s += (flight.track[-1].t_ns - flight.track[0].t_ns) * 1e-9 if flight.track else 0.0
     if name == "return":
         _judge_fixes(site, run, outcome)

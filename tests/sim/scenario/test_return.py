@@ -59,7 +59,7 @@ def test_it_finds_the_place_flies_there_and_knows_it(flown: tuple[Outcome, Recor
 def test_a_daemon_that_ignores_its_latch_fails(site: Site, question: Question) -> None:
     outcome = Outcome()
     options = RunOptions(make_authority=AuthorityWithoutLatch)
-    fly_interrupted(site, lambda text: None, options, question, outcome, Recording({}, runs=[]))
+    fly_interrupted(site, lambda text: None, options, question, outcome, Recording({}))
     assert not outcome.passed
     assert not outcome.checks()["no_command_without_authority"]
     assert [leg.name for leg in outcome.legs if leg.obeyed] == []
