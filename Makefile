@@ -22,7 +22,7 @@ unit: .venv/ready
 # What flies, with the OpenCV and NumPy that JetPack 6 carries; what touches neither has run in `unit`.
 jetpack: .venv-jetpack/ready
 	.venv-jetpack/bin/python -m pytest tests/runtime --ignore tests/runtime/vehicle --ignore tests/runtime/guidance \
-	    --ignore tests/runtime/test_history_damage.py --ignore tests/runtime/cli/test_bad_input.py
+	    --ignore tests/runtime/history/test_damage.py --ignore tests/runtime/cli/test_bad_input.py
 
 # All tables take an hour or so on two cores; make bench BENCH="search fix_latency" prints some.
 BENCH ?=

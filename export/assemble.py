@@ -29,7 +29,7 @@ from runtime.bundle import (
     sha256_of,
     write_manifest,
 )
-from runtime.engine import OnnxEngine
+from runtime.embedder.engine import OnnxEngine
 from runtime.errors import BundleError, StorageError, UsageError
 from runtime.values import ViewKind
 from train.tower import Tower

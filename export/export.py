@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from runtime.bundle import Bundle
-from runtime.embedder import Embedder, parity_images
+from runtime.embedder.embedder import Embedder, parity_images
 from runtime.errors import HomingError, UsageError
 from runtime.values import ViewKind
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.embedder import MIN_COSINE
+from runtime.embedder.embedder import MIN_COSINE
 from runtime.errors import BundleError
 
 SCENES = 8  # each drawn twice, a little apart: near neighbours are what a wrong engine swaps first

@@ -10,8 +10,8 @@ import typer
 
 from runtime.cli.output import emit, say
 from runtime.cli.way import check_suffix, write_way
-from runtime.config import load_config
-from runtime.control_client import ask, default_socket
+from runtime.config.config import load_config
+from runtime.control.client import ask, default_socket
 from runtime.errors import UsageError
 
 _POSITION = re.compile(r"\s*([-+]?\d+(?:\.\d*)?)\s*,\s*([-+]?\d+(?:\.\d*)?)\s*")

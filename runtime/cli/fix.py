@@ -13,12 +13,12 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
-from runtime.fix import Fixer
-from runtime.history import History
+from runtime.fix.fixer import Fixer
+from runtime.history.history import History
+from runtime.place.target import MIN_SIDE_PX
 from runtime.record.photo import CameraFlags, Photo, read_photo
-from runtime.target import MIN_SIDE_PX
 from runtime.values import Decision, Fix, Pose
 
 _THREADS = 2

@@ -11,11 +11,11 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import StorageError
-from runtime.history import History
-from runtime.history_export import as_geojson, as_gpx, as_kml
-from runtime.reembed import reembed as embed_again
+from runtime.history.export import as_geojson, as_gpx, as_kml
+from runtime.history.history import History
+from runtime.history.reembed import reembed as embed_again
 from runtime.values import Keyframe, Measured
 
 history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)

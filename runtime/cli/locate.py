@@ -9,11 +9,11 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError, UsageError
-from runtime.history import History
-from runtime.place import Locator
-from runtime.target import Target, load
+from runtime.history.history import History
+from runtime.place.locator import Locator
+from runtime.place.target import Target, load
 from runtime.values import Decision, PlaceAnswer
 
 _THREADS = 2

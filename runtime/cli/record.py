@@ -11,9 +11,9 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import ImageError, UsageError
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.lens import ASSUMED_HFOV_DEG
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.record.photo import CameraFlags

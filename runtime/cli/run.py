@@ -12,17 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.assembly import assemble
 from runtime.camera.reader import CameraReader
 from runtime.camera.source import open_camera
 from runtime.cli.output import warn
 from runtime.clock import MonotonicClock
-from runtime.config import Config, load_config
-from runtime.control import ControlServer
-from runtime.errands import ThreadErrands
-from runtime.flightlog import FlightLog
-from runtime.run import Inbox, Loop, Patience
-from runtime.stages import MeasuredStages
+from runtime.config.config import Config, load_config
+from runtime.control.control import ControlServer
+from runtime.daemon.assembly import assemble
+from runtime.daemon.errands import ThreadErrands
+from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.daemon.stages import MeasuredStages
+from runtime.flightlog.flightlog import FlightLog
 from runtime.vehicle.link import MavlinkLink
 
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime.camera_model import CameraModel, rotation
 from runtime.geodesy import distance_m, offset
-from runtime.history import StoredEmbedding
+from runtime.history.history import StoredEmbedding
 from runtime.record.sharpness import BlurGate
 from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, View, ViewKind
 from runtime.view import MAX_TILT_RAD, GroundPlane, rectify

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from runtime.flightlog import read_flightlog
+from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
-from runtime.history import History
+from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
 from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
 from runtime.values import GeoPoint

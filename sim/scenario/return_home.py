@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.flightlog import read_flightlog
+from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import north_east_m, offset
 from runtime.values import GeoPoint, ImageRGB
 from sim.flight import SimulatedFlight, Truth

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.assembly import Assembly, assemble
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
-from runtime.config import Config
-from runtime.embedder import Embedder
-from runtime.flightlog import FlightLog
+from runtime.config.config import Config
+from runtime.daemon.assembly import Assembly, assemble
+from runtime.embedder.embedder import Embedder
+from runtime.flightlog.flightlog import FlightLog
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
 from sim.autopilot.autopilot import Autopilot

@@ -19,10 +19,10 @@ from scipy.optimize import minimize
 
 from runtime.bundle import DEFAULT_BUNDLE, write_calibration
 from runtime.calibration import Calibration
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.geodesy import north_east_m
-from runtime.history import History
-from runtime.place import Locator
+from runtime.history.history import History
+from runtime.place.locator import Locator
 from runtime.values import ViewKind
 from tests.bench.survey_site import Site, embedder_of
 

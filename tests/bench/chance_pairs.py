@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.local_features import extract, extract_upright, pair
-from runtime.planar_pose import Prior, solve
-from runtime.verify import agreeing, agreeing_posed, implausible
+from runtime.fix.local_features import extract, extract_upright, pair
+from runtime.fix.planar_pose import Prior, solve
+from runtime.fix.verify import agreeing, agreeing_posed, implausible
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _SIDE_M = 50.0

@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 
 from runtime.bundle import Bundle
-from runtime.embedder import Embedder
-from runtime.fix import Fixer
+from runtime.embedder.embedder import Embedder
+from runtime.fix.fixer import Fixer
 from runtime.geodesy import offset
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.recorder import Recorder, stored
 from runtime.values import Decision, GeoPoint, Keyframe, Pose, ViewKind
 from sim.camera import default_camera

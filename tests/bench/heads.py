@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from runtime.alignment import align
 from runtime.bundle import Bundle
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.values import ViewKind
 from runtime.view import turned
 from sim.galleries import Gallery, drone_gallery, satellite_gallery, scattered, survey

@@ -24,9 +24,9 @@ import numpy as np
 from PIL import Image
 
 from runtime.bundle import Bundle
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.geodesy import distance_m, north_east_m, offset
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.photo import read_photo
 from runtime.record.recorder import stored
 from runtime.values import GeoPoint, Keyframe, Pose, ViewKind

@@ -11,11 +11,11 @@ import numpy as np
 
 from runtime.bundle import Bundle
 from runtime.camera_model import ned_from_euler
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.geodesy import offset
-from runtime.history import History
+from runtime.history.history import History
+from runtime.place.target import Target
 from runtime.record.recorder import Recorder
-from runtime.target import Target
 from runtime.values import Frame, Measured, Pose
 from runtime.view import turned
 from sim.camera import SimulatedCamera, default_camera

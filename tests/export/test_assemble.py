@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 
 from export.assemble import assemble  # noqa: E402
 from runtime.bundle import Bundle, write_calibration  # noqa: E402
-from runtime.embedder import Embedder, parity_images  # noqa: E402
+from runtime.embedder.embedder import Embedder, parity_images  # noqa: E402
 from runtime.errors import BundleError, StorageError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
 from tests.export.tiny import recipe, tiny_tower  # noqa: E402

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtime.bundle import Bundle
-from runtime.embedder import Embedder, parity_images
+from runtime.embedder.embedder import Embedder, parity_images
 from runtime.values import ViewKind
 
 ROOT = Path(__file__).parents[2]

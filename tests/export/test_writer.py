@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from export.writer import write_onnx  # noqa: E402
-from runtime.engine import OnnxEngine  # noqa: E402
+from runtime.embedder.engine import OnnxEngine  # noqa: E402
 from runtime.errors import BundleError, StorageError  # noqa: E402
 from tests.export.tiny import SIZE_PX, tiny_tower  # noqa: E402
 

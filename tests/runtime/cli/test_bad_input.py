@@ -20,7 +20,7 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.geodesy import offset
-from runtime.history import History, StoredEmbedding
+from runtime.history.history import History, StoredEmbedding
 from runtime.values import GeoPoint, Keyframe, Pose, ViewKind
 
 ROOT = Path(__file__).parents[3]

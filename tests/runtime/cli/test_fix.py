@@ -17,9 +17,9 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.geodesy import distance_m
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.values import Frame, GeoPoint
 from tests.runtime.record.fakes import ground_texture

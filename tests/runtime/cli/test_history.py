@@ -12,11 +12,11 @@ from typer.testing import CliRunner, Result
 
 from runtime.bundle import Bundle
 from runtime.cli.main import app
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import HistoryError, StorageError
-from runtime.history import History
+from runtime.history.history import History
 from runtime.values import Keyframe, ViewKind
-from tests.runtime.history_recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
+from tests.runtime.history.recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
 
 
 @pytest.fixture

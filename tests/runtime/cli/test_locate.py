@@ -13,12 +13,12 @@ from typer.testing import CliRunner, Result
 
 from runtime.bundle import Bundle
 from runtime.cli.main import app
-from runtime.embedder import Embedder
+from runtime.embedder.embedder import Embedder
 from runtime.errors import EmbeddingSpaceError, HistoryError, UsageError
 from runtime.geodesy import distance_m, offset
-from runtime.history import History, StoredEmbedding
+from runtime.history.history import History, StoredEmbedding
 from runtime.values import GeoPoint, Keyframe, Measured, Pose, ViewKind
-from tests.runtime.place_fakes import ORIGIN, Land, grid
+from tests.runtime.place.fakes import ORIGIN, Land, grid
 
 KEYS = ["schema", "target", "decision", "probability", "place", "candidates", "reason"]
 CANDIDATE_KEYS = ["keyframe", "latitude_deg", "longitude_deg", "similarity", "probability"]

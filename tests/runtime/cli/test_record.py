@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from runtime.bundle import Bundle
-from runtime.history import History
+from runtime.history.history import History
 from runtime.values import ViewKind
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.record.films import write_video

@@ -20,11 +20,11 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli import control
 from runtime.cli.run import run
-from runtime.control_client import ask
+from runtime.control.client import ask
 from runtime.errors import HomingError
-from runtime.flightlog import read_flightlog
+from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import distance_m, offset
-from runtime.history import History
+from runtime.history.history import History
 from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig

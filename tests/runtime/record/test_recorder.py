@@ -12,7 +12,7 @@ import pytest
 
 from runtime.camera_model import CameraModel, ned_from_euler
 from runtime.geodesy import north_east_m, offset
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.recorder import Recorded, Recorder
 from runtime.values import Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture

@@ -12,7 +12,7 @@ import pytest
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.geodesy import distance_m, north_east_m
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.photo import CameraFlags
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.survey import (

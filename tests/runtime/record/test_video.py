@@ -11,7 +11,7 @@ import pytest
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import north_east_m
-from runtime.history import History
+from runtime.history.history import History
 from runtime.record.photo import CameraFlags
 from runtime.record.recorder import Recorder
 from runtime.record.survey import Skipped, complete, record

@@ -1,0 +1,110 @@
+"""From a configuration to a daemon with all its rooms; everything that can be wrong at start is found here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.bundle import Bundle
+from runtime.camera_model import CameraModel
+from runtime.config.config import Config
+from runtime.daemon.daemon import Daemon, DaemonSettings
+from runtime.daemon.errands import Errands, InlineErrands
+from runtime.daemon.frame_gate import FrameGate
+from runtime.daemon.rooms import Journal, NoRecorder, RecordRoom, Rooms
+from runtime.daemon.stages import Stages
+from runtime.daemon.target_desk import TargetDesk
+from runtime.embedder.embedder import Embedder
+from runtime.fix.fixer import Fixer
+from runtime.flightlog.flightlog import NullFlightLog
+from runtime.guidance.authority import Authority
+from runtime.guidance.guidance import Guidance
+from runtime.history.history import History
+from runtime.localizer import AutopilotLocalizer
+from runtime.place.locator import Locator
+from runtime.record.recorder import Recorder
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.vehicle import Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A daemon with what has to be closed after it."""
+
+    daemon: Daemon
+    history: History
+
+    def close(self) -> None:
+        """Puts the history on the disk; the daemon's own end is `Daemon.close`."""
+        self.history.close()
+
+
+def assemble(
+    config: Config,
+    stages: Stages,
+    *,
+    dry_run: bool = False,
+    journal: Journal | None = None,
+    authority: Authority | None = None,
+    embedder: Embedder | None = None,
+    errands: Errands | None = None,
+    flight: str = "flight",
+) -> Assembly:
+    """Loads the bundle, opens the history, and wires the rooms.
+
+    ``embedder``: one that is loaded already (it takes a second), of the configured bundle. ``flight``: what
+    live keyframes are filed under where the configuration gives no name.
+
+    Raises:
+        CommandingError, BundleError, EmbeddingSpaceError, HistoryError, StorageError.
+    """
+    limits = config.commanding.limits()
+    if embedder is None:
+        bundle = Bundle.load(config.bundle.path)
+        embedder = Embedder(bundle, threads=config.bundle.threads, precision=config.bundle.precision)
+    history = _history(config, embedder.bundle)
+    camera = config.camera.model()
+    rooms = Rooms(
+        vehicle=Vehicle(_vehicle_config(config)),
+        frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground),
+        fixer=Fixer(history, embedder, camera),
+        recorder=_recorder(config, history, embedder, camera, flight),
+        targets=TargetDesk(
+            Locator(history, embedder), config.target.any_heading, config.target.max_disagreement_m
+        ),
+        localizer=AutopilotLocalizer(),
+        guidance=Guidance(limits, config.guidance.settings(), authority),
+        stages=stages,
+        journal=journal or NullFlightLog(),
+        errands=errands or InlineErrands(),
+    )
+    return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
+
+
+def _history(config: Config, bundle: Bundle) -> History:
+    path: Path = config.history.path
+    if config.record.enabled:
+        return History.append(path, bundle.embedding_space_id, bundle.name)
+    return History.open(path, embedding_space_id=bundle.embedding_space_id)
+
+
+def _recorder(
+    config: Config, history: History, embedder: Embedder, camera: CameraModel, flight: str
+) -> RecordRoom:
+    if not config.record.enabled:
+        return NoRecorder()
+    return Recorder(history, embedder, camera, config.record.flight or flight)
+
+
+def _vehicle_config(config: Config) -> VehicleConfig:
+    return VehicleConfig(system_id=config.vehicle.system_id, component_id=config.vehicle.component_id)
+
+
+def _settings(config: Config, dry_run: bool) -> DaemonSettings:
+    return DaemonSettings(
+        dry_run=dry_run,
+        record=config.record.enabled,
+        fix_interval_ns=round(config.fix.interval_s * 1e9),
+        any_heading=config.fix.any_heading,
+        yield_to_sticks=config.guidance.yield_to_sticks,
+    )

@@ -1,0 +1,145 @@
+"""What the operator may ask of a running daemon, and what it answers: target, confirm, engage, disengage, status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from runtime.daemon.status import status
+from runtime.daemon.target_desk import PendingTarget
+from runtime.errors import HomingError, UsageError
+from runtime.events import Answer
+from runtime.guidance.reasons import Reason
+
+if TYPE_CHECKING:
+    from runtime.daemon.daemon import Daemon
+
+SCHEMA = 1
+_LOG = logging.getLogger(__name__)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetRequest(_Request):
+    """An image, or a latitude with a longitude."""
+
+    command: Literal["target"]
+    image: Path | None = None
+    target_gsd_m: float | None = Field(default=None, gt=0)
+    latitude_deg: float | None = None
+    longitude_deg: float | None = None
+
+
+class ConfirmRequest(_Request):
+    """``target_id``: the one that was shown; none takes whichever waits."""
+
+    command: Literal["confirm"]
+    target_id: str | None = None
+
+
+class PlainRequest(_Request):
+    """The ones without arguments."""
+
+    command: Literal["engage", "disengage", "status"]
+
+
+Request = Annotated[TargetRequest | ConfirmRequest | PlainRequest, Field(discriminator="command")]
+_REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
+
+
+class OperatorDesk:
+    """Turns each request into one answer; a refusal is an answer with ``error``."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._plain: dict[str, Callable[[int], Answer]] = {
+            "engage": self._engage,
+            "disengage": self._disengage,
+            "status": lambda t_ns: status(daemon, t_ns),
+        }
+
+    def answer(self, t_ns: int, request: dict[str, Any], reply: Callable[[Answer], None]) -> bool:
+        """Calls ``reply`` once: now, or when an image has been located. One object, ``schema`` first."""
+        try:
+            self._answer(t_ns, _REQUEST.validate_python(request), lambda answer: reply({"schema": SCHEMA, **answer}))
+        except ValidationError as error:
+            reply(refusal(f"the request is not understood: {error.errors()[0]['msg']}."))
+        except HomingError as error:
+            reply(refusal(str(error)))
+        return True
+
+    def _answer(self, t_ns: int, request: Any, reply: Callable[[Answer], None]) -> None:
+        if isinstance(request, TargetRequest):
+            self._target(request, reply)
+        elif isinstance(request, ConfirmRequest):
+            reply(self._confirm(request))
+        else:
+            reply(self._plain[request.command](t_ns))
+
+    def _target(self, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
+        desk, image, gsd_m = self._daemon.rooms.targets, request.image, request.target_gsd_m
+        if image is not None:
+            self._daemon.rooms.errands.start(
+                lambda: desk.located(image, gsd_m), lambda found: reply(self._shown(found))
+            )
+        elif request.latitude_deg is not None and request.longitude_deg is not None:
+            reply(self._shown(desk.placed(request.latitude_deg, request.longitude_deg)))
+        else:
+            raise UsageError("a target is an image, or a latitude and a longitude.")
+
+    def _shown(self, found: PendingTarget | Exception) -> Answer:
+        if isinstance(found, Exception):
+            expected = isinstance(found, HomingError)
+            _LOG.error("target: %s", found, exc_info=None if expected else found)
+            return {"error": str(found) if expected else "the target could not be located; the daemon's log says why."}
+        self._daemon.rooms.targets.pending = found
+        if found.place is not None:
+            self._daemon.rooms.guidance.propose()
+        return found.as_answer()
+
+    def _confirm(self, request: ConfirmRequest) -> Answer:
+        pending = self._daemon.rooms.targets.take(request.target_id)
+        assert pending.place is not None  # `take` refuses the others
+        self._daemon.rooms.guidance.confirm(pending.place)
+        return {"confirmed": pending.target_id, **pending.as_answer()}
+
+    def _engage(self, t_ns: int) -> Answer:
+        guidance = self._daemon.rooms.guidance
+        guidance.engage()
+        return {"engaged": True, "waiting_for": "the pilot's transition into the guided mode"}
+
+    def _disengage(self, t_ns: int) -> Answer:
+        self._daemon.release(t_ns, Reason.OPERATOR_DISENGAGED)
+        return {"engaged": False}
+
+
+def refusal(sentence: str) -> Answer:
+    """An answer that is a refusal."""
+    return {"schema": SCHEMA, "error": sentence}
+
+
+class HeldReply:
+    """Keeps answers back until the time that they took is known; afterwards passes them on as they come."""
+
+    def __init__(self, deliver: Callable[[Answer], None]) -> None:
+        self._deliver = deliver
+        self._held: list[Answer] | None = []
+
+    def __call__(self, answer: Answer) -> None:
+        """One answer."""
+        if self._held is None:
+            self._deliver(answer)
+        else:
+            self._held.append(answer)
+
+    def release(self) -> None:
+        """Now they may go."""
+        held, self._held = self._held or [], None
+        for answer in held:
+            self._deliver(answer)

@@ -1,0 +1,117 @@
+"""The rooms as the daemon sees them: what it asks of each, so that each can be built, tested and replaced apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from runtime.daemon.errands import Errands, InlineErrands
+from runtime.daemon.frame_gate import FrameGate, Poses
+from runtime.daemon.stages import Stages
+from runtime.daemon.target_desk import TargetDesk
+from runtime.flightlog.flightlog import Direction, NullFlightLog
+from runtime.guidance.guidance import Guidance
+from runtime.localizer import Localizer
+from runtime.record.recorder import Recorded
+from runtime.values import Fix, Frame, Pose, Setpoint
+from runtime.vehicle.events import VehicleEvent
+from runtime.vehicle.state import VehicleState
+
+
+class PoseRoom(Poses, Protocol):
+    """The pose buffer."""
+
+    def latest(self) -> Pose | None:
+        """The newest pose."""
+        ...
+
+
+class VehicleRoom(Protocol):
+    """The MAVLink side, without IO."""
+
+    @property
+    def state(self) -> VehicleState:
+        """What is known now."""
+        ...
+
+    @property
+    def poses(self) -> PoseRoom:
+        """Where it was."""
+        ...
+
+    def receive(self, data: bytes, t_ns: int) -> Sequence[VehicleEvent]:
+        """Bytes came; what they meant, in order."""
+        ...
+
+    def tick(self, t_ns: int) -> Sequence[VehicleEvent]:
+        """Time passed."""
+        ...
+
+    def outgoing(self) -> bytes:
+        """What is to be sent now."""
+        ...
+
+    def feed_heartbeat(self, t_ns: int) -> None:
+        """The daemon makes progress; without this its heartbeat stops."""
+        ...
+
+    def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
+        """One position target; why it did not go out, None when it did."""
+        ...
+
+    def statustext(self, text: str, severity: int, t_ns: int) -> bool:
+        """A word to the ground station, of 50 characters at most."""
+        ...
+
+
+class FixRoom(Protocol):
+    """Matching and verification."""
+
+    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
+        """Where the frame was taken, by sight alone."""
+        ...
+
+
+class RecordRoom(Protocol):
+    """Live recording."""
+
+    def add(self, frame: Frame, pose: Pose) -> Recorded:
+        """Keeps the frame if it shows something new."""
+        ...
+
+
+class Journal(Protocol):
+    """The flight log; nothing in it raises in flight."""
+
+    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+        """One thing that happened."""
+        ...
+
+    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Bytes of the vehicle link, as read or sent."""
+        ...
+
+
+class NoRecorder:
+    """Where `[record]` is off."""
+
+    def add(self, frame: Frame, pose: Pose) -> Recorded:
+        """Never a keyframe."""
+        return Recorded(None, "recording is off")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything that the daemon wires together."""
+
+    vehicle: VehicleRoom
+    frames: FrameGate
+    fixer: FixRoom
+    recorder: RecordRoom
+    targets: TargetDesk
+    localizer: Localizer
+    guidance: Guidance
+    stages: Stages
+    journal: Journal = field(default_factory=NullFlightLog)
+    errands: Errands = field(default_factory=InlineErrands)

@@ -1,0 +1,169 @@
+"""The real-time loop: IO adapters in threads, bounded queues between, and the daemon in the one thread that decides.
+
+The link is read to the end before every decision: a pilot's mode change that has arrived is never overtaken.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from queue import Empty, Full, Queue
+from typing import Any, Protocol
+
+from runtime.clock import Clock
+from runtime.daemon.daemon import Daemon
+from runtime.errors import VehicleError
+from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
+from runtime.values import Frame
+from runtime.vehicle.link import Link
+from runtime.vehicle.state import LinkCounters
+
+TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
+_POLL_S = 0.01  # between looks at the camera
+_REQUESTS = 16
+
+
+class FrameSource(Protocol):
+    """A camera with a thread of its own."""
+
+    dropped: int
+
+    def poll(self) -> list[Frame]:
+        """The frames since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Stop."""
+        ...
+
+
+class WaitingLink(Link, Protocol):
+    """A vehicle link that the loop can sleep on."""
+
+    dropped_chunks: int
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until something arrives or the time is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the vehicle may take to answer at start, and how to name it when it does not."""
+
+    answer_within_s: float
+    uri: str
+
+
+class Inbox:
+    """What other threads have for the daemon: the operator's requests, of which few fit, and ended errands."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
+        self._endings: Queue[ErrandDone] = Queue()  # bounded by there being one errand at a time
+        self.refused = 0
+
+    def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
+        """From any thread: ``reply`` will be called once."""
+        try:
+            self._queue.put_nowait(ControlRequest(self._clock.now_ns(), request, reply))
+        except Full:
+            self.refused += 1
+            reply({"schema": 1, "error": "the daemon is too busy to take a request."})
+
+    def errand_done(self, finish: Callable[[], None]) -> None:
+        """From the errand's thread: ``finish`` will be called in the daemon's."""
+        self._endings.put(ErrandDone(self._clock.now_ns(), finish))
+
+    def next(self) -> ControlRequest | ErrandDone | None:
+        """The oldest ending or request."""
+        for queue in (self._endings, self._queue):
+            try:
+                event: ControlRequest | ErrandDone = queue.get_nowait()
+                return event
+            except Empty:
+                continue
+        return None
+
+
+class Loop:
+    """Turns what the adapters bring into the daemon's events, until it is told to stop."""
+
+    def __init__(
+        self, daemon: Daemon, camera: FrameSource, link: WaitingLink, inbox: Inbox, clock: Clock, patience: Patience
+    ) -> None:
+        self._daemon = daemon
+        self._camera = camera
+        self._link = link
+        self._inbox = inbox
+        self._clock = clock
+        self._patience = patience
+        self._camera_dropped = 0
+        self._answered = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop``; then gives the vehicle back.
+
+        Raises:
+            VehicleError: no vehicle answered within the configured time of the start.
+        """
+        begun_ns = due_ns = self._clock.now_ns()
+        try:
+            while not stop.is_set():
+                self._link.wait(_POLL_S)
+                self._listen()
+                self._obey()
+                self._look()
+                now_ns = self._clock.now_ns()
+                if now_ns >= due_ns:
+                    self._listen()
+                    self._step(Tick(self._clock.now_ns()))
+                    due_ns = max(due_ns + TICK_NS, now_ns)
+                    self._check_answered(now_ns - begun_ns)
+                    self._count()
+        finally:
+            self._link.write(self._daemon.close(self._clock.now_ns()))
+
+    def _listen(self) -> None:
+        for data, t_ns in self._link.read():
+            self._step(LinkData(t_ns, data))
+
+    def _obey(self) -> None:
+        event = self._inbox.next()
+        if event is not None:
+            self._step(replace(event, t_ns=self._clock.now_ns()))
+
+    def _look(self) -> None:
+        """Only the newest frame: an older one would tell where the aircraft was, later."""
+        frames = self._camera.poll()
+        if not frames:
+            return
+        lost = self._camera.dropped - self._camera_dropped + len(frames) - 1
+        self._camera_dropped = self._camera.dropped
+        self._step(FrameArrived(self._clock.now_ns(), frames[-1], lost))
+
+    def _step(self, event: Event) -> None:
+        out = self._daemon.step(event)
+        if out:
+            self._link.write(out)
+
+    def _count(self) -> None:
+        counts = self._daemon.counts
+        counts["link_chunks_dropped"] = self._link.dropped_chunks
+        counts["requests_refused"] = self._inbox.refused
+
+    def _check_answered(self, elapsed_ns: int) -> None:
+        self._answered = self._answered or self._daemon.rooms.vehicle.state.connected
+        if not self._answered and elapsed_ns > self._patience.answer_within_s * 1e9:
+            raise VehicleError(_silence(self._patience, self._daemon.rooms.vehicle.state.counters))
+
+
+def _silence(patience: Patience, heard: LinkCounters) -> str:
+    start = f"no vehicle answers at {patience.uri} within {patience.answer_within_s:g} s"
+    if heard.packets:
+        return f"{start}, although {heard.packets} packets of others came; check its system id and the routing."
+    if heard.garbage_bytes:
+        return f"{start}, only {heard.garbage_bytes} bytes that are no MAVLink; check the baud rate."
+    return f"{start}; check the address, the cable and that the autopilot speaks MAVLink there."

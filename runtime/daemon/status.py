@@ -1,0 +1,101 @@
+"""The daemon's state as one JSON-able object, for `homing status` and whoever else asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runtime.daemon.target_desk import point
+from runtime.values import GeoPoint
+
+if TYPE_CHECKING:
+    from runtime.daemon.daemon import Daemon
+
+
+def status(daemon: Daemon, t_ns: int) -> dict[str, Any]:
+    """Everything that an operator asks for; ages in seconds, latencies in milliseconds."""
+    decision = daemon.rooms.guidance.last
+    pending = daemon.rooms.targets.pending
+    return {
+        "state": decision.state.value,
+        "phase": decision.phase.value,
+        "reasons": [reason.value for reason in decision.reasons],
+        "dry_run": daemon.settings.dry_run,
+        "target": _place(daemon.rooms.guidance.target),
+        "distance_m": decision.distance_m,
+        "pending_target": None if pending is None else pending.as_answer(),
+        "vehicle": _vehicle(daemon),
+        "camera": daemon.camera.state(t_ns).value,
+        "recording": daemon.recording,
+        "recording_failed": daemon.recording_failed or None,
+        "estimate": _estimate(daemon, t_ns),
+        "fix": _fix(daemon, t_ns),
+        "counts": dict(sorted(daemon.counts.items())),
+        "frames_dropped_pose": dict(sorted(daemon.rooms.frames.dropped.items())),
+        "rates_hz": _rates(daemon, t_ns),
+        "latency_ms": daemon.latencies.summary_ms(),
+        "uptime_s": _since(daemon.started_t_ns, t_ns),
+    }
+
+
+def _vehicle(daemon: Daemon) -> dict[str, Any]:
+    state = daemon.rooms.vehicle.state
+    heard = state.telemetry
+    return {
+        "connected": state.connected,
+        "stack": state.stack,
+        "mode": heard.mode,
+        "armed": heard.armed,
+        "landed": heard.landed,
+        "altitude_amsl_m": None if heard.altitude_amsl_m is None else heard.altitude_amsl_m.value,
+        "home": None
+        if heard.home is None
+        else {**point(heard.home.position), "altitude_amsl_m": heard.home.altitude_amsl_m},
+        "height_takeoff_m": None if heard.height_takeoff_m is None else heard.height_takeoff_m.value,
+        "battery": heard.battery_remaining,
+        "failsafes": sorted(heard.failsafes),
+        "problems": list(state.problems),
+    }
+
+
+def _estimate(daemon: Daemon, t_ns: int) -> dict[str, Any]:
+    estimate = daemon.estimate
+    return {
+        "position": _place(estimate.position),
+        "sigma_m": estimate.sigma_m,
+        "trusted": estimate.trusted,
+        "source": estimate.source,
+        "age_s": _since(estimate.t_ns if estimate.position is not None else None, t_ns),
+        "reason": estimate.reason,
+    }
+
+
+def _fix(daemon: Daemon, t_ns: int) -> dict[str, Any] | None:
+    fix, difference = daemon.last_fix, daemon.difference
+    if fix is None:
+        return None
+    return {
+        "position": _place(fix.aircraft),
+        "sigma_m": fix.sigma_m,
+        "keyframe": fix.keyframe_id,
+        "inliers": fix.inliers,
+        "age_s": _since(fix.t_ns, t_ns),
+        "difference_m": None if difference is None else difference.distance_m,
+        "difference_north_m": None if difference is None else difference.north_m,
+        "difference_east_m": None if difference is None else difference.east_m,
+    }
+
+
+def _rates(daemon: Daemon, t_ns: int) -> dict[str, float]:
+    elapsed_s = _since(daemon.started_t_ns, t_ns) or 0.0
+    if elapsed_s <= 0:
+        return {}
+    counted = ("frames", "fix", "no_fix", "keyframes", "setpoints")
+    return {name: round(daemon.counts[name] / elapsed_s, 3) for name in counted}
+
+
+def _place(place: GeoPoint | None) -> dict[str, float] | None:
+    return None if place is None else point(place)
+
+
+def _since(then_ns: int | None, t_ns: int) -> float | None:
+    return None if then_ns is None else (t_ns - then_ns) * 1e-9

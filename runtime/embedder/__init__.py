@@ -1,0 +1,1 @@
+"""Crops to embeddings: the engines that run a bundle's towers."""

@@ -1,0 +1,217 @@
+"""What fixing keeps of a history in memory: its embeddings by rung, and its keyframes' features on the ground."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.alignment import centred
+from runtime.camera_model import CameraModel, rotation
+from runtime.errors import HomingError
+from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
+from runtime.fix.verify import Ground
+from runtime.geodesy import north_east_m
+from runtime.history.history import History
+from runtime.record.solver import SOURCE
+from runtime.search import Index
+from runtime.values import GeoPoint, Keyframe, ViewKind
+
+_LOG = logging.getLogger(__name__)
+
+_INVARIANT_FEATURES = 800
+_UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it gets more
+_CACHED = 4000  # keyframes: features of one take up to 400 kB, of an upright one half of that
+_SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
+_MAX_SCALES = 4
+_FEW = 0.002  # of the keyframes: so few are not worth another run of the network
+_UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
+_MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where an aircraft was
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, and their index."""
+
+    ids: NDArray[np.int64]
+    index: Index
+
+
+class Memory:
+    """Follows a history while it grows; everything is read once.
+
+    ``persist``: features are kept in the history too, at the price of a synced write each; not for flight.
+    """
+
+    def __init__(self, history: History, camera: CameraModel, size_px: int, persist: bool) -> None:
+        self._history = history
+        self._persist = persist
+        self._camera = camera
+        self._size_px = size_px
+        self._rungs: dict[tuple[ViewKind, float], Rung] = {}
+        self._grounds: dict[tuple[int, float], Ground] = {}
+        self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
+        self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
+        self._footprints: tuple[float, ...] = ()
+        self._last_id = -1
+        self.origin = GeoPoint(0.0, 0.0)
+        self.views: tuple[tuple[ViewKind, tuple[float, ...]], ...] = ()
+
+    def refresh(self) -> None:
+        """Forgets what new keyframes have made stale."""
+        last_id = self._history.last_id()
+        if last_id == self._last_id:
+            return
+        if not self._grounds and last_id > 0:
+            self.origin = self._history.keyframe(last_id).ground
+        self._rungs.clear()
+        self._chosen.clear()
+        self._footprints = ()
+        self._last_id = last_id
+        self.views = tuple((view, self._history.footprints(view)) for view in self._history.views())
+
+    def rung(self, view: ViewKind, footprint_m: float) -> Rung:
+        """The gallery of a view at a footprint."""
+        if (view, footprint_m) not in self._rungs:
+            gallery = self._history.gallery(view, footprint_m)
+            upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
+            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright]))
+        return self._rungs[view, footprint_m]
+
+    def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
+        """The fewest of ``rungs``, given largest first, that leave out no keyframe: each is compared at its largest.
+
+        A keyframe recorded lower than the query flies has no rung as large as the query's own.
+        """
+        key = (view, tuple(rungs))
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(view, rungs)
+        return self._chosen[key]
+
+    def _choose(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
+        ids = {rung: self.rung(view, rung).ids for rung in rungs}
+        least = _FEW * max((len(one) for one in ids.values()), default=0)
+        seen = np.zeros(0, np.int64)
+        kept = []
+        for rung in rungs:
+            if np.isin(ids[rung], seen, invert=True).sum() > least:
+                kept.append(rung)
+                seen = np.union1d(seen, ids[rung])
+        return kept
+
+    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float32] | None:
+        """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""
+        missing = [keyframe_id for keyframe_id in ids if (keyframe_id, footprint_m) not in self._maps]
+        if missing:
+            read = self._history.maps(missing, footprint_m)
+            if read is None:
+                return None
+            for keyframe_id, one in zip(missing, centred(read).astype(np.float16), strict=True):
+                self._maps[keyframe_id, footprint_m] = one
+        found = np.stack([self._maps[keyframe_id, footprint_m] for keyframe_id in ids]).astype(np.float32)
+        while len(self._maps) > _CACHED:
+            self._maps.pop(next(iter(self._maps)))
+        return np.asarray(found)
+
+    def footprints_to_try(self) -> tuple[float, ...]:
+        """Sides that the history's keyframes show, for a frame of unknown height."""
+        if not self._footprints:
+            sides = [keyframe.footprint_m for keyframe in self._history.keyframes(ViewKind.DRONE)]
+            self._footprints = distinct_footprints(sides or [m for _, rungs in self.views for m in rungs])
+        return self._footprints
+
+    def ground(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
+        """A keyframe's features: invariant ones, or upright ones at the resolution of a rung."""
+        key = (keyframe_id, upright_rung_m or 0.0)
+        found = self._grounds.get(key)
+        if found is None:
+            if len(self._grounds) >= _CACHED:
+                self._grounds.pop(next(iter(self._grounds)))
+            found = self._grounds[key] = self._read(keyframe_id, upright_rung_m)
+        return found
+
+    def _read(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
+        keyframe = self._history.keyframe(keyframe_id)
+        kind = INVARIANT if upright_rung_m is None else f"{UPRIGHT}-{upright_rung_m:g}m-{self._size_px}px"
+        arrays = self._history.features(keyframe_id, kind)
+        if arrays is None:
+            features = self._extract(keyframe, upright_rung_m)
+            self._keep(keyframe_id, kind, features)
+        else:
+            features = Features.unpacked(arrays)
+        return ground_of(keyframe, features, self.origin, self._camera)
+
+    def _keep(self, keyframe_id: int, kind: str, features: Features) -> None:
+        if not self._persist:
+            return
+        try:
+            self._history.store_features(keyframe_id, kind, features.packed())
+        except HomingError as error:  # a full disk or a busy history costs time at the next start, no fix
+            _LOG.warning("features of keyframes are not kept any more: %s", error)
+            self._persist = False
+
+    def _extract(self, keyframe: Keyframe, upright_rung_m: float | None) -> Features:
+        """Features in pixels of the stored crop."""
+        if upright_rung_m is None:
+            return extract(keyframe.crop, _INVARIANT_FEATURES)
+        side_px = max(32, round(self._size_px * keyframe.footprint_m / upright_rung_m))
+        own_px = keyframe.crop.shape[0]
+        how = cv2.INTER_AREA if side_px < own_px else cv2.INTER_LINEAR
+        crop = np.asarray(cv2.resize(keyframe.crop, (side_px, side_px), interpolation=how), dtype=np.uint8)
+        features = extract_upright(crop, _UPRIGHT_FEATURES)
+        return Features(features.points * np.float32(own_px / side_px), features.descriptors)
+
+
+def distinct_footprints(sides_m: Sequence[float]) -> tuple[float, ...]:
+    """At most four sides that stand for all, the commonest first: medians of bins of a factor 1.25."""
+    if not sides_m:
+        return ()
+    logs = np.log(np.asarray(sides_m, dtype=np.float64)) / math.log(_SCALE_STEP)
+    bins, counts = np.unique(np.round(logs), return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_MAX_SCALES]
+    medians = [np.median(logs[np.round(logs) == bins[i]]) for i in order]
+    return tuple(float(_SCALE_STEP**middle) for middle in medians)
+
+
+def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint, camera: CameraModel) -> Ground:
+    """A keyframe's features laid out on the ground, in metres east and south of ``origin``; ``camera`` as in
+    `lever_of`."""
+    north, east = north_east_m(origin, keyframe.ground)
+    side_px = keyframe.crop.shape[0]
+    metres: NDArray[np.float64] = (features.points.astype(np.float64) / side_px - 0.5) * keyframe.footprint_m
+    heading = keyframe.pose.heading
+    return Ground(
+        keyframe_id=keyframe.keyframe_id,
+        features=features,
+        points=metres + [east, -north],
+        footprint_m=keyframe.footprint_m,
+        sigma_m=keyframe.ground_sigma_m,
+        heading_rad=heading.value if heading is not None else None,
+        lever_m=lever_of(keyframe, camera),
+    )
+
+
+def lever_of(keyframe: Keyframe, camera: CameraModel) -> tuple[float, float]:
+    """Forward and right from the keyframe's camera to the position recorded for its aircraft.
+
+    Zero unless the recording solved it: where it found its tags trailing behind the camera (a receiver's lag), its
+    positions keep that, and so must what is fixed against them.
+    """
+    pose = keyframe.pose
+    if pose.position is None or pose.heading is None or pose.height_agl_m is None or pose.ned_from_body is None:
+        return 0.0, 0.0
+    if pose.heading.source != SOURCE:
+        return 0.0, 0.0
+    down = (rotation(pose.ned_from_body) * rotation(camera.body_from_camera)).apply([0.0, 0.0, 1.0])
+    axis_m = down[:2] / max(down[2], 0.1) * pose.height_agl_m.value  # from the camera's nadir to the crop's centre
+    offset_m = np.array(north_east_m(keyframe.ground, pose.position)) + axis_m
+    cosine, sine = math.cos(pose.heading.value), math.sin(pose.heading.value)
+    forward, right = offset_m @ [cosine, sine], offset_m @ [-sine, cosine]
+    if math.hypot(forward, right) > _MAX_LEVER_M:
+        return 0.0, 0.0
+    return float(forward), float(right)

@@ -1,0 +1,154 @@
+"""Geometric verification: whether a keyframe shows the query's ground, and where on it the camera stood.
+
+Pairs of local features are filtered by a robust map from the query's sight rays to the keyframe's ground, and the
+map must be one that a camera above flat ground could make: not mirrored, not folded, upright and of a scale that
+agrees with what is known, with inliers spread over the view.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.fix.local_features import Features, pair
+from runtime.fix.planar_pose import PlanarPose, Prior, solve
+
+Array = NDArray[np.float64]
+
+# Against 1,300 pairs of foreign photos chance made 3 pairs agree where height and heading are known, and 8
+# where they are not, 5 of them plausibly; each more is about six times rarer (tests/bench/chance_pairs.py).
+MIN_INLIERS_POSED = 8
+MIN_INLIERS = 13
+_TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss
+_MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inliers along their narrower axis
+_MAX_TILT_RAD = math.radians(35.0)
+_HEIGHT_RATIO = 1.35  # a known height is believed this far
+_VOTE = 0.06  # of the footprint: how far 3 % of height and 3 degrees of heading move a vote at the crop's edge
+_MOST_PAIRS = 60
+_NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a query gives to verification: ``features``, the ``rays`` (N, 2) they were seen along (x, y of
+    (x, y, 1) in the query's frame), and what is known of the camera beforehand."""
+
+    features: Features
+    rays: Array
+    prior: Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin.
+
+    ``lever_m``: forward and right from the camera to what the keyframe's flight calls the aircraft's position.
+    """
+
+    keyframe_id: int
+    features: Features
+    points: Array
+    footprint_m: float
+    sigma_m: float
+    heading_rad: float | None = None
+    lever_m: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A keyframe that passed, how many pairs agree, and the pose of the query's camera that it alone gives."""
+
+    keyframe: Ground
+    inliers: int
+    pose: PlanarPose
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A keyframe that did not pass, the most pairs that agreed, and why it is not enough."""
+
+    keyframe_id: int
+    inliers: int
+    reason: str
+
+
+def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
+    """Look for the query's ground in a keyframe."""
+    pairs = pair(query.features, keyframe.features)
+    least = MIN_INLIERS_POSED if query.prior.posed else MIN_INLIERS
+    if len(pairs) < least:
+        return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
+    rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]
+    inside = agreeing_posed(rays, ground, query.prior, keyframe.footprint_m) if query.prior.posed else (
+        agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
+    )
+    count = int(inside.sum())
+    if count < least:
+        return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
+    rays, ground = _thinned(rays[inside]), _thinned(ground[inside])
+    pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior)
+    reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
+    if reason:
+        return Refused(keyframe.keyframe_id, count, reason)
+    return Verified(keyframe, count, pose)
+
+
+def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:
+    """Why no camera above flat ground, known as it is, makes this map; empty when one could."""
+    if pose.tilt_rad > _MAX_TILT_RAD:
+        return "the camera would have to be tilted too far"
+    if pose.residual_m > _TOLERANCE * footprint_m:
+        return "the features do not lie as on flat ground"
+    if math.isfinite(prior.heading_sigma_rad) and abs(pose.heading_rad) > 4 * prior.heading_sigma_rad:
+        return "the heading disagrees"
+    ratio = pose.height_m / prior.height_m
+    if math.isfinite(prior.height_sigma_m) and not 1 / _HEIGHT_RATIO < ratio < _HEIGHT_RATIO:
+        return "the height disagrees"
+    narrow = math.sqrt(max(float(np.linalg.eigvalsh(np.cov(ground.T))[0]), 0.0))
+    if narrow < _MIN_SPREAD * footprint_m:
+        return "the features that agree lie too close together"
+    return ""
+
+
+def _thinned(rows: Array) -> Array:
+    """Every so-manieth row: past sixty pairs a pose gets slower, not better."""
+    return rows[:: -(-len(rows) // _MOST_PAIRS)]
+
+
+def agreeing_posed(rays: Array, ground: Array, prior: Prior, footprint_m: float) -> NDArray[np.bool_]:
+    """(N,) which pairs agree, where height and heading are known: each pair votes for a position, the thickest
+    group of votes is taken, and what a pose through it explains is what agrees. No sampling, so no chance in it."""
+    votes = ground - rays * prior.height_m
+    apart = np.linalg.norm(votes[:, None] - votes[None], axis=2)
+    near = apart <= _VOTE * footprint_m
+    inside = near[int(near.sum(axis=1).argmax())]
+    if inside.sum() < 4:
+        return np.asarray(inside)
+    for tolerance in (2.5 * _TOLERANCE, _TOLERANCE):  # the first pose is bent by votes that only happened to be near
+        pose = solve(_thinned(rays[inside]), _thinned(ground[inside]), _NOISE * footprint_m, prior, rounds=3)
+        missed = np.linalg.norm(pose.ground_of(rays) - ground, axis=1)
+        inside = missed <= tolerance * footprint_m
+        if inside.sum() < 4:
+            break
+    return np.asarray(inside)
+
+
+def agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_]:
+    """(N,) which pairs agree with one unfolded homography from rays to the ground."""
+    centre = ground.mean(axis=0)  # keeps the numbers small for the solver
+    found, mask = cv2.findHomography(
+        rays * _SCALE, ground - centre, cv2.USAC_MAGSAC, tolerance_m, maxIters=1000, confidence=0.999
+    )
+    if np.ndim(found) != 2:  # None: no homography
+        return np.zeros(len(rays), bool)
+    inside = mask.ravel().astype(bool)
+    depth = np.hstack([rays * _SCALE, np.ones((len(rays), 1))]) @ found[2]
+    determinant = np.linalg.det(found) / np.where(np.abs(depth) > 1e-9, depth, np.nan) ** 3
+    return np.asarray(inside & (determinant > 0))  # positive: keeps the handedness of the ground there
+
+
+_SCALE = 100.0  # rays to numbers of the size of metres: USAC normalises by pixels

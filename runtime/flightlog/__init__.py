@@ -1,0 +1,1 @@
+"""Everything that happened, safe against a kill at any instant."""

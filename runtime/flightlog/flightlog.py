@@ -1,0 +1,290 @@
+"""The flight log: everything that happened in an MCAP file, and both directions of raw MAVLink in a .tlog beside it.
+
+Records are gathered into compressed chunks of half a second and handed to a writing thread, so that a kill at any
+instant costs at most the last second and a slow card costs the flight nothing. A disk that fills up is degraded
+operation: it is said once, counted, and the log goes on in a new file (``NAME-2.mcap``) when there is room again.
+Times of records are the daemon's monotonic ``t_ns``; the metadata record "clock" gives the date that belongs to them.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+from mcap.writer import CompressionType, Writer
+
+from runtime.clock import Clock
+from runtime.errors import StorageError
+from runtime.flightlog.disk import AppendFile, DiskThread, Spool, Storage
+from runtime.flightlog.encoding import encoded
+from runtime.flightlog.read import read_flightlog
+from runtime.flightlog.schemas import schema_of
+from runtime.vehicle.framing import PacketReader
+
+__all__ = ["Direction", "FlightLog", "LogState", "NullFlightLog", "read_flightlog"]
+_FLUSH_NS = 500_000_000
+_BLOCK_BYTES = 256 * 1024
+_REOPEN_NS = 5_000_000_000
+
+Direction = Literal["in", "out"]
+Opener = Callable[[Path], Storage]
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """How the log is doing: ``degraded`` from the first loss on, and what was lost."""
+
+    degraded: bool
+    reason: str
+    records: int
+    lost_records: int
+    lost_blocks: int
+    bytes_written: int
+
+
+class NullFlightLog:
+    """Keeps nothing."""
+
+    state = LogState(False, "", 0, 0, 0, 0)
+
+    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Nothing."""
+
+    def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class FlightLog:
+    """One flight's log. In flight nothing here raises: what goes wrong is counted and shown in `state`."""
+
+    def __init__(self, directory: Path, name: str, t_ns: int, unix_ns: int, opener: Opener) -> None:
+        """Use `open`."""
+        self._directory, self._name, self._opener = directory, name, opener
+        self._start_t_ns, self._start_unix_ns = t_ns, unix_ns
+        self._disk = DiskThread()
+        self._readers = {"in": PacketReader(), "out": PacketReader()}
+        self._packets = bytearray()
+        self._flushed_ns = t_ns
+        self._segments = 0
+        self._finished: list[Spool] = []
+        self._records = self._lost = 0
+        self._reopen_ns = 0
+        self._closed = False
+        self._attachments: list[tuple[str, bytes, int, str]] = []
+        self._tlog = Spool(opener(directory / f"{name}.tlog"), contiguous=False)
+        self._mcap: _Segment | None = self._new_segment()
+
+    @classmethod
+    def open(
+        cls, directory: Path, clock: Clock, *, unix_ns: int | None = None, name: str | None = None,
+        opener: Opener = AppendFile,
+    ) -> FlightLog:  # fmt: skip
+        """Start a log in ``directory`` (made if need be), named by the date unless ``name`` is given.
+
+        ``unix_ns`` is the date that belongs to ``clock.now_ns()``; the wall clock's by default. Raises StorageError
+        when nothing can be written there: at start that is fatal, in flight it is not.
+        """
+        date_ns = time.time_ns() if unix_ns is None else unix_ns
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            stem = name or datetime.fromtimestamp(date_ns * 1e-9, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+            return cls(directory, _free_name(directory, stem), clock.now_ns(), date_ns, opener)
+        except OSError as error:
+            raise StorageError(f"the flight log cannot be written to {directory}: {error.strerror or error}") from error
+
+    @property
+    def mcap_path(self) -> Path:
+        """The first MCAP file; later ones exist only after a full disk."""
+        return self._directory / f"{self._name}.mcap"
+
+    @property
+    def tlog_path(self) -> Path:
+        """The raw MAVLink."""
+        return self._directory / f"{self._name}.tlog"
+
+    @property
+    def state(self) -> LogState:
+        """What was written and what was lost."""
+        spools = [self._tlog, *self._finished, *([self._mcap.spool] if self._mcap is not None else [])]
+        reason = next((spool.broken for spool in reversed(spools) if spool.broken), "")
+        return LogState(
+            degraded=bool(reason or self._lost),
+            reason=reason,
+            records=self._records,
+            lost_records=self._lost + sum(spool.lost_records for spool in spools),
+            lost_blocks=sum(spool.lost_blocks for spool in spools),
+            bytes_written=sum(spool.bytes_written for spool in spools),
+        )
+
+    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+        """One record; values that JSON does not know are made plain, what cannot be is counted as lost."""
+        if self._closed:
+            return
+        self._flush_if_due(t_ns)
+        segment = self._segment(t_ns)
+        if segment is None:
+            self._lost += 1
+            return
+        try:
+            segment.add(channel, t_ns, encoded(record))
+        except (TypeError, ValueError, RecursionError):
+            self._lost += 1
+            return
+        self._records += 1
+
+    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Bytes of the vehicle link as they were read or sent; whole packets of them go into the .tlog."""
+        if self._closed:
+            return
+        unix_us = max(0, self._start_unix_ns + t_ns - self._start_t_ns) // 1000
+        for packet in self._readers[direction].feed(data):
+            self._packets += struct.pack(">Q", unix_us) + packet.raw
+        self._flush_if_due(t_ns)
+
+    def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:
+        """Keep a file, such as the configuration, with the log, and with every later segment of it."""
+        attachment = (name, data, t_ns, media_type)
+        self._attachments.append(attachment)
+        if self._mcap is not None:
+            self._mcap.attach(*attachment)
+
+    def flush(self) -> None:
+        """Hand over what is gathered and wait until it is on its way to the medium."""
+        self._hand_over()
+        self._disk.drain()
+
+    def close(self) -> None:
+        """Finish both files. May be called twice."""
+        if self._closed:
+            return
+        self._hand_over()
+        self._closed = True
+        if self._mcap is not None:
+            self._disk.put(self._mcap.spool, self._mcap.finish())
+            self._disk.finish(self._mcap.spool)
+        self._disk.finish(self._tlog)
+        self._disk.stop()
+
+    def _flush_if_due(self, t_ns: int) -> None:
+        gathered = len(self._packets) + (self._mcap.gathered if self._mcap is not None else 0)
+        if t_ns - self._flushed_ns >= _FLUSH_NS or gathered >= _BLOCK_BYTES:
+            self._flushed_ns = t_ns
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._packets:
+            self._disk.put(self._tlog, bytes(self._packets))
+            self._packets.clear()
+        if self._mcap is not None:
+            records = self._mcap.pending_records
+            block = self._mcap.take()
+            if block:
+                self._disk.put(self._mcap.spool, block, records)
+
+    def _segment(self, t_ns: int) -> _Segment | None:
+        """The MCAP file to write to; a broken one is left behind, and a new one tried some seconds later."""
+        if self._mcap is not None and self._mcap.spool.broken:
+            self._disk.finish(self._mcap.spool)
+            self._lost += self._mcap.pending_records
+            self._finished.append(self._mcap.spool)
+            self._mcap, self._reopen_ns = None, t_ns + _REOPEN_NS
+        if self._mcap is None and t_ns >= self._reopen_ns:
+            self._reopen_ns = t_ns + _REOPEN_NS
+            try:
+                self._mcap = self._new_segment()
+            except OSError:
+                return None
+        return self._mcap
+
+    def _new_segment(self) -> _Segment:
+        self._segments += 1
+        suffix = "" if self._segments == 1 else f"-{self._segments}"
+        spool = Spool(self._opener(self._directory / f"{self._name}{suffix}.mcap"), contiguous=True)
+        segment = _Segment(spool)
+        segment.metadata("clock", {"start_t_ns": str(self._start_t_ns), "start_unix_ns": str(self._start_unix_ns)})
+        for attachment in self._attachments:
+            segment.attach(*attachment)
+        self._disk.put(spool, segment.take())
+        return segment
+
+
+class _Segment:
+    """One MCAP file being made in memory; `take` gives what is to be appended, whole chunks at a time."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self.gathered = 0  # bytes of records since the last `take`
+        self.pending_records = 0
+        self._out = _Tail()
+        # chunks end when `take` says so, not at a size; typed loosely because half of mcap's Writer has no types
+        self._writer: Any = Writer(self._out, chunk_size=2**30, compression=CompressionType.ZSTD)
+        self._writer.start(profile="", library="homing")
+        self._channels: dict[str, int] = {}
+        self._sequence = 0
+
+    def add(self, channel: str, t_ns: int, data: bytes) -> None:
+        identity = self._channels.get(channel)
+        if identity is None:
+            schema = json.dumps(schema_of(channel)).encode()
+            schema_id = self._writer.register_schema(f"homing.{channel}", "jsonschema", schema)
+            identity = self._channels[channel] = self._writer.register_channel(channel, "json", schema_id)
+        self._sequence += 1
+        stamp = max(0, t_ns)
+        self._writer.add_message(identity, stamp, data, stamp, self._sequence & 0xFFFFFFFF)
+        self.gathered += len(data)
+        self.pending_records += 1
+
+    def attach(self, name: str, data: bytes, t_ns: int, media_type: str) -> None:
+        self._writer.add_attachment(0, max(0, t_ns), name, media_type, data)
+
+    def metadata(self, name: str, fields: dict[str, str]) -> None:
+        self._writer.add_metadata(name, fields)
+
+    def take(self) -> bytes:
+        self._writer.flush()
+        self.gathered = self.pending_records = 0
+        return self._out.take()
+
+    def finish(self) -> bytes:
+        self._writer.finish()
+        return self._out.take()
+
+
+class _Tail(BytesIO):
+    """A stream that forgets what was taken from it but remembers how long it has become."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taken = 0
+
+    def tell(self) -> int:
+        return self._taken + super().tell()
+
+    def take(self) -> bytes:
+        data = self.getvalue()
+        self._taken += len(data)
+        self.seek(0)
+        self.truncate()
+        return data
+
+
+def _free_name(directory: Path, stem: str) -> str:
+    """``stem``, or with a letter when a log of that second exists."""
+    names = [stem, *(f"{stem}{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")]
+    for name in names:
+        if not (directory / f"{name}.mcap").exists() and not (directory / f"{name}.tlog").exists():
+            return name
+    raise FileExistsError(17, "too many logs of the same second", str(directory))

@@ -1,0 +1,1 @@
+"""The flight history: one SQLite file, append-only in flight."""

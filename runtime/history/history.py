@@ -1,0 +1,172 @@
+"""The flight history: what the ground looked like and where it was, in one file that survives any kill."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import EmbeddingSpaceError, HistoryError, StorageError
+from runtime.history.file import Checkpointer, create_file, open_file, reported
+from runtime.history.reader import COLUMNS, HistoryReader, millimetres
+from runtime.history.rows import KEYFRAME_COLUMNS, encode_arrays, row_of
+from runtime.values import Keyframe, ViewKind
+
+_LOG = logging.getLogger(__name__)
+_INSERT_KEYFRAME = f"INSERT INTO keyframe ({COLUMNS}) VALUES ({', '.join('?' * len(KEYFRAME_COLUMNS))})"
+_INSERT_EMBEDDING = f"INSERT OR REPLACE INTO embedding VALUES ({', '.join('?' * 10)})"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEmbedding:
+    """A keyframe's embedding at one rung. ``vector`` (D,) float32 unit; ``map`` (C, h, w) float32 unit along
+    C, or None; ``heading_offset_rad``: how far the crop was turned clockwise before it was embedded."""
+
+    footprint_m: float
+    heading_offset_rad: float
+    vector: NDArray[np.float32]
+    map: NDArray[np.float32] | None = None
+
+
+class History(HistoryReader):
+    """A flight history, open. Make one with `create`, `open` or `append`; use it as a context manager."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, write: bool) -> None:
+        super().__init__(path, connection)
+        self.writable = write
+        self._checkpointer = Checkpointer(connection)
+
+    @classmethod
+    def create(cls, path: Path | str, embedding_space_id: str, bundle_name: str) -> History:
+        """A new, empty history, open for writing.
+
+        Raises:
+            HistoryError: the file exists.
+            StorageError: it cannot be written.
+        """
+        path = Path(path)
+        create_file(path, {"embedding_space_id": embedding_space_id, "bundle_name": bundle_name})
+        return cls.open(path, write=True)
+
+    @classmethod
+    def open(cls, path: Path | str, *, embedding_space_id: str | None = None, write: bool = False) -> History:
+        """An existing history; ``embedding_space_id`` None takes it whatever its space is.
+
+        Raises:
+            HistoryError: missing, foreign, damaged, or of another format.
+            EmbeddingSpaceError: it was recorded in another embedding space.
+        """
+        path = Path(path)
+        history = cls(path, open_file(path, write), write)
+        if embedding_space_id is not None and history.embedding_space_id != embedding_space_id:
+            found = history.embedding_space_id
+            history.close()
+            raise EmbeddingSpaceError(
+                f"history {path} is of embedding space {found}, the bundle of {embedding_space_id}; "
+                f"mend it with `homing history reembed {path}`."
+            )
+        return history
+
+    @classmethod
+    def append(cls, path: Path | str, embedding_space_id: str, bundle_name: str) -> History:
+        """Opens a history for writing, making it where there is none."""
+        if Path(path).exists():
+            return cls.open(path, embedding_space_id=embedding_space_id, write=True)
+        return cls.create(path, embedding_space_id, bundle_name)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Empties the log into the file and closes it; closing twice is allowed."""
+        with self._lock:
+            if self.writable:
+                self._checkpoint(now=True)
+            self._connection.close()
+            self.writable = False
+
+    def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding]) -> int:
+        """Remembers a keyframe with its embeddings, in one transaction; its ``keyframe_id`` is ignored.
+
+        Returns:
+            The new id. When it has been returned, the keyframe outlives a kill and a power cut.
+
+        Raises:
+            StorageError: the disk is full; nothing recorded before is lost.
+        """
+        with self._transaction() as connection:
+            keyframe_id = connection.execute(_INSERT_KEYFRAME, row_of(keyframe)).lastrowid
+            assert keyframe_id is not None
+            self._insert_embeddings(keyframe_id, self.embedding_space_id, keyframe.view, embeddings)
+        return keyframe_id
+
+    def add_embeddings(
+        self, keyframe_id: int, embedding_space_id: str, view: ViewKind, embeddings: Sequence[StoredEmbedding]
+    ) -> None:
+        """Adds (or replaces) embeddings of a keyframe, possibly of a space that the history is to move to."""
+        with self._transaction():
+            self._insert_embeddings(keyframe_id, embedding_space_id, view, embeddings)
+
+    def move_to_space(self, embedding_space_id: str, bundle_name: str) -> None:
+        """Binds the history to another space, whose embeddings must be there, and drops the others."""
+        with self._transaction() as connection:
+            meta = {"embedding_space_id": embedding_space_id, "bundle_name": bundle_name}
+            connection.executemany("UPDATE meta SET value = ?2 WHERE key = ?1", meta.items())
+            connection.execute("DELETE FROM embedding WHERE embedding_space_id != ?", (embedding_space_id,))
+        self._meta.update(meta)
+
+    def store_features(self, keyframe_id: int, kind: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        """Caches local features; False where the history is open for reading only, and nothing is kept."""
+        if not self.writable:
+            return False
+        with self._transaction() as connection:
+            row = (int(keyframe_id), kind, encode_arrays(arrays))
+            connection.execute("INSERT OR REPLACE INTO feature VALUES (?, ?, ?)", row)
+        return True
+
+    def _insert_embeddings(
+        self, keyframe_id: int, embedding_space_id: str, view: ViewKind, embeddings: Sequence[StoredEmbedding]
+    ) -> None:
+        for embedding in embeddings:
+            shape = (None, None, None) if embedding.map is None else embedding.map.shape
+            packed = None if embedding.map is None else embedding.map.astype("<f2").tobytes()
+            key = (keyframe_id, embedding_space_id, view.value, millimetres(embedding.footprint_m))
+            offset_urad = round(math.remainder(embedding.heading_offset_rad, math.tau) * 1e6)
+            vector = embedding.vector.astype("<f2").tobytes()
+            self._connection.execute(_INSERT_EMBEDDING, (*key, offset_urad, vector, *shape, packed))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, reported(self.path):
+            if not self.writable:
+                raise HistoryError(f"history {self.path} is open for reading only.")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # where the disk was full SQLite has rolled back itself
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._checkpoint()
+
+    def _checkpoint(self, now: bool = False) -> None:
+        try:
+            with reported(self.path):
+                self._checkpointer.run() if now else self._checkpointer.after_commit()
+        except StorageError as error:
+            _LOG.warning("the log stays beside the history, nothing is lost: %s", error)

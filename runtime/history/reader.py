@@ -1,0 +1,169 @@
+"""The reading half of the flight history: keyframes, galleries of embeddings, spatial maps, cached features."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import HistoryError
+from runtime.history.file import reported
+from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of
+from runtime.values import Keyframe, Maps, ViewKind
+
+_CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
+COLUMNS = ", ".join(KEYFRAME_COLUMNS)
+_COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """All embeddings of one view and rung: ``ids`` (N,) int64 ascending, ``vectors`` (N, D) float16,
+    ``ground`` (N, 2) float64 latitude and longitude in degrees, ``heading_offsets_rad`` (N,)."""
+
+    ids: NDArray[np.int64]
+    vectors: NDArray[np.float16]
+    ground: NDArray[np.float64]
+    heading_offsets_rad: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class HistoryReader:
+    """What can be asked of an open history."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._meta = dict(self._all("SELECT key, value FROM meta"))
+
+    @property
+    def embedding_space_id(self) -> str:
+        """The space that this history's embeddings live in."""
+        return str(self._meta.get("embedding_space_id", ""))
+
+    @property
+    def bundle_name(self) -> str:
+        """The bundle that recorded it."""
+        return str(self._meta.get("bundle_name", ""))
+
+    def __len__(self) -> int:
+        return int(self._all("SELECT count(*) FROM keyframe")[0][0])
+
+    def last_id(self) -> int:
+        """The newest keyframe's id, 0 when empty: it changes when, and only when, keyframes were added."""
+        return int(self._all("SELECT max(id) FROM keyframe")[0][0] or 0)
+
+    def ids(self, view: ViewKind | None = None) -> list[int]:
+        """The ids of all keyframes (of a view), ascending."""
+        return [int(row[0]) for row in self._all(*_filtered("SELECT id FROM keyframe", view))]
+
+    def keyframe(self, keyframe_id: int) -> Keyframe:
+        """One keyframe with its crop.
+
+        Raises:
+            HistoryError: there is none of that id, or its crop is damaged.
+        """
+        rows = self._all(f"SELECT id, {COLUMNS} FROM keyframe WHERE id = ?", (int(keyframe_id),))
+        if not rows:
+            raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
+        return keyframe_of(rows[0])
+
+    def keyframes(self, view: ViewKind | None = None, *, crops: bool = True) -> Iterator[Keyframe]:
+        """All keyframes (of a view) by id, one at a time, so that their crops never fill the memory.
+
+        ``crops`` False leaves them out, as (0, 0, 3) arrays, which is a hundred times faster.
+        """
+        if crops:
+            for keyframe_id in self.ids(view):
+                yield self.keyframe(keyframe_id)
+        else:
+            for row in self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view)):
+                yield keyframe_of(row)
+
+    def views(self) -> tuple[ViewKind, ...]:
+        """The views that it holds keyframes of."""
+        rows = self._all("SELECT DISTINCT view FROM keyframe ORDER BY view")
+        return tuple(ViewKind(row[0]) for row in rows)
+
+    def flights(self) -> tuple[str, ...]:
+        """The flights in it, oldest first."""
+        rows = self._all("SELECT flight FROM keyframe GROUP BY flight ORDER BY min(id)")
+        return tuple(str(row[0]) for row in rows)
+
+    def footprints(self, view: ViewKind) -> tuple[float, ...]:
+        """The rungs in metres at which keyframes of a view are embedded, ascending."""
+        query = (
+            "SELECT DISTINCT footprint_mm FROM embedding WHERE embedding_space_id = ? AND view = ? "
+            "ORDER BY footprint_mm"
+        )
+        return tuple(row[0] / 1000 for row in self._all(query, (self.embedding_space_id, view.value)))
+
+    def count(self, view: ViewKind, footprint_m: float) -> int:
+        """How many embeddings of a view there are at a rung."""
+        query = "SELECT count(*) FROM embedding WHERE embedding_space_id = ? AND view = ? AND footprint_mm = ?"
+        parameters = (self.embedding_space_id, view.value, millimetres(footprint_m))
+        return int(self._all(query, parameters)[0][0])
+
+    def gallery(self, view: ViewKind, footprint_m: float, after_id: int = 0) -> Gallery:
+        """The embeddings of a view at a rung, of keyframes newer than ``after_id``."""
+        rows = self._all(
+            "SELECT e.keyframe_id, e.heading_offset_urad, k.ground_latitude_deg, k.ground_longitude_deg, "
+            "e.vector FROM embedding e JOIN keyframe k ON k.id = e.keyframe_id "
+            "WHERE e.embedding_space_id = ? AND e.view = ? AND e.footprint_mm = ? AND e.keyframe_id > ? "
+            "ORDER BY e.keyframe_id, e.heading_offset_urad",
+            (self.embedding_space_id, view.value, millimetres(footprint_m), int(after_id)),
+        )
+        dimension = len(rows[0][4]) // 2 if rows else 0
+        if any(len(row[4]) != 2 * dimension for row in rows):
+            raise HistoryError(f"history {self.path} is damaged (unequal vectors); record it again.")
+        vectors = np.frombuffer(b"".join(row[4] for row in rows), np.float16).reshape(len(rows), dimension)
+        numbers = np.array([row[:4] for row in rows], dtype=np.float64).reshape(len(rows), 4)
+        return Gallery(numbers[:, 0].astype(np.int64), vectors, numbers[:, 2:4], numbers[:, 1] * 1e-6)
+
+    def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
+        """(N, C, h, w) float32 maps of keyframes at a rung and heading offset 0; None where any has none."""
+        found: dict[int, NDArray[np.float16]] = {}
+        wanted = [int(keyframe_id) for keyframe_id in ids]
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            rows = self._all(
+                "SELECT keyframe_id, map_channels, map_rows, map_columns, map FROM embedding "
+                "WHERE embedding_space_id = ? AND view IN ('drone', 'satellite', 'ground') "
+                "AND footprint_mm = ? AND heading_offset_urad = 0 "
+                f"AND keyframe_id IN ({', '.join('?' * len(chunk))})",
+                (self.embedding_space_id, millimetres(footprint_m), *chunk),
+            )
+            found |= {row[0]: np.frombuffer(row[4], np.float16).reshape(row[1:4]) for row in rows if row[4]}
+        if not wanted or any(keyframe_id not in found for keyframe_id in wanted):
+            return None
+        return np.stack([found[keyframe_id] for keyframe_id in wanted]).astype(np.float32)
+
+    def features(self, keyframe_id: int, kind: str) -> dict[str, NDArray[Any]] | None:
+        """The cached local features of a keyframe, by kind (detector and its settings), or None."""
+        query = "SELECT arrays FROM feature WHERE keyframe_id = ? AND kind = ?"
+        rows = self._all(query, (int(keyframe_id), kind))
+        return decode_arrays(rows[0][0]) if rows else None
+
+    def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._lock, reported(self.path):
+            return self._connection.execute(query, parameters).fetchall()
+
+
+def millimetres(footprint_m: float) -> int:
+    """A rung as the file has it."""
+    return round(footprint_m * 1000)
+
+
+def _filtered(query: str, view: ViewKind | None) -> tuple[str, tuple[str, ...]]:
+    if view is None:
+        return f"{query} ORDER BY id", ()
+    return f"{query} WHERE view = ? ORDER BY id", (view.value,)

@@ -1,0 +1,128 @@
+"""What a target could be: its scale and the way it lies, and the north-up crops that are cut for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.place.target import Target
+from runtime.values import ImageRGB
+
+SCALE_STEP = 1.15  # between tried scales: at most 7 % off, a cell at the edge of a map
+LARGEST_SCALE = 2.5  # a target of unknown scale shows at most this many of the largest rung
+_FITS = 0.98  # of a rung: a target this little smaller still fills it
+_SMALLEST_SHARE = 0.6  # of the smallest rung: a smaller target leaves too few cells
+_SECOND = 0.6  # a next smaller rung at least this large is compared as well: finer cells, other crops
+_MAX_CROPS = 3  # along each side of a target
+_SPARE = 1.04  # sides this many rungs long give more than one crop: each is evidence of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A reading of a target: ``gsd_m`` metres per pixel, its upper edge towards ``heading_rad`` (clockwise from
+    north), compared at the rungs ``footprints_m``, the largest first."""
+
+    gsd_m: float
+    heading_rad: float
+    footprints_m: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A north-up crop of a target: ``image`` (S, S, 3); ``ne_m`` from the target's centre to its own; ``weights``
+    (h, w) float32: the share of each map cell that the target really shows."""
+
+    image: ImageRGB
+    ne_m: tuple[float, float]
+    weights: NDArray[np.float32]
+
+
+def rungs_for(side_m: float, footprints_m: Sequence[float]) -> tuple[float, ...]:
+    """The largest rung that a target of that side fills and the one below it; the smallest where the target nearly
+    fills it; none where it is smaller still."""
+    fitting = sorted((rung for rung in footprints_m if rung * _FITS <= side_m), reverse=True)
+    if fitting:
+        return tuple(rung for rung in fitting[:2] if rung >= _SECOND * fitting[0])
+    smallest = min(footprints_m, default=math.inf)
+    return (smallest,) if side_m >= _SMALLEST_SHARE * smallest else ()
+
+
+def scales_m(target: Target, footprints_m: Sequence[float]) -> list[float]:
+    """The metres per pixel to try: the known one, or a ladder over all that could fit the rungs."""
+    if target.gsd_m is not None:
+        return [target.gsd_m]
+    side_px, smallest, largest = min(target.image.shape[:2]), min(footprints_m), LARGEST_SCALE * max(footprints_m)
+    steps = math.ceil(math.log(largest / smallest) / math.log(SCALE_STEP))
+    return [smallest * SCALE_STEP**step / side_px for step in range(steps + 1)]
+
+
+def crops_of(
+    target: Target, attempt: Attempt, footprint_m: float, size_px: int, map_shape: tuple[int, int], alone: bool = False
+) -> list[Crop]:
+    """The crops of a reading at a rung: a few that together show the target, or one about its centre (``alone``)."""
+    height, width = target.image.shape[:2]
+    up_m = [0.0] if alone else _offsets(height * attempt.gsd_m, footprint_m)
+    right_m = [0.0] if alone else _offsets(width * attempt.gsd_m, footprint_m)
+    shrunk, gsd_m = _near_scale(target.image, attempt.gsd_m, footprint_m, size_px)
+    cut = _Cut(shrunk, gsd_m, attempt.heading_rad, footprint_m, size_px)
+    return [_crop(cut, (up, right), map_shape) for up in up_m for right in right_m]
+
+
+def _offsets(length_m: float, footprint_m: float) -> list[float]:
+    if length_m <= _SPARE * footprint_m:
+        return [0.0]
+    count = min(_MAX_CROPS, max(2, math.ceil(length_m / footprint_m)))
+    room = (length_m - footprint_m) / 2
+    reach = min(room, footprint_m * (count - 1) / 2)  # of a very large target the middle is enough
+    return [float(offset) for offset in np.linspace(-reach, reach, count)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How crops are cut: from an image of ``gsd_m`` whose upper edge points to ``heading_rad``."""
+
+    image: ImageRGB
+    gsd_m: float
+    heading_rad: float
+    footprint_m: float
+    size_px: int
+
+    def pixel_from_crop(self, up_m: float, right_m: float) -> NDArray[np.float64]:
+        """(2, 3) affine from the pixels of the crop at that offset to the image's, both counted at their centres."""
+        height, width = self.image.shape[:2]
+        step = self.footprint_m / self.size_px / self.gsd_m
+        cos, sin = math.cos(self.heading_rad), math.sin(self.heading_rad)
+        # The crop's x is east and its y south; in the image east lies (cos, -sin) right and down of its heading.
+        turn = step * np.array([[cos, sin], [-sin, cos]])
+        middle = np.array([width / 2 + right_m / self.gsd_m - 0.5, height / 2 - up_m / self.gsd_m - 0.5])
+        own = np.full(2, self.size_px / 2 - 0.5)
+        return np.hstack([turn, (middle - turn @ own)[:, None]])
+
+
+def _near_scale(image: ImageRGB, gsd_m: float, footprint_m: float, size_px: int) -> tuple[ImageRGB, float]:
+    """The target averaged down to about the crop's own pixels, and its new scale: a warp alone would alias."""
+    factor = footprint_m / size_px / gsd_m
+    if factor < 1.2:
+        return image, gsd_m
+    height, width = image.shape[:2]
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    shrunk = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrunk, gsd_m * width / size[0]
+
+
+def _crop(cut: _Cut, up_right_m: tuple[float, float], map_shape: tuple[int, int]) -> Crop:
+    matrix, size = cut.pixel_from_crop(*up_right_m), (cut.size_px, cut.size_px)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    image = cv2.warpAffine(cut.image, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+    whole = np.ones(cut.image.shape[:2], np.float32)
+    shown = cv2.warpAffine(whole, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    weights = cv2.resize(shown, map_shape[::-1], interpolation=cv2.INTER_AREA)
+    up, right = up_right_m
+    cos, sin = math.cos(cut.heading_rad), math.sin(cut.heading_rad)
+    ne_m = (up * cos - right * sin, up * sin + right * cos)
+    return Crop(np.asarray(image, np.uint8), ne_m, np.asarray(np.where(weights > 0.5, weights, 0.0), np.float32))

@@ -1,0 +1,255 @@
+"""Where in the flight history a target lies, or an honest "no match".
+
+Every keyframe says, at every translation, how well the target's spatial map fits its own; on the ground these
+surfaces are added up (`runtime.place.ground`), and the sharpest point is the place. It must stand out of its
+surroundings and of the second distinct place by what the bundle's calibration asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.alignment import centred
+from runtime.calibration import Calibration
+from runtime.errors import BundleError
+from runtime.geodesy import distance_m, offset
+from runtime.history.history import History
+from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
+from runtime.place.gallery import Rung
+from runtime.place.reading import Layer, Reading, compare
+from runtime.place.target import Target
+from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
+
+HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
+_SKETCHED = 24  # attempts aligned, by their middle alone, after the vectors have sorted them
+_READ_FULLY = 2  # of those
+_REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # of a step in heading and in scale
+_MOST_HAVE = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
+_OWN_POSITION_M = 15.0  # a GeoTIFF further than this (or 4 sigma) from the match disagrees with it
+
+
+class Contract(Protocol):
+    """The part of a bundle that locating needs."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def input_size_px(self) -> int:
+        """Side of the towers' crops."""
+        ...
+
+    @property
+    def map_shape(self) -> tuple[int, int, int] | None:
+        """(C, h, w) of the spatial map."""
+        ...
+
+    def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
+        """The raw table of an ordered pair of views."""
+        ...
+
+
+class Tower(Protocol):
+    """The part of an embedder that locating needs."""
+
+    @property
+    def bundle(self) -> Contract:
+        """The bundle behind it."""
+        ...
+
+    def embed(self, view: ViewKind, crops: ImageRGB) -> Embeddings:
+        """(N, S, S, 3) uint8 RGB to embeddings."""
+        ...
+
+
+class Locator:
+    """Finds targets in a history; it notices keyframes that are added meanwhile.
+
+    ``view``: the gallery's view; by default the drone's, or the satellite tiles of a history that has nothing else.
+    """
+
+    def __init__(self, history: History, embedder: Tower, view: ViewKind | None = None) -> None:
+        self._history = history
+        self._embedder = embedder
+        self._view = view
+        self._rungs: dict[float, Rung] = {}
+        self._origin = GeoPoint(0.0, 0.0)  # of the local metres: the first keyframe's ground
+        self._last_id = -1
+
+    def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
+        """The place of a target's centre, and the ``top`` distinct candidates in either case.
+
+        ``any_heading``: the target's upper edge may point anywhere; else it is north.
+        """
+        view = self._refreshed()
+        if view is None:
+            return _nothing("the history holds no keyframes")
+        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, top)
+        if reading is None:
+            return _nothing(self._why_no_rung(target, view))
+        if not reading.peaks:
+            return _nothing("the target overlaps too little of what was flown")
+        calibration = Calibration.of(self._embedder.bundle.calibration(ViewKind.SATELLITE, view))
+        return self._answer(target, reading, calibration, tried, top)
+
+    def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
+        """What the calibration is fitted on: the best place's features, and the place; None where there is none."""
+        view = self._refreshed()
+        if view is None:
+            return None
+        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, 5)
+        if reading is None or not reading.peaks:
+            return None
+        return reading.features(0, tried), offset(self._origin, *reading.peaks[0].ne_m)
+
+    def _refreshed(self) -> ViewKind | None:
+        last_id = self._history.last_id()
+        if last_id != self._last_id:
+            self._rungs.clear()
+            self._last_id = last_id
+            ids = self._history.ids()[:1]
+            self._origin = self._history.keyframe(ids[0]).ground if ids else self._origin
+        if self._view is not None:
+            return self._view if self._history.footprints(self._view) else None
+        views = [view for view in (ViewKind.DRONE, ViewKind.SATELLITE) if self._history.footprints(view)]
+        return views[0] if views else None
+
+    def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
+        if footprint_m not in self._rungs:
+            self._rungs[footprint_m] = Rung(self._history, view, footprint_m, self._origin)
+        return self._rungs[footprint_m]
+
+    def _footprints(self, view: ViewKind) -> list[float]:
+        """The rungs that most keyframes have; a larger one would leave ground unsearched."""
+        counts = {rung: self._history.count(view, rung) for rung in self._history.footprints(view)}
+        return [rung for rung, count in counts.items() if count >= _MOST_HAVE * max(counts.values())]
+
+    def _why_no_rung(self, target: Target, view: ViewKind) -> str:
+        smallest = min(self._footprints(view))
+        return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
+
+    def _best_reading(
+        self, target: Target, view: ViewKind, any_heading: bool, top: int
+    ) -> tuple[Reading | None, int]:
+        """The reading whose best place stands out most, and how many were tried."""
+        attempts = self._attempts(target, view, any_heading)
+        if len(attempts) <= 1:
+            readings = [self._read(target, attempt, view, top) for attempt in attempts]
+            return (readings[0] if readings else None), len(attempts)
+        sketched = sorted(self._sketches(target, attempts, view), key=lambda reading: -reading.contrast)
+        full = [self._read(target, one.attempt, view, top) for one in sketched[:_READ_FULLY]]
+        best = max(full, key=lambda reading: reading.contrast)
+        refined = [self._read(target, one, view, top) for one in _refined(best.attempt, target, any_heading)]
+        return max([best, *refined], key=lambda reading: reading.contrast), len(attempts)
+
+    def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
+        footprints = self._footprints(view)
+        headings = np.arange(HEADINGS) * (math.tau / HEADINGS) if any_heading else np.zeros(1)
+        attempts = []
+        for gsd_m in scales_m(target, footprints):
+            rungs = rungs_for(min(target.image.shape[:2]) * gsd_m, footprints)
+            if rungs:
+                attempts += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
+        return attempts
+
+    def _sketches(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Reading]:
+        """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
+        crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
+        vectors, maps = self._embedded(crops)
+        rungs = [self._rung(view, one.footprints_m[0]) for one in attempts]
+        similarity = [rung.index.search(vectors[[n]], 1)[1].max(initial=-1.0) for n, rung in enumerate(rungs)]
+        readings = []
+        for n in np.argsort(similarity)[::-1][:_SKETCHED]:
+            layer = Layer(rungs[n], crops[n : n + 1], maps[n : n + 1])
+            readings.append(compare(attempts[n], [layer], rungs[n].shortlist(vectors[[n]]), 1))
+        return readings
+
+    def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""
+        embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
+        if embedded.maps is None:
+            raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
+        return embedded.vectors, centred(embedded.maps)
+
+    def _crops(self, target: Target, attempt: Attempt, footprint_m: float, alone: bool = False) -> list[Crop]:
+        bundle = self._embedder.bundle
+        _, rows, columns = bundle.map_shape or (0, 1, 1)
+        return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
+
+    def _read(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> Reading:
+        layers, first = [], None
+        for footprint_m in attempt.footprints_m:
+            crops = self._crops(target, attempt, footprint_m)
+            vectors, maps = self._embedded(crops)
+            layers.append(Layer(self._rung(view, footprint_m), crops, maps))
+            first = vectors if first is None else first
+        assert first is not None  # an attempt has at least one rung
+        return compare(attempt, layers, layers[0].rung.shortlist(first), max(top, 2))
+
+    def _answer(
+        self, target: Target, reading: Reading, calibration: Calibration | None, tried: int, top: int
+    ) -> PlaceAnswer:
+        candidates = self._candidates(reading, calibration, tried, top)
+        best = candidates[0]
+        if calibration is None or best.probability is None:
+            reason = "the bundle is not calibrated for these views, so no place can be accepted"
+            return PlaceAnswer(Decision.NO_MATCH, None, None, None, candidates, reason)
+        keyframe = self._history.keyframe(best.keyframe_id)
+        sigma_m = calibration.place_sigma_m(keyframe.ground_sigma_m)
+        refusal = _refusal(target, best, calibration, sigma_m)
+        if refusal:
+            return PlaceAnswer(Decision.NO_MATCH, None, None, best.probability, candidates, refusal)
+        reason = f"it stands out of its surroundings by {reading.contrast:.1f} deviations"
+        return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
+
+    def _candidates(
+        self, reading: Reading, calibration: Calibration | None, tried: int, top: int
+    ) -> tuple[Candidate, ...]:
+        candidates = []
+        for place, peak in enumerate(reading.peaks):
+            known = None if calibration is None else calibration.probability(reading.features(place, tried))
+            ground = offset(self._origin, *peak.ne_m)
+            candidates.append(Candidate(reading.nearest[place], ground, peak.similarity, known))
+        return tuple(candidates[:top])
+
+
+def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:
+    """The best attempt half a step further in what was searched."""
+    steps = [
+        (heading, scale)
+        for heading, scale in _REFINEMENTS
+        if (heading == 0.0 or any_heading) and (scale == 0.0 or target.gsd_m is None)
+    ]
+    return [
+        replace(
+            best,
+            heading_rad=best.heading_rad + heading * math.tau / HEADINGS,
+            gsd_m=best.gsd_m * SCALE_STEP**scale,
+        )
+        for heading, scale in steps
+    ]
+
+
+def _refusal(target: Target, best: Candidate, calibration: Calibration, sigma_m: float) -> str:
+    """Why the best place is not accepted; empty when it is."""
+    assert best.probability is not None
+    if best.probability < calibration.threshold:
+        asked = calibration.threshold
+        return f"no place stands out: the best has probability {best.probability:.2f}, {asked:.2f} is asked for"
+    if target.position is not None:
+        apart_m = distance_m(target.position, best.ground)
+        if apart_m > max(_OWN_POSITION_M, 4 * sigma_m):
+            return f"it matches {apart_m:.0f} m away from where the target's own georeference puts it"
+    return ""
+
+
+def _nothing(reason: str) -> PlaceAnswer:
+    return PlaceAnswer(Decision.NO_MATCH, None, None, None, (), reason)

@@ -1,0 +1,177 @@
+"""The configuration file: what is good loads, what is wrong is named with its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runtime.config.config import Config, load_config
+from runtime.errors import CommandingError, ConfigError
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "homing.toml"
+SMALL = """\
+[camera]
+uri = "frames"
+width_px = 640
+height_px = 480
+hfov_deg = 70.0
+
+[vehicle]
+uri = "udpin:127.0.0.1:14550"
+
+[history]
+path = "history.db"
+"""
+LIMITS = """
+[commanding]
+enabled = true
+polygon = [
+  [60.40, 22.20],
+  [60.40, 22.30],
+  [60.50, 22.30],
+]
+floor_height_takeoff_m = 30.0
+ceiling_height_takeoff_m = 110.0
+max_distance_m = 900.0
+battery_reserve_percent = 30.0
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "homing.toml"
+    path.write_text(text)
+    return path
+
+
+def line_of(text: str, start: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(start))
+
+
+def refused(tmp_path: Path, text: str, error: type[Exception] = ConfigError) -> str:
+    with pytest.raises(error) as caught:
+        load_config(written(tmp_path, text))
+    message = str(caught.value)
+    assert str(tmp_path / "homing.toml") in message and "\n" not in message
+    return message
+
+
+def test_the_example_loads_and_commands_nothing() -> None:
+    config = load_config(EXAMPLE)
+    assert config.commanding.limits() is None
+    assert config.history.path == EXAMPLE.parent / "history.db"
+    assert config.camera.model().delay_s == 0.06
+
+
+def test_the_example_shows_every_key_with_its_true_default(tmp_path: Path) -> None:
+    """All its commented keys switched on give the defaults again; none is missing and none is stale."""
+    text = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", EXAMPLE.read_text())
+    text = re.sub(r"(?m)^(fx_px|fy_px|cx_px|cy_px|path = \"bundle\"|socket|system_id|flight).*$", "", text)
+    full, plain = load_config(written(tmp_path, text)), load_config(EXAMPLE)
+    for section in ("camera", "vehicle", "bundle", "record", "fix", "target", "guidance"):
+        assert getattr(full, section) == getattr(plain, section), section
+    named = set(re.findall(r"(?m)^#? ?([a-z_0-9]+) = ", EXAMPLE.read_text()))
+    sections = (field.annotation for field in Config.model_fields.values())
+    assert named == {key for section in sections for key in section.model_fields}  # type: ignore[union-attr]
+
+
+def test_limits_are_read(tmp_path: Path) -> None:
+    limits = load_config(written(tmp_path, SMALL + LIMITS)).commanding.limits()
+    assert limits is not None
+    assert limits.floor_height_takeoff_m == 30.0 and limits.battery_reserve_percent == 30.0
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_the_nearest(tmp_path: Path) -> None:
+    text = SMALL.replace("hfov_deg", "hfov_degrees")
+    message = refused(tmp_path, text)
+    assert f"line {line_of(text, 'hfov_degrees')}: unknown key camera.hfov_degrees; did you mean hfov_deg?" in message
+
+
+def test_a_misspelt_section_is_named(tmp_path: Path) -> None:
+    text = SMALL + "\n[comanding]\nenabled = true\n"
+    assert f"line {line_of(text, '[comanding]')}: unknown key comanding; did you mean commanding?" in refused(
+        tmp_path, text
+    )
+
+
+def test_a_key_like_nothing_known_lists_what_is_known(tmp_path: Path) -> None:
+    assert "known are path" in refused(tmp_path, SMALL + "zzz = 1\n")
+
+
+def test_lines_are_right_after_arrays_and_comments(tmp_path: Path) -> None:
+    text = SMALL + LIMITS + "# a comment\nflour_height_m = 2\n"
+    assert f"line {line_of(text, 'flour')}: unknown key commanding.flour_height_m" in refused(tmp_path, text)
+
+
+def test_a_bad_value_inside_a_long_array_is_found(tmp_path: Path) -> None:
+    text = SMALL + LIMITS.replace("[60.50, 22.30]", "[160.50, 22.30]")
+    message = refused(tmp_path, text)
+    assert f"line {line_of(text, 'polygon')}: commanding.polygon[2][0]" in message and "less than or equal" in message
+
+
+def test_dotted_keys_have_lines_too(tmp_path: Path) -> None:
+    text = 'bundle.threds = 2\nbundle.precision = "fp32"\n' + SMALL
+    assert "line 1: unknown key bundle.threds; did you mean threads?" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("width_px = 640", "width_px = 4", "camera.width_px"),
+        ("hfov_deg = 70.0", "hfov_deg = 190.0", "camera.hfov_deg"),
+        ("hfov_deg = 70.0", "", "give hfov_deg, or all of fx_px"),
+        ("hfov_deg = 70.0", "hfov_deg = 70.0\nfx_px = 400.0", "not both"),
+        ('uri = "frames"', "uri = 3", "camera.uri"),
+        ('path = "history.db"', "", "key history.path is missing"),
+        ("width_px = 640", "width_px = nan", "camera.width_px"),
+    ],
+)
+def test_values_out_of_range_and_missing_keys(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = SMALL.replace(old, new)
+    message = refused(tmp_path, text)
+    assert said in message and re.search(r"line \d+", message)
+
+
+def test_a_speed_that_cannot_be_flown_in_short_steps(tmp_path: Path) -> None:
+    message = refused(tmp_path, SMALL + "\n[guidance]\ncruise_speed_m_s = 20.0\n")
+    assert "1.5 stopping distances" in message
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["polygon", "floor_height_takeoff_m", "ceiling_height_takeoff_m", "max_distance_m", "battery_reserve_percent"],
+)
+def test_commanding_without_any_one_limit_is_refused(tmp_path: Path, limit: str) -> None:
+    pattern = r"(?ms)^polygon = \[.*?^\]\n" if limit == "polygon" else rf"(?m)^{limit} = .*\n"
+    text = SMALL + re.sub(pattern, "", LIMITS)
+    message = refused(tmp_path, text, CommandingError)
+    assert f"line {line_of(text, '[commanding]')}" in message and limit in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ceiling_height_takeoff_m = 110.0", "ceiling_height_takeoff_m = 20.0", "must be above"),
+        ("  [60.50, 22.30],\n", "", "2 corners"),
+        ("  [60.50, 22.30],\n", "  [60.50, 22.30],\n  [60.45, 22.15],\n  [60.45, 22.35],\n", "not a simple area"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in refused(tmp_path, SMALL + LIMITS.replace(old, new), CommandingError)
+
+
+def test_not_toml_names_the_line(tmp_path: Path) -> None:
+    assert re.search(r"is not TOML: .*line 2", refused(tmp_path, "[camera]\nuri = \n"))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "homing.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(path)

@@ -1,0 +1,229 @@
+"""A daemon and the built-in autopilot on one in-memory link, with eyes that see where the vehicle really is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from runtime.daemon.daemon import Daemon, DaemonSettings
+from runtime.daemon.frame_gate import FrameGate
+from runtime.daemon.rooms import Rooms
+from runtime.daemon.target_desk import TargetDesk
+from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
+from runtime.geodesy import offset
+from runtime.guidance.authority import Authority
+from runtime.guidance.flight import GuidanceSettings
+from runtime.guidance.guidance import Guidance
+from runtime.guidance.limits import Area, Limits
+from runtime.localizer import AutopilotLocalizer
+from runtime.place.target import Target
+from runtime.record.recorder import Recorded
+from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.vehicle import Vehicle
+from sim.autopilot.autopilot import Autopilot
+from sim.autopilot.config import AutopilotConfig
+
+HOME = GeoPoint(60.45, 22.25)
+STEP_NS = 20_000_000
+HEIGHT_M = 60.0
+DELAY_NS = 60_000_000
+T = TypeVar("T")
+
+
+class FixedStages:
+    """Every stage takes the same time."""
+
+    def __init__(self, milliseconds: dict[str, float] | None = None) -> None:
+        self.milliseconds = milliseconds or {}
+
+    def run(self, stage: str, work: Callable[[], T]) -> tuple[T, int]:
+        return work(), int(self.milliseconds.get(stage, 0.0) * 1e6)
+
+
+class Eyes:
+    """A fixer that knows the truth of each frame by its index, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.truth: dict[int, GeoPoint] = {}
+        self.blind = False
+        self.error: Exception | None = None
+        self.asked: list[tuple[Frame, Pose]] = []
+
+    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
+        self.asked.append((frame, pose))
+        if self.error is not None:
+            raise self.error
+        if self.blind:
+            return Fix(frame.t_ns, Decision.NO_FIX, None, None, None, None, 0, 0, "nothing known")
+        here = self.truth[frame.index]
+        return Fix(frame.t_ns, Decision.FIX, here, here, 2.0, 1, 30, 1, "")
+
+
+class Notebook:
+    """A recorder that keeps the frames; it fails from the moment ``error`` is set."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[Frame, Pose]] = []
+        self.error: Exception | None = None
+
+    def add(self, frame: Frame, pose: Pose) -> Recorded:
+        if self.error is not None:
+            raise self.error
+        self.frames.append((frame, pose))
+        return Recorded(len(self.frames), "recorded")
+
+
+class Places:
+    """Knows where one target is, and no other."""
+
+    def __init__(self) -> None:
+        self.answer = PlaceAnswer(Decision.NO_MATCH, None, None, None, (), "the best place does not stand out")
+
+    def knows(self, place: GeoPoint) -> None:
+        candidate = Candidate(3, place, 0.8, 0.97)
+        self.answer = PlaceAnswer(Decision.MATCH, place, 2.0, 0.97, (candidate,), "")
+
+    def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
+        return self.answer
+
+
+class Journal:
+    """A flight log in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, int, dict[str, Any]]] = []
+        self.raw: list[tuple[str, bytes]] = []
+
+    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+        self.records.append((channel, t_ns, record))
+
+    def mavlink(self, data: bytes, t_ns: int, direction: str) -> None:
+        self.raw.append((direction, data))
+
+    def of(self, channel: str) -> list[dict[str, Any]]:
+        return [record for name, _, record in self.records if name == channel]
+
+
+def operator_limits() -> Limits:
+    corners = [offset(HOME, n, e) for n, e in ((-400, -400), (-400, 400), (400, 400), (400, -400))]
+    return Limits(Area(corners), 30.0, 100.0, 500.0, 20.0)
+
+
+class Cockpit:
+    """Everything on one simulated clock. The vehicle hovers 60 m up, 150 m south of home, in LOITER."""
+
+    def __init__(
+        self,
+        *,
+        authority: Authority | None = None,
+        limits: Limits | None = None,
+        settings: DaemonSettings | None = None,
+        stages: dict[str, float] | None = None,
+        mode: str = "LOITER",
+        seed: int = 1,
+    ) -> None:
+        parameters = {"WPNAV_SPEED": 800.0}
+        config = AutopilotConfig(
+            HOME, 37.0, seed=seed, clock_offset_ns=7_300_000_000, parameters=parameters, ready_at_boot=True
+        )
+        self.autopilot = Autopilot(config)  # ready on the ground, so that home is there
+        self.autopilot.start_in_flight((-150.0, 0.0, -HEIGHT_M), mode)
+        self.settings = settings or DaemonSettings(record=True)
+        self.limits = limits or operator_limits()
+        self.stages = stages
+        self.authority = authority
+        self.eyes, self.notebook, self.places, self.journal = Eyes(), Notebook(), Places(), Journal()
+        self.wire = bytearray()  # what the daemon sent
+        self.t_ns = 0
+        self.frame_period_ns = 500_000_000
+        self.frames = 0
+        self.link_up = True
+        self.daemon = self.make()
+
+    def make(self) -> Daemon:
+        self.vehicle = Vehicle(VehicleConfig())
+        rooms = Rooms(
+            vehicle=self.vehicle,
+            frames=FrameGate(DELAY_NS * 1e-9, 0.5, True),
+            fixer=self.eyes,
+            recorder=self.notebook,
+            targets=TargetDesk(self.places, False, 50.0),
+            localizer=AutopilotLocalizer(),
+            guidance=Guidance(self.limits, GuidanceSettings(), self.authority),
+            stages=FixedStages(self.stages),
+            journal=self.journal,
+        )
+        return Daemon(rooms, self.settings)
+
+    def fly(self, seconds: float) -> None:
+        end_ns = self.t_ns + int(seconds * 1e9)
+        while self.t_ns < end_ns:
+            self.step()
+
+    def step(self) -> None:
+        self.t_ns += STEP_NS
+        self.autopilot.advance(self.t_ns)
+        data = self.autopilot.transmit(0)
+        if data and self.link_up:
+            self._out(self.daemon.step(LinkData(self.t_ns, data)))
+        if self.t_ns % self.frame_period_ns == 0:
+            self._out(self.daemon.step(FrameArrived(self.t_ns, self.expose())))
+        self._out(self.daemon.step(Tick(self.t_ns)))
+
+    def expose(self) -> Frame:
+        """A frame stamped now of what was below one delay ago (at these speeds, half a metre back)."""
+        self.frames += 1
+        self.eyes.truth[self.frames] = self.here
+        noise = np.random.default_rng(self.frames).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        return Frame(noise, self.t_ns, "test", self.frames)
+
+    def _out(self, data: bytes) -> None:
+        self.wire += data
+        if data and self.link_up:
+            self.autopilot.receive(data, 0)
+
+    def ask(self, command: str, **more: Any) -> dict[str, Any]:
+        answers: list[dict[str, Any]] = []
+        self._out(self.daemon.step(ControlRequest(self.t_ns, {"command": command, **more}, answers.append)))
+        while not answers:
+            self.step()
+        return answers[0]
+
+    @property
+    def here(self) -> GeoPoint:
+        north, east, _ = self.autopilot.truth.position_ned_m
+        return offset(HOME, north, east)
+
+    @property
+    def height_m(self) -> float:
+        return -self.autopilot.truth.position_ned_m[2]
+
+    def commands(self) -> list[Any]:
+        """Every message on the wire that could move the vehicle, parsed from the bytes alone."""
+        parser = mavlink.MAVLink(None)
+        messages = parser.parse_buffer(self.wire) or []
+        harmless = {"HEARTBEAT", "TIMESYNC", "STATUSTEXT", "NAMED_VALUE_FLOAT"}
+        found = [message for message in messages if message.get_type() not in harmless]
+        return [
+            message
+            for message in found
+            if not (message.get_type() == "COMMAND_LONG" and message.command == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL)
+        ]
+
+    def forget_wire(self) -> None:
+        self.wire.clear()
+
+    def give_target(self, place: GeoPoint) -> dict[str, Any]:
+        answer = self.ask("target", latitude_deg=place.latitude_deg, longitude_deg=place.longitude_deg)
+        return self.ask("confirm", target_id=answer["target_id"])
+
+    def to_ready(self, place: GeoPoint) -> None:
+        self.fly(6.0)
+        assert "error" not in self.give_target(place)
+        assert "error" not in self.ask("engage")
+        self.fly(0.1)
+        assert self.ask("status")["state"] == "ready", self.ask("status")["reasons"]

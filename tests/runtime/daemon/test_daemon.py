@@ -1,0 +1,353 @@
+"""The daemon with the built-in autopilot: flying there, and every way in which it must be silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from runtime.daemon.daemon import DaemonSettings
+from runtime.errors import StorageError
+from runtime.events import FrameArrived, Tick
+from runtime.geodesy import distance_m, offset
+from runtime.guidance.authority import Authority
+from runtime.guidance.reasons import Reason
+from runtime.values import Frame
+from tests.runtime.daemon.cockpit import DELAY_NS, HOME, Cockpit
+
+TARGET = offset(HOME, 60.0, 80.0)
+
+
+class AuthorityWithoutLatch(Authority):
+    """The mutant that must be caught on the wire."""
+
+    def latch(self, cause: Reason) -> None:
+        """Ignored."""
+
+
+def go_to(cockpit: Cockpit, north_m: float, east_m: float) -> None:
+    """A ground station on another link sends the vehicle elsewhere."""
+    where = offset(HOME, north_m, east_m)
+    station = mavlink.MAVLink(None, srcSystem=255, srcComponent=190)
+    message = mavlink.MAVLink_set_position_target_global_int_message(
+        0, 1, 1, mavlink.MAV_FRAME_GLOBAL_RELATIVE_ALT_INT, 3576,
+        round(where.latitude_deg * 1e7), round(where.longitude_deg * 1e7), 60.0, 0, 0, 0, 0, 0, 0, 0, 0,
+    )  # fmt: skip
+    cockpit.autopilot.receive(message.pack(station), 1)
+
+
+@pytest.fixture(scope="module")
+def flown() -> Cockpit:
+    """One whole flight, looked at by several tests."""
+    cockpit = Cockpit(stages={"fix": 45.0, "record": 60.0, "guide": 0.4})
+    cockpit.to_ready(TARGET)
+    assert cockpit.commands() == []
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(60.0)
+    return cockpit
+
+
+def test_it_flies_there_holds_and_confirms(flown: Cockpit) -> None:
+    status = flown.ask("status")
+    assert status["phase"] == "confirmed" and status["state"] == "engaged"
+    assert distance_m(flown.here, TARGET) < 6.0
+    assert flown.height_m == pytest.approx(60.0, abs=3.0)
+
+
+def test_it_sent_nothing_but_position_targets_and_none_after_the_hold(flown: Cockpit) -> None:
+    commands = flown.commands()
+    assert {message.get_type() for message in commands} == {"SET_POSITION_TARGET_GLOBAL_INT"}
+    assert all(message.type_mask == 3576 for message in commands)
+    setpoints = flown.journal.of("setpoint")
+    assert len(setpoints) == len(commands) and all(record["sent"] for record in setpoints)
+    assert [record["reason"] for record in setpoints].count("hold: arrived") == 1
+    assert setpoints[-1]["reason"] == "hold: arrived"
+
+
+def test_the_live_view_is_compared_with_the_autopilot(flown: Cockpit) -> None:
+    status = flown.ask("status")
+    assert status["fix"]["difference_m"] < 8.0  # GPS noise, and the frame's delay at 8 m/s
+    fixes = flown.journal.of("fix")
+    assert len(fixes) > 50 and all(record["difference"]["distance_m"] < 8.0 for record in fixes)
+
+
+def test_matching_never_learns_where_the_autopilot_thinks_it_is(flown: Cockpit) -> None:
+    assert flown.eyes.asked
+    for _, pose in flown.eyes.asked:
+        assert pose.position is None and pose.velocity_ned_m_s is None
+        assert pose.heading is not None and pose.height_agl_m is not None
+
+
+def test_frames_meet_the_pose_of_their_exposure(flown: Cockpit) -> None:
+    for frame, pose in flown.eyes.asked:
+        assert abs(pose.t_ns - frame.t_ns) < 1_000_000
+        assert (frame.t_ns + DELAY_NS) % flown.frame_period_ns == 0
+
+
+def test_recording_pauses_once_a_target_is_confirmed(flown: Cockpit) -> None:
+    assert flown.notebook.frames
+    assert max(frame.t_ns for frame, _ in flown.notebook.frames) < 6_500_000_000
+    assert flown.ask("status")["recording"] is False
+
+
+def test_the_log_tells_the_story(flown: Cockpit) -> None:
+    states = [record["state"] for record in flown.journal.of("guidance")]
+    assert [state for index, state in enumerate(states) if index == 0 or state != states[index - 1]] == [
+        "monitor", "ready", "engaged",
+    ]  # fmt: skip
+    phases = [record["phase"] for record in flown.journal.of("guidance")]
+    assert phases[-1] == "confirmed" and "holding" in phases
+    assert any(record["event"] == "ModeChanged" for record in flown.journal.of("vehicle"))
+    assert [record["request"]["command"] for record in flown.journal.of("control")][:3] == [
+        "target", "confirm", "engage",
+    ]  # fmt: skip
+    assert b"".join(data for direction, data in flown.journal.raw if direction == "out") == bytes(flown.wire)
+
+
+def test_status_says_what_an_operator_asks(flown: Cockpit) -> None:
+    status = flown.ask("status")
+    assert status["vehicle"]["mode"] == "GUIDED" and status["vehicle"]["problems"] == []
+    assert status["latency_ms"]["exposure_to_fix"]["p50"] >= 45.0
+    assert status["latency_ms"]["telemetry_to_setpoint"]["p99"] < 250.0
+    assert status["counts"]["fix"] > 50 and status["camera"] == "ok"
+    assert status["distance_m"] < 6.0 and status["schema"] == 1
+
+
+def under_way(**options: object) -> Cockpit:
+    cockpit = Cockpit(**options)  # type: ignore[arg-type]
+    cockpit.to_ready(TARGET)
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(4.0)
+    assert len(cockpit.commands()) >= 8
+    cockpit.forget_wire()
+    return cockpit
+
+
+@pytest.mark.parametrize("mode", ["LOITER", "STABILIZE", "RTL", "ALT_HOLD"])
+def test_not_one_command_after_the_pilot_takes_over(mode: str) -> None:
+    cockpit = under_way()
+    assert cockpit.autopilot.pilot_set_mode(mode)
+    cockpit.fly(5.0)
+    assert cockpit.commands() == []
+    assert cockpit.ask("status")["state"] == "yielded"
+    cockpit.autopilot.pilot_set_mode("GUIDED")  # and back: nobody engaged again
+    cockpit.fly(5.0)
+    assert cockpit.commands() == []
+
+
+def test_a_ground_stations_own_target_latches() -> None:
+    cockpit = under_way()
+    go_to(cockpit, -100.0, -200.0)
+    cockpit.fly(1.0)
+    cockpit.forget_wire()
+    cockpit.fly(10.0)
+    assert cockpit.commands() == []
+    status = cockpit.ask("status")
+    assert status["state"] == "yielded" and "foreign_target" in status["reasons"]
+    assert distance_m(cockpit.here, offset(HOME, -100.0, -200.0)) < distance_m(cockpit.here, TARGET)
+
+
+def test_a_daemon_that_ignores_its_latch_is_seen_on_the_wire() -> None:
+    cockpit = under_way(authority=AuthorityWithoutLatch())
+    go_to(cockpit, -100.0, -200.0)
+    cockpit.fly(1.0)
+    cockpit.forget_wire()
+    cockpit.fly(10.0)
+    assert cockpit.commands()
+
+
+def test_a_restart_in_guided_grants_nothing() -> None:
+    cockpit = under_way()
+    cockpit.daemon = cockpit.make()  # the old one died without a word
+    cockpit.fly(5.0)
+    cockpit.give_target(TARGET)
+    cockpit.ask("engage")
+    cockpit.fly(5.0)
+    status = cockpit.ask("status")
+    assert cockpit.commands() == [] and status["state"] == "monitor"
+    assert set(status["reasons"]) == {"already_guided", "authority_not_granted"}
+    cockpit.autopilot.pilot_set_mode("LOITER")
+    cockpit.fly(2.0)
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(2.0)
+    assert cockpit.commands()
+
+
+def test_a_lost_link_latches_and_its_return_grants_nothing() -> None:
+    cockpit = under_way()
+    cockpit.link_up = False
+    cockpit.fly(6.0)
+    cockpit.link_up = True
+    cockpit.forget_wire()
+    cockpit.fly(8.0)
+    assert cockpit.commands() == []
+    status = cockpit.ask("status")
+    assert status["state"] == "yielded" and "link_lost" in status["reasons"]
+
+
+def test_a_clean_end_leaves_one_hold_and_silence() -> None:
+    cockpit = under_way()
+    here = cockpit.daemon.estimate.position
+    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    commands = cockpit.commands()
+    assert len(commands) == 1 and here is not None
+    assert commands[0].lat_int == round(here.latitude_deg * 1e7)
+    cockpit.forget_wire()
+    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    assert cockpit.commands() == []
+
+
+def test_a_clean_end_says_nothing_when_the_vehicle_is_the_pilots() -> None:
+    cockpit = Cockpit()
+    cockpit.to_ready(TARGET)
+    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    assert cockpit.commands() == []
+
+
+def test_disengage_holds_here_and_stops() -> None:
+    cockpit = under_way()
+    cockpit.ask("disengage")
+    cockpit.fly(10.0)
+    assert len(cockpit.commands()) == 1
+    assert distance_m(cockpit.here, TARGET) > 100.0
+    assert "operator_disengaged" in cockpit.ask("status")["reasons"]
+
+
+def test_dry_run_computes_and_sends_nothing() -> None:
+    cockpit = Cockpit(settings=DaemonSettings(dry_run=True))
+    cockpit.to_ready(TARGET)
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(5.0)
+    assert cockpit.commands() == []
+    setpoints = cockpit.journal.of("setpoint")
+    assert setpoints and all(record["withheld"] == "dry_run" and not record["sent"] for record in setpoints)
+    assert cockpit.ask("status")["dry_run"] is True
+
+
+def test_an_arrival_that_the_live_view_does_not_know_is_not_confirmed() -> None:
+    cockpit = Cockpit()
+    cockpit.to_ready(offset(HOME, -100.0, 30.0))
+    cockpit.eyes.blind = True
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(45.0)
+    status = cockpit.ask("status")
+    assert status["phase"] == "not_confirmed" and status["reasons"] == ["arrival_not_confirmed"]
+    cockpit.forget_wire()
+    cockpit.fly(10.0)
+    assert cockpit.commands() == []
+
+
+def test_targets_need_their_id_and_an_accepted_place(tmp_path: Path) -> None:
+    cockpit = Cockpit()
+    cockpit.fly(3.0)
+    assert "no target waits" in cockpit.ask("confirm")["error"]
+    assert "no target is confirmed" in cockpit.ask("engage")["error"]
+    image = tmp_path / "target.png"
+    cv2.imwrite(str(image), np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    refused = cockpit.ask("target", image=str(image), target_gsd_m=0.3)
+    assert refused["decision"] == "no_match" and refused["confirmable"] is False
+    assert "no accepted place" in cockpit.ask("confirm", target_id=refused["target_id"])["error"]
+    cockpit.places.knows(TARGET)
+    found = cockpit.ask("target", image=str(image), target_gsd_m=0.3)
+    assert found["decision"] == "match" and found["candidates"][0]["keyframe"] == 3
+    assert "not the one that waits" in cockpit.ask("confirm", target_id=refused["target_id"])["error"]
+    assert "error" not in cockpit.ask("confirm", target_id=found["target_id"])
+    assert cockpit.daemon.rooms.guidance.target == TARGET
+    assert "cannot be read" in cockpit.ask("target", image=str(tmp_path / "none.png"))["error"]
+    assert "not understood" in cockpit.ask("target", picture="x")["error"]
+    assert "not understood" in cockpit.ask("arm")["error"]
+    assert "not a latitude" in cockpit.ask("target", latitude_deg=95.0, longitude_deg=1.0)["error"]
+
+
+def test_frames_that_come_while_it_works_are_dropped_and_counted() -> None:
+    cockpit = Cockpit(stages={"fix": 700.0}, settings=DaemonSettings())
+    cockpit.fly(20.0)
+    counts = cockpit.ask("status")["counts"]
+    assert counts["frames_dropped_busy"] == pytest.approx(counts["frames"] / 2, abs=3)
+    assert counts["fix"] + counts["frames_dropped_busy"] <= counts["frames"]
+
+
+def test_the_fix_interval_is_kept() -> None:
+    cockpit = Cockpit(settings=DaemonSettings(fix_interval_ns=2_000_000_000))
+    cockpit.fly(20.0)
+    assert 7 <= cockpit.ask("status")["counts"]["fix"] <= 10
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_flight() -> None:
+    cockpit = Cockpit()
+    cockpit.fly(4.0)
+    kept = len(cockpit.notebook.frames)
+    cockpit.notebook.error = StorageError("history.db: the disk is full.")
+    cockpit.fly(4.0)
+    status = cockpit.ask("status")
+    assert kept and len(cockpit.notebook.frames) == kept
+    assert status["recording"] is False and "disk is full" in status["recording_failed"]
+    fixes = status["counts"]["fix"]
+    cockpit.fly(2.0)
+    assert cockpit.ask("status")["counts"]["fix"] > fixes
+
+
+def test_a_flaw_in_sight_does_not_take_the_link_down() -> None:
+    cockpit = Cockpit(settings=DaemonSettings())
+    cockpit.fly(3.0)
+    cockpit.eyes.error = ValueError("a shape that nobody expected")
+    cockpit.fly(3.0)
+    status = cockpit.ask("status")
+    assert status["counts"]["fix_failed"] >= 4 and status["vehicle"]["connected"]
+    assert cockpit.journal.of("error")[0]["kind"] == "ValueError"
+    cockpit.eyes.error = None
+    seen = status["counts"]["fix"]
+    cockpit.fly(3.0)
+    assert cockpit.ask("status")["counts"]["fix"] > seen
+
+
+def test_a_frozen_camera_is_not_looked_at() -> None:
+    cockpit = Cockpit(settings=DaemonSettings())
+    cockpit.fly(3.0)
+    frame = cockpit.expose()
+    cockpit.frame_period_ns = 10**15
+    for index in range(20):
+        cockpit.fly(0.2)
+        again = replace(frame, t_ns=cockpit.t_ns, index=frame.index + index)
+        cockpit.eyes.truth[again.index] = cockpit.here
+        cockpit.daemon.step(FrameArrived(cockpit.t_ns, again))
+    status = cockpit.ask("status")
+    assert status["camera"] == "frozen"
+    assert status["counts"]["frames_frozen"] >= 10
+    cockpit.fly(3.0)
+    assert cockpit.ask("status")["camera"] == "silent"
+
+
+def test_a_frame_without_telemetry_is_dropped_by_name() -> None:
+    cockpit = Cockpit()
+    cockpit.link_up = False
+    cockpit.fly(5.0)
+    status = cockpit.ask("status")
+    assert status["frames_dropped_pose"] and cockpit.eyes.asked == []
+    assert status["state"] == "monitor" and "no_vehicle" in status["reasons"]
+
+
+def test_two_equal_flights_send_equal_bytes_and_write_equal_logs() -> None:
+    def flight() -> Cockpit:
+        cockpit = Cockpit(stages={"fix": 45.0, "record": 60.0}, seed=7)
+        cockpit.to_ready(TARGET)
+        cockpit.autopilot.pilot_set_mode("GUIDED")
+        cockpit.fly(8.0)
+        return cockpit
+
+    one, other = flight(), flight()
+    assert one.wire == other.wire and len(one.commands()) > 20
+    assert one.journal.records == other.journal.records
+
+
+def test_nothing_at_all_happens_without_a_vehicle() -> None:
+    cockpit = Cockpit()
+    daemon = cockpit.make()
+    daemon.step(FrameArrived(1, Frame(np.zeros((48, 64, 3), np.uint8), 1, "x", 0)))
+    for tick in range(100):
+        daemon.step(Tick(tick * 50_000_000))
+    assert daemon.rooms.guidance.last.setpoint is None

@@ -1,0 +1,210 @@
+"""Fixing frames of a simulated camera over a textured plane, through a real history."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.camera_model import CameraModel
+from runtime.fix.fixer import MAX_VERIFIED, Fixer
+from runtime.fix.memory import Memory, distinct_footprints, lever_of
+from runtime.geodesy import distance_m, offset
+from runtime.history.history import History
+from runtime.record.recorder import Recorder
+from runtime.record.solver import SOURCE
+from runtime.values import Decision, Fix, Frame, GeoPoint, Keyframe, Measured, Pose, ViewKind
+from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
+from tests.runtime.record.flights import ORIGIN, Truth, photograph
+
+CAMERA = CameraModel.from_hfov(480, 360, 70.0)
+GSD_M = 0.12
+GROUND = ground_texture(1500)
+TOWER = FakeEmbedder(FakeBundle((24.0, 32.0), 256))
+FLOWN = [
+    Truth(float(k), 18.0 * (k // 4) - 27.0, 18.0 * (k % 4) - 27.0, 45.0, math.pi * (k // 4 % 2) + 0.1)
+    for k in range(16)
+]
+
+
+def frame_of(truth: Truth, seed: int = 1) -> Frame:
+    """What the camera sees from there, with a little noise of its own."""
+    image = photograph(GROUND, GSD_M, truth, CAMERA).astype(np.int16)
+    image += np.random.default_rng(seed).normal(0, 3, image.shape).astype(np.int16)
+    return Frame(np.clip(image, 0, 255).astype(np.uint8), truth.pose.t_ns, f"frame {seed}", seed)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    path = tmp_path_factory.mktemp("fix") / "h.db"
+    with History.create(path, "fake-space", "fake") as made:
+        recorder = Recorder(made, TOWER, CAMERA, "flight")
+        for number, truth in enumerate(FLOWN):
+            assert recorder.add(frame_of(truth, number), truth.pose).keyframe_id is not None
+        yield made
+
+
+@dataclass(frozen=True)
+class Case:
+    """A frame to fix, and where it was taken."""
+
+    truth: Truth
+
+    @property
+    def position(self) -> GeoPoint:
+        return offset(ORIGIN, self.truth.north_m, self.truth.east_m)
+
+    @property
+    def pose(self) -> Pose:
+        """As telemetry says it, a little wrong; without a position."""
+        wrong = replace(self.truth, heading=self.truth.heading + 0.05, pitch=self.truth.pitch + 0.01)
+        height = Measured(self.truth.height_m * 1.02, 1.5, "test")
+        return replace(wrong.pose, position=None, height_agl_m=height, heading=Measured(wrong.heading, 0.05, "test"))
+
+
+CASES = [
+    Case(Truth(50.0, 4.0, -9.0, 45.0, 0.3, 0.05, -0.04)),
+    Case(Truth(51.0, -14.0, 11.0, 43.0, -2.5, -0.06, 0.02)),
+    Case(Truth(52.0, 13.0, 8.0, 47.0, 1.7, 0.0, 0.08)),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_known_pose_is_fixed_to_a_metre(history: History, case: Case) -> None:
+    fix = Fixer(history, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose)
+    assert fix.decision is Decision.FIX, fix.reason
+    assert fix.aircraft is not None and fix.ground is not None and fix.sigma_m is not None
+    assert distance_m(fix.aircraft, case.position) < 2.0
+    assert distance_m(fix.aircraft, case.position) < 3 * fix.sigma_m
+    north, east = case.truth.plane(CAMERA).ground_of_axis()
+    assert distance_m(fix.ground, offset(case.position, north, east)) < 1.5
+    assert 1 <= fix.verified <= MAX_VERIFIED and fix.inliers >= 8 and fix.t_ns == case.pose.t_ns
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_need_be_known_of_height_heading_and_tilt(history: History, case: Case) -> None:
+    fix = Fixer(history, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
+    assert fix.decision is Decision.FIX, fix.reason
+    assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
+
+
+def blind(fix: Fix) -> Fix:
+    """The fix without the stamp that only says which frame it is of."""
+    return replace(fix, t_ns=0)
+
+
+@pytest.mark.parametrize("any_heading", [False, True])
+def test_position_time_and_name_change_nothing(history: History, any_heading: bool) -> None:
+    case, fixer = CASES[0], Fixer(history, TOWER, CAMERA)
+    frame = frame_of(case.truth, 99)
+    told = replace(
+        case.pose, position=offset(ORIGIN, 3000.0, 0.0), position_sigma_m=1.0, t_ns=7,
+        velocity_ned_m_s=(5.0, 0.0, 0.0), altitude_amsl_m=Measured(900.0, 1.0, "test"),
+    )  # fmt: skip
+    renamed = replace(frame, t_ns=123, source="other", index=77)
+    first = fixer.fix(frame, case.pose, any_heading=any_heading)
+    assert blind(first) == blind(fixer.fix(renamed, told, any_heading=any_heading))
+
+
+def test_a_wrong_heading_is_tried_again_where_there_is_time(history: History) -> None:
+    case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
+    turned = replace(case.truth, heading=case.truth.heading + math.pi)
+    wrong = replace(turned.pose, position=None)
+    frame = frame_of(case.truth, 99)
+    assert fixer.fix(frame, wrong).decision is Decision.NO_FIX
+    again = fixer.fix(frame, wrong, retry=True)
+    assert again.decision is Decision.FIX and again.verified <= MAX_VERIFIED
+    assert again.aircraft is not None and distance_m(again.aircraft, case.position) < 3.0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_foreign_ground_is_an_honest_no(history: History, known: bool) -> None:
+    case = CASES[0]
+    image = photograph(ground_texture(1500, seed=8), GSD_M, case.truth, CAMERA)
+    fix = Fixer(history, TOWER, CAMERA).fix(Frame(image, 0, "foreign", 0), case.pose if known else Pose(0))
+    assert fix.decision is Decision.NO_FIX and fix.aircraft is None and fix.sigma_m is None
+    assert fix.verified == MAX_VERIFIED and fix.reason.startswith("no keyframe passed: ")
+
+
+def test_an_empty_history_is_an_honest_no(tmp_path: Path) -> None:
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as empty:
+        for pose in (CASES[0].pose, Pose(0)):
+            fix = Fixer(empty, TOWER, CAMERA).fix(frame_of(CASES[0].truth), pose)
+            assert fix.decision is Decision.NO_FIX and fix.verified == 0
+
+
+def test_keyframes_added_meanwhile_are_found(tmp_path: Path) -> None:
+    case = CASES[0]
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as growing:
+        fixer = Fixer(growing, TOWER, CAMERA)
+        frame = frame_of(case.truth, 99)
+        assert fixer.fix(frame, case.pose).decision is Decision.NO_FIX
+        recorder = Recorder(growing, TOWER, CAMERA, "flight")
+        near = replace(case.truth, t_s=1.0, north_m=case.truth.north_m + 5, pitch=0.0, roll=0.0)
+        assert recorder.add(frame_of(near), near.pose).keyframe_id is not None
+        assert fixer.fix(frame, case.pose).decision is Decision.FIX
+
+
+def test_a_keyframe_that_is_misplaced_is_outvoted(tmp_path: Path) -> None:
+    case = CASES[0]
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as muddled:
+        recorder = Recorder(muddled, TOWER, CAMERA, "flight", moved=0.0)
+        for number, (north, east) in enumerate([(0.0, 0.0), (6.0, 0.0), (0.0, 6.0), (-5.0, 2.0)]):
+            truth = Truth(float(number), case.truth.north_m + north, case.truth.east_m + east, 45.0, 0.3)
+            lie = 60.0 if number == 0 else 0.0
+            said = replace(truth.pose, position=offset(case.position, north + lie, east))
+            assert recorder.add(frame_of(truth, number), said).keyframe_id is not None
+        fix = Fixer(muddled, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
+        assert fix.decision is Decision.FIX and fix.aircraft is not None
+        assert distance_m(fix.aircraft, case.position) < 3.0
+
+
+def test_keyframes_of_a_lower_flight_are_compared_too(tmp_path: Path) -> None:
+    """Recorded lower than the query flies, they have no rung as large as the query's own; foreign ones do."""
+    case, flown = CASES[0], replace(CASES[0].truth, height_m=24.0, north_m=CASES[0].truth.north_m + 4)
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as mixed:
+        low, high = Recorder(mixed, TOWER, CAMERA, "low"), Recorder(mixed, TOWER, CAMERA, "high", moved=0.0)
+        assert low.add(frame_of(flown), flown.pose).keyframe_id == 1
+        for number in range(5):
+            elsewhere = photograph(ground_texture(1500, seed=20 + number), GSD_M, case.truth, CAMERA)
+            assert high.add(Frame(elsewhere, number, "foreign", number), FLOWN[number].pose).keyframe_id is not None
+        memory = Memory(mixed, CAMERA, TOWER.bundle.input_size_px, persist=False)
+        memory.refresh()
+        assert memory.chosen(ViewKind.DRONE, [32.0, 24.0]) == [32.0, 24.0]
+        assert memory.chosen(ViewKind.DRONE, [24.0]) == [24.0]
+        fix = Fixer(mixed, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose)
+        assert fix.decision is Decision.FIX and fix.keyframe_id == 1
+        assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
+
+
+def test_features_stay_in_the_history_where_asked(history: History) -> None:
+    fixer = Fixer(history, TOWER, CAMERA, persist=True)
+    fix = fixer.fix(frame_of(CASES[0].truth, 99), CASES[0].pose)
+    again = Fixer(history, TOWER, CAMERA, persist=True).fix(frame_of(CASES[0].truth, 99), CASES[0].pose)
+    assert fix.aircraft is not None and again.aircraft is not None
+    assert distance_m(fix.aircraft, again.aircraft) < 0.1  # descriptors are kept to a byte
+
+
+def solved(source: str) -> Keyframe:
+    """A keyframe whose tag lies 10 m behind its level camera, which heads east."""
+    truth = Truth(0.0, 0.0, 0.0, 50.0, math.pi / 2)
+    pose = replace(truth.pose, heading=Measured(math.pi / 2, 0.01, source), position=offset(ORIGIN, 0.0, -10.0))
+    return Keyframe(1, "f", ViewKind.DRONE, "n", pose, ORIGIN, 2.0, 40.0, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_solved_lag_is_kept_and_nothing_else_is_taken_for_one() -> None:
+    forward, right = lever_of(solved(SOURCE), CAMERA)
+    assert (forward, right) == pytest.approx((-10.0, 0.0), abs=0.01)
+    assert lever_of(solved("vehicle yaw"), CAMERA) == (0.0, 0.0)
+
+
+def test_scales_to_try_stand_for_all() -> None:
+    sides = [40.0] * 30 + [42.0] * 5 + [80.0] * 10
+    tried = distinct_footprints(sides)
+    assert len(tried) == 2 and tried[0] == pytest.approx(40.0, rel=0.06) and tried[1] == pytest.approx(80.0, rel=0.02)
+    assert distinct_footprints([]) == ()
+    assert len(distinct_footprints(list(np.geomspace(10, 1000, 99)))) <= 4

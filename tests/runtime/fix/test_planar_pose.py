@@ -1,0 +1,98 @@
+"""A camera's pose over flat ground: against poses that are known, and against a slow search."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from runtime.fix.planar_pose import PlanarPose, Prior, _jacobian, _miss, solve
+
+FREE = Prior(tilt_sigma_rad=1.0)
+
+
+def seen(pose: PlanarPose, rays: NDArray[np.float64], noise_m: float = 0.0, seed: int = 1) -> NDArray[np.float64]:
+    """Where a pose's rays meet the ground, blurred."""
+    return pose.ground_of(rays) + np.random.default_rng(seed).normal(0, noise_m, rays.shape)
+
+
+def posed(roll: float, pitch: float, heading: float, height_m: float = 60.0) -> PlanarPose:
+    (ca, cb, cc), (sa, sb, sc) = np.cos([roll, pitch, heading]), np.sin([roll, pitch, heading])
+    about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
+    about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
+    about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
+    return PlanarPose(120.0, -40.0, height_m, about_z @ about_y @ about_x, 0.0, 0.0)
+
+
+RAYS = np.random.default_rng(0).uniform(-0.6, 0.6, (80, 2))
+
+
+@pytest.mark.parametrize("heading", [0.0, 1.0, 3.1, -2.0])
+def test_a_tilted_camera_is_found_whatever_its_heading(heading: float) -> None:
+    truth = posed(0.1, -0.15, heading)
+    found = solve(RAYS, seen(truth, RAYS), 0.1, FREE)
+    assert math.hypot(found.east_m - truth.east_m, found.south_m - truth.south_m) < 0.1
+    assert abs(math.remainder(found.heading_rad - truth.heading_rad, math.tau)) < 1e-3
+    assert abs(found.height_m - 60.0) < 0.1
+    assert found.tilt_rad == pytest.approx(truth.tilt_rad, abs=2e-3)
+
+
+def test_a_known_tilt_holds_where_the_pairs_say_little() -> None:
+    truth = posed(0.0, 0.0, 0.4)
+    narrow = RAYS * 0.15
+    ground = seen(truth, narrow, noise_m=0.4)
+    free, held = solve(narrow, ground, 0.3, FREE), solve(narrow, ground, 0.3, Prior(math.radians(1.0)))
+    assert math.hypot(held.east_m - 120.0, held.south_m + 40.0) < 3.0
+    assert held.sigma_m < free.sigma_m
+
+
+def test_a_few_wrong_pairs_do_not_bend_it() -> None:
+    truth = posed(0.05, 0.02, -0.7)
+    ground = seen(truth, RAYS, noise_m=0.1)
+    ground[:12] += 15.0
+    found = solve(RAYS, ground, 0.1, Prior(0.1))
+    assert math.hypot(found.east_m - 120.0, found.south_m + 40.0) < 1.0
+
+
+def test_it_agrees_with_a_slow_search() -> None:
+    """The same likelihood, without robustness, by a general solver from the truth."""
+    truth = posed(0.06, -0.04, 2.0)
+    ground = seen(truth, RAYS, noise_m=0.2)
+    prior = Prior(0.05, height_m=61.0, height_sigma_m=2.0)
+
+    def misfit(state: NDArray[np.float64]) -> NDArray[np.float64]:
+        pose = posed(state[0], state[1], state[2], state[5])
+        points = pose.ground_of(RAYS) - [120.0, -40.0] + state[3:5]
+        pulls = [state[0] / 0.05, state[1] / 0.05, (state[5] - 61.0) / 2.0]
+        return np.append(((points - ground) / 0.2).ravel(), pulls)
+
+    slow = least_squares(misfit, [0.06, -0.04, 2.0, 120.0, -40.0, 60.0]).x
+    fast = solve(RAYS, ground, 0.2, prior)
+    assert (fast.east_m, fast.south_m) == pytest.approx(slow[3:5], abs=0.25)
+    assert fast.height_m == pytest.approx(slow[5], abs=0.1)
+
+
+def test_its_sigma_covers_its_errors() -> None:
+    truth = posed(0.03, 0.05, 0.9)
+    apart = []
+    for seed in range(60):
+        found = solve(RAYS, seen(truth, RAYS, 0.5, seed), 0.1, Prior(0.1))
+        apart += [(found.east_m - 120.0) / found.sigma_m, (found.south_m + 40.0) / found.sigma_m]
+    assert 0.55 < np.mean(np.abs(apart) < 1) < 0.85
+    assert np.mean(np.abs(apart) < 2) > 0.88
+
+
+def test_slopes_against_small_steps() -> None:
+    state = np.array([0.1, -0.2, 2.5, 7.0, -3.0, 55.0])
+    rays = np.hstack([RAYS, np.ones((len(RAYS), 1))])
+    weights = np.linspace(0.5, 2.0, len(rays))
+    steps = []
+    for index in range(6):
+        step = np.zeros(6)
+        step[index] = 1e-5
+        change = _miss(state + step, rays, RAYS) - _miss(state - step, rays, RAYS)
+        steps.append((change / 2e-5 * weights[:, None]).ravel())
+    assert np.allclose(_jacobian(state, rays, weights), np.stack(steps, axis=1), atol=1e-4)

@@ -1,0 +1,337 @@
+"""The flight log: what was written comes back, after an orderly end, a kill and a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import random
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mcap.reader import make_reader
+from pymavlink import mavutil
+
+from runtime.errors import StorageError, TelemetryError
+from runtime.flightlog.disk import AppendFile, DiskThread, Spool
+from runtime.flightlog.flightlog import FlightLog, NullFlightLog
+from runtime.flightlog.read import read_attachments, read_flightlog
+from runtime.flightlog.schemas import SCHEMAS
+from runtime.values import GeoPoint
+from runtime.vehicle.dialect import mavlink
+
+ROOT = Path(__file__).resolve().parents[3]
+UNIX_NS = 1_700_000_000_000_000_000
+SECOND = 1_000_000_000
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until it is set."""
+
+    t_ns: int = 5 * SECOND
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+
+@dataclass
+class Disk:
+    """A disk with so many bytes of room, shared by all its files; a real file behind each."""
+
+    room: int
+
+    def open(self, path: Path) -> LimitedFile:
+        return LimitedFile(path, self)
+
+
+class LimitedFile(AppendFile):
+    def __init__(self, path: Path, disk: Disk) -> None:
+        super().__init__(path)
+        self._disk = disk
+
+    def append(self, block: bytes) -> None:
+        if len(block) > self._disk.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._disk.room -= len(block)
+        super().append(block)
+
+
+def heartbeat(sequence: int) -> bytes:
+    codec = mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
+    codec.seq = sequence % 256
+    return bytes(mavlink.MAVLink_heartbeat_message(2, 3, 0x51, sequence, 3, 3).pack(codec))
+
+
+def packets_of(tlog: Path) -> list[tuple[float, int]]:
+    """(unix seconds, custom mode) of every heartbeat, as pymavlink's own log reader sees them."""
+    log = mavutil.mavlink_connection(str(tlog), dialect="ardupilotmega")
+    found = []
+    while (message := log.recv_match(type="HEARTBEAT")) is not None:
+        found.append((message._timestamp, message.custom_mode))
+    log.close()
+    return found
+
+
+def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
+    written = [("fix", (5 + i) * SECOND, {"sigma_m": i * 0.5, "reason": f"no {i}"}) for i in range(20)]
+    written += [("odd channel", 30 * SECOND, {"any": ["thing"]})]
+    for channel, t_ns, record in written:
+        log.write(channel, t_ns, record)
+    log.close()
+    assert list(read_flightlog(tmp_path / "flight.mcap")) == written
+    assert (log.state.records, log.state.degraded) == (21, False)
+
+
+def test_the_file_is_an_ordinary_mcap_with_schemas_clock_and_attachments(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
+    log.attach("homing.toml", b"[vehicle]\n", 5 * SECOND)
+    log.write("setpoint", 6 * SECOND, {"latitude_deg": 1.0})
+    log.close()
+    with log.mcap_path.open("rb") as stream:
+        reader = make_reader(stream)
+        (schema, channel, message), = reader.iter_messages()  # fmt: skip
+        assert json.loads(schema.data) == SCHEMAS["setpoint"] and schema.encoding == "jsonschema"
+        assert (channel.topic, channel.message_encoding) == ("setpoint", "json")
+        assert json.loads(message.data) == {"latitude_deg": 1.0}
+        clock = {m.name: m.metadata for m in reader.iter_metadata()}["clock"]
+        assert clock == {"start_t_ns": str(5 * SECOND), "start_unix_ns": str(UNIX_NS)}
+        assert reader.get_summary().statistics.message_count == 1
+    assert read_attachments(log.mcap_path) == {"homing.toml": b"[vehicle]\n"}
+
+
+def test_chunks_carry_a_checksum_and_a_damaged_one_is_left_out(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    for second in range(3):
+        log.write("fix", (10 + second) * SECOND, {"number": second, "text": "x" * 200})
+        log.flush()
+    log.close()
+    whole = log.mcap_path.read_bytes()
+    offset = whole.index(b"zstd", whole.index(b"zstd") + 1) + 40  # inside the second chunk's data
+    log.mcap_path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
+    assert [record["number"] for _, _, record in read_flightlog(log.mcap_path)] == [0, 2]
+
+
+def test_a_log_cut_anywhere_gives_what_came_before_the_cut(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    for i in range(60):
+        log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i})
+    log.close()
+    whole = log.mcap_path.read_bytes()
+    seed = random.Random(3)
+    cut, lengths = tmp_path / "cut.mcap", []
+    for length in sorted(seed.randrange(8, len(whole)) for _ in range(60)):
+        cut.write_bytes(whole[:length])
+        numbers = [record["number"] for _, _, record in read_flightlog(cut)]
+        assert numbers == list(range(len(numbers)))
+        lengths.append(len(numbers))
+    assert lengths == sorted(lengths) and lengths[-1] == 60
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from runtime.clock import MonotonicClock
+from runtime.flightlog.flightlog import FlightLog
+from tests.runtime.flightlog.test_flightlog import heartbeat
+clock = MonotonicClock()
+log = FlightLog.open(Path(sys.argv[1]), clock, name="flight")
+for i in range(100000):
+    t_ns = clock.now_ns()
+    log.write("fix", t_ns, {"number": i})
+    log.mavlink(heartbeat(i), t_ns, "in")
+    print(i, t_ns, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert writer.stdout is not None
+    told = [tuple(map(int, writer.stdout.readline().split())) for _ in range(900)]
+    writer.send_signal(signal.SIGKILL)
+    writer.stdout.read()
+    writer.wait()
+    writer.stdout.close()
+    kept = [record["number"] for _, _, record in read_flightlog(tmp_path / "flight.mcap")]
+    assert kept == list(range(len(kept)))
+    second_before = [number for number, t_ns in told if t_ns <= told[-1][1] - SECOND]
+    assert len(kept) > second_before[-1] > 100
+    assert len(packets_of(tmp_path / "flight.tlog")) > second_before[-1]
+
+
+def test_raw_mavlink_of_both_directions_is_a_tlog(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
+    stream = b"".join(heartbeat(i) for i in range(10))
+    for i in range(0, len(stream), 7):  # a serial port cuts packets where it likes
+        log.mavlink(b"\x00\xfd" * (i == 0) + stream[i : i + 7], 6 * SECOND + i, "in")
+    log.mavlink(heartbeat(10) + heartbeat(11), 7 * SECOND, "out")
+    log.close()
+    found = packets_of(log.tlog_path)
+    assert [mode for _, mode in found] == list(range(12))
+    assert found[-1][0] == pytest.approx(UNIX_NS * 1e-9 + 2.0, abs=1e-3)
+    first = log.tlog_path.read_bytes()[:8]
+    assert struct.unpack(">Q", first)[0] == (UNIX_NS + SECOND) // 1000
+
+
+def test_numbers_and_values_that_json_has_not(tmp_path: Path) -> None:
+    class Colour(Enum):
+        RED = "red"
+
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    record = {
+        "nan": math.nan, "deep": [math.inf, {"x": np.float32(0.5)}], "point": GeoPoint(1.0, 2.0), "colour": Colour.RED,
+        "array": np.arange(3), "names": frozenset({"b", "a"}), "path": Path("x"), "raw": b"\x01",
+    }  # fmt: skip
+    log.write("fix", 6 * SECOND, record)
+    log.write("fix", 6 * SECOND, {"bad": object()})
+    log.close()
+    ((_, _, back),) = read_flightlog(log.mcap_path)
+    assert back == {
+        "nan": None, "deep": [None, {"x": 0.5}], "point": {"latitude_deg": 1.0, "longitude_deg": 2.0}, "colour": "red",
+        "array": [0, 1, 2], "names": ["a", "b"], "path": "x", "raw": "01",
+    }  # fmt: skip
+    assert (log.state.lost_records, log.state.degraded) == (1, True)
+
+
+def test_a_full_disk_is_counted_and_the_log_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    disk = Disk(room=100_000)
+    log = FlightLog.open(tmp_path, HandClock(), name="flight", opener=disk.open)
+    seed = random.Random(1)
+    log.attach("homing.toml", b"x = 1\n", 5 * SECOND)
+
+    def fly(start_s: int, seconds: int) -> None:
+        for i in range(seconds * 10):
+            t_ns = start_s * SECOND + i * SECOND // 10
+            log.write("fix", t_ns, {"number": t_ns, "noise": seed.random()})
+            log.mavlink(heartbeat(i), t_ns, "in")
+        log.flush()
+
+    fly(5, 30)
+    assert not log.state.degraded
+    disk.room = 0
+    fly(40, 30)
+    assert log.state.degraded and log.state.reason == "No space left on device"
+    assert log.state.lost_records == 300
+    disk.room = 1_000_000
+    fly(80, 30)
+    log.close()
+    files = sorted(tmp_path.glob("*.mcap"))
+    assert len(files) == 2, "attempts on the full disk leave no empty files behind"
+    stamps = [t_ns for file in reversed(files) for _, t_ns, _ in read_flightlog(file)]
+    assert len([t for t in stamps if t < 40 * SECOND]) == 300
+    assert len([t for t in stamps if t >= 86 * SECOND]) == 240
+    assert read_attachments(max(files, key=lambda f: f.stat().st_mtime_ns)) == {"homing.toml": b"x = 1\n"}
+    assert len(packets_of(log.tlog_path)) >= 590
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from runtime.flightlog.flightlog import FlightLog
+from tests.runtime.flightlog.test_flightlog import HandClock, SECOND
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+log = FlightLog.open(Path(sys.argv[1]), HandClock(), name="flight")
+for i in range(400):
+    log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i, "noise": str(hash(str(i)))})
+    log.flush()
+log.close()
+state = log.state
+print(state.degraded, state.reason, state.records, state.lost_records)
+"""
+
+
+def test_a_real_refusal_of_the_operating_system_never_stops_the_loop(tmp_path: Path) -> None:
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    degraded, reason = done.stdout.split()[0], " ".join(done.stdout.split()[1:-2])
+    assert (degraded, reason) == ("True", "File too large")
+    numbers = [r["number"] for file in tmp_path.glob("*.mcap") for _, _, r in read_flightlog(file)]
+    lost = int(done.stdout.split()[-1])
+    assert len(set(numbers)) == len(numbers) > 30 and len(numbers) + lost >= 400
+    assert all(file.stat().st_size <= 3000 for file in tmp_path.iterdir())
+
+
+class StuckFile(AppendFile):
+    """A card that answers nothing until it is freed."""
+
+    freed = threading.Event()
+
+    def append(self, block: bytes) -> None:
+        assert self.freed.wait(60.0)
+        super().append(block)
+
+
+def test_a_disk_that_hangs_does_not_hang_the_flight(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight", opener=StuckFile)
+    for i in range(600):
+        log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i})
+    assert (log.state.bytes_written, log.state.degraded) == (0, False), "all of it waits, and we are here"
+    StuckFile.freed.set()
+    log.close()
+    assert [record["number"] for _, _, record in read_flightlog(log.mcap_path)] == list(range(600))
+
+
+def test_what_a_hanging_disk_keeps_waiting_is_bounded(tmp_path: Path) -> None:
+    StuckFile.freed.clear()
+    disk, spool = DiskThread(), Spool(StuckFile(tmp_path / "file"), contiguous=False)
+    for _ in range(100):
+        disk.put(spool, bytes(2**20), records=3)
+    assert (spool.lost_blocks, spool.lost_records, spool.broken) == (36, 108, "the disk is too slow")
+    StuckFile.freed.set()
+    disk.finish(spool)
+    disk.stop()
+    assert (tmp_path / "file").stat().st_size == 64 * 2**20
+
+
+def test_a_directory_that_cannot_be_written_is_one_sentence_at_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="the flight log cannot be written to .*file: "):
+        FlightLog.open(tmp_path / "file", HandClock())
+
+
+def test_a_missing_or_foreign_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TelemetryError, match="cannot be read"):
+        list(read_flightlog(tmp_path / "none.mcap"))
+    (tmp_path / "other.mcap").write_text("hello, I am a text")
+    with pytest.raises(TelemetryError, match="no flight log"):
+        list(read_flightlog(tmp_path / "other.mcap"))
+
+
+def test_two_logs_of_the_same_second_do_not_collide(tmp_path: Path) -> None:
+    logs = [FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS) for _ in range(2)]
+    for log in logs:
+        log.close()
+    assert [log.mcap_path.name for log in logs] == ["20231114T221320Z.mcap", "20231114T221320Zb.mcap"]
+
+
+def test_nothing_is_written_after_the_end(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    log.close()
+    log.write("fix", 9 * SECOND, {"late": True})
+    log.mavlink(heartbeat(1), 9 * SECOND, "in")
+    log.close()
+    assert list(read_flightlog(log.mcap_path)) == []
+
+
+def test_the_null_log_takes_the_same_calls() -> None:
+    log = NullFlightLog()
+    log.write("fix", 1, {"x": object()})
+    log.mavlink(b"\xfd", 1, "out")
+    log.attach("a", b"", 1)
+    log.close()
+    assert not log.state.degraded

@@ -1,0 +1,179 @@
+"""Targets from pictures and GeoTIFFs; what is no target gets one sentence."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.transform import Affine
+from rasterio.warp import transform
+
+from runtime.errors import HomingError, ImageError, UsageError
+from runtime.geodesy import distance_m, offset
+from runtime.place.target import load
+from runtime.values import GeoPoint
+
+TURKU = GeoPoint(60.45, 22.27)
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rasterio's own arithmetic
+
+
+def picture(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """Red to the north, brighter to the east."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, :, 0] = 200
+    image[..., 2] = np.linspace(0, 200, width).astype(np.uint8)
+    return image
+
+
+def write_tiff(path: Path, image: NDArray[np.generic], crs: CRS | None, affine: Affine | None) -> Path:
+    bands = image.transpose(2, 0, 1) if image.ndim == 3 else image[None]
+    profile = {"driver": "GTiff", "height": bands.shape[1], "width": bands.shape[2], "count": len(bands)}
+    where = {} if affine is None else {"crs": crs, "transform": affine}
+    with rasterio.open(path, "w", dtype=bands.dtype.name, **profile, **where) as file:
+        file.write(bands)
+    return path
+
+
+def from_origin(west: float, north: float, x: float, y: float) -> Affine:
+    return Affine(x, 0.0, west, 0.0, -y, north)
+
+
+def utm(point: GeoPoint) -> tuple[CRS, float, float]:
+    crs = CRS.from_epsg(32634)
+    (east,), (north,) = transform(CRS.from_epsg(4326), crs, [point.longitude_deg], [point.latitude_deg])
+    return crs, east, north
+
+
+def refused(path: Path, gsd_m: float | None = None) -> str:
+    with pytest.raises(HomingError) as error:
+        load(path, gsd_m)
+    assert isinstance(error.value, ImageError)
+    text = str(error.value)
+    assert str(path) in text and "\n" not in text and text.endswith(".")
+    return text
+
+
+def test_a_plain_picture_has_the_scale_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "target.png"
+    cv2.imwrite(str(path), picture()[..., ::-1])
+    target = load(path, 0.5)
+    np.testing.assert_array_equal(target.image, picture())
+    assert (target.gsd_m, target.side_m, target.position) == (0.5, 24.0, None)
+    assert load(path).gsd_m is None and load(path).side_m is None
+
+
+def test_a_grey_or_transparent_or_deep_picture_becomes_rgb(tmp_path: Path) -> None:
+    for name, image in (
+        ("grey.png", picture()[..., 2]),
+        ("alpha.png", np.dstack([picture(), np.full((48, 64), 9, np.uint8)])),
+        ("deep.png", picture().astype(np.uint16) * 257),
+    ):
+        cv2.imwrite(str(tmp_path / name), image)
+        assert load(tmp_path / name).image.shape == (48, 64, 3)
+        assert load(tmp_path / name).image.dtype == np.uint8
+
+
+def test_what_is_no_target_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    text = tmp_path / "letter.png"
+    text.write_text("Dear Sir")
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    tiny, black, even = tmp_path / "tiny.png", tmp_path / "black.png", tmp_path / "even.png"
+    cv2.imwrite(str(tiny), picture(8, 8))
+    cv2.imwrite(str(black), np.zeros((64, 64, 3), np.uint8))
+    cv2.imwrite(str(even), np.full((64, 64, 3), 90, np.uint8))
+    assert "not an image" in refused(text)
+    assert "not an image" in refused(empty)
+    assert "8 x 8 pixels" in refused(tiny)
+    assert "entirely black" in refused(black)
+    assert "one colour" in refused(even)
+    assert "No such file" in refused(tmp_path / "none.png")
+    refused(tmp_path)  # a folder
+
+
+def test_a_truncated_jpeg_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    _, packed = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8))
+    path.write_bytes(packed.tobytes()[: len(packed) // 2])
+    assert "truncated" in refused(path)
+
+
+def test_a_truncated_tiff_is_refused(tmp_path: Path) -> None:
+    crs, east, north = utm(TURKU)
+    path = write_tiff(tmp_path / "a.tif", picture(), crs, from_origin(east, north, 0.5, 0.5))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refused(path)
+
+
+@pytest.mark.parametrize("gsd_m", [0.0, -1.0, math.nan, math.inf])
+def test_a_scale_must_be_a_positive_number(tmp_path: Path, gsd_m: float) -> None:
+    with pytest.raises(UsageError):
+        load(tmp_path / "never read.png", gsd_m)
+
+
+def test_a_geotiff_in_metres_knows_its_place_and_scale(tmp_path: Path) -> None:
+    crs, east, north = utm(TURKU)
+    path = write_tiff(tmp_path / "utm.tif", picture(480, 640), crs, from_origin(east - 160, north + 120, 0.5, 0.5))
+    target = load(path)
+    assert target.position is not None and distance_m(target.position, TURKU) < 0.5
+    assert target.gsd_m == pytest.approx(0.5, rel=0.02)
+    height, width = target.image.shape[:2]
+    # The zone's grid is turned by a degree or two here: its corners are cut off, nothing else.
+    assert 0.9 * 480 < height <= 490 and 0.9 * 640 < width <= 650
+    assert target.image[height // 8, width // 2, 0] > 150 > 50 > target.image[-height // 8, width // 2, 0]
+
+
+def test_a_geotiff_in_degrees_becomes_square_metres(tmp_path: Path) -> None:
+    """At 60 degrees north a degree of longitude is half one of latitude: pixels square in degrees are not in metres."""
+    north_west = offset(TURKU, 100.0, -100.0)
+    south_east = offset(TURKU, -100.0, 100.0)
+    x_deg = (south_east.longitude_deg - north_west.longitude_deg) / 400
+    y_deg = (north_west.latitude_deg - south_east.latitude_deg) / 400
+    affine = from_origin(north_west.longitude_deg, north_west.latitude_deg, x_deg, y_deg)
+    target = load(write_tiff(tmp_path / "wgs.tif", picture(400, 400), CRS.from_epsg(4326), affine))
+    assert target.position is not None and distance_m(target.position, TURKU) < 0.5
+    height, width = target.image.shape[:2]
+    assert target.gsd_m is not None
+    assert height * target.gsd_m == pytest.approx(200, rel=0.03)
+    assert width * target.gsd_m == pytest.approx(200, rel=0.03)
+
+
+def test_a_turned_geotiff_is_laid_north_up_without_its_empty_corners(tmp_path: Path) -> None:
+    """A raster flown at 30 degrees: its rows run along the flight, its first row is the far end."""
+    crs, east, north = utm(TURKU)
+    side, gsd, turn = 400, 0.5, math.radians(30)
+    cos, sin, half = gsd * math.cos(turn), gsd * math.sin(turn), side / 2
+    affine = Affine(cos, sin, east - half * (cos + sin), sin, -cos, north - half * (sin - cos))
+    image = np.full((side, side, 3), 90, np.uint8)
+    dot_row, dot_col = 120, 260
+    cv2.circle(image, (dot_col, dot_row), 12, (255, 255, 255), -1)
+    target = load(write_tiff(tmp_path / "turned.tif", image, crs, affine))
+    assert (target.image.max(axis=2) == 0).mean() <= 0.002  # the empty corners are gone
+    x, y = (dot_col - side / 2) * gsd, -(dot_row - side / 2) * gsd
+    dot_east, dot_north = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)
+    rows, columns = np.nonzero(target.image[..., 0] > 220)
+    height, width = target.image.shape[:2]
+    assert target.gsd_m is not None
+    # Grid north is within 1.5 degrees of true north here.
+    assert abs((columns.mean() - width / 2) * target.gsd_m - dot_east) < 2.0
+    assert abs((height / 2 - rows.mean()) * target.gsd_m - dot_north) < 2.0
+
+
+def test_deep_bands_are_stretched(tmp_path: Path) -> None:
+    crs, east, north = utm(TURKU)
+    deep = (picture(200, 200).astype(np.uint16) * 10) + 300
+    target = load(write_tiff(tmp_path / "deep.tif", deep, crs, from_origin(east, north, 1, 1)))
+    assert target.image.max() > 230 and target.image.min() < 20
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # of the writer in this test
+def test_a_tiff_without_georeference_is_a_plain_picture(tmp_path: Path) -> None:
+    target = load(write_tiff(tmp_path / "plain.tif", picture(), None, None), 0.4)
+    assert (target.position, target.gsd_m) == (None, 0.4)
+    np.testing.assert_array_equal(target.image, picture())
