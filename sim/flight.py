@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from runtime.values import Frame, ImageRGB
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import VehicleTruth
 from sim.camera import SimulatedCamera, delay_s
+from sim.scenario.aircraft import Answer, Truth
 from sim.scenario.crew import GroundStation, Script
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import Point
@@ -25,7 +25,6 @@ from sim.scenario.referee import Referee
 
 STEP_NS = 20_000_000
 COMPANION_LINK, STATION_LINK = 0, 1
-Answer = dict[str, Any]
 
 
 class StepsDaemon(Protocol):
@@ -33,15 +32,6 @@ class StepsDaemon(Protocol):
 
     def step(self, event: Event) -> bytes: ...
     def close(self, t_ns: int) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """Where the vehicle really was: (north, east) from the world's origin, height above the ground."""
-
-    t_ns: int
-    ground: Point
-    height_m: float
 
 
 class CameraRig:
@@ -106,6 +96,23 @@ class SimulatedFlight:
         self._pace = pace or AsFastAsPossible()
         self._make_daemon = make_daemon
         self.daemon = make_daemon()
+
+    @property
+    def armed(self) -> bool:
+        """Whether the motors turn."""
+        return self.autopilot.armed
+
+    def pilot_set_mode(self, name: str) -> None:
+        """The switch of the pilot's own radio, which no MAVLink link carries."""
+        self.autopilot.pilot_set_mode(name)
+
+    def expose_every(self, period_ns: int) -> None:
+        """How often the camera takes a picture."""
+        self.rig.period_ns = period_ns
+
+    def view(self) -> ImageRGB:
+        """What the camera sees now."""
+        return self.rig.image_at(self.autopilot.truth, self._home)
 
     def run(self, script: Script, max_s: float) -> bool:
         """Fly until the script ends; False if it has not after ``max_s`` of simulated time."""

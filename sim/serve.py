@@ -9,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import tomlkit
 
-from runtime.values import Frame
+from runtime.values import Frame, ImageRGB
+from sim.autopilot.config import VehicleTruth
 from sim.autopilot.server import AutopilotServer
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig
 from sim.render import Renderer
 from sim.satellite import write_geotiff
-from sim.scenario.plan import ScenarioPlan, make_plan
+from sim.scenario.plan import Point, make_plan
 from sim.scenario.setup import camera_section, commanding_section, make_autopilot, side_ne_m
 from sim.stream import FrameStream
 from sim.world.world import AnyWorld
@@ -37,25 +39,33 @@ class ServeOptions:
     airborne_m: float
 
 
+class TrueVehicle(Protocol):
+    """Something that knows where the vehicle really is."""
+
+    @property
+    def truth(self) -> VehicleTruth:
+        """Now."""
+
+
 class LiveCamera:
     """Exposes at the vehicle's present pose and publishes each frame after the camera's delay."""
 
-    def __init__(
-        self, camera: SimulatedCamera, server: AutopilotServer, stream: FrameStream, plan: ScenarioPlan
-    ) -> None:
+    def __init__(self, camera: SimulatedCamera, vehicle: TrueVehicle, stream: FrameStream, home: Point) -> None:
         self._rig = CameraRig(camera, seed=0)
-        self._server, self._stream, self._plan = server, stream, plan
+        self._vehicle, self._stream, self._home = vehicle, stream, home
+        self.period_s = 1.0
+        self.view: ImageRGB | None = None  # the last picture
 
-    def run(self, period_s: float, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Until ``stop``; a frame that takes longer to render than the period puts the next one off."""
         due_s, index = time.monotonic(), 0
         while not stop.wait(max(0.0, due_s - time.monotonic())):
             exposed_ns = time.monotonic_ns()
-            image = self._rig.image_at(self._server.truth, self._plan.home)
+            image = self.view = self._rig.image_at(self._vehicle.truth, self._home)
             # Rendering takes longer than a lens does: the stamp is the exposure with a camera's delay, not with ours.
             self._stream.publish(Frame(image, exposed_ns + int(self._rig.delay_s() * 1e9), "simulated camera", index))
             index += 1
-            due_s = max(due_s + period_s, time.monotonic())
+            due_s = max(due_s + self.period_s, time.monotonic())
 
 
 def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable[[dict[str, object]], None]) -> None:
@@ -76,7 +86,9 @@ def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable
         with AutopilotServer(autopilot, options.mavlink) as server:
             tell(_endpoints(world, options, server, stream))
             _stop_on_signals(stop)
-            LiveCamera(camera, server, stream, plan).run(1.0 / options.fps, stop)
+            live = LiveCamera(camera, server, stream, plan.home)
+            live.period_s = 1.0 / options.fps
+            live.run(stop)
     finally:
         stream.close()
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint, ImageRGB
-from sim.flight import Answer, SimulatedFlight
 from sim.satellite import satellite_crop
+from sim.scenario.aircraft import Answer, Flight
 from sim.scenario.plan import TARGET_SIDE_M, Point, ScenarioPlan
 from sim.world.world import AnyWorld
 
@@ -68,7 +68,7 @@ def read_picture(question: Question) -> ImageRGB:
     return np.asarray(image[..., ::-1], dtype=np.uint8)
 
 
-def ask_where(flight: SimulatedFlight, question: Question, origin: GeoPoint) -> Reply:
+def ask_where(flight: Flight, question: Question, origin: GeoPoint) -> Reply:
     """Ask the daemon for a target and judge the answer."""
     request: dict[str, Any] = {"command": "target", "image": str(question.path), "target_gsd_m": TARGET_GSD_M}
     answer = flight.ask(request)

@@ -14,8 +14,8 @@ from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
 from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
 from runtime.values import GeoPoint
-from sim.flight import Truth
 from sim.satellite import SatelliteImage
+from sim.scenario.aircraft import Truth
 from sim.scenario.outcome import Outcome
 from sim.scenario.questions import Reply, read_picture
 from sim.scenario.return_home import Recording
@@ -191,12 +191,16 @@ def _spot(place: dict[str, Any]) -> tuple[float, float]:
     return round(place["latitude_deg"], 6), round(place["longitude_deg"], 6)
 
 
-def _refusals(name: str, log: list[Any]) -> Table:
-    """How long each reason kept the daemon from commanding."""
+def refused_s(log: list[Any]) -> Counter[str]:
+    """How long each reason kept the daemon from commanding, from the records of its flight log."""
     seconds: Counter[str] = Counter()
     decisions = [(t_ns, record) for channel, t_ns, record in log if channel == "guidance"]
     for (t_ns, record), (next_ns, _) in zip(decisions, decisions[1:], strict=False):
         for reason in record["reasons"]:
             seconds[f"{record['state']}: {reason}"] += (next_ns - t_ns) * 1e-9
-    rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in seconds.most_common())
+    return seconds
+
+
+def _refusals(name: str, log: list[Any]) -> Table:
+    rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in refused_s(log).most_common())
     return Table(f"Why it did not command: {name.replace('_', ' ')}", ("state and reason", "for"), rows)

@@ -6,19 +6,19 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import north_east_m, offset
 from runtime.values import GeoPoint, ImageRGB
-from sim.flight import SimulatedFlight, Truth
+from sim.scenario.aircraft import Flight, Run, Truth
 from sim.scenario.crew import take_off_and_survey, until
 from sim.scenario.outcome import Leg, Outcome
-from sim.scenario.plan import HEIGHT_M
+from sim.scenario.plan import HEIGHT_M, Point
 from sim.scenario.questions import Question, Reply, ask_where, write_questions
-from sim.scenario.setup import CRUISE_M_S, Run, RunOptions, Site, make_run
+from sim.scenario.setup import CRUISE_M_S, RunOptions, Site
 
 _LOG = logging.getLogger(__name__)
 _SURVEY_PERIOD_NS, _RETURN_PERIOD_NS = 1_000_000_000, 500_000_000  # between frames
@@ -30,6 +30,13 @@ _HOLD_S = 5.0
 Report = Callable[[str], None]
 
 
+class Launcher(Protocol):
+    """Who provides the vehicle of each run."""
+
+    def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
+        """A flight called ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
+
+
 @dataclass(slots=True)
 class Recording:
     """What the report shows of a scenario beyond its outcome."""
@@ -39,10 +46,10 @@ class Recording:
     chosen: Reply | None = None
 
 
-def fly_return(site: Site, say: Report, options: RunOptions = RunOptions()) -> tuple[Outcome, Recording]:  # noqa: B008
+def fly_return(site: Site, say: Report, launcher: Launcher = RunOptions()) -> tuple[Outcome, Recording]:  # noqa: B008
     """The whole scenario; `say` is told what begins."""
     outcome, recording = Outcome(), Recording({})
-    run = make_run(site, "return", options, record=True)
+    run = launcher.launch(site, "return", record=True)
     try:
         _survey(site, run.flight, say)
         outcome.replies = _ask_all(site, run.flight, say)
@@ -55,42 +62,42 @@ def fly_return(site: Site, say: Report, options: RunOptions = RunOptions()) -> t
         run.close()
     _note(site, run, "return", outcome, recording)
     if chosen is not None:
-        fly_interrupted(site, say, options, chosen.question, outcome, recording)
+        fly_interrupted(site, say, launcher, chosen.question, outcome, recording)
     return outcome, recording
 
 
 def fly_interrupted(
-    site: Site, say: Report, options: RunOptions, question: Question, outcome: Outcome, recording: Recording
+    site: Site, say: Report, launcher: Launcher, question: Question, outcome: Outcome, recording: Recording
 ) -> None:
     """The further runs: from the far side towards a place of the recorded history, each stopped on the way."""
     for name, interfere in _INTERFERENCES.items():
         say(f"again, and the {name.replace('_', ' ')}")
-        _interrupted(site, options, question, name, interfere, outcome, recording)
+        _interrupted(site, launcher, question, name, interfere, outcome, recording)
 
 
-def _survey(site: Site, flight: SimulatedFlight, say: Report) -> None:
+def _survey(site: Site, flight: Flight, say: Report) -> None:
     say("take off, survey with GPS while recording, fly on to the far side")
-    flight.rig.period_ns = _SURVEY_PERIOD_NS
+    flight.expose_every(_SURVEY_PERIOD_NS)
     plan = site.plan
     script = take_off_and_survey(
         flight.station, site.world.origin, plan.survey_path, plan.far_side, HEIGHT_M, CRUISE_M_S
     )  # fmt: skip
     if not flight.run(script, _SURVEY_LIMIT_S):
         raise RuntimeError(f"the survey was not flown within {_SURVEY_LIMIT_S:g} s: {flight.station.texts[-3:]}")
-    flight.autopilot.pilot_set_mode("LOITER")
+    flight.pilot_set_mode("LOITER")
     flight.fly(3.0)
 
 
-def _ask_all(site: Site, flight: SimulatedFlight, say: Report) -> list[Reply]:
+def _ask_all(site: Site, flight: Flight, say: Report) -> list[Reply]:
     questions = write_questions(site.world, site.plan, site.out / "targets")
     say(f"locate {len(site.plan.targets)} targets and {len(site.plan.strangers)} strangers")
-    flight.rig.period_ns = 10 * _SURVEY_PERIOD_NS  # hovering shows nothing new
+    flight.expose_every(10 * _SURVEY_PERIOD_NS)  # hovering shows nothing new
     replies = [ask_where(flight, question, site.world.origin) for question in questions]
-    flight.rig.period_ns = _RETURN_PERIOD_NS
+    flight.expose_every(_RETURN_PERIOD_NS)
     return replies
 
 
-def _arrive(site: Site, flight: SimulatedFlight, question: Question, outcome: Outcome, recording: Recording) -> Leg:
+def _arrive(site: Site, flight: Flight, question: Question, outcome: Outcome, recording: Recording) -> Leg:
     """Fly to the target, hold for five seconds, measure, and wait for the live view's word."""
     if not _engage(site, flight, question):
         return _leg("return", flight, False, f"never READY: {_status(flight)['reasons']}")
@@ -98,7 +105,7 @@ def _arrive(site: Site, flight: SimulatedFlight, question: Question, outcome: Ou
         return _leg("return", flight, False, f"never arrived: {_status(flight)['reasons']}")
     flight.fly(_HOLD_S)
     outcome.arrival_error_m = round(math.dist(flight.truth_now().ground, question.truth), 3)
-    recording.arrival_view = flight.rig.image_at(flight.autopilot.truth, site.plan.home)
+    recording.arrival_view = flight.view()
     _wait_for_phase(flight, ("confirmed", "not_confirmed"), 40.0)
     outcome.arrival_confirmed = _status(flight)["phase"] == "confirmed"
     flight.fly(2.0)
@@ -107,13 +114,13 @@ def _arrive(site: Site, flight: SimulatedFlight, question: Question, outcome: Ou
 
 
 def _interrupted(
-    site: Site, options: RunOptions, question: Question, name: str,
-    interfere: Callable[[SimulatedFlight, Site], int], outcome: Outcome, recording: Recording,
+    site: Site, launcher: Launcher, question: Question, name: str,
+    interfere: Callable[[Flight, Site], int], outcome: Outcome, recording: Recording,
 ) -> None:  # fmt: skip
     """The same flight from the far side, stopped on the way."""
-    run = make_run(site, name, options, record=False, airborne=site.plan.far_side)
+    run = launcher.launch(site, name, record=False, airborne=site.plan.far_side)
     flight = run.flight
-    flight.rig.period_ns = 2 * _SURVEY_PERIOD_NS
+    flight.expose_every(2 * _SURVEY_PERIOD_NS)
     try:
         if not _engage(site, flight, question):
             leg = _leg(name, flight, False, f"never READY: {_status(flight)['reasons']}")
@@ -129,25 +136,25 @@ def _interrupted(
     _note(site, run, name, outcome, recording)
 
 
-def _pilot_takes_over(flight: SimulatedFlight, site: Site) -> int:
+def _pilot_takes_over(flight: Flight, site: Site) -> int:
     """LOITER, and after a while back to GUIDED: that the operator engaged once is not for ever."""
-    flight.autopilot.pilot_set_mode("LOITER")
+    flight.pilot_set_mode("LOITER")
     return _commands_during(flight, _WATCHED_S / 2) + _commands_after_regrant(flight)
 
 
-def _commands_after_regrant(flight: SimulatedFlight) -> int:
-    flight.autopilot.pilot_set_mode("GUIDED")
+def _commands_after_regrant(flight: Flight) -> int:
+    flight.pilot_set_mode("GUIDED")
     return _commands_during(flight, _WATCHED_S / 2)
 
 
-def _ground_station_goes_elsewhere(flight: SimulatedFlight, site: Site) -> int:
+def _ground_station_goes_elsewhere(flight: Flight, site: Site) -> int:
     elsewhere = offset(site.world.origin, 0.0, site.plan.far_side[1])
     flight.referee.foreign_target(elsewhere, flight.t_ns)
     flight.station.go_to(elsewhere, HEIGHT_M)
     return _commands_during(flight, _WATCHED_S)
 
 
-def _daemon_restarts(flight: SimulatedFlight, site: Site) -> int:
+def _daemon_restarts(flight: Flight, site: Site) -> int:
     """The new daemon meets a vehicle that is in GUIDED already; an operator who engages again changes nothing."""
     flight.restart_daemon()
     late = _commands_during(flight, _WATCHED_S / 2)
@@ -157,23 +164,23 @@ def _daemon_restarts(flight: SimulatedFlight, site: Site) -> int:
     return late + _commands_during(flight, _WATCHED_S / 2)
 
 
-_INTERFERENCES: dict[str, Callable[[SimulatedFlight, Site], int]] = {
+_INTERFERENCES: dict[str, Callable[[Flight, Site], int]] = {
     "pilot_takes_over": _pilot_takes_over,
     "ground_station_goes_elsewhere": _ground_station_goes_elsewhere,
     "daemon_restarts": _daemon_restarts,
 }
 
 
-def _commands_during(flight: SimulatedFlight, seconds: float) -> int:
+def _commands_during(flight: Flight, seconds: float) -> int:
     """Unauthorised commands in the next seconds."""
     before = flight.referee.without_authority
     flight.fly(seconds)
     return flight.referee.without_authority - before
 
 
-def _engage(site: Site, flight: SimulatedFlight, question: Question) -> bool:
+def _engage(site: Site, flight: Flight, question: Question) -> bool:
     """The operator asks, confirms and engages; the pilot grants GUIDED once the daemon says it is ready."""
-    if not flight.run(until(lambda: bool(flight.autopilot.armed)), _READY_LIMIT_S):
+    if not flight.run(until(lambda: flight.armed), _READY_LIMIT_S):
         return False
     flight.fly(3.0)
     answer: dict[str, Any] = ask_where(flight, question, site.world.origin).answer
@@ -185,17 +192,17 @@ def _engage(site: Site, flight: SimulatedFlight, question: Question) -> bool:
     for _ in range(int(_READY_LIMIT_S)):
         if _status(flight)["state"] == "ready":
             flight.referee.operator_engaged()
-            flight.autopilot.pilot_set_mode("GUIDED")
+            flight.pilot_set_mode("GUIDED")
             return True
         flight.fly(1.0)
     return False
 
 
-def _status(flight: SimulatedFlight) -> dict[str, Any]:
+def _status(flight: Flight) -> dict[str, Any]:
     return flight.ask({"command": "status"})
 
 
-def _wait_for_phase(flight: SimulatedFlight, phases: tuple[str, ...], max_s: float) -> bool:
+def _wait_for_phase(flight: Flight, phases: tuple[str, ...], max_s: float) -> bool:
     for _ in range(int(max_s)):
         if _status(flight)["phase"] in phases:
             return True
@@ -203,7 +210,7 @@ def _wait_for_phase(flight: SimulatedFlight, phases: tuple[str, ...], max_s: flo
     return False
 
 
-def _leg(name: str, flight: SimulatedFlight, obeyed: bool, story: str) -> Leg:
+def _leg(name: str, flight: Flight, obeyed: bool, story: str) -> Leg:
     referee = flight.referee
     return Leg(name, len(referee.commands), referee.without_authority, obeyed, story)
 
@@ -221,7 +228,7 @@ def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
     track = run.flight.track
     stamps = np.array([step.t_ns for step in track])
     granted = _first_command_ns(run.flight)
-    for channel, t_ns, record in read_flightlog(run.log.mcap_path):
+    for channel, t_ns, record in read_flightlog(run.log_path):
         if channel != "fix" or granted is None or record["exposed_t_ns"] < granted:
             continue
         outcome.fix_attempts += 1
@@ -233,5 +240,5 @@ def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
             outcome.fix_errors_m.append(math.dist(north_east_m(site.world.origin, place), there))
 
 
-def _first_command_ns(flight: SimulatedFlight) -> int | None:
+def _first_command_ns(flight: Flight) -> int | None:
     return flight.referee.commands[0].t_ns if flight.referee.commands else None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
@@ -20,6 +21,7 @@ from sim.autopilot.config import AutopilotConfig
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, SimulatedFlight
 from sim.render import Renderer
+from sim.scenario.aircraft import Run
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
 from sim.stages import SimulatedStages
@@ -72,12 +74,17 @@ class SimulatedClock:
 
 
 @dataclass(slots=True)
-class Run:
-    """One flight over a site and what has to be closed after it."""
+class SimulatedRun:
+    """A `Run` on the simulated clock."""
 
     flight: SimulatedFlight
     log: FlightLog
     assemblies: list[Assembly]
+
+    @property
+    def log_path(self) -> Path:
+        """One log for all daemons of this run."""
+        return self.log.mcap_path
 
     def close(self) -> None:
         """End the daemon cleanly and put everything on the disk."""
@@ -94,8 +101,12 @@ class RunOptions:
     make_authority: MakeAuthority = Authority
     pace: Pace = AsFastAsPossible()
 
+    def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
+        """See `make_run`."""
+        return make_run(site, name, self, record, airborne)
 
-def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> Run:
+
+def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> SimulatedRun:
     """A flight of its own seed per ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
     seed = site.seed * 100 + sum(name.encode())
     autopilot = make_autopilot(site.world, site.plan.home, seed, ready_at_boot=airborne is not None)
@@ -114,7 +125,7 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
         return assembly
 
     flight = SimulatedFlight(autopilot, rig, site.plan.home, lambda: start().daemon, options.pace)
-    return Run(flight, log, assemblies)
+    return SimulatedRun(flight, log, assemblies)
 
 
 def make_autopilot(world: AnyWorld, home: Point, seed: int, ready_at_boot: bool = False) -> Autopilot:
@@ -130,17 +141,20 @@ def make_autopilot(world: AnyWorld, home: Point, seed: int, ready_at_boot: bool 
 
 def daemon_config(site: Site, record: bool) -> Config:
     """What the operator of this scenario would have written."""
-    return Config.model_validate(
-        {
-            "camera": {"uri": "simulated", **camera_section(default_camera())},
-            "vehicle": {"uri": "simulated"},
-            "history": {"path": site.history},
-            "record": {"enabled": record, "flight": "survey"},
-            "fix": {"interval_s": _FIX_INTERVAL_S},
-            "guidance": {"cruise_speed_m_s": CRUISE_M_S},
-            "commanding": commanding_section(site.world),
-        }
-    )
+    return Config.model_validate(daemon_sections(site, record, camera="simulated", vehicle="simulated"))
+
+
+def daemon_sections(site: Site, record: bool, camera: str, vehicle: str) -> dict[str, Any]:
+    """The same as the sections of a file; ``camera`` and ``vehicle`` are their addresses."""
+    return {
+        "camera": {"uri": camera, **camera_section(default_camera())},
+        "vehicle": {"uri": vehicle},
+        "history": {"path": str(site.history.resolve())},
+        "record": {"enabled": record, "flight": "survey"},
+        "fix": {"interval_s": _FIX_INTERVAL_S},
+        "guidance": {"cruise_speed_m_s": CRUISE_M_S},
+        "commanding": commanding_section(site.world),
+    }
 
 
 def camera_section(camera: CameraModel) -> dict[str, object]:

@@ -46,17 +46,17 @@ class AnyWorld(Protocol):
 class World:
     """A procedural world of size_m by size_m, centred on `origin`; north x, east y, down z from there."""
 
-    def __init__(self, seed: int, size_m: float, layout: Layout) -> None:
+    def __init__(self, seed: int, size_m: float, layout: Layout, origin: GeoPoint = ORIGIN) -> None:
         self.seed = seed
         self.size_m = size_m
-        self.origin = ORIGIN
+        self.origin = origin
         self.layout = layout
         self._scenes: dict[str, Scene] = {}
 
     @classmethod
-    def generate(cls, seed: int, size_m: float = 900.0) -> World:
-        """The world of a seed; the same arguments give the same world."""
-        return cls(seed, size_m, generate(seed, size_m))
+    def generate(cls, seed: int, size_m: float = 900.0, origin: GeoPoint = ORIGIN) -> World:
+        """The world of a seed, put where a vehicle stands that is elsewhere; equal arguments give an equal world."""
+        return cls(seed, size_m, generate(seed, size_m), origin)
 
     @cached_property
     def registration_ne_m(self) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import UsageError
+from runtime.values import GeoPoint
 from sim.world.dates import DATES, at_date, make_date
 from sim.world.generate import generate
 from sim.world.layout import Layout, Line, Material
@@ -85,3 +86,10 @@ def test_ground_rasters_share_no_noise() -> None:
     assert patch[0].std() > 1 and patch[1].std() > 1
     assert abs(float(np.corrcoef(patch[0].ravel(), patch[1].ravel())[0, 1])) < 0.35
     assert abs(float(np.corrcoef(patch[0].ravel(), patch[0].ravel())[0, 1])) > 0.99
+
+
+def test_a_world_can_be_put_where_a_vehicle_stands() -> None:
+    elsewhere = GeoPoint(-35.3632621, 149.1652374)
+    moved, plain = World.generate(SEED, SIZE_M, elsewhere), World.generate(SEED, SIZE_M)
+    assert moved.origin == elsewhere != plain.origin
+    assert moved.layout == plain.layout

@@ -1,0 +1,84 @@
+"""What a scenario needs of a flight: stepped by a simulated clock, or flown by an autopilot elsewhere in real time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from runtime.values import ImageRGB
+from sim.scenario.crew import GroundStation, Script
+from sim.scenario.plan import Point
+from sim.scenario.referee import Referee
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Where the vehicle really was: (north, east) from the world's origin, height above the ground."""
+
+    t_ns: int
+    ground: Point
+    height_m: float
+
+
+class Flight(Protocol):
+    """A vehicle with its people, its camera and a daemon; time passes only in `run`, `fly` and `ask`."""
+
+    track: list[Truth]
+
+    @property
+    def t_ns(self) -> int:
+        """Now, on the clock of the daemon."""
+
+    @property
+    def station(self) -> GroundStation:
+        """The ground station, on a link of its own."""
+
+    @property
+    def referee(self) -> Referee:
+        """Who reads the daemon's every byte."""
+
+    @property
+    def armed(self) -> bool:
+        """Whether the motors turn."""
+
+    def pilot_set_mode(self, name: str) -> None:
+        """The pilot's switch."""
+
+    def expose_every(self, period_ns: int) -> None:
+        """How often the camera takes a picture."""
+
+    def view(self) -> ImageRGB:
+        """What the camera sees now."""
+
+    def truth_now(self) -> Truth:
+        """Where the vehicle is."""
+
+    def run(self, script: Script, max_s: float) -> bool:
+        """Fly until the script ends; False if it has not after ``max_s``."""
+
+    def fly(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
+        """An operator's request; a refusal is an answer with ``error``."""
+
+    def restart_daemon(self) -> None:
+        """Kill the daemon as a power cut would, and start another in its place."""
+
+
+class Run(Protocol):
+    """One flight over a site and what has to be closed after it."""
+
+    @property
+    def flight(self) -> Flight:
+        """Who flies."""
+
+    @property
+    def log_path(self) -> Path:
+        """The daemon's flight log; whole once the run is closed."""
+
+    def close(self) -> None:
+        """End the daemon cleanly and put everything on the disk."""
