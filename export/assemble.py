@@ -102,7 +102,7 @@ def _write_files(recipe: Recipe, draft: Path) -> Manifest:
         embedding_space_id=recipe.embedding_space_id,
         input_size_px=recipe.input_size_px,
         embedding_dim=vectors.shape[1],
-        map_shape=(maps.shape[1], maps.shape[2], maps.shape[3]),
+        map_shape=(maps.shape[1], maps.shape[2], maps.shape[3]) if maps is not None else None,
         footprints_m=recipe.footprints_m,
         towers=towers,
         parity=ParitySet(images=image_files, embeddings=embeddings),
@@ -149,10 +149,12 @@ def _reference(tower: Tower, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return vectors
 
 
-def _torch_outputs(tower: Tower, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _torch_outputs(
+    tower: Tower, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     with torch.inference_mode():
         vectors, maps = tower.eval().forward(torch.from_numpy(images))
-    return vectors.numpy(), maps.numpy()
+    return vectors.numpy(), maps.numpy() if maps is not None else None
 
 
 def _onnx_embeddings(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -94,14 +94,17 @@ class Backbone(nn.Module):
 
 
 class Tower(nn.Module):
-    """uint8 (N, S, S, 3) RGB crops, north up, to (embedding, map), both float32; everything inside the graph."""
+    """uint8 (N, S, S, 3) RGB crops, north up, to (embedding, map), both float32; everything inside the graph.
+
+    The map is None where the head has none.
+    """
 
     def __init__(self, backbone: Backbone, head: nn.Module, depth: int) -> None:
         super().__init__()
         self.backbone: Backbone = backbone
         self.head, self.depth = head, depth
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
         embedding, grid = self.head(self.backbone(crops)[self.depth])
         return embedding, grid
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.heads import channel_samples, fit
 from sim.galleries import drone_gallery, satellite_gallery, scattered
 from sim.world.world import World
 from train.tower import HEADS
 from train.weights import LITE0_STRIDE_16, lite0_imagenet
+from train.whitening import channel_samples, fit
 
 SEEDS = (100101, 100102, 100103, 100104)
 SIDES_M = (56.0, 80.0, 80.0, 112.0)  # of the crops, one per seed

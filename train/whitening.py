@@ -1,6 +1,6 @@
 """Fits the untrained head to crops: the channels' mean, and the whitening of what varies within a crop.
 
-The crops come from whoever calls: export knows no simulator.
+The crops come from whoever calls: training knows no simulator.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ SHRINK = 0.05  # of the mean variance, added to each: whitening must not blow up
 def channel_samples(backbone: Backbone, depth: int, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """(N, M, C) float32: the features of all M cells of N crops; batches are (n, S, S, 3) uint8."""
     crops = []
+    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
     with torch.inference_mode():
         for batch in batches:
-            features = backbone(torch.from_numpy(batch))[depth]
-            crops.append(features.flatten(2).transpose(1, 2).numpy())
+            features = backbone(torch.from_numpy(batch).to(device))[depth]
+            crops.append(features.flatten(2).transpose(1, 2).cpu().numpy())
     return np.concatenate(crops)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from export.heads import SHRINK, channel_samples, fit  # noqa: E402
 from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone  # noqa: E402
+from train.whitening import SHRINK, channel_samples, fit  # noqa: E402
 
 
 def test_whitened_contrast_is_uncorrelated_and_nearly_of_unit_variance() -> None:

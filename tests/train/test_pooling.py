@@ -1,0 +1,65 @@
+"""Poolings against loops over cells, and attention against its own recipe written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train.pooling import Average, FcamAttention, GeneralisedMean, Maximum, OrderedCells  # noqa: E402
+
+
+def _features(seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(2, 5, 6, 6)).astype(np.float32))
+
+
+def test_poolings_are_the_loops_they_stand_for() -> None:
+    features = _features()
+    with torch.inference_mode():
+        cells, average = OrderedCells(3)(features), Average()(features)
+        maximum, generalised = Maximum()(features), GeneralisedMean(2.5)(features)
+    for n in range(2):
+        for c in range(5):
+            grid = features[n, c].numpy().astype(np.float64)
+            assert average[n, c, 0, 0] == pytest.approx(grid.mean(), abs=1e-6)
+            assert maximum[n, c, 0, 0] == grid.max()
+            powered = np.mean([max(v, 1e-6) ** 2.5 for v in grid.ravel()]) ** (1 / 2.5)
+            assert generalised[n, c, 0, 0] == pytest.approx(powered, rel=1e-4)
+            for i in range(3):
+                for j in range(3):
+                    part = grid[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+                    assert cells[n, c, i, j] == pytest.approx(part.mean(), abs=1e-6)
+
+
+def test_a_generalised_mean_runs_from_average_to_maximum() -> None:
+    features = _features(1).abs()
+    with torch.inference_mode():
+        np.testing.assert_allclose(GeneralisedMean(1.0)(features), Average()(features), atol=1e-5)
+        np.testing.assert_allclose(GeneralisedMean(60.0)(features), Maximum()(features), rtol=0.07)
+
+
+def test_attention_weighs_channels_then_places() -> None:
+    torch.manual_seed(0)
+    attention = FcamAttention(5, reduction=2)
+    features = _features(2)
+    with torch.inference_mode():
+        out = attention(features).numpy()
+        down, _, up = (part.weight[:, :, 0, 0].numpy() if hasattr(part, "weight") else None
+                       for part in attention.bottleneck)  # fmt: skip
+    for n in range(2):
+        x = features[n].numpy()
+        pooled = [x.mean(axis=(1, 2)), x.max(axis=(1, 2))]
+        channel = 1 / (1 + np.exp(-sum(up @ np.maximum(down @ p, 0) for p in pooled)))
+        x = x * channel[:, None, None]
+        ratio = out[n] / x
+        np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:1], ratio.shape), rtol=1e-3)  # one weight a place
+        assert (ratio > 0).all() and (ratio < 1).all()
+        padded = np.pad(np.stack([x.mean(axis=0), x.max(axis=0)]), ((0, 0), (3, 3), (3, 3)))
+        seen = []
+        for window in attention.windows:
+            kernel, reach = window.weight[0].detach().numpy(), window.kernel_size[0] // 2
+            patch = padded[:, 3 + 2 - reach : 3 + 2 + reach + 1, 3 + 4 - reach : 3 + 4 + reach + 1]
+            seen.append(max(0.0, float((kernel * patch).sum() + window.bias.item())))
+        mixed = float(attention.mix.weight[0, :, 0, 0].detach().numpy() @ seen + attention.mix.bias.item())
+        assert ratio[0, 2, 4] == pytest.approx(1 / (1 + np.exp(-mixed)), rel=1e-4)
