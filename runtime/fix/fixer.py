@@ -17,6 +17,7 @@ from runtime.alignment import align, centred
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.fix.average import Place, place_of
+from runtime.fix.layout import LayoutFixer, Refusal
 from runtime.fix.local_features import pair
 from runtime.fix.memory import Memory
 from runtime.fix.sighting import Known, Look, known_of, looks, rays_of, sight, sight_upright
@@ -74,8 +75,10 @@ class Fixer:
         watch: Callable[[str], None] = _unwatched,
         persist: bool = False,
     ) -> None:
+        self._history = history
         self._embedder = embedder
         self._camera = camera
+        self._layout: LayoutFixer | None = None
         self._memory = Memory(history, camera, embedder.bundle.input_size_px, persist)
         self._watch = watch
 
@@ -113,7 +116,20 @@ class Fixer:
         self._watch("features")
         fix = self._decide(frame, known, query, hunt, most)
         self._watch("verify")
-        return fix
+        if fix.decision is Decision.FIX or not known.posed:
+            return fix
+        return self._by_layout(frame, known, fix)
+
+    def _by_layout(self, frame: Frame, known: Known, fix: Fix) -> Fix:
+        """What no feature finds on a map its layout may: tried last, since it costs some ten times more."""
+        if ViewKind.SATELLITE not in dict(self._memory.views):
+            return fix
+        self._layout = self._layout or LayoutFixer(self._history, self._embedder)
+        found = self._layout.fix(frame, known)
+        self._watch("layout")
+        if isinstance(found, Refusal):
+            return replace(fix, reason=f"{fix.reason}; {found.reason}")
+        return replace(found, verified=fix.verified)
 
     def _hunt(self, frame: Frame, known: Known) -> Hunt:
         """Look, embed, search."""

@@ -74,12 +74,20 @@ class Locator:
     """Finds targets in a history; it notices keyframes that are added meanwhile.
 
     ``view``: the gallery's view; by default the drone's, or the satellite tiles of a history that has nothing else.
+    ``query``: the view that targets are.
     """
 
-    def __init__(self, history: History, embedder: Tower, view: ViewKind | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        embedder: Tower,
+        view: ViewKind | None = None,
+        query: ViewKind = ViewKind.SATELLITE,
+    ) -> None:
         self._history = history
         self._embedder = embedder
         self._view = view
+        self._query = query
         self._rungs: dict[float, Rung] = {}
         self._origin = GeoPoint(0.0, 0.0)  # of the local metres: the first keyframe's ground
         self._last_id = -1
@@ -97,7 +105,7 @@ class Locator:
             return _nothing(self._why_no_rung(target, view))
         if not reading.peaks:
             return _nothing("the target overlaps too little of what was flown")
-        calibration = Calibration.of(self._embedder.bundle.calibration(ViewKind.SATELLITE, view))
+        calibration = Calibration.of(self._embedder.bundle.calibration(self._query, view))
         return self._answer(target, reading, calibration, tried, top)
 
     def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
@@ -174,7 +182,7 @@ class Locator:
 
     def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""
-        embedded = self._embedder.embed(ViewKind.SATELLITE, np.stack([crop.image for crop in crops]))
+        embedded = self._embedder.embed(self._query, np.stack([crop.image for crop in crops]))
         if embedded.maps is None:
             raise BundleError(f"the bundle {self._embedder.bundle.name} has no spatial maps, which locating needs.")
         return embedded.vectors, centred(embedded.maps)

@@ -1,15 +1,17 @@
-"""Fits the calibration of satellite targets in drone histories on simulated surveys, and writes it into the bundle.
+"""Fits the calibration of an ordered pair of views on simulated seeds, and writes it into the bundle.
 
-``python -m tests.bench.calibrate --cache DIR [--write]``: surveys of seeds from 100000 up, never those of the
-acceptance runs. Every survey is judged by a model fitted on the others, which is what the table shows; the model
-that is written is fitted on all of them. What was computed for a seed is kept in ``--cache`` (empty it when the
-worlds change); ``--only SEED...`` computes no more than that, so that several can run at once.
+``python -m tests.bench.calibrate --pair drone|map --cache DIR [--write]``: satellite targets in drone histories, or
+drone frames on satellite tiles; seeds from 100000 up, never those of the acceptance runs. Every seed is judged by a
+model fitted on the others, which is what the table shows; the model that is written is fitted on all of them. What
+was computed for a seed is kept in ``--cache`` (empty it when the worlds change); ``--only SEED...`` computes no more
+than that, so that several can run at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,9 @@ from runtime.embedder.embedder import Embedder
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.place.locator import Locator
-from runtime.values import ViewKind
-from tests.bench.survey_site import Site, embedder_of
+from runtime.values import GeoPoint, ViewKind
+from tests.bench import map_site, survey_site
+from tests.bench.survey_site import embedder_of
 
 SEEDS = (100000, 100001, 100002, 100003, 100012)
 FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
@@ -32,31 +35,47 @@ TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
 RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
 THRESHOLD = 0.8  # on surveys left out of the fit: at most 1 wrong place in 600 questions without a right one
+PAIRS = {  # query and gallery
+    "drone": (ViewKind.SATELLITE, ViewKind.DRONE),
+    "map": (ViewKind.DRONE, ViewKind.SATELLITE),
+}
 Row = dict[str, Any]
 
 
-def rows_of(seed: int, cache: Path, embedder: Embedder) -> list[Row]:
+def rows_of(pair: str, seed: int, cache: Path, embedder: Embedder) -> list[Row]:
     """A row for each question: its features, kind, mode, error and whether the place is right."""
-    kept = cache / f"{seed}.{embedder.bundle.embedding_space_id}.json"
+    kept = cache / f"{seed}.{pair}.{embedder.bundle.embedding_space_id}.json"
     if kept.exists():
         return list(json.loads(kept.read_text()))
-    site = Site(seed, cache, embedder)
-    rows: list[Row] = []
+    query, gallery = PAIRS[pair]
+    site: survey_site.Site | map_site.MapSite
+    questions: Iterable[survey_site.Question | map_site.Question]
+    if pair == "drone":
+        site = survey_site.Site(seed, cache, embedder)
+        questions = site.questions(TARGETS, NEAR, FAR, SEARCHED)
+    else:
+        site = map_site.MapSite(seed, cache, embedder)
+        questions = site.questions(TARGETS, NEAR, FAR)
     with History.open(site.history) as history:
-        locator = Locator(history, embedder)
+        locator = Locator(history, embedder, view=gallery, query=query)
         sigma_m = float(np.median([one.ground_sigma_m for one in history.keyframes(crops=False)]))
-        for question in site.questions(TARGETS, NEAR, FAR, SEARCHED):
-            found = locator.features(question.target, any_heading=question.mode == "heading")
-            row: Row = {"seed": seed, "kind": question.kind, "mode": question.mode, "ground_sigma_m": sigma_m}
-            if found is None:
-                rows.append(row | {"features": None, "error_m": None, "right": False})
-                continue
-            north, east = north_east_m(site.world.origin, found[1])
-            error_m = float(np.hypot(north - question.truth[0], east - question.truth[1]))
-            right = question.kind == "target" and error_m <= RIGHT_M
-            rows.append(row | {"features": found[0], "error_m": error_m, "right": right})
+        rows = [
+            {"seed": seed, "ground_sigma_m": sigma_m} | _row(locator, question, site.world.origin)
+            for question in questions
+        ]
     kept.write_text(json.dumps(rows))
     return rows
+
+
+def _row(locator: Locator, question: survey_site.Question | map_site.Question, origin: GeoPoint) -> Row:
+    found = locator.features(question.target, any_heading=question.mode == "heading")
+    row: Row = {"kind": question.kind, "mode": question.mode}
+    if found is None:
+        return row | {"features": None, "error_m": None, "right": False}
+    north, east = north_east_m(origin, found[1])
+    error_m = float(np.hypot(north - question.truth[0], east - question.truth[1]))
+    right = question.kind == "target" and error_m <= RIGHT_M
+    return row | {"features": found[0], "error_m": error_m, "right": right}
 
 
 def fit(rows: list[Row]) -> Row:
@@ -139,6 +158,7 @@ def _line(model: Calibration, rows: list[Row]) -> str:
 def main() -> None:
     """Compute what is not cached, fit, choose, report, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pair", choices=list(PAIRS), default="drone", help="the gallery")
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--cache", type=Path, default=Path("build/calibrate"))
     parser.add_argument("--write", action="store_true", help="put the table into the bundle")
@@ -148,9 +168,9 @@ def main() -> None:
     embedder = embedder_of(arguments.bundle)
     if arguments.only:
         for seed in arguments.only:
-            print(seed, len(rows_of(seed, arguments.cache, embedder)), "questions", flush=True)
+            print(seed, len(rows_of(arguments.pair, seed, arguments.cache, embedder)), "questions", flush=True)
         return
-    rows = {seed: rows_of(seed, arguments.cache, embedder) for seed in SEEDS}
+    rows = {seed: rows_of(arguments.pair, seed, arguments.cache, embedder) for seed in SEEDS}
     for left_out in SEEDS:
         others = [row for seed in SEEDS if seed != left_out for row in rows[seed]]
         report(with_errors(fit(others), others), rows[left_out], f"seed {left_out}, judged by the others")
@@ -159,7 +179,7 @@ def main() -> None:
     report(table, every, "the model that ships, on what it was fitted on")
     print(json.dumps(table))
     if arguments.write:
-        write_calibration(arguments.bundle, ViewKind.SATELLITE, ViewKind.DRONE, table)
+        write_calibration(arguments.bundle, *PAIRS[arguments.pair], table)
         print(f"written to {arguments.bundle}")
 
 

@@ -44,13 +44,14 @@ class Colours:
     input_size_px: int = SIZE_PX
     map_shape: tuple[int, int, int] | None = (3, CELLS, CELLS)
     crops: int = 0
+    pair: tuple[ViewKind, ViewKind] = (ViewKind.SATELLITE, ViewKind.DRONE)
 
     @property
     def bundle(self) -> Colours:
         return self
 
     def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
-        return self.table if (query, gallery) == (ViewKind.SATELLITE, ViewKind.DRONE) else None
+        return self.table if (query, gallery) == self.pair else None
 
     def embed(self, view: ViewKind, crops: NDArray[np.uint8]) -> Embeddings:
         self.crops += len(crops)
@@ -91,16 +92,18 @@ class Land:
         image = np.clip(0.7 * seen + 60 + grain, 0, 255).astype(np.uint8)
         return Target(image, gsd_m if known else None, True, position, "target")
 
-    def record(self, history: History, tower: Colours, places: list[tuple[float, float]]) -> None:
+    def record(
+        self, history: History, tower: Colours, places: list[tuple[float, float]], view: ViewKind = ViewKind.DRONE
+    ) -> None:
         """Keyframes about places, embedded at every rung."""
         for north, east in places:
             crops = [cv2.resize(self.cut(north, east, rung, rung / SIZE_PX), (SIZE_PX, SIZE_PX)) for rung in RUNGS_M]
-            made = tower.embed(ViewKind.DRONE, np.stack(crops))
+            made = tower.embed(view, np.stack(crops))
             ground = offset(ORIGIN, north + self.at_ne_m[0], east + self.at_ne_m[1])
             pose = Pose(0, ground, 1.0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
             maps = made.maps if made.maps is not None else [None] * len(RUNGS_M)
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(RUNGS_M, made.vectors, maps, strict=True)]
-            keyframe = Keyframe(0, "survey", ViewKind.DRONE, "", pose, ground, 1.0, RUNGS_M[-1], crops[-1])
+            keyframe = Keyframe(0, "survey", view, "", pose, ground, 1.0, RUNGS_M[-1], crops[-1])
             history.add(keyframe, stored)
 
 

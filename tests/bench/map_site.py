@@ -1,0 +1,99 @@
+"""A simulated map cut into tiles, and drone frames about it: what the calibration of drone views is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime.camera_model import ned_from_euler
+from runtime.embedder.embedder import Embedder
+from runtime.fix.layout import layout_target
+from runtime.fix.sighting import known_of
+from runtime.history.history import History
+from runtime.place.target import Target
+from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
+from runtime.values import Frame, Measured, Pose
+from runtime.view import GroundPlane
+from sim.camera import SimulatedCamera, default_camera
+from sim.render import Renderer
+from sim.satellite import write_geotiff
+from sim.world.world import World
+
+WORLD_M, MAP_M = 900.0, 560.0
+HEIGHTS_M = (60.0, 130.0)
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A frame as a target, with the true (north, east) at its centre, and what it is: "target", "near" (its centre 30
+    to 60 m outside the map) or "far"."""
+
+    target: Target
+    truth: Point
+    kind: str
+    mode: str = "known"
+
+
+class MapSite:
+    """The middle of a world's satellite image as tiles of a history, and frames over all of the world."""
+
+    def __init__(self, seed: int, folder: Path, embedder: Embedder) -> None:
+        self.seed = seed
+        self.world = World.generate(seed, WORLD_M)
+        self._size_px = round(embedder.bundle.input_size_px * 1.25)
+        self.history = folder / f"{seed}.map.{embedder.bundle.embedding_space_id}.homing"
+        if not self.history.exists():
+            self._cut(folder / f"{seed}.tif", embedder)
+
+    def _cut(self, image: Path, embedder: Embedder) -> None:
+        write_geotiff(self.world, image, side_m=MAP_M)
+        draft, bundle = self.history.with_suffix(".draft"), embedder.bundle
+        draft.unlink(missing_ok=True)
+        with History.create(draft, bundle.embedding_space_id, bundle.name) as history, open_map(image) as opened:
+            for tile in tiles_of(opened, grid_of(opened.size_m, bundle, None, None)):
+                if not unusable(tile):
+                    record_tile(tile, history, embedder, "map")
+        draft.rename(self.history)
+
+    def questions(self, targets: int, near: int, far: int) -> Iterator[Question]:
+        """Frames of known height and heading, from 60 to 130 m, each wrong by what an autopilot gets wrong."""
+        rng = np.random.default_rng([self.seed, 91])
+        camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
+        wanted = {"target": targets, "near": near, "far": far}
+        while any(wanted.values()):
+            point = rng.uniform(-WORLD_M / 2 + 100, WORLD_M / 2 - 100, 2)
+            outside = float(np.linalg.norm(np.maximum(np.abs(point) - MAP_M / 2, 0.0)))
+            kind = "target" if not outside else "near" if 30 <= outside <= 60 else "far" if outside > 60 else ""
+            if kind and wanted[kind]:
+                wanted[kind] -= 1
+                yield self._question((float(point[0]), float(point[1])), kind, camera, rng)
+
+    def _question(self, point: Point, kind: str, camera: SimulatedCamera, rng: np.random.Generator) -> Question:
+        height_m = math.exp(rng.uniform(*np.log(HEIGHTS_M)))
+        roll, pitch = np.radians(rng.normal(0, 4, 2))
+        yaw, course = rng.uniform(-math.pi, math.pi, 2)
+        velocity = (8 * math.cos(course), 8 * math.sin(course), 0.0)
+        image = camera.capture((*point, -height_m), ned_from_euler(roll, pitch, yaw), velocity)
+        wrong = np.radians(rng.normal(0, 1, 3)) * [1, 1, 3]
+        believed_m = height_m * (1 + 0.03 * rng.normal())
+        flown = Pose(0, height_agl_m=Measured(height_m, 1, ""), ned_from_body=ned_from_euler(roll, pitch, yaw))
+        truth = GroundPlane.of(camera.model, flown)
+        pose = Pose(
+            t_ns=0,
+            height_agl_m=Measured(believed_m, 0.03 * height_m, "simulated"),
+            ned_from_body=ned_from_euler(roll + wrong[0], pitch + wrong[1], yaw + wrong[2]),
+            attitude_measured=True,
+            heading=Measured(yaw + wrong[2], math.radians(3), "simulated"),
+        )
+        frame = Frame(image, 0, "simulated", 0)
+        known = known_of(frame, camera.model, pose, False)
+        plane = GroundPlane.of(known.camera, known.pose)
+        assert plane is not None and truth is not None
+        north_m, east_m = truth.ground_of_axis()
+        target = layout_target(frame, known, plane, self._size_px)
+        return Question(target, (point[0] + north_m, point[1] + east_m), kind)
