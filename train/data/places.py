@@ -1,0 +1,91 @@
+"""Where places are, and which of them show the same ground: what makes neighbours of one area hard negatives.
+
+A folder in University-1652's layout may carry ``places.csv`` beside train/ and test/, one line a place::
+
+    place,area,north_m,east_m,side_m
+
+Positions are of the picture's middle, from the origin of its area; places of different areas never overlap.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import UsageError
+from train.losses.embedded import IGNORED, NEGATIVE, POSITIVE
+
+FILE = "places.csv"
+COLUMNS = ("place", "area", "north_m", "east_m", "side_m")
+SAME, OTHER = 0.5, 0.15  # shares of the ground in common: above the first the same place, below the second another
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A north-up square of ground."""
+
+    area: str
+    north_m: float
+    east_m: float
+    side_m: float
+
+
+def read_places(root: Path) -> dict[str, Square] | None:
+    """The places of a folder by name, None where it has no ``places.csv``.
+
+    Raises:
+        UsageError: the file is there but cannot be used; the message names the line.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return None
+    squares: dict[str, Square] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
+            raise UsageError(f"{path} needs the columns {', '.join(COLUMNS)}.")
+        for row in rows:
+            try:
+                values = [float(row[name]) for name in COLUMNS[2:]]
+            except (TypeError, ValueError):
+                raise UsageError(f"{path} line {rows.line_num} holds something that is no number.") from None
+            squares[row["place"]] = Square(row["area"], *values)
+    return squares
+
+
+def write_places(root: Path, squares: Mapping[str, Square]) -> None:
+    """Write what `read_places` reads."""
+    with (root / FILE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for place, square in squares.items():
+            numbers = (f"{value:.3f}" for value in (square.north_m, square.east_m, square.side_m))
+            writer.writerow([place, square.area, *numbers])
+
+
+def overlaps(a: Sequence[Square], b: Sequence[Square]) -> Array:
+    """(N, M) shares of the smaller square's ground that both squares hold."""
+    ours, theirs = _rows(a), _rows(b)
+    shared = np.ones((len(a), len(b)))
+    for axis in (0, 1):
+        low = np.maximum(ours[:, None, axis] - ours[:, None, 2] / 2, theirs[None, :, axis] - theirs[None, :, 2] / 2)
+        high = np.minimum(ours[:, None, axis] + ours[:, None, 2] / 2, theirs[None, :, axis] + theirs[None, :, 2] / 2)
+        shared *= np.clip(high - low, 0.0, None)
+    same_area = np.array([s.area for s in a], object)[:, None] == np.array([s.area for s in b], object)[None]
+    return np.asarray(shared / np.minimum(ours[:, None, 2], theirs[None, :, 2]) ** 2 * same_area)
+
+
+def relation(shares: Array) -> NDArray[np.int8]:
+    """(N, M) overlaps to 1 the same place, -1 another, 0 neither."""
+    signs = np.where(shares > SAME, POSITIVE, np.where(shares < OTHER, NEGATIVE, IGNORED))
+    return signs.astype(np.int8)
+
+
+def _rows(squares: Sequence[Square]) -> Array:
+    return np.array([(s.north_m, s.east_m, s.side_m) for s in squares], np.float64).reshape(-1, 3)

@@ -1,0 +1,1 @@
+"""Measures towers: the University-1652 protocol, a gallery of one area, and strangers."""
