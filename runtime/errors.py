@@ -13,6 +13,7 @@ HomingError
 ├── VehicleError          a vehicle that does not answer or answers what it must not
 ├── ControlError          no daemon at the control socket, or one that refused
 ├── CommandingError       commanding asked for without the limits it needs
+├── HardnessError         a simulated world that is too easy or too hard to be flown: exit status 3
 └── StorageError          a disk that is full or cannot be written
 """
 
@@ -71,6 +72,12 @@ class ControlError(HomingError):
 
 class CommandingError(HomingError):
     """Commanding was asked for without the limits that it needs."""
+
+
+class HardnessError(HomingError):
+    """A simulated world is too easy or too hard to be flown in."""
+
+    exit_status = 3
 
 
 class StorageError(HomingError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -13,6 +14,9 @@ from runtime.cli.entry import enter
 from runtime.cli.output import emit, say, warn
 from runtime.errors import StorageError
 from sim.world.world import AnyWorld
+
+if TYPE_CHECKING:
+    from sim.hardness import HardnessReport
 
 app = typer.Typer(
     name="homing-sim",
@@ -26,7 +30,7 @@ PROCEDURAL = "procedural"
 @app.command("return")
 def return_(
     world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over."),
-    seed: int = typer.Option(1, help="The world, the errors and the questions all follow from it."),
+    seed: int = typer.Option(1, min=0, help="The world, the errors and the questions all follow from it."),
     out: Path = typer.Option(Path("out/return"), help="Folder for the report, the history and the logs."),
     realtime: bool = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch."),
     json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
@@ -38,14 +42,17 @@ def return_(
     from sim.scenario.setup import RunOptions, Site
 
     begun = time.monotonic()
-    ground = open_world(world, seed)
     folder = fresh_folder(out)
     tell = warn if json else say
+
+    def progress(text: str) -> None:
+        tell(f"[{time.monotonic() - begun:5.0f} s] {text}")
+
+    ground, hardness = judged_world(world, seed, progress)
     site = Site.prepare(ground, seed, folder)
     with pace_of(realtime, tell) as pace:
-        outcome, recording = fly_return(
-            site, lambda text: tell(f"[{time.monotonic() - begun:5.0f} s] {text}"), RunOptions(pace=pace)
-        )
+        outcome, recording = fly_return(site, progress, RunOptions(pace=pace))
+    outcome.hardness = hardness
     report = folder / "report.html"
     wall_s = time.monotonic() - begun
     write_report(report, site, outcome, recording, wall_s)
@@ -61,10 +68,35 @@ def return_(
         raise typer.Exit(3)
 
 
+@app.command("hardness")
+def hardness_(
+    world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF."),
+    seed: int = typer.Option(1, min=0, help="The world follows from it."),
+    json: bool = typer.Option(False, "--json", help="One JSON object per pair of dates on stdout."),
+) -> None:
+    """How hard a world is to known methods; a procedural one is seen on other dates until it is accepted."""
+    from rich.console import Console
+
+    from sim.acceptance import tried
+    from sim.hardness import table
+
+    rows = []
+    for _, report in tried(lambda dates: open_world(world, seed, dates)):
+        rows.append((f"{world} {seed}", report))
+        if json:
+            emit({"world": world, "seed": seed, **report.as_json()})
+        if world != PROCEDURAL:  # a real map is as it is
+            break
+    if not json:
+        Console(width=120).print(table(rows))
+    if not report.accepted:
+        raise typer.Exit(3)
+
+
 @app.command()
 def serve(
     world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over."),
-    seed: int = typer.Option(1, help="The world and the errors follow from it."),
+    seed: int = typer.Option(1, min=0, help="The world and the errors follow from it."),
     out: Path = typer.Option(Path("out/serve"), help="Folder for the satellite image and an example configuration."),
     mavlink: str = typer.Option("tcpin:127.0.0.1:5760", help="Where the companion connects."),
     station: str = typer.Option("udpout:127.0.0.1:14550", help="Where a ground station listens."),
@@ -75,7 +107,7 @@ def serve(
     airborne_m: float = typer.Option(0.0, min=0.0, help="Begin hovering at this height instead of on the ground."),
     json: bool = typer.Option(False, "--json", help="The endpoints as one JSON object on stdout."),
 ) -> None:
-    """A simulated drone in real time: MAVLink and a camera stream, until interrupted."""
+    """A simulated drone in real time: MAVLink and a camera stream, until interrupted; hardness is not measured."""
     from sim.serve import ServeOptions, run_server
 
     options = ServeOptions(out, (mavlink, station), camera_port, fps, airborne_m)
@@ -87,12 +119,29 @@ def _say_endpoints(endpoints: dict[str, object]) -> None:
         say(f"{name}: {value}")
 
 
-def open_world(name: str, seed: int) -> AnyWorld:
-    """The world of ``--world``."""
+def judged_world(name: str, seed: int, tell: Callable[[str], None]) -> tuple[AnyWorld, HardnessReport]:
+    """The world of ``--world`` that is flown, and its hardness: a real map is as it is, any other is accepted.
+
+    Raises:
+        HardnessError: no pair of dates makes the world acceptable.
+    """
+    from sim.acceptance import accepted
+    from sim.hardness import hardness
+
+    if name == PROCEDURAL:
+        return accepted(lambda dates: open_world(name, seed, dates), tell)
+    world = open_world(name, seed)
+    report = hardness(world)
+    tell(f"hardness: {report}")
+    return world, report
+
+
+def open_world(name: str, seed: int, dates: int = 0) -> AnyWorld:
+    """The world of ``--world``, a procedural one on its pair of dates of that number."""
     if name == PROCEDURAL:
         from sim.world.world import World
 
-        return World.generate(seed)
+        return World.generate(seed, dates=dates)
     from sim.world.geotiff import GeoTiffWorld
 
     return GeoTiffWorld.open(Path(name), seed)

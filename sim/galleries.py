@@ -12,7 +12,7 @@ from runtime.camera_model import CameraModel, ned_from_euler, rotation
 from runtime.values import Frame, Measured, Pose
 from runtime.view import rectify
 from sim.camera import SimulatedCamera, default_camera
-from sim.render import Renderer
+from sim.render import renderer_of
 from sim.satellite import satellite_crop
 from sim.world.world import AnyWorld
 
@@ -85,7 +85,7 @@ def drone_gallery(
 
     Headings are random; height_m defaults to 1.4 sides, from where the default camera covers the crop at any heading.
     """
-    simulated = SimulatedCamera(Renderer(world.scene("flight")), camera or default_camera(), seed)
+    simulated = SimulatedCamera(renderer_of(world, "flight"), camera or default_camera(), seed)
     rng = np.random.default_rng([world.seed, seed, 22])
     height = 1.4 * side_m if height_m is None else height_m
     images = [

@@ -4,29 +4,25 @@ A world is accepted when SIFT with a robust homography is right on at most 10 %,
 most 20 %, and the pooled last layer of an ImageNet network has R@1 between 0.45 and 0.75: neither matching pixels nor
 recognising kinds of places is enough, and the places are not indistinguishable either.
 
-An answer is right when the place it names lies within half a crop's side of the true ground point.
-
-    python -m sim.hardness --seed 100000 --network lite0.onnx
+An answer is right when the place it names lies within half a crop's side of the true ground point. The network is a
+file that `export/pooled.py` writes. `homing-sim hardness --seed N` prints the figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import typer
-from rich.console import Console
 from rich.table import Table
 
-from runtime.errors import BundleError, HomingError, UsageError
+from runtime.errors import BundleError
 from sim.galleries import Gallery, drone_gallery, grid, satellite_gallery, scattered
-from sim.world.geotiff import GeoTiffWorld
-from sim.world.world import AnyWorld, World
+from sim.world.world import AnyWorld
 
 Images = npt.NDArray[np.uint8]  # (N, S, S, 3) RGB
 Floats = npt.NDArray[np.float32]
@@ -41,25 +37,41 @@ _SIFT_INLIERS = 10  # fewer than this is not a match
 _SIFT_ERROR_PX = 3.0
 _NETWORK_PX = 224
 _BATCH = 16
+_NETWORK = Path(__file__).parent / "pooled.onnx"  # EfficientNet-Lite0, ImageNet
 
 
 @dataclass(frozen=True, slots=True)
 class HardnessReport:
-    """Shares of right answers; `pooled` is None when no network was given, and then nothing is accepted."""
+    """Shares of right answers among `pairs` drone views in a pool of `pool` crops."""
 
     sift: float
     correlation: float
-    pooled: float | None
+    pooled: float
     pairs: int
     pool: int
+    dates: int = 0  # which of the world's pairs of dates; see `sim.world.dates.make_date`
 
     @property
     def accepted(self) -> bool:
         """Whether a world with these figures may be used."""
-        if self.pooled is None:
-            return False
         in_range = POOLED_RANGE[0] <= self.pooled <= POOLED_RANGE[1]
         return self.sift <= SIFT_MOST and self.correlation <= CORRELATION_MOST and in_range
+
+    def __str__(self) -> str:
+        return (
+            f"SIFT {self.sift:.3f} (at most {SIFT_MOST:.2f}), grey correlation {self.correlation:.3f} "
+            f"(at most {CORRELATION_MOST:.2f}), pooled last layer {self.pooled:.3f} "
+            f"({POOLED_RANGE[0]:.2f} to {POOLED_RANGE[1]:.2f}): {'' if self.accepted else 'not '}accepted"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For the commands' ``--json``."""
+        return {**asdict(self), "accepted": self.accepted}
+
+
+def hardness(world: AnyWorld) -> HardnessReport:
+    """The whole measurement of a world, with the network that comes with the simulator."""
+    return measure(*galleries(world), network())
 
 
 def galleries(world: AnyWorld, seed: int = 0, pairs: int = PAIRS, pool: int = POOL) -> tuple[Gallery, Gallery]:
@@ -72,12 +84,10 @@ def galleries(world: AnyWorld, seed: int = 0, pairs: int = PAIRS, pool: int = PO
     return drone_gallery(world, queries, SIDE_M, seed=seed), satellite_gallery(world, places, SIDE_M)
 
 
-def measure(pairs: Gallery, pool: Gallery, embed: Embed | None) -> HardnessReport:
+def measure(pairs: Gallery, pool: Gallery, embed: Embed) -> HardnessReport:
     """All three methods on drone queries against a pool of satellite crops."""
     correlation = recall_at_1(grey_similarity(pairs.images, pool.images), pairs, pool)
-    pooled = None
-    if embed is not None:
-        pooled = recall_at_1(_unit(embed(pairs.images)) @ _unit(embed(pool.images)).T, pairs, pool)
+    pooled = recall_at_1(_unit(embed(pairs.images)) @ _unit(embed(pool.images)).T, pairs, pool)
     return HardnessReport(sift_share(pairs, pool), correlation, pooled, len(pairs.images), len(pool.images))
 
 
@@ -144,7 +154,7 @@ def sift_place(
     return np.asarray(crop_ne_m + shift, np.float64)
 
 
-def network(path: Path, output: str = "pooled") -> Embed:
+def network(path: Path = _NETWORK, output: str = "pooled") -> Embed:
     """An embedder from an ONNX file that takes uint8 NHWC RGB and has an output of that name, (N, D).
 
     Raises:
@@ -171,34 +181,9 @@ def network(path: Path, output: str = "pooled") -> Embed:
 
 def table(rows: list[tuple[str, HardnessReport]]) -> Table:
     """The figures of some worlds, to be printed."""
-    out = Table("world", "SIFT (max 0.10)", "grey correlation R@1 (max 0.20)", "pooled R@1 (0.45 to 0.75)", "accepted")
+    most = f"SIFT (max {SIFT_MOST:.2f})", f"grey correlation R@1 (max {CORRELATION_MOST:.2f})"
+    out = Table("world", "dates", *most, f"pooled R@1 ({POOLED_RANGE[0]:.2f} to {POOLED_RANGE[1]:.2f})", "accepted")
     for name, r in rows:
-        pooled = "not measured" if r.pooled is None else f"{r.pooled:.3f}"
-        out.add_row(name, f"{r.sift:.3f}", f"{r.correlation:.3f}", pooled, "yes" if r.accepted else "NO")
+        figures = (f"{value:.3f}" for value in (r.sift, r.correlation, r.pooled))
+        out.add_row(name, str(r.dates), *figures, "yes" if r.accepted else "NO")
     return out
-
-
-def main(
-    seed: Annotated[list[int], typer.Option(help="seed of a world; may be given several times")],
-    network_file: Annotated[Path | None, typer.Option("--network", help="ONNX file with an output `pooled`")] = None,
-    world: Annotated[str, typer.Option(help="`procedural`, or a GeoTIFF")] = "procedural",
-) -> None:
-    """Measure worlds and print the table; exit status 3 when one is not accepted."""
-    console = Console(width=120)
-    try:
-        if not seed:
-            raise UsageError("no seed was given: use --seed N.")
-        embed = network(network_file) if network_file else None
-        rows = []
-        for number in seed:
-            place: AnyWorld = World.generate(number) if world == "procedural" else GeoTiffWorld.open(world, number)
-            rows.append((f"{world} {number}", measure(*galleries(place), embed)))
-    except HomingError as error:
-        Console(stderr=True).print(str(error))
-        raise SystemExit(error.exit_status) from None
-    console.print(table(rows))
-    raise SystemExit(0 if all(report.accepted for _, report in rows) else 3)
-
-
-if __name__ == "__main__":
-    typer.run(main)

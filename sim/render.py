@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from functools import lru_cache
 
 import cv2
@@ -15,7 +16,7 @@ from runtime.camera_model import CameraModel
 from sim.world.dates import Sensor
 from sim.world.meshes import Surface
 from sim.world.noise import lookup, tile
-from sim.world.world import Scene
+from sim.world.world import AnyWorld, Scene
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -170,6 +171,17 @@ class Renderer:
     def _respond(self, light: Array) -> Image:
         mixed = cv2.transform(light, self._matrix)
         return np.asarray(cv2.LUT(np.clip(mixed, 0, 255).astype(np.uint8), self._table), np.uint8)
+
+
+_kept: weakref.WeakKeyDictionary[AnyWorld, dict[str, Renderer]] = weakref.WeakKeyDictionary()
+
+
+def renderer_of(world: AnyWorld, date: str) -> Renderer:
+    """The renderer of a world on a date: baked once, and kept while the world lives."""
+    renderers = _kept.setdefault(world, {})
+    if date not in renderers:
+        renderers[date] = Renderer(world.scene(date))
+    return renderers[date]
 
 
 def _unit(v: Array) -> Array:

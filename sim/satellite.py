@@ -15,7 +15,7 @@ from affine import Affine
 
 from runtime.errors import StorageError
 from runtime.geodesy import offset
-from sim.render import Renderer
+from sim.render import renderer_of
 from sim.world.world import AnyWorld, Scene
 
 Image = npt.NDArray[np.uint8]
@@ -32,7 +32,7 @@ class SatelliteImage:
     def __init__(self, world: AnyWorld) -> None:
         self._scene = world.scene("satellite")
         self._shift = world.registration_ne_m
-        self._renderer = Renderer(self._scene)
+        self._renderer = renderer_of(world, "satellite")
 
     def render(self, centre_ne_m: tuple[float, float], side_m: float, gsd_m: float = NATIVE_GSD_M) -> Image:
         """North-up square about a point as the image's georeference has it: (S, S, 3) uint8 RGB."""

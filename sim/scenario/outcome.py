@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.hardness import HardnessReport
 from sim.scenario.questions import Reply
 
 MAX_PLACE_ERROR_M = 15.0
@@ -40,6 +41,7 @@ class Outcome:
     fix_attempts: int = 0
     exposure_to_fix_ms: list[float] = field(default_factory=list)
     simulated_s: float = 0.0
+    hardness: HardnessReport | None = None  # of the world; None where nobody measured it
 
     @property
     def targets_accepted(self) -> int:
@@ -68,6 +70,8 @@ class Outcome:
             "arrival_confirmed_by_sight": self.arrival_confirmed,
             "no_command_without_authority": bool(self.legs) and self.commands_without_authority == 0,
         }
+        if self.hardness is not None:
+            checks["world_neither_too_easy_nor_too_hard"] = self.hardness.accepted
         return checks | {f"{leg.name}_obeyed": leg.obeyed for leg in self.legs}
 
     @property
@@ -94,6 +98,7 @@ class Outcome:
             "strangers_accepted": self.strangers_accepted,
             "commands_without_authority": self.commands_without_authority,
             "latency_ms": _summary(self.exposure_to_fix_ms, {"p50": 50, "p99": 99}),
+            "hardness": None if self.hardness is None else self.hardness.as_json(),
             "simulated_s": round(self.simulated_s, 2),
             "wall_s": round(wall_s, 1),
             "report": str(report),

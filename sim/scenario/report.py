@@ -72,6 +72,7 @@ def _facts(outcome: Outcome, wall_s: float) -> dict[str, str]:
         "exposure to fix, simulated computer": _spread(outcome.exposure_to_fix_ms, "ms"),
         "commands sent": ", ".join(f"{leg.name.replace('_', ' ')} {leg.commands}" for leg in outcome.legs),
         "commands without authority": str(outcome.commands_without_authority),
+        "hardness of the world": "not measured" if outcome.hardness is None else str(outcome.hardness),
         "flight time": f"{outcome.simulated_s:.0f} s simulated in {wall_s:.0f} s",
     }
     return facts

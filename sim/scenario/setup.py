@@ -20,7 +20,7 @@ from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, SimulatedFlight
-from sim.render import Renderer
+from sim.render import Renderer, renderer_of
 from sim.scenario.aircraft import Run
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
@@ -54,7 +54,7 @@ class Site:
         """Render what has to be rendered once and load the default bundle."""
         plan = make_plan(seed, side_ne_m(world), small)
         embedder = Embedder(Bundle.load(), threads=2)
-        return cls(world, plan, Renderer(world.scene("flight")), embedder, seed, out)
+        return cls(world, plan, renderer_of(world, "flight"), embedder, seed, out)
 
     @property
     def history(self) -> Path:

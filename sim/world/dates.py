@@ -20,6 +20,8 @@ _CARS_CHANGED = (0.03, 0.20)  # least and most; as many as the whole allows
 _ALL_CHANGED = 0.075  # of all objects, aimed at: between 5 and 10 % must differ
 _CARS_STAYING = 0.30  # parked at both dates; the remaining slots stay empty
 
+_SHADOWS_APART_M = 0.5  # of the tips of what is a metre high: under like suns SIFT matches shadows and lit edges
+
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
@@ -61,22 +63,22 @@ class Date:
         )
 
 
-def make_date(world_seed: int, name: str) -> Date:
-    """The date of that name in a world.
+def make_date(world_seed: int, name: str, pair: int = 0) -> Date:
+    """The date of that name in a world; `pair` counts the world's pairs of dates, each drawn anew.
 
     Raises:
         UsageError: there is no such date.
     """
     if name not in DATES:
         raise UsageError(f"a world has no date '{name}': use one of {', '.join(DATES)}.")
-    rng = np.random.default_rng([world_seed, 3])  # seasons and suns are drawn together so that they differ
+    rng = np.random.default_rng([world_seed, 3, pair])  # seasons and suns are drawn together so that they differ
     seasons = rng.choice(len(_SEASONS), 2, replace=False)
     azimuth_deg = rng.uniform(125, 165)  # satellites pass in the morning
     turn_deg = rng.uniform(20, 45) if rng.random() < 0.8 else -rng.uniform(20, 40)
-    azimuths_deg = (azimuth_deg, azimuth_deg + turn_deg)
     elevations_deg = (rng.uniform(40, 52), rng.uniform(34, 52))
+    azimuths_deg = (azimuth_deg, azimuth_deg + _widened(turn_deg, elevations_deg))
     index = DATES.index(name)
-    own = np.random.default_rng([world_seed, 4 + index])
+    own = np.random.default_rng([world_seed, 4 + index, pair])
     tilt = own.uniform(0.03, 0.12) if name == "satellite" else 0.0
     tilt_azimuth = own.uniform(0, 2 * math.pi)
     return Date(
@@ -90,6 +92,13 @@ def make_date(world_seed: int, name: str) -> Date:
         float(own.uniform(0.88, 0.96)) if name == "satellite" else 1.0,
         _satellite_sensor(own) if name == "satellite" else _flight_sensor(own),
     )
+
+
+def _widened(turn_deg: float, elevations_deg: tuple[float, float]) -> float:
+    """The turn from one sun to the other, made larger where the two would throw nearly the same shadows."""
+    first, second = (1 / math.tan(math.radians(elevation)) for elevation in elevations_deg)  # shadow per height
+    cosine = (first**2 + second**2 - _SHADOWS_APART_M**2) / (2 * first * second)
+    return math.copysign(max(abs(turn_deg), math.degrees(math.acos(min(1.0, cosine)))), turn_deg)
 
 
 def _satellite_sensor(rng: np.random.Generator) -> Sensor:

@@ -46,17 +46,18 @@ class AnyWorld(Protocol):
 class World:
     """A procedural world of size_m by size_m, centred on `origin`; north x, east y, down z from there."""
 
-    def __init__(self, seed: int, size_m: float, layout: Layout, origin: GeoPoint = ORIGIN) -> None:
+    def __init__(self, seed: int, size_m: float, layout: Layout, origin: GeoPoint = ORIGIN, dates: int = 0) -> None:
         self.seed = seed
         self.size_m = size_m
         self.origin = origin
         self.layout = layout
+        self.dates = dates  # which pair of them: `pair` of `make_date`
         self._scenes: dict[str, Scene] = {}
 
     @classmethod
-    def generate(cls, seed: int, size_m: float = 900.0, origin: GeoPoint = ORIGIN) -> World:
+    def generate(cls, seed: int, size_m: float = 900.0, origin: GeoPoint = ORIGIN, dates: int = 0) -> World:
         """The world of a seed, put where a vehicle stands that is elsewhere; equal arguments give an equal world."""
-        return cls(seed, size_m, generate(seed, size_m), origin)
+        return cls(seed, size_m, generate(seed, size_m), origin, dates)
 
     @cached_property
     def registration_ne_m(self) -> tuple[float, float]:
@@ -70,7 +71,7 @@ class World:
             UsageError: there is no such date.
         """
         if date not in self._scenes:
-            day = make_date(self.seed, date)
+            day = make_date(self.seed, date, self.dates)
             layout = at_date(self.layout, self.seed, day)
             self._scenes[date] = Scene(day, layout, build(layout, day), paint(layout, day, self.seed))
         return self._scenes[date]

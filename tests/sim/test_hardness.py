@@ -57,10 +57,9 @@ def test_grey_similarity_ignores_brightness_and_contrast() -> None:
         (0.05, 0.21, 0.6, False),
         (0.05, 0.1, 0.44, False),
         (0.05, 0.1, 0.76, False),
-        (0.05, 0.1, None, False),
     ],
 )
-def test_limits(sift: float, correlation: float, pooled: float | None, accepted: bool) -> None:
+def test_limits(sift: float, correlation: float, pooled: float, accepted: bool) -> None:
     assert HardnessReport(sift, correlation, pooled, 200, 500).accepted is accepted
 
 

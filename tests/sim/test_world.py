@@ -67,6 +67,26 @@ def test_dates_differ_in_season_sun_and_seed() -> None:
         assert satellite.sensor != flight.sensor
 
 
+def test_suns_never_throw_nearly_the_same_shadows() -> None:
+    for seed in range(100_300, 100_400):
+        dates = [make_date(seed, name) for name in DATES]
+        tips = [
+            np.array([math.cos(d.sun_azimuth_rad), math.sin(d.sun_azimuth_rad)]) / math.tan(d.sun_elevation_rad)
+            for d in dates
+        ]
+        assert np.linalg.norm(tips[0] - tips[1]) > 0.4999  # metres, of what is a metre high
+        assert abs(dates[0].sun_azimuth_rad - dates[1].sun_azimuth_rad) <= math.radians(45)
+
+
+def test_another_pair_of_dates_shares_the_layout_and_nothing_else() -> None:
+    worlds = [World.generate(SEED, SIZE_M, dates=number) for number in (0, 1)]
+    assert worlds[0].layout == worlds[1].layout
+    days = [make_date(SEED, name, pair) for pair in (0, 1) for name in DATES]
+    for part in ("seed", "sun_azimuth_rad", "sun_elevation_rad", "sensor"):
+        assert len({getattr(day, part) for day in days}) == 4, part
+    assert days[:2] == [make_date(SEED, name) for name in DATES]
+
+
 def test_unknown_date_is_one_sentence() -> None:
     with pytest.raises(UsageError, match="no date 'tomorrow'"):
         make_date(1, "tomorrow")
