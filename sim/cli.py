@@ -16,6 +16,7 @@ from runtime.errors import StorageError
 from sim.world.world import AnyWorld
 
 if TYPE_CHECKING:
+    from sim.acceptance import Judge
     from sim.hardness import HardnessReport
 
 app = typer.Typer(
@@ -85,12 +86,34 @@ def hardness_(
         rows.append((f"{world} {seed}", report))
         if json:
             emit({"world": world, "seed": seed, **report.as_json()})
+        else:
+            warn(f"dates {report.dates}: {report}")
         if world != PROCEDURAL:  # a real map is as it is
             break
     if not json:
         Console(width=120).print(table(rows))
     if not report.accepted:
         raise typer.Exit(3)
+
+
+@app.command()
+def university(
+    places: int = typer.Option(..., min=1, help="Places to train on."),
+    seed: int = typer.Option(1, min=0, help="The worlds follow from it; the test's are others."),
+    out: Path = typer.Option(..., help="Folder to make, in University-1652's layout."),
+    test_places: int = typer.Option(0, min=0, help="Places in the test's gallery; half of the others by default."),
+    views: str = typer.Option("spiral", help="`spiral` as University-1652 has them, or `rectified` as Homing flies."),
+    drone_views: int = typer.Option(0, min=0, help="Of each place; 54 on the spiral, 2 rectified by default."),
+    world_m: float = typer.Option(900.0, min=150.0, help="Side of each world."),
+    size_px: int = typer.Option(256, min=64, max=1024, help="Side of each picture."),
+) -> None:
+    """A synthetic University-1652 from procedural worlds: two dates a place, and a test with things never seen."""
+    from sim.university import SPIRAL, SPIRAL_VIEWS, Plan, make_university
+
+    count = drone_views or (SPIRAL_VIEWS if views == SPIRAL else 2)
+    plan = Plan(places, test_places or max(1, places // 2), seed, views, count, world_m, size_px)
+    make_university(plan, out, say)
+    say(f"{out}: train on it with homing-train, measure on it with homing-evaluate")
 
 
 @app.command()
@@ -119,7 +142,9 @@ def _say_endpoints(endpoints: dict[str, object]) -> None:
         say(f"{name}: {value}")
 
 
-def judged_world(name: str, seed: int, tell: Callable[[str], None]) -> tuple[AnyWorld, HardnessReport]:
+def judged_world(
+    name: str, seed: int, tell: Callable[[str], None], judge: Judge | None = None
+) -> tuple[AnyWorld, HardnessReport]:
     """The world of ``--world`` that is flown, and its hardness: a real map is as it is, any other is accepted.
 
     Raises:
@@ -128,10 +153,11 @@ def judged_world(name: str, seed: int, tell: Callable[[str], None]) -> tuple[Any
     from sim.acceptance import accepted
     from sim.hardness import hardness
 
+    judge = judge or hardness
     if name == PROCEDURAL:
-        return accepted(lambda dates: open_world(name, seed, dates), tell)
+        return accepted(lambda dates: open_world(name, seed, dates), tell, judge)
     world = open_world(name, seed)
-    report = hardness(world)
+    report = judge(world)
     tell(f"hardness: {report}")
     return world, report
 
