@@ -1,0 +1,118 @@
+"""Weather and light on a crop: the ten conditions that University-1652's follow-ups measure, drawn on the fly.
+
+The conditions are those of University-WX (Wang and others, "Multiple-environment self-adaptive network", Pattern
+Recognition 2024); the drawing is our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import UsageError
+
+Crop = NDArray[np.uint8]  # (S, S, 3) RGB
+Light = NDArray[np.float32]  # the same, 0 to 255
+Draw = Callable[[Light, np.random.Generator], Light]
+
+
+def fog(light: Light, rng: np.random.Generator) -> Light:
+    """Airlight in drifting density: contrast falls, edges stay."""
+    density = rng.uniform(0.35, 0.6) * (0.75 + 0.5 * _drift(light.shape[0], 3, rng))[..., None]
+    return light * (1 - density) + rng.uniform(190, 225) * density
+
+
+def rain(light: Light, rng: np.random.Generator) -> Light:
+    """Slanted streaks over a darker, softer picture."""
+    side = light.shape[0]
+    drops = (rng.random((side, side)) > 0.985).astype(np.float32)
+    length = max(5, side // 14)
+    streak = np.zeros((length, length), np.float32)
+    lean = int(rng.integers(0, length // 2 + 1))
+    cv2.line(streak, (lean, 0), (length - 1 - lean, length - 1), 1.0)
+    streaks = cv2.filter2D(drops, -1, streak / streak.sum() * 4)[..., None]
+    soft = cv2.GaussianBlur(light * rng.uniform(0.65, 0.85), (0, 0), side / 400)
+    return soft + 170 * np.minimum(streaks, 0.6)
+
+
+def snow(light: Light, rng: np.random.Generator) -> Light:
+    """Ground whitened where it is bright, and flakes of several sizes in the air."""
+    side = light.shape[0]
+    brightness = light.mean(axis=2, keepdims=True) / 255
+    covered = np.clip(brightness * 1.6 - 0.25 + 0.25 * _drift(side, 8, rng)[..., None], 0, 1) * rng.uniform(0.5, 0.8)
+    whitened = light * (1 - covered) + 235 * covered
+    flakes = np.zeros((side, side), np.float32)
+    for size in (0.7, 1.2, 2.0):
+        points = (rng.random((side, side)) > 0.994).astype(np.float32)
+        flakes += cv2.GaussianBlur(points, (0, 0), size) * size * size * 5
+    return whitened + 200 * np.minimum(flakes, 0.8)[..., None]
+
+
+def dark(light: Light, rng: np.random.Generator) -> Light:
+    """Dusk: little light, bluish, and the noise that the gain brings."""
+    dim = light * rng.uniform(0.22, 0.4) * np.array([0.9, 0.95, 1.1], np.float32)
+    return dim + rng.normal(0, 5, light.shape).astype(np.float32)
+
+
+def over_exposed(light: Light, rng: np.random.Generator) -> Light:
+    """Too much light: what is bright is lost."""
+    return light * rng.uniform(1.5, 1.9) + rng.uniform(10, 35)
+
+
+def wind(light: Light, rng: np.random.Generator) -> Light:
+    """Blur along the way the camera was shaken."""
+    length = max(3, round(light.shape[0] * rng.uniform(0.02, 0.045)))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1.0
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), float(rng.uniform(0, 180)), 1.0)
+    kernel = cv2.warpAffine(kernel, turn, (length, length)).astype(np.float32)
+    return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+
+def mixed(light: Light, rng: np.random.Generator) -> Light:
+    """Two of the others at once."""
+    first, second = rng.choice(len(_PLAIN), 2, replace=False)
+    return _PLAIN[second](np.clip(_PLAIN[first](light, rng), 0, 255), rng)
+
+
+def clear(light: Light, rng: np.random.Generator) -> Light:
+    """As it is."""
+    return light
+
+
+def fog_rain(light: Light, rng: np.random.Generator) -> Light:
+    """Rain through fog."""
+    return rain(np.clip(fog(light, rng), 0, 255), rng)
+
+
+def fog_snow(light: Light, rng: np.random.Generator) -> Light:
+    """Snow through fog."""
+    return snow(np.clip(fog(light, rng), 0, 255), rng)
+
+
+_PLAIN: tuple[Draw, ...] = (fog, rain, snow, dark, over_exposed, wind)
+CONDITIONS: dict[str, Draw] = {
+    "clear": clear, "fog": fog, "rain": rain, "snow": snow, "fog_rain": fog_rain, "fog_snow": fog_snow,
+    "dark": dark, "over_exposed": over_exposed, "wind": wind, "mixed": mixed,
+}  # fmt: skip
+
+
+def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
+    """A crop as it would look in a condition of `CONDITIONS`.
+
+    Raises:
+        UsageError: there is no such condition.
+    """
+    if condition not in CONDITIONS:
+        raise UsageError(f"there is no condition {condition}: choose {', '.join(CONDITIONS)}.")
+    drawn = CONDITIONS[condition](crop.astype(np.float32), rng)
+    return np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+
+
+def _drift(side: int, cells: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(side, side) smooth noise, 0 to 1."""
+    coarse = rng.random((cells, cells)).astype(np.float32)
+    return np.clip(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), 0, 1)
