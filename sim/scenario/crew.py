@@ -21,6 +21,7 @@ POSITION_ONLY = 3576
 _READY_FLAGS = 0x33F  # what the EKF reports once it may fly by position
 _SYSTEM, _COMPONENT = 255, 190  # a ground station
 _HEARTBEAT_NS = 1_000_000_000
+_ARM_AGAIN_NS = 3_000_000_000
 
 
 class GroundStation:
@@ -114,6 +115,16 @@ def until(condition: Callable[[], bool]) -> Script:
         yield
 
 
+def arm(station: GroundStation) -> Script:
+    """Press the button until it works: the checks before arming go on for a while after the EKF has a position."""
+    due_ns = 0
+    while not station.armed:
+        if station.t_ns >= due_ns:
+            station.command(mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 1.0)
+            due_ns = station.t_ns + _ARM_AGAIN_NS
+        yield
+
+
 def take_off_and_survey(
     station: GroundStation, origin: GeoPoint, path: Sequence[Point], far_side: Point, height_m: float, speed_m_s: float
 ) -> Script:
@@ -127,8 +138,7 @@ def take_off_and_survey(
     yield from until(lambda: station.mission_accepted)
     station.set_mode("GUIDED")
     yield from until(lambda: station.mode == MODES["GUIDED"])
-    station.command(mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 1.0)
-    yield from until(lambda: station.armed)
+    yield from arm(station)
     station.command(mavlink.MAV_CMD_NAV_TAKEOFF, 0, 0, 0, 0, 0, 0, height_m)
     yield from until(lambda: station.relative_height_m > 0.98 * height_m)
     station.set_mode("AUTO")
