@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.table import Table
 
-from runtime.errors import BundleError
+from runtime.errors import BundleError, UsageError
 from sim.galleries import Gallery, drone_gallery, grid, satellite_gallery, scattered
 from sim.world.world import AnyWorld
 
@@ -75,7 +75,13 @@ def hardness(world: AnyWorld) -> HardnessReport:
 
 
 def galleries(world: AnyWorld, seed: int = 0, pairs: int = PAIRS, pool: int = POOL) -> tuple[Gallery, Gallery]:
-    """(drone queries off the grid, pool of satellite crops on it) over the same part of a world."""
+    """(drone queries off the grid, pool of satellite crops on it) over the same part of a world.
+
+    Raises:
+        UsageError: the world is too small for places that differ.
+    """
+    if world.size_m < 1.5 * SIDE_M:
+        raise UsageError(f"the world is {world.size_m:.0f} m wide; take one of at least {1.5 * SIDE_M:.0f} m.")
     places = grid(world, STRIDE_M, SIDE_M, pool)
     if len(places) < pool:  # a small map: a finer grid
         places = grid(world, STRIDE_M * (len(places) / pool) ** 0.5 * 0.95, SIDE_M, pool)

@@ -65,12 +65,17 @@ def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = Fal
     """A plan for a world of ``world_side_ne_m`` (north, east) centred on its origin.
 
     ``small``: a third of the survey and of the questions, for tests. A narrow world gets fewer, shorter lines.
+
+    Raises:
+        UsageError: the world is too small.
     """
     rng = np.random.default_rng([seed, 23])
     half_n, half_e = world_side_ne_m[0] / 2 - 60.0, world_side_ne_m[1] / 2 - 60.0  # a view must stay on the map
     lines, length = (3, 150.0) if small else (_LINES, _LINE_LENGTH_M)
     length = min(length, 1.2 * half_n)
     lines = min(lines, int(1.1 * half_e / _LINE_SPACING_M) + 1)
+    if lines < 2 or length <= 4 * _TARGET_INSET_M:
+        raise UsageError(f"a world of {world_side_ne_m[0]:.0f} by {world_side_ne_m[1]:.0f} m is too small to survey.")
     south, west = -length / 2, -half_e + 0.12 * half_e
     east = west + (lines - 1) * _LINE_SPACING_M
     survey = Rectangle(south, south + length, west, east)

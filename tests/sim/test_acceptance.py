@@ -7,6 +7,7 @@ import pytest
 from runtime.errors import HardnessError
 from runtime.values import GeoPoint
 from sim.acceptance import MOST_DATES, accepted, tried
+from sim.cli import judged_world
 from sim.hardness import PAIRS, POOL, HardnessReport, galleries, measure, network
 from sim.world.world import AnyWorld, Scene, World
 
@@ -61,6 +62,13 @@ def test_the_first_accepted_pair_of_dates_is_taken() -> None:
     assert report.sift == 0.10
     assert [line.endswith("not accepted") for line in told] == [True, True, False]
     assert "SIFT 0.155" in told[0]
+
+
+def test_what_the_command_flies_in_is_what_was_accepted() -> None:
+    shares, told = iter((0.5, 0.05)), list[str]()
+    world, report = judged_world("procedural", SEED, told.append, lambda world: figures(next(shares)))
+    assert isinstance(world, World) and world.dates == 1 and report.sift == 0.05
+    assert len(told) == 2
 
 
 def test_nothing_is_tried_beyond_the_last_pair() -> None:

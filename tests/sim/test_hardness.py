@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from runtime.errors import BundleError
+from runtime.errors import BundleError, UsageError
 from sim.galleries import Gallery
-from sim.hardness import HardnessReport, grey_similarity, measure, network, recall_at_1, sift_share
+from sim.hardness import HardnessReport, galleries, grey_similarity, measure, network, recall_at_1, sift_share
+from sim.world.world import World
 
 
 def textured(count: int, seed: int) -> npt.NDArray[np.uint8]:
@@ -61,6 +62,11 @@ def test_grey_similarity_ignores_brightness_and_contrast() -> None:
 )
 def test_limits(sift: float, correlation: float, pooled: float, accepted: bool) -> None:
     assert HardnessReport(sift, correlation, pooled, 200, 500).accepted is accepted
+
+
+def test_a_world_too_small_to_be_measured_is_one_sentence() -> None:
+    with pytest.raises(UsageError, match="60 m wide; take one of at least 135 m"):
+        galleries(World.generate(100_231, 60.0))
 
 
 def test_a_file_that_is_no_network_is_one_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from runtime.errors import UsageError
 from sim.scenario.plan import STRANGERS, TARGETS, make_plan
 
 
@@ -36,3 +37,9 @@ def test_the_survey_covers_its_rectangle_in_lines_that_share_half_a_view() -> No
 def test_a_small_world_gets_a_survey_that_fits_it() -> None:
     plan = make_plan(1, (345.0, 600.0), small=True)
     assert plan.survey.north_m <= 345 / 2 - 60 and plan.survey.west_m >= -300 + 60
+
+
+@pytest.mark.parametrize(("side_m", "why"), [(40.0, "too small to survey"), (200.0, "too small"), (260.0, "no room")])
+def test_a_world_without_room_is_one_sentence(side_m: float, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        make_plan(1, (side_m, side_m))
