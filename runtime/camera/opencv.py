@@ -7,7 +7,7 @@ import os
 import cv2
 import numpy as np
 
-from runtime.camera.source import Now
+from runtime.camera.source import Now, is_live
 from runtime.errors import CameraError
 from runtime.values import Frame
 
@@ -22,7 +22,7 @@ class OpenCvCamera:
     def __init__(self, uri: str, now_ns: Now) -> None:
         self._uri = uri
         self._now_ns = now_ns
-        self._live = "://" in uri or uri.startswith(("/dev/video", "v4l2:", "gst:"))
+        self._live = is_live(uri)
         self._capture = _open(uri)
         if not self._capture.isOpened():
             raise CameraError(f"camera {uri} does not open; check that it is connected and not in use elsewhere.")

@@ -27,6 +27,11 @@ class Camera(Protocol):
         """Release the device or connection; a blocked `read` returns or raises soon after."""
 
 
+def is_live(uri: str) -> bool:
+    """Whether a camera that stops may come back, rather than a file that has ended."""
+    return "://" in uri or uri.startswith(("/dev/video", "v4l2:", "gst:"))
+
+
 def open_camera(uri: str, now_ns: Now = time.monotonic_ns) -> Camera:
     """Open a camera.
 
@@ -43,7 +48,7 @@ def open_camera(uri: str, now_ns: Now = time.monotonic_ns) -> Camera:
 
     if uri.startswith(("http://", "https://")):
         return MjpegCamera(uri, now_ns)
-    if "://" in uri or uri.startswith(("/dev/video", "v4l2:", "gst:")):
+    if is_live(uri):
         return OpenCvCamera(uri, now_ns)
     path = Path(uri)
     if path.is_dir():

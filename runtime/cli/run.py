@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.camera.reader import CameraReader
-from runtime.camera.source import open_camera
+from runtime.camera.source import Camera, is_live, open_camera
 from runtime.cli.output import warn
 from runtime.clock import MonotonicClock
 from runtime.config.config import Config, load_config
@@ -54,7 +54,7 @@ def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opene
     assembly = assemble(config, stages, dry_run=dry_run, journal=log, errands=errands, flight=flight)
     opened.callback(assembly.close)
     opened.callback(errands.close)  # before the history that it reads
-    camera = CameraReader(open_camera(config.camera.uri, clock.now_ns))
+    camera = _camera(config.camera.uri, clock)
     opened.callback(camera.close)
     link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)
     opened.callback(link.close)
@@ -62,6 +62,13 @@ def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opene
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
     Loop(assembly.daemon, camera, link, inbox, clock, patience).run(stop)
     warn("stopped; everything recorded is kept.")
+
+
+def _camera(uri: str, clock: MonotonicClock) -> CameraReader:
+    def opened() -> Camera:
+        return open_camera(uri, clock.now_ns)
+
+    return CameraReader(opened(), reopen=opened if is_live(uri) else None)
 
 
 @contextmanager

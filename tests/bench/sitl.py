@@ -22,11 +22,12 @@ from rich.table import Table
 from runtime.errors import HomingError
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
+from sim.acceptance import Judged, accepted
 from sim.cli import fresh_folder
 from sim.scenario.outcome import Outcome
 from sim.scenario.plan import make_plan
 from sim.scenario.report import refused_s, write_report
-from sim.scenario.return_home import fly_return
+from sim.scenario.return_home import Report, fly_return
 from sim.scenario.setup import Site, side_ne_m
 from sim.world.world import World
 from tests.bench.sitl_flight import Airfield, Home, Pilot, Wires
@@ -47,11 +48,11 @@ def heard_home(pilot: Pilot) -> Home:
     return pilot.home
 
 
-def world_at(home: Home, seed: int, small: bool) -> World:
-    """The world of a seed, with the plan's launch point where the vehicle stands."""
-    plain = World.generate(seed)
-    north, east = make_plan(seed, side_ne_m(plain), small).home
-    return World.generate(seed, origin=offset(home.position, -north, -east))
+def world_at(home: Home, seed: int, small: bool, tell: Report) -> Judged:
+    """The world of a seed that `homing-sim` would fly in, with the plan's launch point where the vehicle stands."""
+    north, east = make_plan(seed, side_ne_m(World.generate(seed)), small).home
+    origin = offset(home.position, -north, -east)
+    return accepted(lambda dates: World.generate(seed, origin=origin, dates=dates), tell)
 
 
 def print_tables(outcome: Outcome, logs: Path) -> None:
@@ -81,15 +82,18 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     begun_s = time.monotonic()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the daemon is ended too
+
+    def tell(text: str) -> None:
+        print(f"[{time.monotonic() - begun_s:5.0f} s] {text}", flush=True)
+
     out = fresh_folder(options.out)
     wires = Wires(options.endpoint, options.station)
     try:
-        world = world_at(heard_home(wires.pilot), options.seed, options.small)
+        world, hardness = world_at(heard_home(wires.pilot), options.seed, options.small, tell)
         site = Site.prepare(world, options.seed, out, options.small)
         with Airfield(wires, site) as airfield:
-            outcome, recording = fly_return(
-                site, lambda text: print(f"[{time.monotonic() - begun_s:5.0f} s] {text}", flush=True), airfield
-            )
+            outcome, recording = fly_return(site, tell, airfield)
+        outcome.hardness = hardness
     finally:
         wires.close()
     wall_s = time.monotonic() - begun_s

@@ -193,7 +193,7 @@ class DaemonProcess:
     def __init__(self, folder: Path, sections: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        for old in self.logs:  # of an earlier run
+        for old in (folder / "logs").glob("*"):  # of an earlier run
             old.unlink()
         self.socket = folder / "control.sock"
         self.config = folder / "homing.toml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from runtime.camera.reader import CameraReader
-from runtime.camera.source import open_camera
+from runtime.camera.source import Camera, open_camera
 from runtime.errors import CameraError
 
 STAMPS = [1_000_000_123, 1_040_000_456, 1_080_000_789]
@@ -115,3 +116,26 @@ def test_reader_drops_the_oldest_and_counts(tmp_path: Path) -> None:
     assert [frame.index for frame in frames] == [4, 5]
     assert reader.dropped == 4 and reader.ended and reader.error is None
     reader.close()
+
+
+def test_a_live_camera_that_ends_is_opened_again(server: str) -> None:
+    reader = CameraReader(open_camera(server), capacity=2, reopen=lambda: open_camera(server))
+    seen: list[int] = []
+    deadline_s = time.monotonic() + 60.0
+    while reader.breaks < 3 and time.monotonic() < deadline_s:
+        seen += [frame.t_ns for frame in reader.poll()]
+        time.sleep(0.01)
+    reader.close()
+    assert reader.ended and not reader._thread.is_alive()
+    assert seen.count(STAMPS[2]) >= 2  # the server's third frame, from more than one connection
+
+
+def test_a_camera_that_stays_away_can_be_closed(server: str) -> None:
+    def gone() -> Camera:
+        raise CameraError("no camera here.")
+
+    reader = CameraReader(open_camera(server), reopen=gone)
+    while reader.breaks == 0:
+        time.sleep(0.01)
+    reader.close()
+    assert reader.ended and not reader._thread.is_alive()
