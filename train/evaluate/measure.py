@@ -1,0 +1,158 @@
+"""One measurement: a pair of views on one data set, by labels as University-1652 does, or by metres in one area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import UsageError
+from runtime.values import ViewKind
+from train.data.places import Square
+from train.data.university import University
+from train.data.views import IMAGES, Picture, Skipped
+from train.data.weather import under
+from train.evaluate.encoder import Change, Crops, Embedded, Encoder, embed_pictures
+from train.evaluate.files import FeatureSet
+from train.evaluate.protocol import Features, Ranking, multi_query, normalised, rank
+from train.evaluate.same_area import SameArea, by_map, by_vector, measured
+
+TOWER_OF = {
+    "drone": ViewKind.DRONE, "satellite": ViewKind.SATELLITE, "street": ViewKind.GROUND, "google": ViewKind.GROUND,
+}  # fmt: skip
+_STORED_CHUNK, _PICTURE_CHUNK = 16384, 512  # distractors at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Which view is asked and which answers, by the data set's names."""
+
+    query: str
+    gallery: str
+
+    @classmethod
+    def parse(cls, text: str) -> Pair:
+        """``query:gallery``; raises UsageError when it is not that, or a view has no name here."""
+        names = text.split(":")
+        if len(names) != 2 or not all(name in TOWER_OF for name in names):
+            raise UsageError(f"{text} is no pair of views: write query:gallery, each of {', '.join(TOWER_OF)}.")
+        return cls(names[0], names[1])
+
+    def __str__(self) -> str:
+        return f"{self.query}_to_{self.gallery}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Both sides of a pair, embedded."""
+
+    queries: Embedded
+    gallery: Embedded
+
+    def features(self) -> FeatureSet:
+        """As the official files have them: places numbered, those of the queries first."""
+        numbers: dict[str, int] = {}
+        for name in (*self.queries.names, *self.gallery.names):
+            numbers.setdefault(name, len(numbers))
+        labels = [np.array([numbers[n] for n in side.names], np.int64) for side in (self.queries, self.gallery)]
+        paths = [tuple(str(p.path) for p in side.pictures) for side in (self.queries, self.gallery)]
+        return FeatureSet(self.queries.features, labels[0], self.gallery.features, labels[1], *paths)
+
+
+def ask(
+    encoder: Encoder, data: University, pair: Pair, skipped: Skipped, flip: bool = False,
+    change: Change | None = None, keep_maps: bool = False,
+) -> Asked:  # fmt: skip
+    """Embed the test's queries (changed as asked) and its gallery (as it is)."""
+    tower = {name: TOWER_OF[name] for name in (pair.query, pair.gallery)}
+    queries = data.query(pair.query)
+    gallery = data.gallery(pair.gallery)
+    return Asked(
+        embed_pictures(encoder, tower[pair.query], queries, skipped, flip, change, keep_maps),
+        embed_pictures(encoder, tower[pair.gallery], gallery, skipped, flip, None, keep_maps),
+    )
+
+
+def by_labels(features: FeatureSet, distractors: Iterable[Features] = (), multi: bool = False) -> Ranking:
+    """The official figures; ``multi`` makes one query of all pictures of a place."""
+    queries, labels = features.query_features, features.query_labels
+    if multi:
+        queries, labels = multi_query(queries, labels)
+    return rank(queries, labels, features.gallery_features, features.gallery_labels, distractors)
+
+
+def by_metres(asked: Asked, squares: Mapping[str, Square]) -> dict[str, SameArea]:
+    """The same-area figures, by the vector alone and, where there are maps, re-ranked.
+
+    Raises:
+        UsageError: a place has no line in places.csv.
+    """
+    missing = [name for name in (*asked.queries.names, *asked.gallery.names) if name not in squares]
+    if missing:
+        raise UsageError(f"places.csv has no line for {missing[0]}.")
+    truth = [squares[name] for name in asked.queries.names]
+    ground = [squares[name] for name in asked.gallery.names]
+    found = {"vector": measured(by_vector(asked.queries.features, asked.gallery.features), truth, ground)}
+    if asked.queries.maps is not None and asked.gallery.maps is not None:
+        found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0], truth, ground)
+    return found
+
+
+def distractors_from(path: Path, encoder: Encoder | None, view: str, skipped: Skipped) -> Iterator[Features]:
+    """Chunks of distractors: a .npy of (N, D) features, read as needed, or a folder of pictures, embedded as read.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if path.suffix == ".npy" and path.is_file():
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        if stored.ndim != 2:
+            raise UsageError(f"{path} holds no (N, D) features.")
+        for start in range(0, len(stored), _STORED_CHUNK):
+            yield normalised(stored[start : start + _STORED_CHUNK].astype(np.float32))
+        return
+    pictures = [Picture(p, "") for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES]
+    if not pictures or encoder is None:
+        raise UsageError(f"{path} is neither a .npy file of features nor a folder of pictures.")
+    for start in range(0, len(pictures), _PICTURE_CHUNK):
+        yield embed_pictures(encoder, TOWER_OF[view], pictures[start : start + _PICTURE_CHUNK], skipped).features
+
+
+def in_weather(condition: str, seed: int = 0) -> Change:
+    """Queries as they would look in a condition; the same picture looks the same in every run."""
+    rng = np.random.default_rng([seed, 31])
+
+    def change(crops: Crops) -> Crops:
+        return np.stack([under(condition, crop, rng) for crop in crops])
+
+    return change
+
+
+def misjudged(heading_deg: float = 0.0, scale_error: float = 0.0) -> Change:
+    """Queries cut with a heading and a scale that are wrong by so much; what was not seen is mirrored in."""
+
+    def change(crops: Crops) -> Crops:
+        side = crops.shape[1]
+        middle = ((side - 1) / 2, (side - 1) / 2)
+        turn = cv2.getRotationMatrix2D(middle, heading_deg, 1.0 + scale_error)
+        return np.stack(
+            [cv2.warpAffine(c, turn, (side, side), borderMode=cv2.BORDER_REFLECT_101) for c in crops]
+        ).astype(np.uint8)  # fmt: skip
+
+    return change
+
+
+def chance(features: FeatureSet, seed: int = 0) -> Ranking:
+    """What random features would get: the first line of every table."""
+    rng = np.random.default_rng([seed, 32])
+    queries, gallery = (_random(rng, len(side)) for side in (features.query_features, features.gallery_features))
+    return rank(queries, features.query_labels, gallery, features.gallery_labels)
+
+
+def _random(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    rows = rng.normal(size=(count, 32))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)

@@ -1,0 +1,99 @@
+"""The gallery of one area: overlapping neighbours, queries off their grid, and metres instead of labels.
+
+An answer is right when its place lies within half a crop's side of the query's true ground point. Answers come by the
+vector alone, or from its best candidates re-ranked by how well the maps lie on each other at their best translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.alignment import align
+from train.data.places import Square
+from train.evaluate.encoder import Embedded, Maps
+from train.evaluate.intervals import Share
+from train.evaluate.protocol import Features, best
+
+RERANKED = 50  # candidates that the map is asked about
+_MOST_SHIFT = 0.5  # of the map's side: a candidate further off would not be the right answer
+
+
+@dataclass(frozen=True, slots=True)
+class SameArea:
+    """What became of Q queries: ``answers`` (Q,) gallery rows, ``distances_m`` (Q,) from the truth, infinite in another
+    area; ``side_m`` of a gallery crop."""
+
+    answers: NDArray[np.int64]
+    distances_m: NDArray[np.float64]
+    side_m: float
+
+    @property
+    def recall(self) -> Share:
+        """R@1: within half a side."""
+        return Share(int((self.distances_m <= self.side_m / 2).sum()), len(self.distances_m))
+
+    @property
+    def median_m(self) -> float:
+        """The middle distance of the answers."""
+        return float(np.median(self.distances_m))
+
+    @property
+    def near_misses(self) -> Share:
+        """Misses that still lie within one side: a neighbour was taken for the place."""
+        missed = self.distances_m > self.side_m / 2
+        return Share(int((missed & (self.distances_m <= self.side_m)).sum()), int(missed.sum()))
+
+
+def by_vector(queries: Features, gallery: Features) -> NDArray[np.int64]:
+    """(Q,) the most similar gallery row."""
+    return best(queries, gallery, 1)[0][:, 0]
+
+
+def by_map(
+    queries: Embedded, gallery: Embedded, candidates: int = RERANKED
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(Q,) the gallery row whose map fits best at its best translation, among the vector's best, and (Q,) that score.
+
+    Raises:
+        ValueError: one of them has no maps.
+    """
+    if queries.maps is None or gallery.maps is None:
+        raise ValueError("re-ranking needs maps of both views.")
+    index, _ = best(queries.features, gallery.features, candidates)
+    chosen, scores = np.empty(len(index), np.int64), np.empty(len(index), np.float32)
+    reach = round(_MOST_SHIFT * queries.maps.shape[-1])
+    for row, near in enumerate(index):
+        fit = align(queries.maps[row], _rows(gallery.maps, near), reach).score
+        top = int(fit.argmax())
+        chosen[row], scores[row] = near[top], fit[top]
+    return chosen, scores
+
+
+def measured(answers: NDArray[np.int64], asked: Sequence[Square], gallery: Sequence[Square]) -> SameArea:
+    """Distances of the answers from where the queries truly are."""
+    distances = [
+        np.hypot(gallery[a].north_m - q.north_m, gallery[a].east_m - q.east_m)
+        if gallery[a].area == q.area
+        else np.inf
+        for a, q in zip(answers, asked, strict=True)
+    ]
+    return SameArea(answers, np.array(distances, np.float64), gallery[0].side_m)
+
+
+def overlapping_neighbours(gallery: Sequence[Square]) -> int:
+    """How many places of the gallery share ground with another of it."""
+    at = np.array([(s.north_m, s.east_m) for s in gallery])
+    areas = np.array([s.area for s in gallery], object)
+    side = gallery[0].side_m
+    return sum(
+        bool(((np.abs(at - here).max(axis=1) < side) & (areas == area)).sum() > 1)
+        for here, area in zip(at, areas, strict=True)
+    )
+
+
+def _rows(maps: Maps, index: NDArray[np.int64]) -> Maps:
+    return np.ascontiguousarray(maps[index])
