@@ -47,7 +47,7 @@ class AutopilotConfig:
     accel_bias_m_s2: float = 0.03  # what an unaided EKF drifts with; recorded: 0.9 m after 9 s
     drag: Drag = TYPICAL_DRAG
     battery_capacity_mah: float = 10000.0  # 21 min of hover; ArduCopter's simulator has 3300
-    throttle_pwm: int = 1500  # the pilot's stick; ArduCopter's simulator starts at 1000
+    throttle_pwm: int = 1500  # the pilot's stick; ArduCopter's simulator starts at 1000, and arms only there: not ours
     ready_at_boot: bool = False
     clock_offset_ns: int = 0
     step_ns: int = 10_000_000

@@ -33,6 +33,7 @@ from sim.world.world import World
 from tests.bench.sitl_flight import Airfield, Home, Pilot, Wires
 
 _FIRST_WORD_S = 60.0
+_WORTH_TELLING_S = 1.0
 _BATTERY_MAH = 20_000.0  # its own 3,300 are down to the reserve after six minutes
 
 
@@ -55,17 +56,18 @@ def world_at(home: Home, seed: int, small: bool, tell: Report) -> Judged:
     return accepted(lambda dates: World.generate(seed, origin=origin, dates=dates), tell)
 
 
-def print_tables(outcome: Outcome, logs: Path) -> None:
+def print_tables(outcome: Outcome, out: Path) -> None:
     """Every flight, and what kept its daemon from commanding."""
     flights = Table("flight", "as it must be", "commands", "without authority", "what happened", title="flights")
     for leg in outcome.legs:
         obeyed = "yes" if leg.obeyed else "NO"
         flights.add_row(leg.name, obeyed, str(leg.commands), str(leg.commands_without_authority), leg.story)
-    refusals = Table("flight", "state: reason", "seconds", title="why nothing was commanded")
+    refusals = Table("flight", "daemon", "state: reason", "seconds", title="why nothing was commanded")
     for leg in outcome.legs:
-        log = list(read_flightlog(logs / f"{leg.name}.mcap"))
-        for reason, seconds in refused_s(log).most_common():
-            refusals.add_row(leg.name, reason, f"{seconds:.1f}")
+        for number, path in enumerate(sorted((out / leg.name / "logs").glob("*.mcap")), start=1):
+            for reason, seconds in refused_s(list(read_flightlog(path))).most_common():
+                if seconds >= _WORTH_TELLING_S:
+                    refusals.add_row(leg.name, str(number), reason, f"{seconds:.1f}")
     console = Console(width=160)
     console.print(flights)
     console.print(refusals)
@@ -97,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> int:
     finally:
         wires.close()
     wall_s = time.monotonic() - begun_s
-    print_tables(outcome, out / "logs")
+    print_tables(outcome, out)
     write_report(out / "report.html", site, outcome, recording, wall_s)
     for name, passed in outcome.checks().items():
         print(f"  {'ok ' if passed else 'NOT'} {name.replace('_', ' ')}")
