@@ -30,7 +30,8 @@ from sim.scenario.report import refused_s, write_report
 from sim.scenario.return_home import Report, fly_return
 from sim.scenario.setup import Site, side_ne_m
 from sim.world.world import World
-from tests.bench.sitl_flight import Airfield, Home, Pilot, Wires
+from tests.bench.sitl_flight import Airfield
+from tests.bench.sitl_links import Home, Pilot, Wires
 
 _FIRST_WORD_S = 60.0
 _WORTH_TELLING_S = 1.0
