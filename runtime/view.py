@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from runtime.values import Frame, ImageRGB, Pose, View
 
 MAX_TILT_RAD = math.radians(30.0)  # beyond it the far side of the crop is stretched past use
 _LATTICE = 17  # projected points per side of a crop; between them the map is smooth enough to interpolate
+_NO_SECOND: Any = None  # of two maps: both coordinates are in the first, at half the time
 _MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
 
 
@@ -145,8 +147,7 @@ def _warp(
     at = ((np.arange(side, dtype=np.float32) + 0.5) / side * (_LATTICE - 1)).astype(np.float32)
     grid_x, grid_y = np.meshgrid(at, at)
     lookup = cv2.remap(pixels.astype(np.float32) - 0.5, grid_x, grid_y, cv2.INTER_LINEAR)
-    columns, rows = cv2.split(lookup)
-    warped = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(image, lookup, _NO_SECOND, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if oversampling > 1:
         warped = cv2.resize(warped, (size_px, size_px), interpolation=cv2.INTER_AREA)
     return np.asarray(warped, dtype=np.uint8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime.values import ImageRGB
 
 INVARIANT = "rootsift-1"  # these name detector and settings in the history's cache: a change of either changes them
-UPRIGHT = "upright-1"
+UPRIGHT = "upright-2"
 _CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
 _RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
 
@@ -66,9 +66,8 @@ def extract_upright(image: ImageRGB, limit: int) -> Features:
     corners = cv2.goodFeaturesToTrack(grey, limit, _CORNER_QUALITY, _CORNER_DISTANCE_PX)
     if np.ndim(corners) == 0:  # None: an even image
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    keypoints = [
-        cv2.KeyPoint(float(x), float(y), _UPRIGHT_SIZE_PX, 0.0, 1.0, _FIRST_OCTAVE) for x, y in corners.reshape(-1, 2)
-    ]
+    # Made all at once they get the angle -1 (degree): the same for every feature, so it changes no pair.
+    keypoints = cv2.KeyPoint.convert(corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX, 1.0, _FIRST_OCTAVE)
     kept, descriptors = cv2.SIFT.create().compute(grey, keypoints)
     points = np.array([keypoint.pt for keypoint in kept], np.float32) + np.float32(0.5)
     return Features(points, _root(np.asarray(descriptors, np.float32)))

@@ -62,6 +62,13 @@ class PlanarPose:
         """Clockwise turn of the query's frame: of its up direction from north."""
         return math.atan2(self.level_from_query[1, 0], self.level_from_query[0, 0])
 
+    @property
+    def state(self) -> Array:
+        """(6,) tilts about the query's x and y axes, heading, east, south, height: what `solve` works on."""
+        turn = self.level_from_query
+        tilts = math.atan2(turn[2, 1], turn[2, 2]), math.asin(float(np.clip(-turn[2, 0], -1.0, 1.0)))
+        return np.array([*tilts, self.heading_rad, self.east_m, self.south_m, self.height_m])
+
     def ground_of(self, rays: Array) -> Array:
         """(N, 2) east and south of the points that (N, 2) rays meet."""
         turned = np.hstack([rays, np.ones((len(rays), 1))]) @ self.level_from_query.T
@@ -69,12 +76,20 @@ class PlanarPose:
         return np.asarray(turned[:, :2] / down * self.height_m + [self.east_m, self.south_m])
 
 
-def solve(rays: Array, ground: Array, noise_m: float, prior: Prior, rounds: int = _ITERATIONS) -> PlanarPose:
+def solve(
+    rays: Array,
+    ground: Array,
+    noise_m: float,
+    prior: Prior,
+    rounds: int = _ITERATIONS,
+    start: PlanarPose | None = None,
+) -> PlanarPose:
     """The pose that carries (N, 2) ``rays`` onto (N, 2) ``ground`` east/south metres; N at least 4.
 
-    ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps.
+    ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps, from
+    ``start`` where a pose through most of the same pairs is there already.
     """
-    state = _similarity(rays, ground)
+    state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
     sigma_m = noise_m
     for _ in range(rounds):

@@ -83,14 +83,16 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     if len(pairs) < least:
         return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
     rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]
-    inside = agreeing_posed(rays, ground, query.prior, keyframe.footprint_m) if query.prior.posed else (
-        agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
-    )
+    near: PlanarPose | None = None
+    if query.prior.posed:
+        inside, near = agreeing_posed(rays, ground, query.prior, keyframe.footprint_m)
+    else:
+        inside = agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
     count = int(inside.sum())
     if count < least:
         return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
     rays, ground = _thinned(rays[inside]), _thinned(ground[inside])
-    pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior)
+    pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior, start=near)
     reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
     if reason:
         return Refused(keyframe.keyframe_id, count, reason)
@@ -119,22 +121,27 @@ def _thinned(rows: Array) -> Array:
     return rows[:: -(-len(rows) // _MOST_PAIRS)]
 
 
-def agreeing_posed(rays: Array, ground: Array, prior: Prior, footprint_m: float) -> NDArray[np.bool_]:
-    """(N,) which pairs agree, where height and heading are known: each pair votes for a position, the thickest
-    group of votes is taken, and what a pose through it explains is what agrees. No sampling, so no chance in it."""
+def agreeing_posed(
+    rays: Array, ground: Array, prior: Prior, footprint_m: float
+) -> tuple[NDArray[np.bool_], PlanarPose | None]:
+    """(N,) which pairs agree, where height and heading are known, and a pose through about those: each pair votes
+    for a position, the thickest group of votes is taken, and what a pose through it explains is what agrees. No
+    sampling, so no chance in it."""
     votes = ground - rays * prior.height_m
     apart = np.linalg.norm(votes[:, None] - votes[None], axis=2)
     near = apart <= _VOTE * footprint_m
     inside = near[int(near.sum(axis=1).argmax())]
+    pose: PlanarPose | None = None
     if inside.sum() < 4:
-        return np.asarray(inside)
+        return np.asarray(inside), pose
     for tolerance in (2.5 * _TOLERANCE, _TOLERANCE):  # the first pose is bent by votes that only happened to be near
-        pose = solve(_thinned(rays[inside]), _thinned(ground[inside]), _NOISE * footprint_m, prior, rounds=3)
+        chosen = _thinned(rays[inside]), _thinned(ground[inside])
+        pose = solve(*chosen, _NOISE * footprint_m, prior, rounds=3, start=pose)
         missed = np.linalg.norm(pose.ground_of(rays) - ground, axis=1)
         inside = missed <= tolerance * footprint_m
         if inside.sum() < 4:
             break
-    return np.asarray(inside)
+    return np.asarray(inside), pose
 
 
 def agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_]:

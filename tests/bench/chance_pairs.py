@@ -55,7 +55,7 @@ def main() -> None:
                 ground = (other.points.astype(np.float64)[pairs[:, 1]] / 400 - 0.5) * _SIDE_M
                 seen = rays[pairs[:, 0]]
                 if prior.posed:
-                    inside = agreeing_posed(seen, ground, prior, _SIDE_M)
+                    inside, _ = agreeing_posed(seen, ground, prior, _SIDE_M)
                 else:
                     inside = agreeing(seen, ground, _TOLERANCE_M)
                 agree[int(inside.sum())] += 1

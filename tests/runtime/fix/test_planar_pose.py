@@ -96,3 +96,12 @@ def test_slopes_against_small_steps() -> None:
         change = _miss(state + step, rays, RAYS) - _miss(state - step, rays, RAYS)
         steps.append((change / 2e-5 * weights[:, None]).ravel())
     assert np.allclose(_jacobian(state, rays, weights), np.stack(steps, axis=1), atol=1e-4)
+
+
+def test_a_start_nearby_leads_to_the_same_pose() -> None:
+    truth = posed(0.05, -0.08, 0.9)
+    assert truth.state == pytest.approx([0.05, -0.08, 0.9, 120.0, -40.0, 60.0])
+    ground = seen(truth, RAYS, 0.3, 4)
+    cold = solve(RAYS, ground, 0.1, FREE)
+    warm = solve(RAYS, ground, 0.1, FREE, rounds=6, start=truth)
+    assert warm.state == pytest.approx(cold.state, abs=2e-3)
