@@ -138,7 +138,8 @@ def _buildings(plan: Plan, count: int, test: bool, tell: Tell) -> Iterator[Place
 
 
 def _far_apart(world: World) -> list[tuple[float, float]]:
-    reach, chosen = world.size_m / 2 - _SPIRAL_SIDE_M / 2, []
+    reach = world.size_m / 2 - _SPIRAL_SIDE_M / 2
+    chosen: list[tuple[float, float]] = []
     for house in world.layout.houses:
         at = (house.north_m, house.east_m)
         if max(abs(at[0]), abs(at[1])) <= reach and all(math.dist(at, other) >= _APART_M for other in chosen):

@@ -22,7 +22,7 @@ Draw = Callable[[Light, np.random.Generator], Light]
 def fog(light: Light, rng: np.random.Generator) -> Light:
     """Airlight in drifting density: contrast falls, edges stay."""
     density = rng.uniform(0.35, 0.6) * (0.75 + 0.5 * _drift(light.shape[0], 3, rng))[..., None]
-    return light * (1 - density) + rng.uniform(190, 225) * density
+    return np.asarray(light * (1 - density) + rng.uniform(190, 225) * density, np.float32)
 
 
 def rain(light: Light, rng: np.random.Generator) -> Light:
@@ -35,7 +35,7 @@ def rain(light: Light, rng: np.random.Generator) -> Light:
     cv2.line(streak, (lean, 0), (length - 1 - lean, length - 1), 1.0)
     streaks = cv2.filter2D(drops, -1, streak / streak.sum() * 4)[..., None]
     soft = cv2.GaussianBlur(light * rng.uniform(0.65, 0.85), (0, 0), side / 400)
-    return soft + 170 * np.minimum(streaks, 0.6)
+    return np.asarray(soft + 170 * np.minimum(streaks, 0.6), np.float32)
 
 
 def snow(light: Light, rng: np.random.Generator) -> Light:
@@ -48,13 +48,13 @@ def snow(light: Light, rng: np.random.Generator) -> Light:
     for size in (0.7, 1.2, 2.0):
         points = (rng.random((side, side)) > 0.994).astype(np.float32)
         flakes += cv2.GaussianBlur(points, (0, 0), size) * size * size * 5
-    return whitened + 200 * np.minimum(flakes, 0.8)[..., None]
+    return np.asarray(whitened + 200 * np.minimum(flakes, 0.8)[..., None], np.float32)
 
 
 def dark(light: Light, rng: np.random.Generator) -> Light:
     """Dusk: little light, bluish, and the noise that the gain brings."""
     dim = light * rng.uniform(0.22, 0.4) * np.array([0.9, 0.95, 1.1], np.float32)
-    return dim + rng.normal(0, 5, light.shape).astype(np.float32)
+    return np.asarray(dim + rng.normal(0, 5, light.shape), np.float32)
 
 
 def over_exposed(light: Light, rng: np.random.Generator) -> Light:
@@ -75,7 +75,7 @@ def wind(light: Light, rng: np.random.Generator) -> Light:
 def mixed(light: Light, rng: np.random.Generator) -> Light:
     """Two of the others at once."""
     first, second = rng.choice(len(_PLAIN), 2, replace=False)
-    return _PLAIN[second](np.clip(_PLAIN[first](light, rng), 0, 255), rng)
+    return _PLAIN[int(second)](np.clip(_PLAIN[int(first)](light, rng), 0, 255), rng)
 
 
 def clear(light: Light, rng: np.random.Generator) -> Light:
@@ -109,7 +109,7 @@ def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
     if condition not in CONDITIONS:
         raise UsageError(f"there is no condition {condition}: choose {', '.join(CONDITIONS)}.")
     drawn = CONDITIONS[condition](crop.astype(np.float32), rng)
-    return np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(drawn + 0.5, 0, 255), np.uint8)
 
 
 def _drift(side: int, cells: int, rng: np.random.Generator) -> NDArray[np.float32]:

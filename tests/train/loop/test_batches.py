@@ -1,0 +1,120 @@
+"""Batches: the same from the same seed, of one area, with hard places in them, and shifts that the pixels confirm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.train.loop.tiny import CELL_PX, area  # noqa: E402
+from train.data.augment import Strength, misplaced, turned_alike, turned_shifts  # noqa: E402
+from train.data.places import Square  # noqa: E402
+from train.data.training_set import TrainingPlace, TrainingSet  # noqa: E402
+from train.evaluate.measure import Pair  # noqa: E402
+from train.loop.batches import Memory, choose, make_batch  # noqa: E402
+
+PAIR = Pair("drone", "satellite")
+STILL = Strength(0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    root = area(tmp_path_factory.mktemp("area"), places=25, seeds=(0, 1), test=False)
+    return TrainingSet.open([root], [PAIR], CELL_PX, 100)
+
+
+def test_a_batch_is_of_one_area_and_repeats(data: TrainingSet) -> None:
+    memory = Memory(len(data.places), 4)
+    for step in range(10):
+        chosen = choose(data, memory, 1, step, 8, 0.5)
+        np.testing.assert_array_equal(chosen, choose(data, memory, 1, step, 8, 0.5))
+        assert len(set(chosen)) == 8
+        assert len({data.places[i].square.area for i in chosen}) == 1
+    assert not np.array_equal(choose(data, memory, 1, 0, 8, 0.5), choose(data, memory, 2, 0, 8, 0.5))
+    assert len(choose(data, memory, 1, 0, 40, 0.5)) == 40  # an area of 25 is filled up from the other
+
+
+def test_hard_places_are_neighbours_and_look_alikes() -> None:
+    squares_ = [Square("w", 30.0 * (i // 14), 30.0 * (i % 14), 90.0) for i in range(196)]
+    data = TrainingSet([TrainingPlace(str(i), {}, s) for i, s in enumerate(squares_)], CELL_PX, 0)
+
+    def nearest(share: float, memory: Memory) -> float:
+        spread = []
+        for step in range(30):
+            squares = [data.places[i].square for i in choose(data, memory, 3, step, 6, share)]
+            at = np.array([(s.north_m, s.east_m) for s in squares])
+            away = np.linalg.norm(at[:, None] - at[None], axis=2) + 1e9 * np.eye(6)
+            spread.append(away.min(axis=1).mean())
+        return float(np.mean(spread))
+
+    unseen = Memory(len(data.places), 2)
+    assert nearest(0.8, unseen) < 0.75 * nearest(0.0, unseen)
+    seen = Memory(len(data.places), 3)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(len(data.places), 3)).astype(np.float32)
+    seen.remember(np.arange(len(rows)), rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    among = data.areas[0]
+    alike = seen.look_alikes(int(among[0]), among, 3)
+    expected = sorted((i for i in among[1:]), key=lambda i: -float(seen.rows[i] @ seen.rows[among[0]]))[:3]
+    assert list(alike) == expected
+    assert len(unseen.look_alikes(0, among, 3)) == 0
+
+
+def test_relation_and_shifts_follow_the_ground(data: TrainingSet) -> None:
+    index = data.areas[0][:7]
+    related = data.relation(index, index)
+    squares = [data.places[i].square for i in index]
+    for i, a in enumerate(squares):
+        for j, b in enumerate(squares):
+            share = max(0, 90 - abs(a.north_m - b.north_m)) * max(0, 90 - abs(a.east_m - b.east_m)) / 8100
+            assert related[i, j] == (1 if share > 0.5 else -1 if share < 0.15 else 0)
+    other = np.array([data.areas[1][0]])
+    assert (data.relation(index, other) == -1).all() and np.isnan(data.shifts(index, other)).all()
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_shifts_say_where_the_same_pixels_are(data: TrainingSet, step: int) -> None:
+    """Of two drone crops of one ground, turned and mirrored alike; sensors differ, so corners are correlated."""
+    index = data.areas[0][[0, 1, 5, 6]]
+    batch = make_batch(data, index, Pair("drone", "drone"), STILL, 9, step)
+    pixels = np.round(batch.shifts * CELL_PX).astype(int)
+    for i in range(4):
+        for j in range(4):
+            down, right = pixels[i, j]
+            rows = slice(max(0, -down), CELL_PX - max(0, down)), slice(max(0, down), CELL_PX - max(0, -down))
+            cols = slice(max(0, -right), CELL_PX - max(0, right)), slice(max(0, right), CELL_PX - max(0, -right))
+            a = batch.queries[i, rows[0], cols[0]].astype(float).mean(axis=2)
+            b = batch.gallery[j, rows[1], cols[1]].astype(float).mean(axis=2)
+            assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8, (i, j)
+
+
+def test_turning_is_what_numpy_says() -> None:
+    grid = np.zeros((1, 8, 8, 3), np.uint8)
+    grid[0, 2, 5] = 255
+    for turns in range(4):
+        for mirrored in (False, True):
+            out = turned_alike(grid, turns, mirrored)[0, :, :, 0]
+            at = np.argwhere(out)[0] - 3.5
+            expected = turned_shifts(np.array([2 - 3.5, 5 - 3.5], np.float32), turns, mirrored)
+            np.testing.assert_allclose(at, expected)
+
+
+def test_a_wrong_pose_invents_no_ground() -> None:
+    """Of a picture with a frame, no frame comes into view twice: nothing is mirrored in."""
+    crop = np.full((64, 64, 3), 100, np.uint8)
+    crop[0], crop[-1], crop[:, 0], crop[:, -1] = 255, 255, 255, 255
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        seen = misplaced(crop, Strength(0.0, 10.0, 0.2, 0.1), rng)[3:-3, 3:-3]
+        assert (seen <= 110).mean() > 0.97
+
+
+def test_an_unreadable_place_is_left_out(tmp_path: Path) -> None:
+    root = area(tmp_path, places=4, test=False)
+    (root / "train/drone/0-001/0.png").write_bytes(b"no picture")
+    broken = TrainingSet.open([root], [PAIR], CELL_PX, 0)
+    batch = make_batch(broken, np.arange(4), PAIR, STILL, 0, 0)
+    assert batch.places.tolist() == [0, 2, 3] and len(broken.skipped.paths) == 1

@@ -1,0 +1,110 @@
+"""A run: it learns, it goes on to the same numbers bit for bit, and it says what is wrong with its configuration."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from runtime.errors import ConfigError, HomingError  # noqa: E402
+from tests.train.loop.tiny import area, config  # noqa: E402
+from train.loop.config import load_config  # noqa: E402
+from train.loop.trainer import Trainer  # noqa: E402
+from train.towers import load_towers  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return area(tmp_path_factory.mktemp("area"), places=16, seeds=(0, 1))
+
+
+def _quiet(step: int, steps: int, loss: float, speed: float, left_s: float) -> None: ...
+
+
+def _run(path: Path, until: int | None = None) -> Trainer:
+    trainer = Trainer(load_config(path))
+    trainer.train(_quiet, until)
+    return trainer
+
+
+def _curve(folder: Path, name: str) -> list[float]:
+    with (folder / "curves.csv").open() as file:
+        return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == name]
+
+
+def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(tmp_path: Path, data: Path) -> None:
+    through = _run(config(tmp_path, data, "through"))
+    _run(config(tmp_path, data, "stopped"), until=3)
+    again = _run(config(tmp_path, data, "stopped"))
+    assert again.step == through.step == 8
+    for name, value in through.towers.state_dict().items():
+        assert torch.equal(value, again.towers.state_dict()[name]), name
+        assert torch.equal(through.average.weights[name], again.average.weights[name]), name
+    assert np.array_equal(through.memory.rows, again.memory.rows) and through.memory.rows.any()
+    curves = [(tmp_path / out / "curves.csv").read_text() for out in ("through", "stopped")]
+    assert curves[0] == curves[1]
+    before, after = (load_towers(tmp_path / "through" / f"{name}.pt")[0].state_dict() for name in ("untrained", "last"))
+    assert not all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_it_learns_and_leaves_what_it_should(tmp_path: Path, data: Path) -> None:
+    path = config(tmp_path, data, "learns", steps=60, precision="bf16")
+    trainer = _run(path)
+    loss = _curve(tmp_path / "learns", "loss")
+    assert len(loss) == 60 and np.mean(loss[-10:]) < 0.75 * np.mean(loss[:10])
+    first, *_, last = _curve(tmp_path / "learns", "selected")
+    assert last > first + 0.05 and trainer.best >= last
+    for name in ("best.pt", "last.pt", "untrained.pt", "state.pt", "curves.png"):
+        assert (tmp_path / "learns" / name).stat().st_size > 0
+    assert list((tmp_path / "learns/tensorboard").glob("events*"))
+    _, notes = load_towers(tmp_path / "learns/best.pt")
+    assert notes["selected"] == pytest.approx(trainer.best)
+
+
+def test_another_configuration_does_not_go_on(tmp_path: Path, data: Path) -> None:
+    _run(config(tmp_path, data, "mine", steps=1))
+    with pytest.raises(ConfigError, match="holds a run of another configuration"):
+        _run(config(tmp_path, data, "mine", steps=2))
+    (tmp_path / "mine/state.pt").write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match="is damaged"):
+        _run(config(tmp_path, data, "mine", steps=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("steps = 8", "steps = 0"), r"line \d+: run.steps: input should be greater than 0"),
+        (("stage = 2", "stages = 2"), r"unknown key towers.backbone.stages; did you mean stage\?"),
+        (("weather = 0.0", 'pairs = ["drone:moon"]'), "drone:moon is no pair of views"),
+        (("batch = 6", "batch = 6\nmicro_batch = 7"), "micro_batch exceeds batch"),
+        (('name = "info_nce"', 'name = "hinge"'), "there is no loss hinge"),
+        (('name = "resnet18"', 'name = "resnet"'), "there is no backbone resnet"),
+        (('precision = "fp32"', 'precision = "fp8"'), "run.precision"),
+        (("steps = 8", ""), "key run.steps is missing"),
+        (("map_channels = 8", "map_channels = 0"), "the dense loss needs a head with a map"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, data: Path, change: tuple[str, str], message: str) -> None:
+    path = config(tmp_path, data, "wrong")
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(HomingError, match=message):
+        _run(path)
+
+
+def test_the_command_runs_by_path_and_says_one_sentence(tmp_path: Path, data: Path) -> None:
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "train/fit.py", *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    done = run(config(tmp_path, data, "command", steps=3), "--until", 2)
+    assert done.returncode == 0, done.stderr
+    assert "step 2 of 3" in done.stdout and "homing-evaluate" in done.stdout
+    done = run(tmp_path / "none.toml")
+    assert done.returncode == 1 and "cannot be read" in done.stderr
+    assert done.stderr.startswith("homing-train: configuration") and done.stderr.count("\n") == 1

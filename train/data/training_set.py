@@ -1,0 +1,118 @@
+"""All places that a run trains on, from one or more folders, and their pictures, kept in memory as far as they fit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import ImageError, UsageError
+from train.data.places import Square, overlaps, read_places, relation
+from train.data.university import University
+from train.data.views import Crop, Picture, Skipped, by_place, paired_places, read_crop
+from train.evaluate.measure import Pair
+from train.losses.embedded import NEGATIVE, POSITIVE
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlace:
+    """One place: its pictures by view, and its ground where that is known."""
+
+    name: str
+    pictures: dict[str, tuple[Picture, ...]]
+    square: Square | None
+
+
+class TrainingSet:
+    """P places that have every view of the pairs; ``square``s are known for all places of a folder or for none."""
+
+    def __init__(self, places: Sequence[TrainingPlace], size_px: int, cache_mb: int) -> None:
+        self.places = tuple(places)
+        self.skipped = Skipped()
+        self._size_px, self._cache = size_px, dict[Path, Crop]()
+        self._room = cache_mb * 1_000_000 // (3 * size_px * size_px)
+        areas: dict[str, list[int]] = {}
+        for index, place in enumerate(self.places):
+            areas.setdefault(place.square.area if place.square else "", []).append(index)
+        self.areas = tuple(np.array(members, np.int64) for members in areas.values())
+        self._area_of = {int(index): members for members in self.areas for index in members}
+
+    @classmethod
+    def open(cls, roots: Sequence[Path], pairs: Sequence[Pair], size_px: int, cache_mb: int) -> TrainingSet:
+        """Raises UsageError when a folder is not laid out as it must be, or no place has all views."""
+        names = list(dict.fromkeys(view for pair in pairs for view in (pair.query, pair.gallery)))
+        places: list[TrainingPlace] = []
+        for number, root in enumerate(roots):
+            data, squares = University.open(root), read_places(root)
+            views = {name: data.train(name) for name in names}
+            common, grouped = paired_places(views), {name: by_place(pictures) for name, pictures in views.items()}
+            for name in common:
+                own = {view: tuple(grouped[view][name]) for view in names}
+                places.append(TrainingPlace(f"{number}/{name}", own, _square(squares, name, number, root)))
+        if len(places) < 2:
+            raise UsageError("training needs at least two places.")
+        return cls(places, size_px, cache_mb)
+
+    def crop(self, index: int, view: str, rng: np.random.Generator) -> Crop | None:
+        """One picture of a place, any of the view's at random: (S, S, 3); None where none of them can be read."""
+        pictures = self.places[index].pictures[view]
+        for pick in rng.permutation(len(pictures)):
+            path = pictures[pick].path
+            if path in self._cache:
+                return self._cache[path]
+            try:
+                crop = read_crop(path, self._size_px)
+            except ImageError as error:
+                self.skipped.add(path, str(error))
+                continue
+            if len(self._cache) < self._room:
+                self._cache[path] = crop
+            return crop
+        return None
+
+    def relation(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int8]:
+        """(N, M): 1 the same place (or more than half of its ground), -1 another, 0 a little in common."""
+        found = np.where(rows[:, None] == columns[None], POSITIVE, NEGATIVE).astype(np.int8)
+        ours, theirs = ([self.places[i].square for i in side] for side in (rows, columns))
+        known = [np.array([s is not None for s in side]) for side in (ours, theirs)]
+        if known[0].any() and known[1].any():
+            shares = overlaps([s for s in ours if s is not None], [s for s in theirs if s is not None])
+            found[np.ix_(*known)] = relation(shares)
+        return found
+
+    def shifts(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(N, M, 2) rows and columns, in sides of a crop, from where something lies in one to where in the other; not
+        a number where it is unknown or the sides differ."""
+        out = np.full((len(rows), len(columns), 2), np.nan, np.float32)
+        for i, a in enumerate(self.places[r].square for r in rows):
+            for j, b in enumerate(self.places[c].square for c in columns):
+                if a is not None and b is not None and a.area == b.area and a.side_m == b.side_m:
+                    out[i, j] = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
+                elif rows[i] == columns[j]:
+                    out[i, j] = 0.0
+        return out
+
+    def neighbours(self, index: int, count: int) -> NDArray[np.int64]:
+        """The places of the same area nearest to one, itself left out; none where positions are unknown."""
+        here = self.places[index].square
+        if here is None:
+            return np.zeros(0, np.int64)
+        members = self._area_of[index]
+        squares = [self.places[i].square for i in members]
+        away = np.array([np.hypot(s.north_m - here.north_m, s.east_m - here.east_m) for s in squares if s is not None])
+        return members[np.argsort(away, kind="stable")[1 : count + 1]]
+
+
+def _square(squares: dict[str, Square] | None, name: str, number: int, root: Path) -> Square | None:
+    if squares is None:
+        return None
+    if name not in squares:
+        raise UsageError(f"{root / 'places.csv'} has no line for {name}.")
+    one = squares[name]
+    return Square(f"{number}/{one.area}", one.north_m, one.east_m, one.side_m)

@@ -1,0 +1,79 @@
+"""`homing-train CONFIG.toml`, with or without install: ``python train/fit.py CONFIG.toml``.
+
+On several GPUs or machines: ``accelerate launch train/fit.py CONFIG.toml``. Interrupted, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+if not __package__:  # run as a file: the checkout root, not this folder, leads the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from runtime.errors import HomingError, UsageError
+
+
+def fit(
+    configuration: Annotated[Path, typer.Argument(help="A TOML file; see train/configs.")],
+    until: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps; the next call goes on.")] = None,
+) -> None:
+    """Train towers as a configuration says; what was begun is gone on with."""
+    from train.loop.config import load_config
+
+    config = load_config(configuration)
+    console = Console(stderr=True, width=120)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console)])
+    trainer, columns = _trainer(config), (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]} left"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not trainer.leads) as progress:
+        task = progress.add_task("beginning", total=config.run.steps, left="?")
+
+        def tell(step: int, steps: int, loss: float, speed: float, left_s: float) -> None:
+            text = f"loss {loss:.4f}  {speed:.0f} images/s"
+            progress.update(task, completed=step, description=text, left=f"{left_s / 60:.1f} min")
+
+        trainer.train(tell, until)
+    if trainer.leads:
+        typer.echo(f"{config.run.out}: step {trainer.step} of {config.run.steps}, best {trainer.best:.4f}")
+        typer.echo(f"next: homing-evaluate DATA --checkpoint {config.run.out / 'best.pt'}")
+
+
+def _trainer(config: Any) -> Any:
+    import torch
+
+    from train.loop.trainer import Trainer
+    from train.torchvision_ops import declare_missing_operators
+
+    declare_missing_operators()
+    torch.set_num_threads(config.run.threads)
+    if "RANK" not in os.environ and not torch.cuda.is_available():
+        return Trainer(config)
+    from accelerate import Accelerator
+
+    return Trainer(config, Accelerator())
+
+
+def main() -> None:
+    """Entry point: one sentence on stderr and the error's exit status, never a traceback."""
+    try:
+        typer.run(fit)
+    except ModuleNotFoundError as error:
+        typer.echo(f"homing-train: {error.name} is not installed: pip install homing[cpu,train].", err=True)
+        raise SystemExit(UsageError.exit_status) from error
+    except HomingError as error:
+        typer.echo(f"homing-train: {error}", err=True)
+        raise SystemExit(error.exit_status) from error
+
+
+if __name__ == "__main__":
+    main()

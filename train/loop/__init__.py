@@ -1,0 +1,1 @@
+"""The training loop: what a run is, its batches, its gradients, its state, and what it leaves behind."""
