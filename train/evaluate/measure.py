@@ -96,9 +96,9 @@ def by_metres(asked: Asked, squares: Mapping[str, Square]) -> dict[str, SameArea
         raise UsageError(f"places.csv has no line for {missing[0]}.")
     truth = [squares[name] for name in asked.queries.names]
     ground = [squares[name] for name in asked.gallery.names]
-    found = {"vector": measured(by_vector(asked.queries.features, asked.gallery.features), truth, ground)}
+    found = {"vector": measured(by_vector(asked.queries.features, asked.gallery.features)[0][:, 0], truth, ground)}
     if asked.queries.maps is not None and asked.gallery.maps is not None:
-        found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0], truth, ground)
+        found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0][:, 0], truth, ground)
     return found
 
 

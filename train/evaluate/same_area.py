@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runtime.alignment import align
 from train.data.places import Square
-from train.evaluate.encoder import Embedded, Maps
+from train.evaluate.encoder import Embedded
 from train.evaluate.intervals import Share
 from train.evaluate.protocol import Features, best
 
@@ -48,15 +48,16 @@ class SameArea:
         return Share(int((missed & (self.distances_m <= self.side_m)).sum()), int(missed.sum()))
 
 
-def by_vector(queries: Features, gallery: Features) -> NDArray[np.int64]:
-    """(Q,) the most similar gallery row."""
-    return best(queries, gallery, 1)[0][:, 0]
+def by_vector(queries: Features, gallery: Features, candidates: int = 1) -> tuple[NDArray[np.int64], Features]:
+    """(Q, k) the most similar gallery rows, best first, and their cosines."""
+    return best(queries, gallery, candidates)
 
 
 def by_map(
     queries: Embedded, gallery: Embedded, candidates: int = RERANKED
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(Q,) the gallery row whose map fits best at its best translation, among the vector's best, and (Q,) that score.
+) -> tuple[NDArray[np.int64], Features]:
+    """(Q, k) the vector's best gallery rows, ordered anew by how well the maps lie on each other at their best
+    translation, and those scores.
 
     Raises:
         ValueError: one of them has no maps.
@@ -64,13 +65,12 @@ def by_map(
     if queries.maps is None or gallery.maps is None:
         raise ValueError("re-ranking needs maps of both views.")
     index, _ = best(queries.features, gallery.features, candidates)
-    chosen, scores = np.empty(len(index), np.int64), np.empty(len(index), np.float32)
+    scores = np.empty(index.shape, np.float32)
     reach = round(_MOST_SHIFT * queries.maps.shape[-1])
     for row, near in enumerate(index):
-        fit = align(queries.maps[row], _rows(gallery.maps, near), reach).score
-        top = int(fit.argmax())
-        chosen[row], scores[row] = near[top], fit[top]
-    return chosen, scores
+        scores[row] = align(queries.maps[row], np.ascontiguousarray(gallery.maps[near]), reach).score
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return np.take_along_axis(index, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 def measured(answers: NDArray[np.int64], asked: Sequence[Square], gallery: Sequence[Square]) -> SameArea:
@@ -94,6 +94,3 @@ def overlapping_neighbours(gallery: Sequence[Square]) -> int:
         for here, area in zip(at, areas, strict=True)
     )
 
-
-def _rows(maps: Maps, index: NDArray[np.int64]) -> Maps:
-    return np.ascontiguousarray(maps[index])

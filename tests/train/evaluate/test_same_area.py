@@ -53,9 +53,10 @@ def test_the_map_finds_a_moved_place_that_the_vector_misses() -> None:
     gallery = _embedded(ground[:, :, 2:10, 2:10], rng.normal(size=(9, 4)), [str(i) for i in range(9)])
     moved = ground[3:4, :, 4:12, 1:9] + 0.2 * rng.normal(size=(1, 6, 8, 8))  # two rows down, a column to the left
     query = _embedded(moved, gallery.features[5:6] + 0.01, ["q"])
-    assert by_vector(query.features, gallery.features)[0] == 5
+    assert by_vector(query.features, gallery.features)[0][0, 0] == 5
     answer, score = by_map(query, gallery, candidates=9)
-    assert answer[0] == 3 and 0.8 < score[0] <= 1.0
+    assert answer[0, 0] == 3 and 0.8 < score[0, 0] <= 1.0
+    assert sorted(answer[0]) == list(range(9)) and (np.diff(score[0]) <= 0).all()
 
 
 def test_a_misjudged_crop_is_turned_and_scaled_about_its_middle() -> None:
