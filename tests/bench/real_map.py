@@ -91,8 +91,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--map", type=Path, default=DATA / "maps" / "turku.tif")
-    parser.add_argument("--views", type=int, default=60)
-    parser.add_argument("--height", type=float, default=90.0)
+    parser.add_argument("--views", type=int, default=80)
+    parser.add_argument("--height", type=float, default=100.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
     if not options.map.is_file():
