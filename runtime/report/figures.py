@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from runtime.geodesy import north_east_m
@@ -79,6 +80,7 @@ def draw_map(
         for label, (north, east) in zip(layer.labels, ground, strict=False):
             axes.annotate(label, (east, north), xytext=(4, 4), textcoords="offset points", fontsize=7)
     axes.set_aspect("equal")
+    figure.set_size_inches(8.0, _page_height(axes))
     axes.set_xlabel("east [m]")
     axes.set_ylabel("north [m]")
     axes.set_title(title)
@@ -86,6 +88,12 @@ def draw_map(
     if lines or marks:
         figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)  # off the map: nothing is hidden
     return figure
+
+
+def _page_height(axes: Axes) -> float:
+    """Inches for a map eight wide: as much as its ground needs, with room for titles and legend."""
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    return float(np.clip(7.0 * (north - south) / (east - west) + 1.6, 3.6, 11.0))
 
 
 def draw_series(title: str, unit: str, series: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> Figure:

@@ -63,3 +63,11 @@ def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(StorageError, match="cannot be written"):
         write_flight_report(target, flight_report())
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_map_is_as_tall_as_its_ground() -> None:
+    def drawn(north_m: float, east_m: float) -> float:
+        corners = tuple(offset(HOME, north_m * k, east_m * k) for k in (0.0, 1.0))
+        return float(draw_map(HOME, [], [Marks("keyframes", corners, "#5b8fd9")]).get_size_inches()[1])
+
+    assert drawn(100.0, 1000.0) < drawn(500.0, 1000.0) < drawn(1000.0, 1000.0) <= drawn(9000.0, 1000.0) <= 11.0
