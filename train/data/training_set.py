@@ -94,8 +94,6 @@ class TrainingSet:
             for j, b in enumerate(self.places[c].square for c in columns):
                 if a is not None and b is not None and a.area == b.area and a.side_m == b.side_m:
                     out[i, j] = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
-                elif rows[i] == columns[j]:
-                    out[i, j] = 0.0
         return out
 
     def neighbours(self, index: int, count: int) -> NDArray[np.int64]:

@@ -112,7 +112,7 @@ def test_the_threshold_keeps_the_rate_on_the_worst_kind() -> None:
 
 
 def test_sets_are_whole_areas_and_enough_of_them(tmp_path: Path) -> None:
-    table, found = calibration(*_worlds(6), (40, 90), VECTOR, 0.05)
+    table, found = calibration(*_worlds(6), (20, 50), VECTOR, 0.05)
     assert 0.0 < table["threshold"] < 1.0 and found.accepted.of > 20
     assert all(share.of >= 8 for share in found.strangers.values())
     assert found.accepted.value > max(share.value for share in found.strangers.values())
