@@ -10,6 +10,7 @@ the training side. Two warps of one picture are training material; they prove no
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,15 @@ from runtime.errors import HomingError, ImageError, StorageError, UsageError
 from train.data.augment import another_sensor
 from train.data.views import IMAGES
 
+log = logging.getLogger(__name__)
+
 Image = NDArray[np.uint8]  # (S, S, 3) RGB
 TEST_SHARE, GAP = 0.2, 20  # of the sources; frames left out between a training range and a test range
 _RANGES = 5  # a sequence's test frames lie in so many contiguous ranges
 _THUMB, _ALIKE = 12, 0.97  # side of the thumbnails compared, and the correlation from which two are one scene
 _SHIFT, _TURN_DEG, _SCALES, _TILT, _RELIEF = 0.3, 15.0, (0.8, 1.25), 0.08, 0.03
 _INSIDE = 0.42  # of a picture's side: a crop so large fits whatever the warp
+_LEAST_GRAIN = 0.5  # grey levels of the middle Laplacian: label maps have 0, photographs of calm water 1
 _DRAWS = 200  # tries at a warp that stays inside
 
 
@@ -56,9 +60,15 @@ def split(sequences: Sequence[Path], scenes: Sequence[Path]) -> Split:
     return Split(_without_duplicates(train, test), tuple(test))
 
 
-def seen_twice(image: Image, size_px: int, rng: np.random.Generator) -> tuple[Image, Image]:
-    """(drone, satellite) crops (S, S, 3): displaced, turned, scaled and tilted against each other, parts of the scene
-    moved as if they stood above the ground, each with a sensor, season, light, haze and sharpness of its own.
+def is_photograph(image: Image) -> bool:
+    """Whether a picture has the grain of a photograph; drawings and label maps are flat almost everywhere."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(np.median(np.abs(cv2.Laplacian(grey, cv2.CV_32F)))) >= _LEAST_GRAIN
+
+
+def seen_twice(image: Image, size_px: int, views: int, rng: np.random.Generator) -> tuple[list[Image], Image]:
+    """(drone crops, satellite crop), each (S, S, 3): displaced, turned, scaled, tilted against the satellite's, parts
+    of the scene moved as if they stood up, each with a sensor, season, light, haze and sharpness of its own.
 
     Raises:
         ImageError: the picture is too small for that.
@@ -66,17 +76,21 @@ def seen_twice(image: Image, size_px: int, rng: np.random.Generator) -> tuple[Im
     side = min(image.shape[:2])
     if side < 64:
         raise ImageError("a picture of under 64 pixels is too small to be seen twice.")
+    crop = side * _INSIDE * rng.uniform(1.0, 1.25)
+    middle = np.array(image.shape[1::-1]) / 2 + rng.uniform(-0.1, 0.1, 2) * side
+    satellite = _another_date(_cut(image, _corners(middle, crop, 0.0, np.ones(4)), size_px), rng)
+    return [_displaced(image, middle, crop, size_px, rng) for _ in range(views)], satellite
+
+
+def _displaced(
+    image: Image, middle: NDArray[np.float64], crop: float, size_px: int, rng: np.random.Generator
+) -> Image:
     for _ in range(_DRAWS):
-        crop = side * _INSIDE * rng.uniform(1.0, 1.25)
-        middle = np.array(image.shape[1::-1]) / 2 + rng.uniform(-0.1, 0.1, 2) * side
-        plain = _corners(middle, crop, 0.0, np.ones(4))
         moved = middle + rng.uniform(-_SHIFT, _SHIFT, 2) * crop
         tilt = 1 + rng.uniform(-_TILT, _TILT, 4)
         turned = _corners(moved, crop * rng.uniform(*_SCALES), np.radians(rng.uniform(-_TURN_DEG, _TURN_DEG)), tilt)
-        if _fit(plain, image) and _fit(turned, image):
-            satellite = _cut(image, plain, size_px)
-            drone = _cut(_raised(image, moved, rng), turned, size_px)
-            return _another_date(drone, rng), _another_date(satellite, rng)
+        if _fit(turned, image):
+            return _another_date(_cut(_raised(image, moved, rng), turned, size_px), rng)
     raise ImageError("no two crops fit into the picture.")
 
 
@@ -156,27 +170,38 @@ def _another_date(crop: Image, rng: np.random.Generator) -> Image:
 
 
 def write_pairs(chosen: Split, out: Path, size_px: int, views: int, seed: int) -> tuple[int, int]:
-    """Write a pair (``views`` drone pictures) a source; how many in training and test.
+    """Write a satellite picture and ``views`` drone pictures a source; how many sources in training and test.
+
+    What is no photograph is named, left out and not counted.
 
     Raises:
-        UsageError: ``out`` holds something.
+        UsageError: ``out`` holds something, or no source is a photograph.
         StorageError: it cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists already: name another folder with --out.")
+    counts = {"train": 0, "test": 0}
     for part, paths in (("train", chosen.train), ("test", chosen.test)):
         for number, path in enumerate(paths):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise ImageError(f"{path} cannot be read as a picture.")
-            rgb = np.asarray(image[..., ::-1], np.uint8)
-            for view in range(views):
-                rng = np.random.default_rng([seed, part == "test", number, view])
-                drone, satellite = seen_twice(rgb, size_px, rng)
+            image = _read(path)
+            if not is_photograph(image):
+                log.warning("%s is skipped: it is a drawing or a map of labels, no photograph", path)
+                continue
+            drones, satellite = seen_twice(image, size_px, views, np.random.default_rng([seed, part == "test", number]))
+            for view, drone in enumerate(drones):
                 _write(out, part, "drone", f"{path.parent.name}-{path.stem}", view, drone)
-                if view == 0:
-                    _write(out, part, "satellite", f"{path.parent.name}-{path.stem}", view, satellite)
-    return len(chosen.train), len(chosen.test)
+            _write(out, part, "satellite", f"{path.parent.name}-{path.stem}", 0, satellite)
+            counts[part] += 1
+    if not any(counts.values()):
+        raise UsageError("none of the pictures is a photograph: name other folders.")
+    return counts["train"], counts["test"]
+
+
+def _read(path: Path) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ImageError(f"{path} cannot be read as a picture.")
+    return np.ascontiguousarray(image[..., ::-1], np.uint8)
 
 
 def _write(out: Path, part: str, view: str, place: str, number: int, image: Image) -> None:

@@ -105,6 +105,7 @@ class RunSection(_Section):
     average: float = Field(default=0.99, ge=0, lt=1)  # of the weights: an exponential mean; 0 is none
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     hard_share: Share = 0.5  # of a batch: neighbours and look-alikes of the rest
+    look_alikes: bool = True  # False: batches depend on the seed alone, so that losses can be compared on the same ones
     seed: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=200, gt=0)
     checkpoint_every: int = Field(default=100, gt=0)

@@ -135,7 +135,8 @@ class Trainer:
         self._planned = self._choose(self.step + 1)
         following = reader.submit(self._read, self._planned, self.step + 1) if self.step + 1 < stop else None
         done = self.one_step(batch)
-        self.memory.remember(batch.places, done.embeddings.float().cpu().numpy())
+        if self.run.look_alikes:
+            self.memory.remember(batch.places, done.embeddings.float().cpu().numpy())
         self.step += 1
         return following, done.loss
 

@@ -11,6 +11,7 @@ import pytest
 from runtime.errors import ImageError, UsageError
 from train.data.texture import GAP, seen_twice, split, write_pairs
 from train.data.university import University
+from train.data.views import by_place
 
 JURU = Path(__file__).parents[4] / "shared/data/texture/juru"
 SCENES = JURU.with_name("rsscn7")
@@ -20,7 +21,8 @@ def _frames(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """A sequence that moves slowly over one ground, so that neighbours overlap."""
     folder.mkdir(parents=True)
     coarse = np.random.default_rng(seed).integers(0, 256, (20, 30 + count // 4, 3), dtype=np.uint8)
-    ground = cv2.resize(coarse, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+    ground = cv2.resize(coarse, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    ground += np.random.default_rng(seed).normal(0, 4, ground.shape)
     paths = []
     for i in range(count):
         paths.append(folder / f"{i:04d}.png")
@@ -66,11 +68,13 @@ def test_a_picture_is_seen_twice_without_inventing_its_border() -> None:
     picture = np.full((400, 400, 3), 120, np.uint8)
     picture[:3], picture[-3:], picture[:, :3], picture[:, -3:] = ([255, 0, 0],) * 4
     for seed in range(40):
-        for crop in seen_twice(picture, 96, np.random.default_rng(seed)):
+        drones, satellite = seen_twice(picture, 96, 2, np.random.default_rng(seed))
+        assert len(drones) == 2
+        for crop in (*drones, satellite):
             channels = crop.reshape(-1, 3).astype(int)
             assert np.ptp(channels.mean(axis=1)) < 60  # a border would be far from the grey everywhere
     with pytest.raises(ImageError, match="too small"):
-        seen_twice(picture[:40, :40], 96, np.random.default_rng(0))
+        seen_twice(picture[:40, :40], 96, 1, np.random.default_rng(0))
 
 
 def test_the_two_views_show_the_same_ground_displaced() -> None:
@@ -79,7 +83,8 @@ def test_the_two_views_show_the_same_ground_displaced() -> None:
     sift = cv2.SIFT_create()
     turns, shifts = [], []
     for seed in range(12):
-        pair = seen_twice(picture, 256, np.random.default_rng(seed))
+        (drone,), satellite = seen_twice(picture, 256, 1, np.random.default_rng(seed))
+        pair = drone, satellite
         (points_a, a), (points_b, b) = (sift.detectAndCompute(cv2.cvtColor(c, cv2.COLOR_RGB2GRAY), None) for c in pair)
         two = cv2.BFMatcher().knnMatch(a, b, k=2)
         good = [m for m, n in two if m.distance < 0.8 * n.distance]
@@ -101,5 +106,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert len(data.train("drone")) == 2 * train and len(data.train("satellite")) == train
     assert {p.place for p in data.train("drone")}.isdisjoint({p.place for p in data.query("drone")})
     assert test == len({p.place for p in data.gallery("satellite")})
+    assert all(len(pictures) == 2 for pictures in by_place(data.train("drone")).values())
     with pytest.raises(UsageError, match="exists already"):
         write_pairs(chosen, tmp_path / "out", 64, 2, 0)
+
+
+def test_maps_of_labels_are_no_photographs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labels = np.zeros((256, 256, 3), np.uint8)
+    cv2.fillPoly(labels, [np.array([[20, 30], [200, 60], [120, 240]])], (0, 255, 0))
+    assert cv2.imwrite(str(tmp_path / "labels.jpg"), labels)
+    with pytest.raises(UsageError, match="none of the pictures is a photograph"):
+        write_pairs(split([tmp_path / "labels.jpg"], []), tmp_path / "out", 64, 1, 0)
+    assert "labels.jpg is skipped" in caplog.text
