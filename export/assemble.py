@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,16 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
+import onnx
 from numpy.typing import NDArray
 
-from export.parity import Comparison, compare, drawn_images, gate
-from export.writer import OPSET, write_onnx
+from export.eight_bits import quantised
+from export.gate import LARGEST_BATCH, check_peaks, check_types, judged, tried_out
+from export.half import halved
+from export.onnx_file import OPSET, write
+from export.parity_images import write_parity_images
+from export.source import Source
 from runtime.bundle import (
     FORMAT_VERSION,
     MANIFEST,
+    PRECISIONS,
     Bundle,
     HashedFile,
     Manifest,
@@ -29,26 +32,34 @@ from runtime.bundle import (
     sha256_of,
     write_manifest,
 )
-from runtime.embedder.engine import OnnxEngine
+from runtime.embedder.onnx_engine import OnnxEngine
+from runtime.embedder.parity import BARS
 from runtime.errors import BundleError, StorageError, UsageError
-from runtime.values import ViewKind
-from train.tower import Tower
+from runtime.values import Vectors, ViewKind
 
 SHARED = "tower"  # the file name's stem when both views fly one tower
+_WHOLE_PRODUCTS = (0, 2, 5, 8, 10, 12, 16)  # tried in turn: how many of a float16 file's first layers stay float32
+_HEADROOM = 0.75  # of the bar, left to the rounding of a GPU, which sums in another order
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a bundle is made of. ``towers`` by view; views may share one tower object, then they share a file."""
+    """What a bundle is made of. ``towers`` by view; views may share one source object, then they share a file.
+
+    ``own_images``: a folder of photos for the parity set. ``calibration_crops``: (N, S, S, 3) for the ranges of int8.
+    """
 
     name: str
     licence: str
     embedding_space_id: str
     input_size_px: int
     footprints_m: tuple[float, ...]
-    towers: dict[ViewKind, Tower]
+    towers: dict[ViewKind, Source]
     precisions: Sequence[str] = ("fp32",)
     opset: int = OPSET
+    batch: int = LARGEST_BATCH
+    own_images: Path | None = None
+    calibration_crops: NDArray[np.uint8] | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,10 +69,15 @@ def assemble(recipe: Recipe, out: Path) -> Bundle:
     A calibration already there is kept when the embedding space is the same.
 
     Raises:
-        UsageError: ``out`` holds something that is no bundle.
+        UsageError: ``out`` holds something that is no bundle, or a precision is not one of ours.
         StorageError: it cannot be written.
         BundleError: an exported file fails its checks or its parity.
     """
+    unknown = [precision for precision in recipe.precisions if precision not in PRECISIONS]
+    if unknown:
+        raise UsageError(f"there is no precision {unknown[0]}: choose {', '.join(PRECISIONS)}.")
+    if "int8" in recipe.precisions and recipe.calibration_crops is None:
+        raise UsageError("int8 needs images of your own flights for its ranges: give --calibration-images DIR.")
     if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is no bundle: name another directory with --out.")
     draft = out.with_name(out.name + ".new")
@@ -79,22 +95,22 @@ def assemble(recipe: Recipe, out: Path) -> Bundle:
 
 
 def _write_files(recipe: Recipe, draft: Path) -> Manifest:
-    images = drawn_images(recipe.input_size_px)
-    image_files = tuple(_write_image(draft, index, image) for index, image in enumerate(images))
+    sheets, images = write_parity_images(draft / "parity", recipe.input_size_px, recipe.own_images)
     towers: dict[ViewKind, dict[str, ModelFile]] = {}
     embeddings: dict[ViewKind, HashedFile] = {}
     done: dict[int, ViewKind] = {}
-    for view, tower in recipe.towers.items():
-        twin = done.setdefault(id(tower), view)
+    for view, source in recipe.towers.items():
+        twin = done.setdefault(id(source), view)
         if twin is not view:
             towers[view], embeddings[view] = towers[twin], embeddings[twin]
             continue
-        shared = sum(other is tower for other in recipe.towers.values()) > 1
+        shared = sum(other is source for other in recipe.towers.values()) > 1
         stem = SHARED if shared else view.value
-        reference = _reference(tower, images)
+        reference = source.embed(images)
         embeddings[view] = _write_array(draft, f"parity/{stem}.npy", reference)
-        towers[view] = {p: _write_model(recipe, tower, p, stem, draft, images, reference) for p in recipe.precisions}
-    vectors, maps = _torch_outputs(next(iter(recipe.towers.values())), images[:1])
+        towers[view] = _Tower(recipe, source, stem, draft, images, reference).files()
+    first = next(iter(towers.values()))["fp32"]
+    vectors, maps = OnnxEngine(draft / first.file, threads=1).run(images[:1])
     return Manifest(
         format_version=FORMAT_VERSION,
         name=recipe.name,
@@ -102,88 +118,86 @@ def _write_files(recipe: Recipe, draft: Path) -> Manifest:
         embedding_space_id=recipe.embedding_space_id,
         input_size_px=recipe.input_size_px,
         embedding_dim=vectors.shape[1],
-        map_shape=(maps.shape[1], maps.shape[2], maps.shape[3]) if maps is not None else None,
+        map_shape=None if maps is None else (maps.shape[1], maps.shape[2], maps.shape[3]),
         footprints_m=recipe.footprints_m,
         towers=towers,
-        parity=ParitySet(images=image_files, embeddings=embeddings),
+        parity=ParitySet(images=tuple(_hashed(draft, sheet) for sheet in sheets), embeddings=embeddings),
         training=recipe.training,
     )
 
 
-def _write_model(
-    recipe: Recipe,
-    tower: Tower,
-    precision: str,
-    stem: str,
-    draft: Path,
-    images: NDArray[np.uint8],
-    reference: NDArray[np.float32],
-) -> ModelFile:
-    path = draft / f"{stem}.{precision}.onnx"
-    write_onnx(_at(tower, precision), path, recipe.input_size_px, recipe.embedding_space_id, recipe.opset)
-    comparison = compare(_onnx_embeddings(path, images), reference)
-    gate(path.name, comparison)
-    return ModelFile(
-        file=path.name,
-        sha256=sha256_of(path),
-        bytes=path.stat().st_size,
-        parity=_parity(comparison, len(images)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Tower:
+    """One tower on its way into the draft, at each precision; the others begin at its float32 graph."""
+
+    recipe: Recipe
+    source: Source
+    stem: str
+    draft: Path
+    images: NDArray[np.uint8]
+    reference: Vectors
+
+    def files(self) -> dict[str, ModelFile]:
+        """Every precision asked for; float32 always, for it is what the CPU runs."""
+        single = self.source.graph(self.recipe.opset)
+        files = {"fp32": self._single(single)}
+        if "fp16" in self.recipe.precisions:
+            files["fp16"] = self._half(single)
+        if "int8" in self.recipe.precisions:
+            files["int8"] = self._eight(single)
+        return files
+
+    def _single(self, single: onnx.ModelProto) -> ModelFile:
+        path = self._path("fp32")
+        if self.source.kept is not None:  # the bytes that earlier hashes and signatures name
+            path.write_bytes(self.source.kept)
+        else:
+            write(single, path, self.recipe.embedding_space_id)
+        check_types(single, path.name)
+        return self._file(path, self._judged(path, "fp32"))
+
+    def _half(self, single: onnx.ModelProto) -> ModelFile:
+        """With as many of the first layers left whole as it takes to stay well within the bar."""
+        path, tried = self._path("fp16"), []
+        most = _HEADROOM * (BARS["fp16"].similarity_change_max or 1.0)
+        for whole in _WHOLE_PRODUCTS:
+            half = halved(single, whole)
+            write(half, path, self.recipe.embedding_space_id)
+            moved = tried_out(path, self.images, self.reference).similarity_change
+            tried.append((moved if np.isfinite(moved) else np.inf, whole))
+            if moved <= most:
+                break
+        whole = min(tried)[1]
+        half = halved(single, whole)
+        check_types(half, path.name)
+        peak = check_peaks(single, half, self.images, path.name)
+        write(half, path, self.recipe.embedding_space_id)
+        found = {"peak": round(peak.magnitude, 3), "peak_value": peak.value, "whole_products": whole}
+        return self._file(path, self._judged(path, "fp16").model_copy(update=found))
+
+    def _eight(self, single: onnx.ModelProto) -> ModelFile:
+        path = self._path("int8")
+        assert self.recipe.calibration_crops is not None  # `assemble` has refused it
+        write(quantised(single, self.recipe.calibration_crops), path, self.recipe.embedding_space_id)
+        return self._file(path, self._judged(path, "int8"))
+
+    def _judged(self, path: Path, precision: str) -> Parity:
+        return judged(path, precision, self.images, self.reference, self.source.said, self.recipe.batch)
+
+    def _path(self, precision: str) -> Path:
+        return self.draft / f"{self.stem}.{precision}.onnx"
+
+    def _file(self, path: Path, parity: Parity) -> ModelFile:
+        return ModelFile(file=path.name, sha256=sha256_of(path), bytes=path.stat().st_size, parity=parity)
 
 
-def _at(tower: Tower, precision: str) -> Tower:
-    """A copy ready to export: batch norms folded, and the backbone cast where asked."""
-    copied = copy.deepcopy(tower).eval()
-    copied.backbone.fuse_()
-    if precision == "fp16":
-        copied.backbone.half_()
-    elif precision != "fp32":
-        raise UsageError(f"there is no precision {precision}: choose fp32 or fp16.")
-    return copied
-
-
-def _reference(tower: Tower, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    vectors, _ = _torch_outputs(tower, images)
-    if not np.isfinite(vectors).all():
-        raise BundleError("the tower itself gives numbers that are not finite: its weights are damaged.")
-    return vectors
-
-
-def _torch_outputs(
-    tower: Tower, images: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    with torch.inference_mode():
-        vectors, maps = tower.eval().forward(torch.from_numpy(images))
-    return vectors.numpy(), maps.numpy() if maps is not None else None
-
-
-def _onnx_embeddings(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    engine = OnnxEngine(path, providers=("CPUExecutionProvider",))
-    return np.concatenate([engine.run(images[i : i + 1])[0] for i in range(len(images))])
-
-
-def _parity(comparison: Comparison, images: int) -> Parity:
-    return Parity(
-        reference="torch fp32",
-        device="CPU, ONNX Runtime",
-        images=images,
-        cosine_min=round(comparison.cosine_min, 6),
-        cosine_mean=round(comparison.cosine_mean, 6),
-        similarity_change=round(comparison.similarity_change, 6),
-        same_top1=comparison.same_top1,
-    )
-
-
-def _write_image(draft: Path, index: int, image: NDArray[np.uint8]) -> HashedFile:
-    name = f"parity/{index:03d}.png"
-    if not cv2.imwrite(str(draft / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise StorageError(f"{draft / name} cannot be written.")
-    return HashedFile(file=name, sha256=sha256_of(draft / name))
-
-
-def _write_array(draft: Path, name: str, array: NDArray[np.float32]) -> HashedFile:
+def _write_array(draft: Path, name: str, array: Vectors) -> HashedFile:
     np.save(draft / name, array)
-    return HashedFile(file=name, sha256=sha256_of(draft / name))
+    return _hashed(draft, draft / name)
+
+
+def _hashed(draft: Path, path: Path) -> HashedFile:
+    return HashedFile(file=path.relative_to(draft).as_posix(), sha256=sha256_of(path))
 
 
 def _kept_calibration(recipe: Recipe, out: Path) -> tuple[Any, ...]:

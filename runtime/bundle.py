@@ -25,7 +25,7 @@ from runtime.values import ViewKind
 FORMAT_VERSION = 1
 MANIFEST = "bundle.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = ("fp32", "fp16", "int8")
 
 
 class _Part(BaseModel):
@@ -33,8 +33,23 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+class ParityRun(_Part):
+    """One way in which a file was run over the parity images."""
+
+    optimised: bool  # by ONNX Runtime, when it loads the graph
+    batch: int
+    cosine_min: float
+    cosine_mean: float
+    similarity_change: float
+    top1_share: float
+
+
 class Parity(_Part):
-    """How faithful a file is to the reference on the parity images, and where that was measured."""
+    """How faithful a file is to the reference on the parity images, and where that was measured.
+
+    The worst of ``runs``. What a CPU measured says nothing of a GPU, which is why ``device`` names it. ``peak``: the
+    largest magnitude, in float32, of the values that the file holds in float16, and ``peak_value`` whose it is.
+    """
 
     reference: str
     device: str
@@ -43,6 +58,10 @@ class Parity(_Part):
     cosine_mean: float
     similarity_change: float
     same_top1: bool
+    top1_share: float = 1.0
+    peak: float | None = None
+    peak_value: str | None = None
+    runs: tuple[ParityRun, ...] = ()
 
 
 class HashedFile(_Part):
@@ -67,7 +86,7 @@ class ModelFile(HashedFile):
 
 
 class ParitySet(_Part):
-    """``images`` in order, each one crop; ``embeddings``: per tower the reference's (N, D) float32 array."""
+    """``images`` in order, each a crop or a sheet of them; ``embeddings``: per tower the reference's (N, D) array."""
 
     images: tuple[HashedFile, ...] = Field(min_length=1)
     embeddings: dict[ViewKind, HashedFile]

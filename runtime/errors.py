@@ -8,7 +8,8 @@ HomingError
 ├── TelemetryError        a telemetry log or photo tag that cannot be used
 ├── CameraError           a camera URI that does not open or stopped delivering
 ├── BundleError           a bundle that is missing, damaged or of another version
-│   └── EmbeddingSpaceError   a history and a bundle of different embedding spaces
+│   ├── EmbeddingSpaceError   a history and a bundle of different embedding spaces
+│   └── EngineError           a backend that cannot run a tower on this computer
 ├── HistoryError          a history file that is missing, foreign or damaged
 ├── VehicleError          a vehicle that does not answer or answers what it must not
 ├── ControlError          no daemon at the control socket, or one that refused
@@ -56,6 +57,10 @@ class BundleError(HomingError):
 
 class EmbeddingSpaceError(BundleError):
     """A history was recorded in another embedding space than the bundle's."""
+
+
+class EngineError(BundleError):
+    """A backend cannot run a tower on this computer: a library, a GPU or a built engine is missing or another."""
 
 
 class HistoryError(HomingError):

@@ -126,8 +126,16 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
         f"last fix  {seen}",
         f"camera    {answer['camera']}, {answer['counts'].get('frames', 0)} frames",
+        *_engine_lines(answer.get("engine")),
         f"recording {'yes' if answer['recording'] else 'no'}, {answer['counts'].get('keyframes', 0)} keyframes",
     ]
+
+
+def _engine_lines(engine: dict[str, Any] | None) -> list[str]:
+    if engine is None:
+        return []
+    runs = f"engine    {engine['precision']} on {engine['backend']}, parity {engine['parity']:.6f}"
+    return [runs, *(f"warning   {warning}" for warning in engine["warnings"])]
 
 
 def _place(place: dict[str, Any] | None) -> str:

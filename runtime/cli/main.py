@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from runtime.cli import control, fix, history, locate, record, run
+from runtime.cli import bench, bundle, control, doctor, engine, fix, history, locate, record, run
 from runtime.cli.entry import enter
 
 app = typer.Typer(
@@ -25,11 +25,15 @@ for command in (
     control.engage,
     control.disengage,
     control.status,
+    doctor.doctor,
+    bench.bench,
 ):
     app.command()(command)
 # A southern latitude begins with a minus sign and is no option.
 app.command(context_settings={"ignore_unknown_options": True})(control.target)
 app.add_typer(history.history_app)
+app.add_typer(bundle.bundle_app)
+app.add_typer(engine.engine_app)
 
 
 def main() -> NoReturn:

@@ -6,7 +6,7 @@ Keys carry their unit; paths are relative to the file. See ``deploy/homing.toml`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -85,12 +85,17 @@ class VehicleSection(_Section):
     answer_within_s: float = Field(default=10.0, gt=0, le=600)  # at start
 
 
+BackendName = Literal["tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime-cpu"]
+
+
 class BundleSection(_Section):
-    """[bundle]: which bundle, on how many threads."""
+    """[bundle]: which bundle, whose, and what runs it."""
 
     path: Path | None = None  # none: the one shipped with the package
-    threads: int = Field(default=2, ge=1, le=64)
-    precision: Literal["fp32", "fp16"] = "fp32"
+    signed_by: Path | None = None  # the public key that must have signed it; none: unsigned will do
+    backends: tuple[BackendName, ...] = Field(default=get_args(BackendName), min_length=1)  # in order of preference
+    threads: int | None = Field(default=None, ge=1, le=64)  # none: as many as suit the computer
+    precision: Literal["fp32", "fp16", "int8"] | None = None  # none: float16 on a GPU, float32 on a CPU
 
 
 class HistorySection(_Section):
@@ -272,13 +277,14 @@ def _resolved(config: Config, folder: Path) -> Config:
     def at(path: Path) -> Path:
         return folder / path.expanduser()
 
-    bundle = config.bundle.path
+    paths = {"path": config.bundle.path, "signed_by": config.bundle.signed_by}
+    bundle = {name: None if path is None else at(path) for name, path in paths.items()}
     return config.model_copy(
         update={
             "history": config.history.model_copy(update={"path": at(config.history.path)}),
             "control": config.control.model_copy(update={"socket": at(config.control.socket)}),
             "log": config.log.model_copy(update={"directory": at(config.log.directory)}),
-            "bundle": config.bundle.model_copy(update={"path": None if bundle is None else at(bundle)}),
+            "bundle": config.bundle.model_copy(update=bundle),
         }
     )
 

@@ -23,6 +23,7 @@ from runtime.history.history import History
 from runtime.localizer import AutopilotLocalizer
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
+from runtime.signature import verify
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
 
@@ -60,8 +61,7 @@ def assemble(
     """
     limits = config.commanding.limits()
     if embedder is None:
-        bundle = Bundle.load(config.bundle.path)
-        embedder = Embedder(bundle, threads=config.bundle.threads, precision=config.bundle.precision)
+        embedder = _embedder(config)
     history = _history(config, embedder.bundle)
     camera = config.camera.model()
     rooms = Rooms(
@@ -77,8 +77,18 @@ def assemble(
         stages=stages,
         journal=journal or NullFlightLog(),
         errands=errands or InlineErrands(),
+        engine=embedder.report,
     )
     return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
+
+
+def _embedder(config: Config) -> Embedder:
+    """Raises BundleError where the bundle is not signed as the configuration requires, or nothing runs it."""
+    section = config.bundle
+    bundle = Bundle.load(section.path)
+    if section.signed_by is not None:
+        verify(bundle.path, section.signed_by)
+    return Embedder(bundle, section.threads, section.precision, backends=section.backends)
 
 
 def _history(config: Config, bundle: Bundle) -> History:

@@ -10,6 +10,7 @@ from runtime.daemon.errands import Errands, InlineErrands
 from runtime.daemon.frame_gate import FrameGate, Poses
 from runtime.daemon.stages import Stages
 from runtime.daemon.target_desk import TargetDesk
+from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import Direction, NullFlightLog
 from runtime.guidance.guidance import Guidance
 from runtime.localizer import Localizer
@@ -115,3 +116,4 @@ class Rooms:
     stages: Stages
     journal: Journal = field(default_factory=NullFlightLog)
     errands: Errands = field(default_factory=InlineErrands)
+    engine: EngineReport | None = None  # None where no network runs

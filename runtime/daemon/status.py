@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from runtime.daemon.target_desk import point
@@ -25,6 +26,7 @@ def status(daemon: Daemon, t_ns: int) -> dict[str, Any]:
         "pending_target": None if pending is None else pending.as_answer(),
         "vehicle": _vehicle(daemon),
         "camera": daemon.camera.state(t_ns).value,
+        "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
         "recording": daemon.recording,
         "recording_failed": daemon.recording_failed or None,
         "estimate": _estimate(daemon, t_ns),

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
-from runtime.embedder.engine import Engine, OnnxEngine
-from runtime.errors import BundleError
+from runtime.embedder.backends import PassedOver, backend, order_here
+from runtime.embedder.engine import Backend, Engine
+from runtime.embedder.parity import BARS, Comparison, compare
+from runtime.embedder.parity_record import has_passed, keep, record_path
+from runtime.embedder.parity_set import parity_embeddings, parity_images, parity_pair
+from runtime.errors import BundleError, EngineError
+from runtime.machine import default_threads
 from runtime.values import Embeddings, ViewKind
+
+__all__ = ["Embedder", "parity_embeddings", "parity_images"]
 
 log = logging.getLogger(__name__)
 
-MIN_COSINE = 0.9995  # an engine below it computes something else than what was trained
+_AT_A_LATER_START = 16  # images compared once the engine has passed the whole gate on this computer
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """What runs the towers, for `status`; a warning for every backend that was preferred and does not run."""
+
+    backend: str
+    precision: str
+    parity: float
+    warnings: tuple[str, ...]
 
 
 class Embedder:
     """The towers of a bundle, ready to run; towers that share a file share an engine.
 
-    ``engines`` makes an engine of a model file: the seam for other backends.
+    ``backends`` are tried in order (None: what suits this computer); each one that does not run, or fails parity, is
+    in ``passed_over`` and in the log. ``precision`` None: the backend's own, so float16 on a GPU and float32 on a CPU.
+    ``engines`` makes an engine of a model file in their place: the seam for others.
 
     Raises:
         BundleError: a tower has no such precision, cannot be run here, or fails parity.
@@ -33,22 +52,41 @@ class Embedder:
     def __init__(
         self,
         bundle: Bundle,
-        threads: int = 2,
-        precision: str = "fp32",
+        threads: int | None = None,
+        precision: str | None = None,
         engines: Callable[[Path], Engine] | None = None,
+        backends: Sequence[str] | None = None,
     ) -> None:
-        make = engines if engines is not None else partial(OnnxEngine, threads=threads)
-        self.bundle, self.precision = bundle, precision
-        files = {view: bundle.model(view, precision).file for view in bundle.views}
-        by_file = {file: make(bundle.path / file) for file in dict.fromkeys(files.values())}
-        self._engines = {view: by_file[file] for view, file in files.items()}
-        self.parity = self._check_parity(files)
-        log.info("%s %s runs on %s, parity %.6f", bundle.name, precision, self.backend, self.parity)
+        self.bundle = bundle
+        self.passed_over: tuple[PassedOver, ...] = ()
+        self._threads = default_threads() if threads is None else threads
+        self._engines: dict[ViewKind, Engine] = {}
+        self.precision = precision or "fp32"
+        if engines is not None:
+            self.parity = self._start(engines, None)
+        else:
+            self.parity = self._start_first(precision, backends or order_here())
+        log.info("%s %s runs on %s, parity %.6f", bundle.name, self.precision, self.backend, self.parity)
 
     @property
     def backend(self) -> str:
         """What runs the towers, for people."""
         return ", ".join(dict.fromkeys(engine.name for engine in self._engines.values()))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for every backend that was preferred and does not run."""
+        return tuple(passed.sentence(self.backend) for passed in self.passed_over)
+
+    @property
+    def report(self) -> EngineReport:
+        """For `status`."""
+        return EngineReport(self.backend, self.precision, self.parity, self.warnings)
+
+    @property
+    def batch(self) -> int:
+        """How many crops the engines take at best at once."""
+        return min(engine.batch for engine in self._engines.values())
 
     def embed(self, view: ViewKind, crops: NDArray[np.uint8]) -> Embeddings:
         """(N, S, S, 3) uint8 RGB north-up crops to ``vectors`` (N, D) float32 unit rows and ``maps``.
@@ -75,52 +113,59 @@ class Embedder:
         maps = np.zeros((0, *shape), np.float32) if shape is not None else None
         return Embeddings(np.zeros((0, self.bundle.embedding_dim), np.float32), maps)
 
-    def _check_parity(self, files: dict[ViewKind, str]) -> float:
-        """The worst cosine with the reference over the parity images, each file once."""
-        images = parity_images(self.bundle)
-        worst = 1.0
-        for view in {file: view for view, file in files.items()}.values():
-            reference = parity_embeddings(self.bundle, view)
-            vectors = self.embed(view, images).vectors
-            cosine = float(np.min(np.sum(vectors * reference, axis=1)))
-            if not cosine >= MIN_COSINE:  # also when it is not a number
-                raise BundleError(
-                    f"the {self.precision} {view.value} tower of {self.bundle.name} on {self._engines[view].name} "
-                    f"differs from its reference: cosine {cosine:.4f}, must be at least {MIN_COSINE}."
-                )
-            worst = min(worst, cosine)
-        return worst
+    def _start_first(self, precision: str | None, names: Sequence[str]) -> float:
+        """The parity of the first backend that runs."""
+        passed: list[PassedOver] = []
+        for name in names:
+            one = backend(name)
+            self.precision = precision or _best_precision(self.bundle, one)
+            try:
+                parity = self._start(partial(one.start, threads=self._threads), one)
+            except BundleError as error:
+                if len(names) == 1:
+                    raise
+                passed.append(PassedOver(name, str(error)))
+                continue
+            self.passed_over = tuple(passed)
+            for warning in self.warnings:
+                log.warning("%s", warning)
+            return parity
+        reasons = " ".join(f"{p.backend}: {p.reason}" for p in passed)
+        raise EngineError(f"the bundle {self.bundle.name} is run by none of {', '.join(names)} here. {reasons}")
+
+    def _start(self, make: Callable[[Path], Engine], one: Backend | None) -> float:
+        """Engines of every file, and the worst cosine with the reference over the parity images."""
+        bundle = self.bundle
+        files = {view: bundle.model(view, self.precision).file for view in bundle.views}
+        by_file = {file: make(bundle.path / file) for file in dict.fromkeys(files.values())}
+        self._engines = {view: by_file[file] for view, file in files.items()}
+        once = {file: view for view, file in files.items()}.values()
+        return min(self._checked(view, one) for view in once)
+
+    def _checked(self, view: ViewKind, one: Backend | None) -> float:
+        """The gate: whole at the first start on this computer, a few images at later ones."""
+        images, reference = parity_pair(self.bundle, view)
+        record = record_path(self.bundle, view, self.precision, one) if one is not None else None
+        known = record is not None and has_passed(record)
+        if known:
+            few = np.unique(np.linspace(0, len(images) - 1, _AT_A_LATER_START).astype(int))
+            images, reference = images[few], reference[few]
+        comparison = compare(self.embed(view, images).vectors, reference)
+        self._hold(view, comparison)
+        if record is not None and not known:
+            keep(record, self._engines[view].name, comparison.cosine_min)
+        return comparison.cosine_min
+
+    def _hold(self, view: ViewKind, comparison: Comparison) -> None:
+        reason = comparison.refusal(BARS[self.precision])
+        if reason is not None:
+            raise BundleError(
+                f"the {self.precision} {view.value} tower of {self.bundle.name} on {self._engines[view].name} differs "
+                f"from its reference: {reason}."
+            )
 
 
-def parity_images(bundle: Bundle) -> NDArray[np.uint8]:
-    """(N, S, S, 3) uint8 RGB: the images every engine is compared on.
-
-    Raises:
-        BundleError: one of them is not an image of the towers' input size.
-    """
-    size = bundle.input_size_px
-    images = []
-    for named in bundle.manifest.parity.images:
-        image = cv2.imread(str(bundle.path / named.file), cv2.IMREAD_COLOR)
-        if image is None or image.shape != (size, size, 3):
-            raise BundleError(f"the parity image {bundle.path / named.file} is not an image of {size}x{size} pixels.")
-        images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    return np.stack(images).astype(np.uint8)
-
-
-def parity_embeddings(bundle: Bundle, view: ViewKind) -> NDArray[np.float32]:
-    """(N, D) float32: what the reference made of the parity images.
-
-    Raises:
-        BundleError: there is none for this view, or it has another shape.
-    """
-    named = bundle.manifest.parity.embeddings.get(view)
-    if named is None:
-        raise BundleError(f"the bundle {bundle.name} has no parity embeddings for its {view.value} tower.")
-    try:
-        reference: NDArray[np.float32] = np.load(bundle.path / named.file, allow_pickle=False)
-    except ValueError as error:
-        raise BundleError(f"{bundle.path / named.file} is not an array of embeddings.") from error
-    if reference.shape != (len(bundle.manifest.parity.images), bundle.embedding_dim):
-        raise BundleError(f"{bundle.path / named.file} has the shape {reference.shape}, not one row per image.")
-    return reference
+def _best_precision(bundle: Bundle, one: Backend) -> str:
+    """The backend's first choice that every tower has."""
+    common = set.intersection(*(set(tower) for tower in bundle.manifest.towers.values()))
+    return next((precision for precision in one.precisions if precision in common), "fp32")

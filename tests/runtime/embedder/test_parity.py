@@ -1,0 +1,87 @@
+"""The parity gate refuses what differs, by cosine, by similarity and by nearest neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.embedder.parity import BARS, Bar, compare, gate, worst
+from runtime.errors import BundleError
+
+FAITHFUL = BARS["fp16"]
+
+
+@pytest.fixture
+def reference() -> NDArray[np.float32]:
+    vectors = np.random.default_rng(0).normal(size=(12, 32)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_reference_agrees_with_itself(reference: NDArray[np.float32]) -> None:
+    comparison = compare(reference, reference)
+    assert comparison.cosine_min == pytest.approx(1.0)
+    assert comparison.similarity_change == 0.0 and comparison.top1_share == 1.0 and comparison.finite
+    gate("tower.onnx", comparison, FAITHFUL)
+
+
+def test_the_measures_are_those_of_a_slow_loop(reference: NDArray[np.float32]) -> None:
+    candidate = reference + 0.05 * np.random.default_rng(1).normal(size=reference.shape).astype(np.float32)
+    candidate /= np.linalg.norm(candidate, axis=1, keepdims=True)
+    change, same = 0.0, 0
+    for i in range(len(reference)):
+        others = [j for j in range(len(reference)) if j != i]
+        change = max(change, *(abs(float(candidate[i] @ candidate[j] - reference[i] @ reference[j])) for j in others))
+        nearest = [max(others, key=lambda j: float(v[i] @ v[j])) for v in (candidate, reference)]
+        same += nearest[0] == nearest[1]
+    comparison = compare(candidate, reference)
+    assert comparison.similarity_change == pytest.approx(change, abs=1e-6)
+    assert comparison.top1_share == pytest.approx(same / len(reference))
+
+
+def test_one_bad_row_among_many_is_found(reference: NDArray[np.float32]) -> None:
+    spoilt = reference.copy()
+    spoilt[7] = reference[3]
+    comparison = compare(spoilt, reference)
+    assert comparison.cosine_min == pytest.approx(float(reference[7] @ reference[3]), abs=1e-6)
+    with pytest.raises(BundleError, match=r"tower.onnx is refused: its cosine .* falls to"):
+        gate("tower.onnx", comparison, FAITHFUL)
+
+
+@pytest.mark.parametrize("spoil", [np.nan, np.inf])
+def test_what_is_not_finite_is_refused(reference: NDArray[np.float32], spoil: float) -> None:
+    spoilt = reference.copy()
+    spoilt[2, 5] = spoil
+    with pytest.raises(BundleError, match="not finite"):
+        gate("tower.onnx", compare(spoilt, reference), FAITHFUL)
+
+
+def test_another_nearest_neighbour_is_refused_though_every_cosine_is_high() -> None:
+    angles = np.array([0.0, 0.0100, -0.0101])  # the first one's two neighbours are nearly equally near
+    moved = np.array([0.0, 0.0102, -0.0101])
+    reference, spoilt = (np.stack([np.cos(a), np.sin(a)], axis=1).astype(np.float64) for a in (angles, moved))
+    comparison = compare(spoilt, reference)  # type: ignore[arg-type]
+    assert comparison.cosine_min > 0.9999999
+    with pytest.raises(BundleError, match="nearest neighbour"):
+        gate("tower.onnx", comparison, FAITHFUL)
+
+
+def test_a_similarity_that_moves_is_refused_though_every_cosine_is_high() -> None:
+    angles = np.linspace(0.2, 1.4, 5) ** 2
+    bent = angles * 1.01
+    reference, spoilt = (np.stack([np.cos(a), np.sin(a)], axis=1) for a in (angles, bent))
+    comparison = compare(spoilt, reference)  # type: ignore[arg-type]
+    assert comparison.cosine_min > 0.9995 and comparison.top1_share == 1.0
+    with pytest.raises(BundleError, match="moves a similarity by"):
+        gate("tower.onnx", comparison, FAITHFUL)
+    assert comparison.refusal(BARS["int8"]) is None
+
+
+def test_a_bar_may_let_a_few_neighbours_change(reference: NDArray[np.float32]) -> None:
+    comparison = compare(reference, reference)
+    assert comparison.refusal(Bar(0.9, None, 1.0)) is None
+    assert worst([comparison, compare(np.roll(reference, 1, axis=0), reference)]).cosine_min < 0.9
+
+
+def test_rows_that_are_missing_are_refused(reference: NDArray[np.float32]) -> None:
+    assert compare(reference[:-1], reference).refusal(FAITHFUL) is not None
