@@ -13,7 +13,7 @@ from runtime.errors import HardnessError
 from sim.hardness import HardnessReport, hardness
 from sim.world.world import AnyWorld
 
-MOST_DATES = 12  # pairs tried before a world is given up; one in about twenty worlds needs a second
+MOST_DATES = 12  # pairs tried before a world is given up; one world in ten needs a second
 
 Make = Callable[[int], AnyWorld]  # the world on its n-th pair of dates
 Judge = Callable[[AnyWorld], HardnessReport]
