@@ -13,6 +13,7 @@ from runtime.geodesy import north_east_m
 from runtime.values import Decision, Estimate, Fix, Pose
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
+MAX_AGE_NS = 3_000_000_000  # a word older than this says where the aircraft was
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,11 @@ class AutopilotLocalizer:
         return FixDifference(fix.t_ns, north_m, east_m)
 
     def estimate(self, t_ns: int) -> Estimate:
-        """See `Localizer`; trusted when the autopilot has a position and calls it good enough."""
+        """See `Localizer`; trusted when the autopilot has a fresh position and calls it good enough."""
         if self._pose is None or self._pose.position is None:
             return Estimate(t_ns, None, math.inf, False, "autopilot", "the autopilot reports no position")
         sigma_m = self._pose.position_sigma_m
-        trusted = sigma_m <= self._max_sigma_m
-        reason = "" if trusted else f"the autopilot's sigma is {sigma_m:.0f} m"
-        return Estimate(self._pose.t_ns, self._pose.position, sigma_m, trusted, "autopilot", reason)
+        reason = f"the autopilot's sigma is {sigma_m:.0f} m" if sigma_m > self._max_sigma_m else ""
+        if t_ns - self._pose.t_ns > MAX_AGE_NS:
+            reason = f"the autopilot's last position is {(t_ns - self._pose.t_ns) * 1e-9:.0f} s old"
+        return Estimate(self._pose.t_ns, self._pose.position, sigma_m, not reason, "autopilot", reason)

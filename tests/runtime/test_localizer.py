@@ -7,7 +7,7 @@ import math
 import pytest
 
 from runtime.geodesy import offset
-from runtime.localizer import AutopilotLocalizer
+from runtime.localizer import MAX_AGE_NS, AutopilotLocalizer
 from runtime.values import Decision, Fix, GeoPoint, Pose
 
 HERE = GeoPoint(60.45, 22.25)
@@ -36,6 +36,14 @@ def test_a_position_the_autopilot_doubts_is_not_trusted() -> None:
     localizer.on_pose(Pose(10, HERE, 40.0))
     estimate = localizer.estimate(12)
     assert not estimate.trusted and "40 m" in estimate.reason
+
+
+def test_a_position_of_long_ago_is_not_trusted() -> None:
+    localizer = AutopilotLocalizer()
+    localizer.on_pose(Pose(10, HERE, 1.0))
+    assert localizer.estimate(10 + MAX_AGE_NS).trusted
+    estimate = localizer.estimate(11 + 2 * MAX_AGE_NS)
+    assert not estimate.trusted and "6 s old" in estimate.reason and estimate.t_ns == 10
 
 
 def test_a_fix_is_compared_and_never_mixed_in() -> None:
