@@ -32,7 +32,7 @@ def _config(a: argparse.Namespace, out: Path) -> TrainConfig:
 
 
 def plain(trainer: Trainer, steps: int) -> float:
-    """Seconds of a loop that anyone would write."""
+    """Seconds a step of a loop that anyone would write."""
     begun = time.monotonic()
     for _ in range(steps):
         batch = trainer._read(trainer._choose(trainer.step), trainer.step)
@@ -48,14 +48,14 @@ def plain(trainer: Trainer, steps: int) -> float:
         value.backward()
         trainer.optimizer.step()
         trainer.step += 1
-    return time.monotonic() - begun
+    return (time.monotonic() - begun) / steps
 
 
 def ours(trainer: Trainer, steps: int) -> float:
-    """Seconds of as many steps of homing-train, counted between the ends of two steps."""
+    """Seconds a step of homing-train, between the ends of its first and its last; it goes on from what it saved."""
     ends: list[float] = []
     trainer.train(lambda *_: ends.append(time.monotonic()), trainer.step + steps + 1)
-    return ends[-1] - ends[0]
+    return (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
         ours(trainer, 2)  # warm caches
         for _ in range(a.turns):
             for name, loop in (("plain loop", plain), ("homing-train", ours)):
-                rates[name].append(2 * a.batch * a.steps / loop(trainer, a.steps))
+                rates[name].append(2 * a.batch / loop(trainer, a.steps))
     for name, values in rates.items():
         print(f"{name:14} {np.median(values):7.1f} pictures/s   (least {min(values):.1f}, most {max(values):.1f})")
 
