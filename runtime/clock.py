@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+Now = Callable[[], int]  # monotonic nanoseconds
 
 
 class Clock(Protocol):

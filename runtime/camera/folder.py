@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.camera.source import Now
+from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
 

@@ -18,7 +18,7 @@ import numpy as np
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 
-from runtime.camera.source import Now
+from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
 

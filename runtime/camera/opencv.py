@@ -7,7 +7,8 @@ import os
 import cv2
 import numpy as np
 
-from runtime.camera.source import Now, is_live
+from runtime.camera.uri import is_live
+from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
 

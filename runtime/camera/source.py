@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from runtime.camera.uri import is_live
+from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
-
-Now = Callable[[], int]  # monotonic nanoseconds
 
 
 class Camera(Protocol):
@@ -25,11 +24,6 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Release the device or connection; a blocked `read` returns or raises soon after."""
-
-
-def is_live(uri: str) -> bool:
-    """Whether a camera that stops may come back, rather than a file that has ended."""
-    return "://" in uri or uri.startswith(("/dev/video", "v4l2:", "gst:"))
 
 
 def open_camera(uri: str, now_ns: Now = time.monotonic_ns) -> Camera:

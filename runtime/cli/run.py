@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from runtime.camera.reader import CameraReader
-from runtime.camera.source import Camera, is_live, open_camera
+from runtime.camera.source import Camera, open_camera
+from runtime.camera.uri import is_live
 from runtime.cli.output import warn
 from runtime.clock import MonotonicClock
 from runtime.config.config import Config, load_config

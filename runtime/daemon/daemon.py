@@ -23,6 +23,7 @@ from runtime.daemon.rooms import Rooms
 from runtime.daemon.schedule import Schedule
 from runtime.daemon.situation_of import situation_of
 from runtime.daemon.stages import Latencies
+from runtime.daemon.status import status
 from runtime.errors import HomingError
 from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
 from runtime.guidance.guidance import GuidanceDecision
@@ -79,7 +80,7 @@ class Daemon:
         self.difference: FixDifference | None = None
         self.started_t_ns: int | None = None
         self.now_ns = 0
-        self._operator = OperatorDesk(self)
+        self._operator = OperatorDesk(rooms, self.release, lambda t_ns: status(self, t_ns))
         self._later = Schedule()
         self._busy_until_ns = 0
         self._fix_due_ns = 0
@@ -123,6 +124,11 @@ class Daemon:
         self.rooms.journal.write("release", t_ns, {"cause": cause.value, "hold": hold is not None})
         if hold is not None:
             self._send(t_ns, hold)
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether setpoints are computed and logged, and none is sent."""
+        return self.settings.dry_run
 
     @property
     def recording(self) -> bool:

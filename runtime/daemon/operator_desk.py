@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from runtime.daemon.status import status
+from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_desk import PendingTarget
 from runtime.errors import HomingError, UsageError
 from runtime.events import Answer
 from runtime.guidance.reasons import Reason
-
-if TYPE_CHECKING:
-    from runtime.daemon.daemon import Daemon
 
 SCHEMA = 1
 _LOG = logging.getLogger(__name__)
@@ -54,14 +51,20 @@ _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 
 
 class OperatorDesk:
-    """Turns each request into one answer; a refusal is an answer with ``error``."""
+    """Turns each request into one answer; a refusal is an answer with ``error``.
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    ``release`` gives the vehicle back; ``status`` tells everything.
+    """
+
+    def __init__(
+        self, rooms: Rooms, release: Callable[[int, Reason], None], status: Callable[[int], Answer]
+    ) -> None:
+        self._rooms = rooms
+        self._release = release
         self._plain: dict[str, Callable[[int], Answer]] = {
             "engage": self._engage,
             "disengage": self._disengage,
-            "status": lambda t_ns: status(daemon, t_ns),
+            "status": status,
         }
 
     def answer(self, t_ns: int, request: dict[str, Any], reply: Callable[[Answer], None]) -> bool:
@@ -83,9 +86,9 @@ class OperatorDesk:
             reply(self._plain[request.command](t_ns))
 
     def _target(self, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
-        desk, image, gsd_m = self._daemon.rooms.targets, request.image, request.target_gsd_m
+        desk, image, gsd_m = self._rooms.targets, request.image, request.target_gsd_m
         if image is not None:
-            self._daemon.rooms.errands.start(
+            self._rooms.errands.start(
                 lambda: desk.located(image, gsd_m), lambda found: reply(self._shown(found))
             )
         elif request.latitude_deg is not None and request.longitude_deg is not None:
@@ -98,24 +101,24 @@ class OperatorDesk:
             expected = isinstance(found, HomingError)
             _LOG.error("target: %s", found, exc_info=None if expected else found)
             return {"error": str(found) if expected else "the target could not be located; the daemon's log says why."}
-        self._daemon.rooms.targets.pending = found
+        self._rooms.targets.pending = found
         if found.place is not None:
-            self._daemon.rooms.guidance.propose()
+            self._rooms.guidance.propose()
         return found.as_answer()
 
     def _confirm(self, request: ConfirmRequest) -> Answer:
-        pending = self._daemon.rooms.targets.take(request.target_id)
+        pending = self._rooms.targets.take(request.target_id)
         assert pending.place is not None  # `take` refuses the others
-        self._daemon.rooms.guidance.confirm(pending.place)
+        self._rooms.guidance.confirm(pending.place)
         return {"confirmed": pending.target_id, **pending.as_answer()}
 
     def _engage(self, t_ns: int) -> Answer:
-        guidance = self._daemon.rooms.guidance
+        guidance = self._rooms.guidance
         guidance.engage()
         return {"engaged": True, "waiting_for": "the pilot's transition into the guided mode"}
 
     def _disengage(self, t_ns: int) -> Answer:
-        self._daemon.release(t_ns, Reason.OPERATOR_DISENGAGED)
+        self._release(t_ns, Reason.OPERATOR_DISENGAGED)
         return {"engaged": False}
 
 

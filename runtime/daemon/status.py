@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from runtime.camera.health import CameraHealth
+from runtime.daemon.rooms import Rooms
+from runtime.daemon.stages import Latencies
 from runtime.daemon.target_desk import point
-from runtime.values import GeoPoint
-
-if TYPE_CHECKING:
-    from runtime.daemon.daemon import Daemon
+from runtime.localizer import FixDifference
+from runtime.values import Estimate, Fix, GeoPoint
 
 
-def status(daemon: Daemon, t_ns: int) -> dict[str, Any]:
+class Flying(Protocol):
+    """What a daemon keeps that is told of it."""
+
+    rooms: Rooms
+    counts: Counter[str]
+    latencies: Latencies
+    camera: CameraHealth
+    estimate: Estimate
+    last_fix: Fix | None
+    difference: FixDifference | None
+    started_t_ns: int | None
+    recording_failed: str
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether setpoints are only computed."""
+        ...
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is seen is remembered."""
+        ...
+
+
+def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
     """Everything that an operator asks for; ages in seconds, latencies in milliseconds."""
     decision = daemon.rooms.guidance.last
     pending = daemon.rooms.targets.pending
@@ -20,7 +46,7 @@ def status(daemon: Daemon, t_ns: int) -> dict[str, Any]:
         "state": decision.state.value,
         "phase": decision.phase.value,
         "reasons": [reason.value for reason in decision.reasons],
-        "dry_run": daemon.settings.dry_run,
+        "dry_run": daemon.dry_run,
         "target": _place(daemon.rooms.guidance.target),
         "distance_m": decision.distance_m,
         "pending_target": None if pending is None else pending.as_answer(),
@@ -39,7 +65,7 @@ def status(daemon: Daemon, t_ns: int) -> dict[str, Any]:
     }
 
 
-def _vehicle(daemon: Daemon) -> dict[str, Any]:
+def _vehicle(daemon: Flying) -> dict[str, Any]:
     state = daemon.rooms.vehicle.state
     heard = state.telemetry
     return {
@@ -59,7 +85,7 @@ def _vehicle(daemon: Daemon) -> dict[str, Any]:
     }
 
 
-def _estimate(daemon: Daemon, t_ns: int) -> dict[str, Any]:
+def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:
     estimate = daemon.estimate
     return {
         "position": _place(estimate.position),
@@ -71,7 +97,7 @@ def _estimate(daemon: Daemon, t_ns: int) -> dict[str, Any]:
     }
 
 
-def _fix(daemon: Daemon, t_ns: int) -> dict[str, Any] | None:
+def _fix(daemon: Flying, t_ns: int) -> dict[str, Any] | None:
     fix, difference = daemon.last_fix, daemon.difference
     if fix is None:
         return None
@@ -87,7 +113,7 @@ def _fix(daemon: Daemon, t_ns: int) -> dict[str, Any] | None:
     }
 
 
-def _rates(daemon: Daemon, t_ns: int) -> dict[str, float]:
+def _rates(daemon: Flying, t_ns: int) -> dict[str, float]:
     elapsed_s = _since(daemon.started_t_ns, t_ns) or 0.0
     if elapsed_s <= 0:
         return {}
