@@ -60,7 +60,9 @@ def _trainer(config: Any) -> Any:
         return Trainer(config)
     from accelerate import Accelerator
 
-    return Trainer(config, Accelerator())
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    logging.getLogger(__name__).info("%d processes share each batch", accelerator.num_processes)
+    return Trainer(config, accelerator)
 
 
 def main() -> None:

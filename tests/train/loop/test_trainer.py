@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,20 @@ def test_the_command_runs_by_path_and_says_one_sentence(tmp_path: Path, data: Pa
     done = run(tmp_path / "none.toml")
     assert done.returncode == 1 and "cannot be read" in done.stderr
     assert done.stderr.startswith("homing-train: configuration") and done.stderr.count("\n") == 1
+
+
+def test_two_processes_train_as_one(tmp_path: Path, data: Path) -> None:
+    """The command itself, started twice: the same losses, from batches that are shared out."""
+    alone = config(tmp_path, data, "alone", steps=3)
+    both = config(tmp_path, data, "both", steps=3)
+    _run(alone)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train/fit.py"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, str(both)], capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 processes share each batch" in done.stderr
+    losses = [_curve(tmp_path / out, "loss") for out in ("alone", "both")]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4) and len(losses[0]) == 3
+    weights = [load_towers(tmp_path / out / "last.pt")[0].state_dict() for out in ("alone", "both")]
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], atol=1e-3, rtol=1e-3)
