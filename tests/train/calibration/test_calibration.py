@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 from runtime.calibration import Calibration  # noqa: E402
 from runtime.errors import UsageError  # noqa: E402
-from train.calibration.cli import calibration  # noqa: E402
+from runtime.values import ViewKind  # noqa: E402
+from tests.train.loop.tiny import area  # noqa: E402
+from train.backbones import BackboneSpec  # noqa: E402
+from train.calibration.cli import calibrate, calibration  # noqa: E402
 from train.calibration.model import Reliability, features, fit, probabilities, with_threshold  # noqa: E402
 from train.calibration.questions import (  # noqa: E402
     OUTSIDE,
@@ -28,22 +31,24 @@ from train.calibration.questions import (  # noqa: E402
 )
 from train.data.places import Square, overlaps  # noqa: E402
 from train.data.views import Picture  # noqa: E402
+from train.embedding_head import HeadSpec  # noqa: E402
 from train.evaluate.encoder import Embedded  # noqa: E402
 from train.evaluate.protocol import normalised  # noqa: E402
+from train.towers import Towers, TowersSpec, save_towers  # noqa: E402
 
 
 def _worlds(areas: int, noise: float = 0.35, seed: int = 0) -> tuple[Side, Side]:
     """Features that change smoothly over each area's ground: queries off the grid, a gallery on it."""
     rng = np.random.default_rng(seed)
     sides: list[list] = [[], []]
-    for area in range(areas):
+    for world in range(areas):
         waves, phases = rng.normal(0, 0.02, (24, 2)), rng.uniform(0, 6.3, 24)
         grid = [(30.0 * r, 30.0 * c) for r in range(10) for c in range(10)]
         asked = rng.uniform(0, 270, (40, 2))
         for side, places in ((0, asked), (1, grid)):
             for north, east in places:
                 feature = np.sin(waves @ (north, east) * 2.0 + phases) + noise * rng.normal(size=24)
-                sides[side].append((feature, Square(f"w{area}", float(north), float(east), 90.0)))
+                sides[side].append((feature, Square(f"w{world}", float(north), float(east), 90.0)))
     built = []
     for rows in sides:
         vectors = normalised(np.array([f for f, _ in rows]))
@@ -130,3 +135,21 @@ def test_what_cannot_be_calibrated_is_said() -> None:
         fit([row for row in rows if row.right])
     with pytest.raises(UsageError, match="strangers of the kind 'another world'"):
         with_threshold(fit(rows), [row for row in rows if row.kind != WORLD], 0.01)
+
+
+def test_the_command_calibrates_a_checkpoint(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    head = HeadSpec(map_channels=8)
+    towers = Towers(TowersSpec(backbones={ViewKind.DRONE: BackboneSpec("resnet18", 1)}, head=head, size_px=32))
+    save_towers(towers, tmp_path / "towers.pt")
+    root = area(tmp_path / "data", places=25, seeds=tuple(range(6)))
+    calibrate(root, tmp_path / "towers.pt", None, ["drone:satellite"], [8], 0.2, tmp_path / "out")
+    found = json.loads((tmp_path / "out/calibration.json").read_text())
+    assert set(found) == {"drone_to_satellite, vector", "drone_to_satellite, re-ranked"}
+    for result in found.values():
+        assert set(result["report"]["strangers_accepted"]) == set(STRANGERS)
+        assert Calibration.of(result["table"]) is not None
+    assert (tmp_path / "out/drone_to_satellite_vector.png").stat().st_size > 2000
+    with pytest.raises(UsageError, match="has no places.csv"):
+        (root / "places.csv").unlink()
+        calibrate(root, tmp_path / "towers.pt", None, None, None, 0.2, tmp_path / "out")
