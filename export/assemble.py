@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from export.eight_bits import quantised
 from export.gate import LARGEST_BATCH, check_peaks, check_types, judged, tried_out
-from export.half import halved
+from export.half import PRODUCTS, halved
+from export.layout import HEAD
 from export.onnx_file import OPSET, write
 from export.parity_images import write_parity_images
 from export.source import Source
@@ -176,10 +177,17 @@ class _Tower:
         return self._file(path, self._judged(path, "fp16").model_copy(update=found))
 
     def _eight(self, single: onnx.ModelProto) -> ModelFile:
-        path = self._path("int8")
-        assert self.recipe.calibration_crops is not None  # `assemble` has refused it
-        write(quantised(single, self.recipe.calibration_crops), path, self.recipe.embedding_space_id)
-        return self._file(path, self._judged(path, "int8"))
+        """With as many of the first layers left whole as it takes to pass the bar, if any number does."""
+        path, crops = self._path("int8"), self.recipe.calibration_crops
+        assert crops is not None  # `assemble` has refused it
+        products = sum(node.op_type in PRODUCTS and not node.name.startswith(HEAD) for node in single.graph.node)
+        tries = [whole for whole in _WHOLE_PRODUCTS[::2] if whole < products]
+        for whole in tries:
+            write(quantised(single, crops, whole), path, self.recipe.embedding_space_id)
+            if whole == tries[-1] or tried_out(path, self.images, self.reference).refusal(BARS["int8"]) is None:
+                break
+        parity = self._judged(path, "int8").model_copy(update={"whole_products": whole})
+        return self._file(path, parity)
 
     def _judged(self, path: Path, precision: str) -> Parity:
         return judged(path, precision, self.images, self.reference, self.source.said, self.recipe.batch)

@@ -34,8 +34,11 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
         return next(self._rows, None)
 
 
-def quantised(single: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
-    """The Q/DQ graph of a float32 one, with ranges from (N, S, S, 3) uint8 images."""
+def quantised(single: onnx.ModelProto, images: NDArray[np.uint8], whole_products: int = 0) -> onnx.ModelProto:
+    """The Q/DQ graph of a float32 one, with ranges from (N, S, S, 3) uint8 images.
+
+    ``whole_products``: that many of the first products stay in float32, see `export.half.halved`.
+    """
     products = [n.name for n in single.graph.node if n.op_type in PRODUCTS and not n.name.startswith(HEAD)]
     with tempfile.TemporaryDirectory() as scratch:
         given, made = Path(scratch) / "single.onnx", Path(scratch) / "eight.onnx"
@@ -45,7 +48,7 @@ def quantised(single: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelP
             str(made),
             _Crops(single.graph.input[0].name, images[:MOST_IMAGES]),
             quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=products,
+            nodes_to_quantize=products[whole_products:],
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,

@@ -80,9 +80,11 @@ def transpose_first(model: onnx.ModelProto) -> None:
         position = 1 if node.input[1] in constants else 0
         values = numpy_helper.to_array(constants[node.input[position]])
         if values.size > 1:
-            by_channel = numpy_helper.from_array(values.reshape(-1, 1, 1), f"{node.input[position]}_by_channel")
-            graph.initializer.append(by_channel)
-            node.input[position] = by_channel.name
+            name = f"{node.input[position]}_by_channel"
+            if name not in constants:  # a mean and a deviation that are equal are one constant
+                constants[name] = numpy_helper.from_array(values.reshape(-1, 1, 1), name)
+                graph.initializer.append(constants[name])
+            node.input[position] = name
         node.input[1 - position] = data
         data = node.output[0]
     scalings[-1].output[0] = result
@@ -96,7 +98,7 @@ def _scaling_chain(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     chain: list[onnx.NodeProto] = []
     value = graph.input[0].name
     while True:
-        readers = [node for node in graph.node if value in node.input]
+        readers = [node for node in graph.node if value in node.input and node.op_type != "Shape"]
         if len(readers) != 1:
             return chain
         node = readers[0]

@@ -69,6 +69,13 @@ def test_constants_of_each_channel_meet_their_channel_behind_the_transpose(tmp_p
             x = x.permute(0, 3, 1, 2)
             return x.mean(dim=(2, 3)), x
 
+    class Even(ByChannel):
+        def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            half = torch.tensor([127.5, 127.5, 128.0])
+            x = ((crops.to(torch.float32) - half) / half).permute(0, 3, 1, 2)
+            return x.mean(dim=(2, 3)), x
+
+    write_onnx(Even(), tmp_path / "even.onnx", 8, "even")  # whose two constants are one
     write_onnx(ByChannel(), tmp_path / "channels.onnx", 8, "channels")
     crops = np.random.default_rng(3).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     _, ours = OnnxEngine(tmp_path / "channels.onnx", threads=1).run(crops)
