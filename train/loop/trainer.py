@@ -157,12 +157,12 @@ class Trainer:
                 record.flush()
 
     def _measure(self, record: Record | None) -> None:
-        """Measure the mean of the weights on what is held out, and keep it if it is the best so far."""
+        """Measure the mean of the weights on what is held out, and keep it if nothing so far was better."""
         if not self.leads or record is None:
             return
         values = self.selection.measure(self.averaged()) if self.selection is not None else {}
         record.add(self.step, values)
-        if values.get("selected", self.best + 1) > self.best:
+        if values.get("selected", self.best) >= self.best:
             self.best = values.get("selected", self.best)
             notes = {"step": self.step, "configuration": self.config.digest, **values}
             save_towers(self.averaged(), self.run.out / BEST, notes)
