@@ -38,13 +38,18 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def lift_constants(model: onnx.ModelProto) -> None:
-    """Constants that are nodes become initializers; what nothing reads goes."""
+    """Constants that are nodes become initializers."""
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         value = _held(node)
         if value is not None:
             graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
             graph.node.remove(node)
+
+
+def drop_unread(model: onnx.ModelProto) -> None:
+    """Constants that nothing reads go."""
+    graph = model.graph
     read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     for unread in [i for i in graph.initializer if i.name not in read]:
         graph.initializer.remove(unread)

@@ -9,7 +9,7 @@ import onnx
 import torch
 from torch import nn
 
-from export.layout import lift_constants, name_nodes, transpose_first
+from export.layout import drop_unread, lift_constants, name_nodes, transpose_first
 from export.onnx_file import OPSET, write
 from runtime.errors import BundleError
 
@@ -45,6 +45,7 @@ def exported(
     lift_constants(model)
     name_nodes(model)
     transpose_first(model)
+    drop_unread(model)
     return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from runtime.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.errors import BundleError, StorageError
@@ -71,12 +72,16 @@ def read_sheet(path: Path, size_px: int) -> Crops:
     Raises:
         BundleError: it is no image, or its sides are no multiples of ``size_px``.
     """
-    sheet = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if sheet is None or sheet.shape[0] % size_px or sheet.shape[1] % size_px:
+    try:
+        with Image.open(path) as opened:  # not OpenCV: a Jetson's own build need not know WebP
+            sheet = np.asarray(opened.convert("RGB"), np.uint8)
+    except (OSError, SyntaxError) as error:  # Pillow's reader of PNG raises the latter
+        raise BundleError(f"the parity image {path} is not an image that can be read: {error}.") from error
+    if sheet.shape[0] % size_px or sheet.shape[1] % size_px:
         raise BundleError(f"the parity image {path} is not an image of {size_px}x{size_px} pixels, or a grid of them.")
     rows, columns = sheet.shape[0] // size_px, sheet.shape[1] // size_px
-    grid = cv2.cvtColor(sheet, cv2.COLOR_BGR2RGB).reshape(rows, size_px, columns, size_px, 3)
-    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(-1, size_px, size_px, 3).astype(np.uint8)
+    grid = sheet.reshape(rows, size_px, columns, size_px, 3)
+    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(-1, size_px, size_px, 3)
 
 
 def write_sheet(path: Path, crops: Crops, webp_quality: int | None = None) -> None:
