@@ -94,7 +94,7 @@ def evaluate(
 def _changes(conditions: bool, errors: bool) -> dict[str, Change]:
     changes = {name: in_weather(name) for name in CONDITIONS if name != "clear"} if conditions else {}
     if errors:
-        changes |= {f"heading {sign}10°": misjudged(heading_deg=10.0 * sign) for sign in (-1, 1)}
+        changes |= {f"heading {10 * sign:+d}°": misjudged(heading_deg=10.0 * sign) for sign in (-1, 1)}
         changes |= {f"scale {sign:+.0%}": misjudged(scale_error=sign) for sign in (-0.2, 0.2)}
     return changes
 

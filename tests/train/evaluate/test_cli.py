@@ -55,6 +55,7 @@ def test_on_universitys_layout(tmp_path: Path, checkpoint: Path) -> None:
     assert "1 pictures could not be read" in done.stdout
     rows = {row["what"]: row for row in json.loads((out / "report.json").read_text())["tables"]["drone_to_satellite"]}
     assert len(rows) == 2 + 9 + 4 and rows["chance"]["gallery"] == 5
+    assert {"fog", "mixed", "heading -10°", "heading +10°", "scale -20%", "scale +20%"} <= set(rows)
     ours = next(row for name, row in rows.items() if name.startswith("towers.pt"))
     assert ours["queries"] == 7 and ours["gallery"] == 55
     assert ours["R@1"] == 1.0  # the same coarse blocks on both sides: even an untrained network finds them
