@@ -106,7 +106,7 @@ def reembed(
     loaded = Bundle.load(bundle)
     with History.open(file, write=True) as history:
         with progress("embedding again", len(history)) as steps:
-            count = embed_again(history, Embedder(loaded), steps.step)
+            count = embed_again(history, Embedder(loaded, bulk=True), steps.step)
         keyframes = len(history)
     if as_json:
         space = loaded.embedding_space_id

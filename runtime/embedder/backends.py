@@ -10,6 +10,7 @@ from runtime.embedder.onnx_cuda import OnnxCuda
 from runtime.embedder.onnx_tensorrt import OnnxTensorRt
 from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import UsageError
+from runtime.gpu.key import BULK
 from runtime.machine import gpu_in_sight
 
 BACKENDS: dict[str, Backend] = {b.name: b for b in (TensorRt(), OnnxTensorRt(), OnnxCuda(), OnnxCpu())}
@@ -33,12 +34,12 @@ def order_here() -> tuple[str, ...]:
     return ORDER if gpu_in_sight() else (OnnxCpu.name,)
 
 
-def backend(name: str) -> Backend:
-    """A backend by name.
+def backend(name: str, bulk: bool = False) -> Backend:
+    """A backend by name; ``bulk``: for many crops at a time, which TensorRT has an engine of its own for.
 
     Raises:
         UsageError: there is none of that name.
     """
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name}: choose {', '.join(ORDER)}.")
-    return BACKENDS[name]
+    return TensorRt(BULK) if bulk and name == TensorRt.name else BACKENDS[name]

@@ -43,7 +43,8 @@ class Embedder:
 
     ``backends`` are tried in order (None: what suits this computer); each one that does not run, or fails parity, is
     in ``passed_over`` and in the log. ``precision`` None: the backend's own, so float16 on a GPU and float32 on a CPU.
-    ``engines`` makes an engine of a model file in their place: the seam for others.
+    ``bulk``: for many crops at a time, not for flight. ``engines`` makes an engine of a model file in their place:
+    the seam for others.
 
     Raises:
         BundleError: a tower has no such precision, cannot be run here, or fails parity.
@@ -56,8 +57,9 @@ class Embedder:
         precision: str | None = None,
         engines: Callable[[Path], Engine] | None = None,
         backends: Sequence[str] | None = None,
+        bulk: bool = False,
     ) -> None:
-        self.bundle = bundle
+        self.bundle, self._bulk = bundle, bulk
         self.passed_over: tuple[PassedOver, ...] = ()
         self._threads = default_threads() if threads is None else threads
         self._engines: dict[ViewKind, Engine] = {}
@@ -117,7 +119,7 @@ class Embedder:
         """The parity of the first backend that runs."""
         passed: list[PassedOver] = []
         for name in names:
-            one = backend(name)
+            one = backend(name, self._bulk)
             self.precision = precision or _best_precision(self.bundle, one)
             try:
                 parity = self._start(partial(one.start, threads=self._threads), one)

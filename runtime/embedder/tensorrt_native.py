@@ -29,7 +29,7 @@ class TensorRt:
     on_gpu = True
 
     def __init__(self, profile: Profile = FLIGHT) -> None:
-        self._profile = profile
+        self.profile = profile
 
     def missing(self) -> str | None:
         """See `Backend.missing`."""
@@ -42,12 +42,13 @@ class TensorRt:
     def identity(self) -> dict[str, str]:
         """See `Backend.identity`."""
         device = cuda().device()
-        return {"tensorrt": str(tensorrt().__version__), "gpu": device.name, "driver": device.driver}
+        where = {"gpu": device.name, "driver": device.driver}
+        return {"tensorrt": str(tensorrt().__version__), "profile": self.profile.name, **where}
 
     def start(self, model: Path, threads: int) -> Engine:
         """See `Backend.start`; never builds."""
         trt, gpu = tensorrt(), cuda()
-        built = fitting(model, self._profile, trt, gpu)
+        built = fitting(model, self.profile, trt, gpu)
         return TensorRtEngine(trt, gpu, built.plan, f"tensorrt {trt.__version__} {gpu.device().name}")
 
 

@@ -16,7 +16,9 @@ from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_engine import OnnxEngine, input_of
 from runtime.embedder.parity_record import has_passed, record_path
+from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import BundleError, EngineError, UsageError
+from runtime.gpu.key import BULK, FLIGHT
 from runtime.machine import default_threads, gpu_in_sight
 from runtime.values import ViewKind
 from tests.runtime.small_bundle import small_bundle
@@ -71,6 +73,13 @@ def test_what_is_missing_is_said_without_starting_anything() -> None:
     assert BACKENDS["onnxruntime-cpu"].missing() is None
     with pytest.raises(UsageError, match="no backend coral: choose tensorrt"):
         backend("coral")
+
+
+def test_in_bulk_tensorrt_runs_its_engine_for_many_and_nothing_else_changes() -> None:
+    bulk = backend("tensorrt", bulk=True)
+    assert isinstance(bulk, TensorRt) and bulk.profile is BULK
+    assert isinstance(backend("tensorrt"), TensorRt) and backend("tensorrt").profile is FLIGHT
+    assert backend("onnxruntime-cpu", bulk=True) is BACKENDS["onnxruntime-cpu"]
 
 
 def test_a_model_that_is_damaged_is_refused_by_the_backend_that_was_to_run_it(tmp_path: Path) -> None:
