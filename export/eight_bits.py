@@ -6,7 +6,10 @@ measured on other ground are too wide or too narrow for theirs. The head stays i
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +37,25 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
         return next(self._rows, None)
 
 
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """The quantiser recommends, on the root logger, what `export.writer` has already done."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+
+
 def quantised(single: onnx.ModelProto, images: NDArray[np.uint8], whole_products: int = 0) -> onnx.ModelProto:
     """The Q/DQ graph of a float32 one, with ranges from (N, S, S, 3) uint8 images.
 
     ``whole_products``: that many of the first products stay in float32, see `export.half.halved`.
     """
     products = [n.name for n in single.graph.node if n.op_type in PRODUCTS and not n.name.startswith(HEAD)]
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _unadvised():
         given, made = Path(scratch) / "single.onnx", Path(scratch) / "eight.onnx"
         onnx.save(single, given)
         quantize_static(

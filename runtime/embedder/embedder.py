@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.bundle import Bundle
 from runtime.embedder.backends import PassedOver, backend, order_here
 from runtime.embedder.engine import Backend, Engine
-from runtime.embedder.parity import BARS, Comparison, compare
+from runtime.embedder.parity import BARS, Bar, Comparison, compare
 from runtime.embedder.parity_record import has_passed, keep, record_path
 from runtime.embedder.parity_set import parity_embeddings, parity_images, parity_pair
 from runtime.errors import BundleError, EngineError
@@ -153,13 +153,14 @@ class Embedder:
             few = np.unique(np.linspace(0, len(images) - 1, _AT_A_LATER_START).astype(int))
             images, reference = images[few], reference[few]
         comparison = compare(self.embed(view, images).vectors, reference)
-        self._hold(view, comparison)
+        bar = BARS[self.precision]
+        self._hold(view, comparison, bar.of_a_sample() if known else bar)
         if record is not None and not known:
             keep(record, self._engines[view].name, comparison.cosine_min)
         return comparison.cosine_min
 
-    def _hold(self, view: ViewKind, comparison: Comparison) -> None:
-        reason = comparison.refusal(BARS[self.precision])
+    def _hold(self, view: ViewKind, comparison: Comparison, bar: Bar) -> None:
+        reason = comparison.refusal(bar)
         if reason is not None:
             raise BundleError(
                 f"the {self.precision} {view.value} tower of {self.bundle.name} on {self._engines[view].name} differs "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -81,6 +83,16 @@ def test_a_bar_may_let_a_few_neighbours_change(reference: NDArray[np.float32]) -
     comparison = compare(reference, reference)
     assert comparison.refusal(Bar(0.9, None, 1.0)) is None
     assert worst([comparison, compare(np.roll(reference, 1, axis=0), reference)]).cosine_min < 0.9
+
+
+def test_a_sample_is_not_asked_who_is_nearest_but_held_to_everything_else(reference: NDArray[np.float32]) -> None:
+    rng = np.random.default_rng(4)
+    candidate = reference + 0.1 * rng.normal(size=reference.shape).astype(np.float32) / np.sqrt(32)
+    candidate /= np.linalg.norm(candidate, axis=1, keepdims=True)
+    swapped = replace(compare(candidate, reference), top1_share=0.5)
+    eight = BARS["int8"]
+    assert "nearest neighbour" in (swapped.refusal(eight) or "") and swapped.refusal(eight.of_a_sample()) is None
+    assert "cosine" in (replace(swapped, cosine_min=0.9).refusal(eight.of_a_sample()) or "")
 
 
 def test_rows_that_are_missing_are_refused(reference: NDArray[np.float32]) -> None:
