@@ -19,8 +19,8 @@ from runtime.fix.planar_pose import PlanarPose, Prior, solve
 
 Array = NDArray[np.float64]
 
-# Against 1,300 pairs of foreign photos chance made 3 pairs agree where height and heading are known, and 8
-# where they are not, 5 of them plausibly; each more is about six times rarer (tests/bench/chance_pairs.py).
+# Against 3,432 pairs of foreign photos chance made 4 pairs agree where height and heading are known, and 8
+# where they are not, 6 of them plausibly; each more is about six times rarer (tests/bench/chance_pairs.py).
 MIN_INLIERS_POSED = 8
 MIN_INLIERS = 13
 _TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss

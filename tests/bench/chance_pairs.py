@@ -36,7 +36,7 @@ def main() -> None:
     """Print how often how many pairs agree, and how often plausibly so."""
     if not DATA.is_dir():
         raise SystemExit(f"{DATA} is absent: there is nothing to measure on.")
-    foreign = _photos(DATA / "texture" / "juru", 18)
+    foreign = _photos(DATA / "texture" / "rsscn7", 18)
     queries = _photos(DATA / "flights" / "caliterra", 6) + _photos(DATA / "flights" / "brighton", 2)
     kinds = {
         "upright, pose known": (extract_upright, 256, 250, 400, Prior(0.035, 0.06, _SIDE_M, 2.0)),

@@ -4,7 +4,8 @@
 
 `caliterra`: photos in file order in blocks of 8, every third block live, the rest recorded. `brighton`: six rounds,
 in each every sixth of its 18 photos is live. Live photos lose GPS, time and name, or every tag there is. Distractor
-keyframes are in the history before: frames of `juru`, as they are, mirrored and turned, and one in ten simulated.
+keyframes are in the history before: satellite scenes of `rsscn7` (the frames of `juru` are label maps, which nothing
+mistakes for ground), mirrored and turned where there are not enough, and one in ten simulated.
 """
 
 from __future__ import annotations
@@ -106,9 +107,10 @@ def distractors(path: Path, flight: str, count: int) -> None:
     """A history of foreign keyframes about the flight's place, at about its scale."""
     bundle = Bundle.load()
     embedder = Embedder(bundle, threads=2)
-    frames = sorted((DATA / "texture" / "juru").glob("*.jpg"))
     world = World.generate(100_123, 600.0)
     rng = np.random.default_rng(7)
+    frames = sorted((DATA / "texture" / "rsscn7").glob("*.jpg"))
+    rng.shuffle(frames)  # their names go by kind
     place, usual_m = _PLACES[flight]
     simulated = drone_gallery(world, scattered(world, max(1, count // 10), usual_m, 3), usual_m, 512).images
     with History.create(path, bundle.embedding_space_id, bundle.name) as history:
@@ -117,7 +119,7 @@ def distractors(path: Path, flight: str, count: int) -> None:
                 image, name = simulated[number // 10], f"simulated {number}"
             else:
                 photo = cv2.cvtColor(cv2.imread(str(frames[number % len(frames)])), cv2.COLOR_BGR2RGB)
-                image, name = _varied(photo, number // len(frames)), f"juru {number}"
+                image, name = _varied(photo, number // len(frames)), f"rsscn7 {number}"
             side_m = usual_m * float(rng.uniform(0.8, 1.2))
             rungs = [rung for rung in bundle.footprints_m if rung <= side_m][-2:]  # those that are compared
             crops = np.stack([_centre(image, rung / side_m, bundle.input_size_px) for rung in rungs])
