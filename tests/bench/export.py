@@ -245,7 +245,7 @@ def main(words: Sequence[str] | None = None) -> None:
     print("\n".join(default_figures()), flush=True)
     columns = ("backbone", "weights", "fp32: size, cosine", "fp16: size, cosine, similarity, top-1",
                "int8: size, cosine, similarity, top-1", "ONNX Runtime ms", "eager ms", "compile ms",
-               "eager / ours", "compile / ours")  # fmt: skip
+               "eager / ours, shortest", "compile / ours, shortest")  # fmt: skip
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
     for name in options.backbones.split(","):
         row = measured(name, images, views[options.images :][:24], options.rounds, options.threads)
