@@ -1,7 +1,8 @@
 """Fits the shipped head: ``python -m tests.bench.fit_head [--out FILE]``; then export/export.py makes the bundle.
 
-Crops: both views of simulated worlds (seeds from 100101 on, which no acceptance run uses) and, as real texture,
-every tenth frame of ``juru`` (MIT). It is a mean and a covariance over them: nothing is trained.
+Crops: both views of simulated worlds (seeds from 100101 on, which no acceptance run uses) and every tenth frame of
+``juru`` (MIT), which was taken for real texture and holds label maps: a next head is better fitted without them. It is
+a mean and a covariance over the crops: nothing is trained.
 """
 
 from __future__ import annotations
