@@ -59,7 +59,7 @@ class Staged(Backbone):
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         x = (crops.to(torch.float32) - self.mean.float()) / self.std.float()
-        features = self.network(x.permute(0, 3, 1, 2).to(self.dtype))
+        features = self.network(x.permute(0, 3, 1, 2))
         return {stage: feature.to(torch.float32) for stage, feature in zip(self.stages, features, strict=True)}
 
     def fuse_(self) -> None:
@@ -164,7 +164,7 @@ def _timm_levels(name: str) -> tuple[int, ...]:
 
     with torch.device("meta"):
         network: Any = timm.create_model(name, pretrained=False, features_only=True, **_any_size(name))
-    return tuple(range(len(network.feature_info.channels())))
+    return tuple(network.feature_info.out_indices)  # of a transformer its last blocks, not its first
 
 
 def _any_size(name: str) -> dict[str, Any]:

@@ -77,21 +77,10 @@ class LayoutHead(nn.Module):
 
 
 class Backbone(nn.Module):
-    """(N, S, S, 3) uint8 RGB to {depth: (N, C, h, w) float32 features}; `train.weights` has them.
-
-    ``dtype`` is what it computes in between; its ends are float32 whatever that is.
-    """
-
-    dtype: torch.dtype = torch.float32
+    """(N, S, S, 3) uint8 RGB to {depth: (N, C, h, w) float32 features}; `train.weights` has them."""
 
     def fuse_(self) -> None:
         """Fold batch norms into their convolutions, in float32, so that a later cast rounds once."""
-
-    def half_(self) -> None:
-        """Weights and activations in float16."""
-        self.half()
-        self.dtype = torch.float16
-
 
 class Tower(nn.Module):
     """uint8 (N, S, S, 3) RGB crops, north up, to (embedding, map), both float32; everything inside the graph.

@@ -49,7 +49,7 @@ class Lite0(Backbone):
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         x = (crops.to(torch.float32) - LITE0_MEAN) / LITE0_STD
-        x = self.stem(x.permute(0, 3, 1, 2).to(self.dtype))
+        x = self.stem(x.permute(0, 3, 1, 2))
         features: dict[int, Tensor] = {}
         for depth, block in enumerate(self.blocks):
             x = block(x)

@@ -26,7 +26,7 @@ class TinyBackbone(Backbone):
         self.gain = gain
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
-        x = (crops.to(torch.float32) / 255).permute(0, 3, 1, 2).to(self.dtype)
+        x = (crops.to(torch.float32) / 255).permute(0, 3, 1, 2)
         return {DEPTH: (self.second(torch.relu(self.first(x))) * self.gain).to(torch.float32)}
 
 

@@ -44,6 +44,12 @@ def test_a_cut_has_the_stages_own_channels_and_stride(name: str, stage: int, sha
     assert channels_of(checkpoint.backbone, depth) == shape[1]
 
 
+def test_a_transformer_is_cut_at_its_last_blocks() -> None:
+    first, last = (build(BackboneSpec("vit_tiny_patch16_224", stage))[0].backbone for stage in (0, -1))
+    blocks = [len(list(backbone.network.model.blocks)) for backbone in (first, last)]  # none behind the cut
+    assert blocks == [10, 12]
+
+
 def test_features_are_the_librarys_on_scaled_colours() -> None:
     import timm
 
