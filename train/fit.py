@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from runtime.errors import HomingError, UsageError
+from train.entry import enter
 
 
 def fit(
@@ -66,15 +66,8 @@ def _trainer(config: Any) -> Any:
 
 
 def main() -> None:
-    """Entry point: one sentence on stderr and the error's exit status, never a traceback."""
-    try:
-        typer.run(fit)
-    except ModuleNotFoundError as error:
-        typer.echo(f"homing-train: {error.name} is not installed: pip install homing[cpu,train].", err=True)
-        raise SystemExit(UsageError.exit_status) from error
-    except HomingError as error:
-        typer.echo(f"homing-train: {error}", err=True)
-        raise SystemExit(error.exit_status) from error
+    """Entry point of `homing-train`."""
+    enter("homing-train", fit)
 
 
 if __name__ == "__main__":

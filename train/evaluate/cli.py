@@ -18,11 +18,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from runtime.errors import HomingError, StorageError, UsageError
+from runtime.errors import StorageError
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Skipped
 from train.data.weather import CONDITIONS
+from train.entry import enter
 from train.evaluate.encoder import Change, Encoder, open_encoder
 from train.evaluate.files import FeatureSet, read_mat, write_answer, write_mat, write_picture, write_queries
 from train.evaluate.measure import (
@@ -154,15 +155,8 @@ def _told(out: Path, tables: dict[str, list[Row]], skipped: Skipped) -> None:
 
 
 def main() -> None:
-    """Entry point: one sentence on stderr and the error's exit status, never a traceback."""
-    try:
-        typer.run(evaluate)
-    except ModuleNotFoundError as error:
-        typer.echo(f"homing-evaluate: {error.name} is not installed: pip install homing[cpu,train].", err=True)
-        raise SystemExit(UsageError.exit_status) from error
-    except HomingError as error:
-        typer.echo(f"homing-evaluate: {error}", err=True)
-        raise SystemExit(error.exit_status) from error
+    """Entry point of `homing-evaluate`."""
+    enter("homing-evaluate", evaluate)
 
 
 if __name__ == "__main__":
