@@ -98,10 +98,12 @@ def hardness_(
 
 @app.command()
 def university(
-    places: int = typer.Option(..., min=1, help="Places to train on."),
+    places: int = typer.Option(..., min=0, help="Places to train on; none makes a test alone."),
     seed: int = typer.Option(1, min=0, help="The worlds follow from it; the test's are others."),
     out: Path = typer.Option(..., help="Folder to make, in University-1652's layout."),
-    test_places: int = typer.Option(0, min=0, help="Places in the test's gallery; half of the others by default."),
+    test_places: int | None = typer.Option(
+        None, min=0, help="Places in the test's gallery; half of the others by default."
+    ),
     views: str = typer.Option("spiral", help="`spiral` as University-1652 has them, or `rectified` as Homing flies."),
     drone_views: int = typer.Option(0, min=0, help="Of each place; 54 on the spiral, 2 rectified by default."),
     world_m: float = typer.Option(900.0, min=150.0, help="Side of each world."),
@@ -111,7 +113,8 @@ def university(
     from sim.university import SPIRAL, SPIRAL_VIEWS, Plan, make_university
 
     count = drone_views or (SPIRAL_VIEWS if views == SPIRAL else 2)
-    plan = Plan(places, test_places or max(1, places // 2), seed, views, count, world_m, size_px)
+    asked = max(1, places // 2) if test_places is None else test_places
+    plan = Plan(places, asked, seed, views, count, world_m, size_px)
     make_university(plan, out, say)
     say(f"{out}: train on it with homing-train, measure on it with homing-evaluate")
 

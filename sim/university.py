@@ -5,7 +5,8 @@ satellite view and a few ground views. `rectified` is what Homing flies: north-u
 wrong, of places so close that neighbours overlap; ``places.csv`` then says where each is.
 
 The satellite passes on another date than the drone: another sun, season, sensor, and objects moved. Test worlds have
-other seeds, and two families of things (hipped roofs and conifers) that no training world has.
+other seeds, and two families of things (hipped roofs and conifers) that no training world has. Rectified test worlds
+are within the rule of `sim.hardness`, as those that are flown: one that is not is seen on other dates.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ import numpy.typing as npt
 
 from runtime.camera_model import CameraModel, body_from_mount, ned_from_euler
 from runtime.errors import StorageError, UsageError
+from sim.acceptance import Judge, accepted
 from sim.camera import SimulatedCamera, default_camera
 from sim.galleries import drone_gallery, grid, scattered
+from sim.hardness import hardness
 from sim.render import renderer_of
 from sim.satellite import satellite_crop
 from sim.world.generate import generate
@@ -51,7 +54,8 @@ _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 92)
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much of what: ``places`` for training, ``test_places`` in the test's gallery, of which two thirds are asked
-    for; ``drone_views`` a place; worlds of ``world_m`` a side; pictures of ``size_px``."""
+    for (of rectified views there are half as many queries besides, off the grid); ``drone_views`` a place; worlds of
+    ``world_m`` a side; pictures of ``size_px``."""
 
     places: int
     test_places: int
@@ -72,11 +76,12 @@ class Place:
     east_m: float
 
 
-def make_university(plan: Plan, out: Path, tell: Tell) -> None:
-    """Render and write everything; folders that are there already are refused.
+def make_university(plan: Plan, out: Path, tell: Tell, judge: Judge = hardness) -> None:
+    """Render and write everything; folders that are there already are refused. `judge` measures rectified test worlds.
 
     Raises:
         UsageError: the plan cannot be carried out, or ``out`` holds something.
+        HardnessError: a test world is too easy or too hard on every pair of dates.
         StorageError: it cannot be written.
     """
     if plan.views not in (SPIRAL, RECTIFIED):
@@ -85,16 +90,19 @@ def make_university(plan: Plan, out: Path, tell: Tell) -> None:
         raise UsageError(f"{out} exists already: name another folder with --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (_spiral if plan.views == SPIRAL else _rectified)(plan, out, tell)
+        if plan.views == SPIRAL:
+            _spiral(plan, out, tell)
+        else:
+            _rectified(plan, out, tell, judge)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
 
 
-def world_of(plan: Plan, index: int, test: bool) -> World:
+def world_of(plan: Plan, index: int, test: bool, dates: int = 0) -> World:
     """The world of that number: of the test, or of training, which lacks the families kept for the test."""
     seed = (_TEST_SEEDS if test else _TRAIN_SEEDS) + _SEEDS_EACH * plan.seed + index
     layout = generate(seed, plan.world_m)
-    return World(seed, plan.world_m, layout if test else without_kept_families(layout))
+    return World(seed, plan.world_m, layout if test else without_kept_families(layout), dates=dates)
 
 
 def without_kept_families(layout: Layout) -> Layout:
@@ -181,12 +189,12 @@ def _ground_views(place: Place, plan: Plan) -> list[Image]:
     return images
 
 
-def _rectified(plan: Plan, out: Path, tell: Tell) -> None:
+def _rectified(plan: Plan, out: Path, tell: Tell, judge: Judge) -> None:
     rows: list[tuple[str, World, float, float]] = []
     for part, count, test in (("train", plan.places, False), ("test", plan.test_places, True)):
         made, index = 0, 0
         while made < count:
-            world = world_of(plan, index, test)
+            world = _accepted(plan, index, tell, judge) if test else world_of(plan, index, test)
             stride = TEST_STRIDE_M if test else TRAIN_STRIDE_M
             at = grid(world, stride, RECTIFIED_SIDE_M, count - made)
             names = [f"{part[:2]}{made + i:06d}" for i in range(len(at))]
@@ -203,6 +211,18 @@ def _rectified(plan: Plan, out: Path, tell: Tell) -> None:
         writer.writerow(("place", "area", "north_m", "east_m", "side_m"))
         for name, world, north, east in rows:
             writer.writerow([name, world.seed, f"{north:.3f}", f"{east:.3f}", RECTIFIED_SIDE_M])
+
+
+def _accepted(plan: Plan, index: int, tell: Tell, judge: Judge) -> World:
+    """A test world on the first of its pairs of dates that the judge accepts."""
+    made: dict[int, World] = {}
+
+    def make(dates: int) -> World:
+        made[dates] = world_of(plan, index, True, dates)
+        return made[dates]
+
+    _, report = accepted(make, tell, judge)
+    return made[report.dates]
 
 
 def _write_area(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 from pathlib import Path
 
@@ -10,14 +11,30 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.errors import UsageError
+from runtime.errors import HardnessError, UsageError
+from sim.hardness import HardnessReport
 from sim.university import RECTIFIED, SPIRAL, Plan, make_university, spiral, without_kept_families, world_of
+from sim.world.world import AnyWorld, World
 
 SPIRAL_PLAN = Plan(places=2, test_places=3, seed=1, views=SPIRAL, drone_views=3, world_m=300.0, size_px=64)
 RECTIFIED_PLAN = Plan(places=6, test_places=6, seed=1, views=RECTIFIED, drone_views=1, world_m=160.0, size_px=64)
 
 
 def _quiet(_: str) -> None: ...
+
+
+def _figures(sift: float) -> HardnessReport:
+    return HardnessReport(sift, 0.1, 0.6, 200, 500)
+
+
+def _accept(world: AnyWorld) -> HardnessReport:
+    """For plans whose worlds are too small to be measured."""
+    return _figures(0.0)
+
+
+def _of_the_second_dates_alone(world: AnyWorld) -> HardnessReport:
+    assert isinstance(world, World)
+    return _figures(0.0 if world.dates == 1 else 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +47,7 @@ def spiral_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rectified_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data") / "rectified"
-    make_university(RECTIFIED_PLAN, out, _quiet)
+    make_university(RECTIFIED_PLAN, out, _quiet, _accept)
     return out
 
 
@@ -79,6 +96,20 @@ def test_rectified_places_say_where_they_are(rectified_root: Path) -> None:
     assert {*train, *queries, *gallery} == set(rows)
     assert {rows[p]["area"] for p in train}.isdisjoint({rows[p]["area"] for p in gallery})
     assert {rows[p]["area"] for p in queries} == {rows[p]["area"] for p in gallery}
+
+
+def test_a_test_world_outside_the_hardness_rule_is_seen_on_other_dates(rectified_root: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    plan = dataclasses.replace(RECTIFIED_PLAN, places=0)
+    make_university(plan, tmp_path / "redrawn", told.append, _of_the_second_dates_alone)
+    assert [line.split(":")[0] for line in told] == ["hardness on dates 0", "hardness on dates 1", "test"]
+    assert not list((tmp_path / "redrawn").glob("train/*"))  # no places to train on were asked for
+    first, second = (sorted((root / "test/gallery_satellite").glob("*/00.jpg")) for root in
+                     (rectified_root, tmp_path / "redrawn"))  # fmt: skip
+    assert [p.parent.name for p in first] == [p.parent.name for p in second]
+    assert all(a.read_bytes() != b.read_bytes() for a, b in zip(first, second, strict=True))
+    with pytest.raises(HardnessError, match="take another seed"):
+        make_university(plan, tmp_path / "none", _quiet, lambda world: _figures(0.5))
 
 
 def test_kept_families_are_in_the_test_alone() -> None:
