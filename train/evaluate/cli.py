@@ -32,13 +32,16 @@ from train.evaluate.measure import (
     ask,
     by_labels,
     by_metres,
+    by_metres_unknown,
     chance,
     distractors_from,
     in_weather,
     misjudged,
+    unknown_heading,
+    unknown_scale,
 )  # fmt: skip
 from train.evaluate.protocol import Ranking, best, multi_query
-from train.evaluate.same_area import overlapping_neighbours
+from train.evaluate.same_area import SameArea, overlapping_neighbours
 
 _SHOWN = 10
 Row = dict[str, Any]
@@ -54,6 +57,7 @@ def evaluate(
     distractors: Annotated[Path | None, typer.Option(help="A .npy of features or a folder of pictures.")] = None,
     conditions: Annotated[bool, typer.Option(help="Also a table by weather.")] = False,
     errors: Annotated[bool, typer.Option(help="Also at 10 degrees of heading and 20 % of scale error.")] = False,
+    unknown: Annotated[bool, typer.Option(help="Also with a heading, or a scale, that is not known.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for features, lines per query, answer.txt and pictures.")] = Path(
         "out/evaluation"
     ),
@@ -85,6 +89,10 @@ def evaluate(
             _leave(place, asked, features, ranking, multi)
         else:
             rows = _metre_rows(encoder.name, asked, squares)
+            if unknown and asked.gallery.maps is not None:
+                for name, readings in (("heading unknown", unknown_heading()), ("scale unknown", unknown_scale())):
+                    found = by_metres_unknown(encoder, folder, which, asked.gallery, squares, readings)
+                    rows += _metre_lines(name, found, [squares[place] for place in asked.gallery.names])
             for name, change in changes.items():
                 again = ask(encoder, folder, which, skipped, flip, change, True)
                 rows += _metre_rows(name, again, squares)
@@ -113,11 +121,14 @@ def _label_row(name: str, ranking: Ranking) -> Row:
 
 
 def _metre_rows(name: str, asked: Asked, squares: dict[str, Square]) -> list[Row]:
-    ground = [squares[place] for place in asked.gallery.names]
+    return _metre_lines(name, by_metres(asked, squares), [squares[place] for place in asked.gallery.names])
+
+
+def _metre_lines(name: str, found: dict[str, SameArea], ground: list[Square]) -> list[Row]:
     rows = []
-    for how, result in by_metres(asked, squares).items():
+    for how, result in found.items():
         rows.append({
-            "what": f"{name}, {how}", "queries": len(asked.queries.names), "gallery": len(ground),
+            "what": f"{name}, {how}", "queries": len(result.answers), "gallery": len(ground),
             "overlapping": overlapping_neighbours(ground), "R@1": str(result.recall),
             "median_m": round(result.median_m, 1), "misses within one side": str(result.near_misses),
         })  # fmt: skip

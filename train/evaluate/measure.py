@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from train.data.weather import under
 from train.evaluate.encoder import Change, Crops, Embedded, Encoder, embed_pictures
 from train.evaluate.files import FeatureSet
 from train.evaluate.protocol import Features, Ranking, multi_query, normalised, rank
-from train.evaluate.same_area import SameArea, by_map, by_vector, measured
+from train.evaluate.same_area import SameArea, by_map, by_variants, by_vector, measured
 
 TOWER_OF = {
     "drone": ViewKind.DRONE, "satellite": ViewKind.SATELLITE, "street": ViewKind.GROUND, "google": ViewKind.GROUND,
 }  # fmt: skip
+HEADINGS, SCALE_STEP = 24, 1.15  # tried where a heading or a scale is unknown, as `homing locate` tries them
+MOST_SCALE = 1.5  # how wrong an unknown scale is, either way
 _STORED_CHUNK, _PICTURE_CHUNK = 16384, 512  # distractors at a time
 
 
@@ -144,6 +147,58 @@ def misjudged(heading_deg: float = 0.0, scale_error: float = 0.0) -> Change:
         ).astype(np.uint8)  # fmt: skip
 
     return change
+
+
+def turned_at_random(seed: int = 0) -> Change:
+    """Queries each turned by a heading of its own; the same ones in every run."""
+    rng = np.random.default_rng([seed, 33])
+    return _each(lambda: (float(rng.uniform(0.0, 360.0)), 0.0))
+
+
+def scaled_at_random(seed: int = 0) -> Change:
+    """Queries each of a scale of its own, up to `MOST_SCALE` times too large or too small."""
+    rng = np.random.default_rng([seed, 34])
+    return _each(lambda: (0.0, float(MOST_SCALE ** rng.uniform(-1.0, 1.0)) - 1.0))
+
+
+def _each(draw: Callable[[], tuple[float, float]]) -> Change:
+    def change(crops: Crops) -> Crops:
+        return np.concatenate([misjudged(*draw())(crop[None]) for crop in crops])
+
+    return change
+
+
+def unknown_heading() -> list[Change]:
+    """Every reading of queries that were `turned_at_random`: at most 7.5 degrees off."""
+    steps = 360.0 / HEADINGS
+    return [_after(turned_at_random(), misjudged(heading_deg=steps * step)) for step in range(HEADINGS)]
+
+
+def unknown_scale() -> list[Change]:
+    """Every reading of queries that were `scaled_at_random`: at most 7 % off."""
+    most = math.ceil(math.log(MOST_SCALE) / math.log(SCALE_STEP))
+    scales = [SCALE_STEP**step - 1.0 for step in range(-most, most + 1)]
+    return [_after(scaled_at_random(), misjudged(scale_error=scale)) for scale in scales]
+
+
+def _after(first: Change, second: Change) -> Change:
+    return lambda crops: second(first(crops))
+
+
+def by_metres_unknown(
+    encoder: Encoder, data: University, pair: Pair, gallery: Embedded, squares: Mapping[str, Square],
+    readings: Sequence[Change],
+) -> dict[str, SameArea]:  # fmt: skip
+    """The same-area figures where the queries' heading or scale is unknown and every reading of it is tried."""
+    pictures, skipped = data.query(pair.query), Skipped()
+    variants = [
+        embed_pictures(encoder, TOWER_OF[pair.query], pictures, skipped, change=reading, keep_maps=True)
+        for reading in readings
+    ]
+    truth = [squares[name] for name in variants[0].names]
+    ground = [squares[name] for name in gallery.names]
+    answers = by_variants(variants, gallery)
+    return {how: measured(found, truth, ground) for how, found in zip(("vector", "re-ranked"), answers, strict=True)}
 
 
 def chance(features: FeatureSet, seed: int = 0) -> Ranking:

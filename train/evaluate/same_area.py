@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import align
+from runtime.alignment import align, best_shifts, surfaces
 from train.data.places import Square
 from train.evaluate.encoder import Embedded
 from train.evaluate.intervals import Share
@@ -71,6 +71,41 @@ def by_map(
         scores[row] = align(queries.maps[row], np.ascontiguousarray(gallery.maps[near]), reach).score
     order = np.argsort(-scores, axis=1, kind="stable")
     return np.take_along_axis(index, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def by_variants(
+    variants: Sequence[Embedded], gallery: Embedded, candidates: int = RERANKED
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of queries whose heading or scale is unknown, each embedded in V ways of reading it: (Q,) answers by the vector
+    alone, the most similar of any reading, and (Q,) re-ranked, the best of the ``candidates`` most similar pairs of a
+    reading and a place by how well the maps lie on each other. Only what a turned crop shows for certain is compared.
+
+    Raises:
+        ValueError: one of them has no maps.
+    """
+    if gallery.maps is None or any(one.maps is None for one in variants):
+        raise ValueError("re-ranking needs maps of both views.")
+    found = [best(one.features, gallery.features, candidates) for one in variants]
+    places, cosines = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))  # (Q, V, k)
+    inside, reach = _inscribed(gallery.maps.shape[-2:]), round(_MOST_SHIFT * gallery.maps.shape[-1])
+    by_cosine, by_fit = np.empty((2, len(places)), np.int64)
+    for row in range(len(places)):
+        order = np.argsort(-cosines[row].ravel(), kind="stable")[:candidates]
+        readings, near = order // places.shape[2], places[row].ravel()[order]
+        scores = np.empty(len(order), np.float32)
+        for reading in np.unique(readings):
+            own, maps = readings == reading, variants[reading].maps
+            assert maps is not None
+            means = surfaces(maps[row], np.ascontiguousarray(gallery.maps[near[own]]), reach, inside).means
+            scores[own] = best_shifts(means).score
+        by_cosine[row], by_fit[row] = near[0], near[scores.argmax()]
+    return by_cosine, by_fit
+
+
+def _inscribed(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(h, w): 1 in cells whose middle lies in the circle that a square keeps however it is turned."""
+    rows, columns = (np.arange(n) - (n - 1) / 2 for n in shape)
+    return np.asarray(np.hypot(rows[:, None], columns[None]) <= min(shape) / 2, np.float32)
 
 
 def measured(answers: NDArray[np.int64], asked: Sequence[Square], gallery: Sequence[Square]) -> SameArea:

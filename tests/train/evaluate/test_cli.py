@@ -79,12 +79,13 @@ def test_in_one_area(tmp_path: Path, checkpoint: Path) -> None:
                 write(data / f"test/{view}_{side}/{name}/0.png", i)
             squares[name] = Square("w", 25.0 * i + (3.0 if view == "query" else 0.0), 0.0, 90.0)
     write_places(data, squares)
-    done = _run(data, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    done = _run(data, "--checkpoint", checkpoint, "--unknown", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     tables = json.loads((tmp_path / "out/report.json").read_text())["tables"]
     for rows in tables.values():
-        assert [row["what"].split(", ")[1] for row in rows] == ["vector", "re-ranked"]
-        assert all(row["R@1"].startswith("1.000") and row["median_m"] == 3.0 for row in rows)
+        assert [row["what"].split(", ")[1] for row in rows] == ["vector", "re-ranked"] * 3
+        assert [row["what"].split(", ")[0] for row in rows[2:]] == ["heading unknown"] * 2 + ["scale unknown"] * 2
+        assert all(row["R@1"].startswith("1.000") and row["median_m"] == 3.0 for row in rows[:2])
         assert all(row["overlapping"] == 6 for row in rows)
 
 

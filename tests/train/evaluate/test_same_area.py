@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,9 +12,9 @@ from train.data.places import Square  # noqa: E402
 from train.data.views import Picture  # noqa: E402
 from train.evaluate.encoder import Embedded  # noqa: E402
 from train.evaluate.intervals import Share  # noqa: E402
-from train.evaluate.measure import misjudged  # noqa: E402
+from train.evaluate.measure import misjudged, scaled_at_random, turned_at_random, unknown_heading, unknown_scale  # noqa: E402
 from train.evaluate.protocol import normalised  # noqa: E402
-from train.evaluate.same_area import by_map, by_vector, measured, overlapping_neighbours  # noqa: E402
+from train.evaluate.same_area import by_map, by_variants, by_vector, measured, overlapping_neighbours  # noqa: E402
 
 GALLERY = [Square("w", 25.0 * i, 0.0, 90.0) for i in range(8)] + [Square("v", 0.0, 0.0, 90.0)]
 
@@ -66,3 +67,31 @@ def test_a_misjudged_crop_is_turned_and_scaled_about_its_middle() -> None:
     assert turned[10, 20] > 200  # ten above it
     larger = misjudged(scale_error=0.5)(crop)[0, :, :, 0]
     assert larger[20, 35] > 200
+
+
+def test_of_unknown_headings_the_right_reading_and_place_are_found() -> None:
+    """A quarter turn of cells is exact; the vectors of the true reading are made to be no help."""
+    rng = np.random.default_rng(1)
+    ground, names = rng.normal(size=(9, 6, 12, 12)), [str(i) for i in range(9)]
+    gallery = _embedded(ground, rng.normal(size=(9, 4)), names)
+    seen = np.rot90(ground[[3, 7]], 1, axes=(2, 3)) + 0.2 * rng.normal(size=(2, 6, 12, 12))
+    lure = gallery.features[[5, 5]]
+    variants = [
+        _embedded(np.rot90(seen, turn, axes=(2, 3)), lure if turn == 1 else rng.normal(size=(2, 4)), ["a", "b"])
+        for turn in range(4)
+    ]
+    by_cosine, by_fit = by_variants(variants, gallery, candidates=36)
+    assert by_cosine.tolist() == [5, 5] and by_fit.tolist() == [3, 7]
+    with pytest.raises(ValueError, match="needs maps"):
+        by_variants(variants, Embedded(gallery.pictures, gallery.features, None))
+
+
+def test_one_of_the_readings_of_an_unknown_pose_nearly_undoes_it() -> None:
+    rng = np.random.default_rng(2)
+    small = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
+    crops = np.stack([cv2.resize(crop, (96, 96), interpolation=cv2.INTER_CUBIC) for crop in small])
+    middle = (slice(None), slice(32, 64), slice(32, 64))
+    for changed, readings in ((turned_at_random(), unknown_heading()), (scaled_at_random(), unknown_scale())):
+        before = np.abs(changed(crops)[middle].astype(float) - crops[middle]).mean(axis=(1, 2, 3))
+        after = [np.abs(one(crops)[middle].astype(float) - crops[middle]).mean(axis=(1, 2, 3)) for one in readings]
+        assert (np.min(after, axis=0) < 0.5 * before).all()
