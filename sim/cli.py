@@ -108,13 +108,14 @@ def university(
     drone_views: int = typer.Option(0, min=0, help="Of each place; 54 on the spiral, 2 rectified by default."),
     world_m: float = typer.Option(900.0, min=150.0, help="Side of each world."),
     size_px: int = typer.Option(256, min=64, max=1024, help="Side of each picture."),
+    per_world: int | None = typer.Option(None, min=1, help="Most places of one world; all that fit by default."),
 ) -> None:
     """A synthetic University-1652 from procedural worlds: two dates a place, and a test with things never seen."""
     from sim.university import SPIRAL, SPIRAL_VIEWS, Plan, make_university
 
     count = drone_views or (SPIRAL_VIEWS if views == SPIRAL else 2)
     asked = max(1, places // 2) if test_places is None else test_places
-    plan = Plan(places, asked, seed, views, count, world_m, size_px)
+    plan = Plan(places, asked, seed, views, count, world_m, size_px, per_world)
     make_university(plan, out, say)
     say(f"{out}: train on it with homing-train, measure on it with homing-evaluate")
 

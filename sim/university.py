@@ -55,7 +55,7 @@ _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 92)
 class Plan:
     """How much of what: ``places`` for training, ``test_places`` in the test's gallery, of which two thirds are asked
     for (of rectified views there are half as many queries besides, off the grid); ``drone_views`` a place; worlds of
-    ``world_m`` a side; pictures of ``size_px``."""
+    ``world_m`` a side, of which at most ``per_world`` places are taken; pictures of ``size_px``."""
 
     places: int
     test_places: int
@@ -64,6 +64,7 @@ class Plan:
     drone_views: int = SPIRAL_VIEWS
     world_m: float = 900.0
     size_px: int = 256
+    per_world: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _buildings(plan: Plan, count: int, test: bool, tell: Tell) -> Iterator[Place
         chosen = _far_apart(world)
         if not chosen and index > count:
             raise UsageError(f"worlds of {plan.world_m:.0f} m hold no building far enough from their edge.")
-        for north, east in chosen[: count - made]:
+        for north, east in chosen[: min(count - made, plan.per_world or count)]:
             yield Place(f"{made:04d}", world, north, east)
             made += 1
         index += 1
@@ -196,7 +197,7 @@ def _rectified(plan: Plan, out: Path, tell: Tell, judge: Judge) -> None:
         while made < count:
             world = _accepted(plan, index, tell, judge) if test else world_of(plan, index, test)
             stride = TEST_STRIDE_M if test else TRAIN_STRIDE_M
-            at = grid(world, stride, RECTIFIED_SIDE_M, count - made)
+            at = grid(world, stride, RECTIFIED_SIDE_M, min(count - made, plan.per_world or count))
             names = [f"{part[:2]}{made + i:06d}" for i in range(len(at))]
             rows += _write_area(world, plan, out / part, ("gallery_" if test else ""), names, at)
             if test:

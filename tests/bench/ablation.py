@@ -35,6 +35,7 @@ from train.loop.config import TrainConfig
 from train.loop.trainer import BEST, UNTRAINED, Trainer
 from train.towers import load_towers
 
+PER_WORLD = 200  # places: variety, at the rule's own size of worlds
 RATES, SEEDS = (3e-4, 1e-3, 3e-3), (0, 1, 2)
 WAYS = (Pair("drone", "satellite"), Pair("satellite", "drone"))
 HER = "hard exemplar reweighting, both ways"
@@ -94,9 +95,10 @@ class Bench:
     def data(self) -> tuple[Path, Path]:
         """(training places and validation worlds, test worlds), made if they are not there."""
         folders = self.work / "data", self.work / "test"
-        for seed, (folder, places) in enumerate(zip(folders, (self.places, 2), strict=True), 11):
+        for seed, (folder, places) in enumerate(zip(folders, (self.places, 0), strict=True), 11):
             if not (folder / "places.csv").exists():
-                plan = Plan(places, max(30, self.places // 3), seed, RECTIFIED, 2, 600.0, self.size_px)
+                test = max(30, self.places // 3)
+                plan = Plan(places, test, seed, RECTIFIED, 2, size_px=self.size_px, per_world=PER_WORLD)
                 make_university(plan, folder, print)
         return folders
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,9 @@ from sim.university import RECTIFIED, SPIRAL, Plan, make_university, spiral, wit
 from sim.world.world import AnyWorld, World
 
 SPIRAL_PLAN = Plan(places=2, test_places=3, seed=1, views=SPIRAL, drone_views=3, world_m=300.0, size_px=64)
-RECTIFIED_PLAN = Plan(places=6, test_places=6, seed=1, views=RECTIFIED, drone_views=1, world_m=160.0, size_px=64)
+RECTIFIED_PLAN = Plan(
+    places=6, test_places=6, seed=1, views=RECTIFIED, drone_views=1, world_m=160.0, size_px=64, per_world=5
+)
 
 
 def _quiet(_: str) -> None: ...
@@ -96,13 +99,14 @@ def test_rectified_places_say_where_they_are(rectified_root: Path) -> None:
     assert {*train, *queries, *gallery} == set(rows)
     assert {rows[p]["area"] for p in train}.isdisjoint({rows[p]["area"] for p in gallery})
     assert {rows[p]["area"] for p in queries} == {rows[p]["area"] for p in gallery}
+    assert sorted(Counter(rows[p]["area"] for p in train).values()) == [1, 5]  # at most five of one world
 
 
 def test_a_test_world_outside_the_hardness_rule_is_seen_on_other_dates(rectified_root: Path, tmp_path: Path) -> None:
     told: list[str] = []
     plan = dataclasses.replace(RECTIFIED_PLAN, places=0)
     make_university(plan, tmp_path / "redrawn", told.append, _of_the_second_dates_alone)
-    assert [line.split(":")[0] for line in told] == ["hardness on dates 0", "hardness on dates 1", "test"]
+    assert [line.split(":")[0] for line in told] == ["hardness on dates 0", "hardness on dates 1", "test"] * 2
     assert not list((tmp_path / "redrawn").glob("train/*"))  # no places to train on were asked for
     first, second = (sorted((root / "test/gallery_satellite").glob("*/00.jpg")) for root in
                      (rectified_root, tmp_path / "redrawn"))  # fmt: skip
