@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import align, best_shifts, surfaces
+from runtime.alignment import surfaces
 from train.data.places import Square
-from train.evaluate.encoder import Embedded
+from train.evaluate.encoder import Embedded, Maps
 from train.evaluate.intervals import Share
 from train.evaluate.protocol import Features, best
 
@@ -57,7 +57,7 @@ def by_map(
     queries: Embedded, gallery: Embedded, candidates: int = RERANKED
 ) -> tuple[NDArray[np.int64], Features]:
     """(Q, k) the vector's best gallery rows, ordered anew by how well the maps lie on each other at their best
-    translation, and those scores.
+    translation (see `_fits`), and those scores.
 
     Raises:
         ValueError: one of them has no maps.
@@ -68,7 +68,7 @@ def by_map(
     scores = np.empty(index.shape, np.float32)
     reach = round(_MOST_SHIFT * queries.maps.shape[-1])
     for row, near in enumerate(index):
-        scores[row] = align(queries.maps[row], np.ascontiguousarray(gallery.maps[near]), reach).score
+        scores[row] = _fits(queries.maps[row], gallery.maps[near], reach)
     order = np.argsort(-scores, axis=1, kind="stable")
     return np.take_along_axis(index, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
@@ -96,10 +96,19 @@ def by_variants(
         for reading in np.unique(readings):
             own, maps = readings == reading, variants[reading].maps
             assert maps is not None
-            means = surfaces(maps[row], np.ascontiguousarray(gallery.maps[near[own]]), reach, inside).means
-            scores[own] = best_shifts(means).score
+            scores[own] = _fits(maps[row], gallery.maps[near[own]], reach, inside)
         by_cosine[row], by_fit[row] = near[0], near[scores.argmax()]
     return by_cosine, by_fit
+
+
+def _fits(query: Maps, gallery: Maps, reach: int, cells: Maps | None = None) -> Features:
+    """(N,) how well a map (C, h, w) lies on each of (N, C, h, w) at its best translation: the mean cosine there times
+    the root of the share of cells that overlap. A mean of n cells strays by about one over the root of n, so that of
+    all translations those which overlap least would reach the highest means by chance, and a neighbour beat the place.
+    """
+    found = surfaces(query, np.ascontiguousarray(gallery), reach, cells)
+    weighed = found.means * np.sqrt(found.counts / found.counts.max())
+    return np.asarray(weighed.reshape(len(gallery), -1).max(axis=1), np.float32)
 
 
 def _inscribed(shape: tuple[int, ...]) -> NDArray[np.float32]:
