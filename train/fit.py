@@ -17,7 +17,6 @@ if not __package__:  # run as a file: the checkout root, not this folder, leads 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from train.entry import enter
 
@@ -28,20 +27,13 @@ def fit(
 ) -> None:
     """Train towers as a configuration says; what was begun is gone on with."""
     from train.loop.config import load_config
+    from train.loop.progress import told
 
     config = load_config(configuration)
     console = Console(stderr=True, width=120)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console)])
-    trainer, columns = _trainer(config), (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]} left"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not trainer.leads) as progress:
-        task = progress.add_task("beginning", total=config.run.steps, left="?")
-
-        def tell(step: int, steps: int, loss: float, speed: float, left_s: float) -> None:
-            text = f"loss {loss:.4f}  {speed:.0f} images/s"
-            progress.update(task, completed=step, description=text, left=f"{left_s / 60:.1f} min")
-
+    trainer = _trainer(config)
+    with told(console) as tell:
         trainer.train(tell, until)
     if trainer.leads:
         typer.echo(f"{config.run.out}: step {trainer.step} of {config.run.steps}, best {trainer.best:.4f}")
