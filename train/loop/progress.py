@@ -19,7 +19,8 @@ def told(console: Console) -> Iterator[Tell]:
     if not console.is_terminal:
         yield lambda *state: _line(console, *state)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]} left"))
+    left = TextColumn("{task.fields[left]} left")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), left)
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("beginning", total=None, left="?")
 

@@ -163,7 +163,7 @@ class Trainer:
         values = self.selection.measure(self.averaged()) if self.selection is not None else {}
         record.add(self.step, values)
         if "selected" in values:
-            log.info("step %d: R@1 on what is held out %.4f, best so far %.4f", self.step, values["selected"], self.best)
+            log.info("step %d: R@1 %.4f on what is held out, before %.4f", self.step, values["selected"], self.best)
         if values.get("selected", self.best) >= self.best:
             self.best = values.get("selected", self.best)
             notes = {"step": self.step, "configuration": self.config.digest, **values}

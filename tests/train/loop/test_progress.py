@@ -27,4 +27,4 @@ def test_a_bar_on_a_terminal() -> None:
     out = io.StringIO()
     with told(Console(file=out, width=120, force_terminal=True)) as tell:
         tell(7, 10, 0.25, 31.4, 90.0)
-    assert "loss 0.2500  31 images/s" in out.getvalue() and "7/10" in out.getvalue() and "1.5 min left" in out.getvalue()
+    assert all(part in out.getvalue() for part in ("loss 0.2500  31 images/s", "7/10", "1.5 min left"))
