@@ -16,35 +16,54 @@ _BAD_WEATHER = tuple(name for name in CONDITIONS if name != "clear")
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """``weather``: share of crops in bad weather; ``heading_deg``, ``scale``, ``shift`` (of the side): one sigma of a
-    pose's error."""
+    """``weather``: share of crops in bad weather; ``heading_deg``, ``scale``: one sigma of a pose's error; ``window``:
+    side of what is learned from, of a picture's, cut anywhere in it. Views that always show a place in their middle
+    teach where in the crop a cell is, which padded convolutions know without looking, instead of what it shows."""
 
     weather: float = 0.5
     heading_deg: float = 5.0
     scale: float = 0.08
-    shift: float = 0.06
+    window: float = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square part of a picture: its middle ``down`` and ``right`` of the picture's and its ``side``, all in sides of
+    the picture, turned clockwise."""
+
+    down: float
+    right: float
+    side: float
+    turn_deg: float
+
+
+def any_window(strength: Strength, rng: np.random.Generator) -> Window:
+    """A window with the errors of a pose, wholly inside the picture: nothing has to be mirrored in."""
+    turn = float(np.clip(rng.normal(0, strength.heading_deg), -45, 45))
+    reach = abs(np.sin(np.radians(turn))) + abs(np.cos(np.radians(turn)))  # of the turned square's corners
+    side = min(strength.window * float(np.exp(rng.normal(0, strength.scale))), 1 / reach)
+    down, right = rng.uniform(-1, 1, 2) * (1 - side * reach) / 2
+    return Window(float(down), float(right), side, turn)
+
+
+def cut(picture: Crop, window: Window, size_px: int) -> Crop:
+    """(size_px, size_px, 3): what a window shows."""
+    length = picture.shape[0]
+    step = window.side * length / size_px  # of the picture's pixels
+    cos, sin = step * np.cos(np.radians(window.turn_deg)), step * np.sin(np.radians(window.turn_deg))
+    turn = np.array([[cos, -sin], [sin, cos]])
+    middle = (np.array([window.right, window.down]) + 0.5) * length - 0.5
+    matrix = np.hstack([turn, (middle - turn @ np.full(2, (size_px - 1) / 2))[:, None]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop = cv2.warpAffine(picture, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(crop, np.uint8)
 
 
 def augmented(crop: Crop, strength: Strength, rng: np.random.Generator, seen_from_a_drone: bool) -> Crop:
-    """One crop; weather is on the drone's view alone. Both are enlarged by the error of scale, for a crop cannot be
-    made smaller without inventing what lies around it: between the two it goes both ways."""
-    crop = misplaced(crop, strength, rng)
+    """One crop in another light; weather is on the drone's view alone."""
     if seen_from_a_drone and rng.random() < strength.weather:
         crop = under(_BAD_WEATHER[int(rng.integers(len(_BAD_WEATHER)))], crop, rng)
     return another_sensor(crop, rng)
-
-
-def misplaced(crop: Crop, strength: Strength, rng: np.random.Generator) -> Crop:
-    """Turned, enlarged and moved a little, only as far as nothing has to be mirrored in."""
-    side = crop.shape[0]
-    zoom = 1.0 + abs(rng.normal(0, strength.scale))
-    turn = float(np.clip(rng.normal(0, strength.heading_deg), -45, 45))
-    reach = abs(np.sin(np.radians(turn))) + abs(np.cos(np.radians(turn)))  # of the turned square's corners
-    room = max(0.0, zoom - reach) * side / 2
-    move = np.clip(rng.normal(0, strength.shift, 2) * side, -room, room)
-    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, max(zoom, reach))
-    matrix[:, 2] += move
-    return np.asarray(cv2.warpAffine(crop, matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def another_sensor(crop: Crop, rng: np.random.Generator) -> Crop:

@@ -10,6 +10,7 @@ Positions are of the picture's middle, from the origin of its area; places of di
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,31 @@ def overlaps(a: Sequence[Square], b: Sequence[Square]) -> Array:
         shared *= np.clip(high - low, 0.0, None)
     same_area = np.array([s.area for s in a], object)[:, None] == np.array([s.area for s in b], object)[None]
     return np.asarray(shared / np.minimum(ours[:, None, 2], theirs[None, :, 2]) ** 2 * same_area)
+
+
+def related(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], ours: Sequence[Square | None], theirs: Sequence[Square | None]
+) -> NDArray[np.int8]:
+    """(N, M) of crops of numbered places and the ground they show: 1 the same place, or more than half of its ground,
+    -1 another, 0 a little in common."""
+    same = rows[:, None] == columns[None]
+    found = np.where(same, POSITIVE, NEGATIVE).astype(np.int8)
+    known = [np.array([s is not None for s in side]) for side in (ours, theirs)]
+    if known[0].any() and known[1].any():
+        shares = overlaps([s for s in ours if s is not None], [s for s in theirs if s is not None])
+        found[np.ix_(*known)] = np.where(same[np.ix_(*known)], POSITIVE, relation(shares))
+    return found
+
+
+def displaced(ours: Sequence[Square | None], theirs: Sequence[Square | None]) -> NDArray[np.float32]:
+    """(N, M, 2) rows and columns, in sides of a crop, from where something lies in one to where in the other; not a
+    number where it is unknown or the sides differ."""
+    out = np.full((len(ours), len(theirs), 2), np.nan, np.float32)
+    for i, a in enumerate(ours):
+        for j, b in enumerate(theirs):
+            if a is not None and b is not None and a.area == b.area and math.isclose(a.side_m, b.side_m):
+                out[i, j] = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
+    return out
 
 
 def relation(shares: Array) -> NDArray[np.int8]:

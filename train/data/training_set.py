@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import ImageError, UsageError
-from train.data.places import Square, overlaps, read_places, relation
+from train.data.augment import Window
+from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Crop, Picture, Skipped, by_place, paired_places, read_crop
 from train.evaluate.measure import Pair
-from train.losses.embedded import NEGATIVE, POSITIVE
 
 log = logging.getLogger(__name__)
 
@@ -76,25 +76,13 @@ class TrainingSet:
             return crop
         return None
 
-    def relation(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int8]:
-        """(N, M): 1 the same place (or more than half of its ground), -1 another, 0 a little in common."""
-        found = np.where(rows[:, None] == columns[None], POSITIVE, NEGATIVE).astype(np.int8)
-        ours, theirs = ([self.places[i].square for i in side] for side in (rows, columns))
-        known = [np.array([s is not None for s in side]) for side in (ours, theirs)]
-        if known[0].any() and known[1].any():
-            shares = overlaps([s for s in ours if s is not None], [s for s in theirs if s is not None])
-            found[np.ix_(*known)] = relation(shares)
-        return found
-
-    def shifts(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(N, M, 2) rows and columns, in sides of a crop, from where something lies in one to where in the other; not
-        a number where it is unknown or the sides differ."""
-        out = np.full((len(rows), len(columns), 2), np.nan, np.float32)
-        for i, a in enumerate(self.places[r].square for r in rows):
-            for j, b in enumerate(self.places[c].square for c in columns):
-                if a is not None and b is not None and a.area == b.area and a.side_m == b.side_m:
-                    out[i, j] = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
-        return out
+    def ground(self, index: int, window: Window, share: float) -> Square | None:
+        """What a window of a place's pictures shows, ``share`` of their side; None where it is unknown."""
+        square = self.places[index].square
+        if square is None:
+            return None
+        north, east = square.north_m - window.down * square.side_m, square.east_m + window.right * square.side_m
+        return Square(square.area, north, east, share * square.side_m)
 
     def neighbours(self, index: int, count: int) -> NDArray[np.int64]:
         """The places of the same area nearest to one, itself left out; none where positions are unknown."""

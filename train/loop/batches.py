@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
-from train.data.augment import Strength, augmented, turned_alike, turned_shifts
+from train.data.augment import Strength, any_window, augmented, cut, turned_alike, turned_shifts
+from train.data.places import displaced, related
 from train.data.training_set import TrainingSet
 from train.evaluate.measure import Pair
 
@@ -94,12 +95,16 @@ def make_batch(
         raise UsageError("too few of the training pictures can be read: see the log for their names.")
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     index = np.array([i for i, _, _ in kept], np.int64)
-    views = []
-    for view, crops in ((pair.query, [q for _, q, _ in kept]), (pair.gallery, [a for _, _, a in kept])):
+    views, grounds = [], []
+    for view, pictures in ((pair.query, [q for _, q, _ in kept]), (pair.gallery, [a for _, _, a in kept])):
+        windows = [any_window(strength, rng) for _ in pictures]
+        size_px = round(strength.window * pictures[0].shape[0])
+        crops = [cut(picture, window, size_px) for picture, window in zip(pictures, windows, strict=True)]
         changed = [augmented(crop, strength, rng, view != "satellite") for crop in crops]
         views.append(turned_alike(np.stack(changed), turns, mirrored))
-    shifts = turned_shifts(data.shifts(index, index), turns, mirrored)
-    return Batch(pair, index, views[0], views[1], data.relation(index, index), shifts)
+        grounds.append([data.ground(int(i), w, strength.window) for i, w in zip(index, windows, strict=True)])
+    shifts = turned_shifts(displaced(*grounds), turns, mirrored)
+    return Batch(pair, index, views[0], views[1], related(index, index, *grounds), shifts)
 
 
 def _companions(hard_share: float, rng: np.random.Generator) -> int:

@@ -39,7 +39,7 @@ class DataSection(_Section):
     weather: Share = 0.5
     heading_deg: float = Field(default=5.0, ge=0, le=180)
     scale: float = Field(default=0.08, ge=0, lt=0.9)
-    shift: float = Field(default=0.06, ge=0, le=0.5)
+    window: float = Field(default=0.75, ge=0.5, le=1.0)
 
     @field_validator("pairs")
     @classmethod

@@ -51,7 +51,7 @@ class Trainer:
         self.device = accelerator.device if accelerator is not None else torch.device("cpu")
         torch.manual_seed(self.run.seed)
         self.data = TrainingSet.open(config.data.train, config.pairs, config.data.size_px, config.data.cache_mb)
-        self.strength = Strength(config.data.weather, config.data.heading_deg, config.data.scale, config.data.shift)
+        self.strength = Strength(config.data.weather, config.data.heading_deg, config.data.scale, config.data.window)
         self.towers = self._new_towers()
         self.loss = WeightedSum(config.losses, len(self.data.places), self._dimensions()).to(self.device)
         freeze_unused(self.towers, self.run.backbone_factor)

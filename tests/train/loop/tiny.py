@@ -54,7 +54,7 @@ size_px = 32
 weather = 0.0
 heading_deg = 0.0
 scale = 0.0
-shift = 0.0
+window = 1.0
 
 [towers.backbone]
 name = "resnet18"
