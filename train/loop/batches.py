@@ -24,13 +24,14 @@ _LOOK_ALIKES = 8  # likewise, of those most similar
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's B places: ``crops`` of both views (B, S, S, 3), their ``relation`` (B, B), and ``shifts`` (B, B, 2) in
-    sides of a crop."""
+    """One step's B places: crops of both views (B, S, S, 3) as they are learned from, and as they were before light and
+    weather changed them (``clear``); their ``relation`` (B, B), and ``shifts`` (B, B, 2) in sides of a crop."""
 
     pair: Pair
     places: NDArray[np.int64]
     queries: Crops
     gallery: Crops
+    clear: tuple[Crops, Crops]
     relation: NDArray[np.int8]
     shifts: NDArray[np.float32]
 
@@ -95,16 +96,18 @@ def make_batch(
         raise UsageError("too few of the training pictures can be read: see the log for their names.")
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     index = np.array([i for i, _, _ in kept], np.int64)
-    views, grounds = [], []
+    views, clear, grounds = [], [], []
     for view, pictures in ((pair.query, [q for _, q, _ in kept]), (pair.gallery, [a for _, _, a in kept])):
         windows = [any_window(strength, rng) for _ in pictures]
         size_px = round(strength.window * pictures[0].shape[0])
         crops = [cut(picture, window, size_px) for picture, window in zip(pictures, windows, strict=True)]
         changed = [augmented(crop, strength, rng, view != "satellite") for crop in crops]
         views.append(turned_alike(np.stack(changed), turns, mirrored))
+        clear.append(turned_alike(np.stack(crops), turns, mirrored))
         grounds.append([data.ground(int(i), w, strength.window) for i, w in zip(index, windows, strict=True)])
     shifts = turned_shifts(displaced(*grounds), turns, mirrored)
-    return Batch(pair, index, views[0], views[1], related(index, index, *grounds), shifts)
+    relation = related(index, index, *grounds)
+    return Batch(pair, index, views[0], views[1], (clear[0], clear[1]), relation, shifts)
 
 
 def _companions(hard_share: float, rng: np.random.Generator) -> int:

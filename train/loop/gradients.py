@@ -36,6 +36,8 @@ class Sides:
     relation: Tensor
     places: Tensor
     shifts: Tensor  # (N, N, 2) in sides of a crop
+    query_targets: Tensor | None = None
+    gallery_targets: Tensor | None = None
 
 
 class Processes:
@@ -110,7 +112,8 @@ def _embedded(sides: Sides, leaves: Sequence[Sequence[Tensor]]) -> Embedded:
     maps = [tensors[1] if len(tensors) > 1 else None for tensors in leaves]
     shifts = sides.shifts * maps[0].shape[-1] if maps[0] is not None else None
     return Embedded(
-        leaves[0][0], leaves[1][0], sides.relation, sides.places, sides.places, maps[0], maps[1], shifts
+        leaves[0][0], leaves[1][0], sides.relation, sides.places, sides.places, maps[0], maps[1], shifts,
+        sides.query_targets, sides.gallery_targets,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from runtime.errors import StorageError
+from runtime.values import ViewKind
 from train.data.augment import Strength
 from train.data.training_set import TrainingSet
 from train.embedding_head import EmbeddingHead, fit_
@@ -26,7 +27,7 @@ from train.loop.record import Record
 from train.loop.schedule import Average, factor, freeze_unused, optimizer, set_rate
 from train.loop.selection import Selection
 from train.loop.state import State
-from train.losses.catalogue import WeightedSum
+from train.losses.catalogue import KEPT_MAP, WeightedSum
 from train.towers import Towers, load_towers, save_towers
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Trainer:
         self.strength = Strength(config.data.weather, config.data.heading_deg, config.data.scale, config.data.window)
         self.towers = self._new_towers()
         self.loss = WeightedSum(config.losses, len(self.data.places), self._dimensions()).to(self.device)
+        self._teacher = self._untrained() if KEPT_MAP in [spec.name for spec in config.losses] else None
         freeze_unused(self.towers, self.run.backbone_factor)
         self.optimizer = optimizer(
             self.towers, self.loss, self.run.learning_rate, self.run.backbone_factor, self.run.weight_decay
@@ -123,10 +125,25 @@ class Trainer:
         def there(array: NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(array).to(self.device)
 
+        views = TOWER_OF[batch.pair.query], TOWER_OF[batch.pair.gallery]
+        targets = [self._target(view, there(crops)) for view, crops in zip(views, batch.clear, strict=True)]
         return Sides(
-            TOWER_OF[batch.pair.query], TOWER_OF[batch.pair.gallery], there(batch.queries), there(batch.gallery),
-            there(batch.relation), there(batch.places), there(batch.shifts),
+            *views, there(batch.queries), there(batch.gallery), there(batch.relation), there(batch.places),
+            there(batch.shifts), *targets,
         )  # fmt: skip
+
+    @torch.no_grad()
+    def _target(self, view: ViewKind, crops: torch.Tensor) -> torch.Tensor | None:
+        """The teacher's maps of clear crops, each process its part of them; None without a teacher."""
+        if self._teacher is None:
+            return None
+        with self._autocast():
+            _, maps = self._teacher(view, crops[self._processes.rows(len(crops))])
+        return None if maps is None else self._processes.whole(maps.float(), len(crops))
+
+    def _untrained(self) -> Towers:
+        """A copy of the towers as a run begins; those of a run that goes on are loaded later."""
+        return copy.deepcopy(self.towers).eval().requires_grad_(False)
 
     def _one(self, reader: ThreadPoolExecutor, coming: Future[Batch] | None, stop: int) -> tuple[Any, float]:
         """Plan and read the next batch while this one is learned from: what is planned knows nothing of this step."""

@@ -15,6 +15,7 @@ from train.losses.embedded import Embedded, Loss
 from train.losses.hard_exemplar import UNIT_SCALE, HardExemplarReweighting
 from train.losses.info_nce import InfoNce, ReweightedInfoNce
 from train.losses.instance import Instance
+from train.losses.kept_map import KeptMap
 from train.losses.triplet import SoftMargin, Triplet
 from train.losses.university_reweighting import UniversityReweighting
 
@@ -44,6 +45,7 @@ class AuthorsReweighting(Loss):
         return loss
 
 
+KEPT_MAP = "kept_map"  # the one that needs a teacher
 LOSSES: dict[str, Callable[..., Loss]] = {
     "hard_exemplar_reweighting": AuthorsReweighting,
     "university_reweighting": UniversityReweighting,
@@ -53,6 +55,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {
     "info_nce": InfoNce,
     "reweighted_info_nce": ReweightedInfoNce,
     "dense_correspondence": DenseCorrespondence,
+    KEPT_MAP: KeptMap,
 }
 _CLASSIFIES = ("instance",)  # these need to know how many places there are, and of how many dimensions
 

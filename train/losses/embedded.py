@@ -18,6 +18,8 @@ class Embedded:
     overlap a little). ``query_places`` (N,) and ``gallery_places`` (M,) int64 number the places of the whole training
     set. ``query_maps`` (N, K, h, w) and ``gallery_maps`` (M, K, h, w), or None; ``shifts`` (N, M, 2) float32: what
     lies in the query's cell (r, c) lies in the gallery crop's cell (r, c) + shift, not a number where unknown.
+    ``query_targets`` and ``gallery_targets``, of the maps' shapes: what the untrained towers made of the same windows
+    in clear light, or None.
     """
 
     queries: Tensor
@@ -28,13 +30,15 @@ class Embedded:
     query_maps: Tensor | None = None
     gallery_maps: Tensor | None = None
     shifts: Tensor | None = None
+    query_targets: Tensor | None = None
+    gallery_targets: Tensor | None = None
 
     def turned(self) -> Embedded:
         """The same batch asked the other way round."""
         shifts = None if self.shifts is None else -self.shifts.transpose(0, 1)
         return Embedded(
             self.gallery, self.queries, self.relation.T, self.gallery_places, self.query_places,
-            self.gallery_maps, self.query_maps, shifts,
+            self.gallery_maps, self.query_maps, shifts, self.gallery_targets, self.query_targets,
         )  # fmt: skip
 
     def pairs(self) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from train.losses.embedded import Embedded  # noqa: E402
 from train.towers import Towers, TowersSpec  # noqa: E402
 
 LOSSES = (LossSpec("info_nce"), LossSpec("university_reweighting"), LossSpec("instance", 0.3),
-          LossSpec("dense_correspondence", 0.2))  # fmt: skip
+          LossSpec("dense_correspondence", 0.2), LossSpec("kept_map", 0.5))  # fmt: skip
 PLACES = 7
 
 
@@ -37,7 +37,11 @@ def setup(shared: bool = False) -> tuple[Towers, WeightedSum, Sides]:
     relation[0, 3] = relation[3, 0] = 0
     shifts = torch.full((PLACES, PLACES, 2), torch.nan)
     shifts[torch.arange(PLACES), torch.arange(PLACES)] = torch.tensor([0.25, -0.125])
-    sides = Sides(ViewKind.DRONE, ViewKind.SATELLITE, crops[0], crops[1], relation, torch.arange(PLACES), shifts)
+    with torch.no_grad():
+        targets = [towers(view, crops[1 - n])[1] for n, view in enumerate((ViewKind.DRONE, ViewKind.SATELLITE))]
+    sides = Sides(
+        ViewKind.DRONE, ViewKind.SATELLITE, crops[0], crops[1], relation, torch.arange(PLACES), shifts, *targets
+    )
     return towers.eval(), loss, sides
 
 
@@ -52,7 +56,8 @@ def plain(towers: Towers, loss: WeightedSum, sides: Sides) -> float:
     query, gallery = towers(sides.query, sides.query_crops), towers(sides.gallery, sides.gallery_crops)
     shifts = sides.shifts * query[1].shape[-1]
     places = sides.places
-    value = loss(Embedded(query[0], gallery[0], sides.relation, places, places, query[1], gallery[1], shifts))
+    targets = sides.query_targets, sides.gallery_targets
+    value = loss(Embedded(query[0], gallery[0], sides.relation, places, places, query[1], gallery[1], shifts, *targets))
     value.backward()
     return float(value.detach())
 
@@ -83,7 +88,8 @@ def test_parts_of_their_own_would_not(tmp_path: Path) -> None:
     expected = plain(towers, loss, sides)
     own = slice(0, 3)
     part = Sides(sides.query, sides.gallery, sides.query_crops[own], sides.gallery_crops[own],
-                 sides.relation[own, own], sides.places[own], sides.shifts[own, own])  # fmt: skip
+                 sides.relation[own, own], sides.places[own], sides.shifts[own, own],
+                 sides.query_targets[own], sides.gallery_targets[own])  # fmt: skip
     towers, loss, _ = setup()
     assert abs(backward(towers, loss, part).loss - expected) > 0.05
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 import subprocess
@@ -14,7 +15,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from runtime.errors import ConfigError, HomingError  # noqa: E402
+from runtime.values import ViewKind  # noqa: E402
 from tests.train.loop.tiny import area, config  # noqa: E402
+from train.loop.batches import make_batch  # noqa: E402
 from train.loop.config import load_config  # noqa: E402
 from train.loop.trainer import Trainer  # noqa: E402
 from train.towers import load_towers  # noqa: E402
@@ -68,6 +71,24 @@ def test_it_learns_and_leaves_what_it_should(tmp_path: Path, data: Path) -> None
     assert notes["selected"] == pytest.approx(trainer.best)
 
 
+def test_the_teacher_of_the_map_is_the_beginning_in_clear_air(tmp_path: Path, data: Path) -> None:
+    path = config(tmp_path, data, "kept", steps=4, more='\n[[loss]]\nname = "kept_map"\n')
+    trainer = Trainer(load_config(path))
+    begun = copy.deepcopy(trainer.towers)
+    trainer.train(_quiet)
+    batch = make_batch(trainer.data, np.arange(4), trainer.config.pairs[0], trainer.strength, 0, 0)
+    assert not np.array_equal(batch.queries, batch.clear[0])  # another sensor, at least
+    sides = trainer.sides(batch)
+    with torch.no_grad():
+        torch.testing.assert_close(sides.query_targets, begun(ViewKind.DRONE, torch.from_numpy(batch.clear[0]))[1])
+        learned = trainer.towers(ViewKind.DRONE, torch.from_numpy(batch.clear[0]))[1]
+    assert not torch.equal(sides.query_targets, learned)  # the towers went on, the teacher did not
+    again = Trainer(load_config(path))
+    again.train(_quiet)
+    torch.testing.assert_close(again.sides(batch).query_targets, sides.query_targets)
+    assert Trainer(load_config(config(tmp_path, data, "free"))).sides(batch).query_targets is None
+
+
 def test_another_configuration_does_not_go_on(tmp_path: Path, data: Path) -> None:
     _run(config(tmp_path, data, "mine", steps=1))
     with pytest.raises(ConfigError, match="holds a run of another configuration"):
@@ -113,8 +134,9 @@ def test_the_command_runs_by_path_and_says_one_sentence(tmp_path: Path, data: Pa
 
 def test_two_processes_train_as_one(tmp_path: Path, data: Path) -> None:
     """The command itself, started twice: the same losses, from batches that are shared out."""
-    alone = config(tmp_path, data, "alone", steps=3)
-    both = config(tmp_path, data, "both", steps=3)
+    kept = '\n[[loss]]\nname = "kept_map"\n'
+    alone = config(tmp_path, data, "alone", steps=3, more=kept)
+    both = config(tmp_path, data, "both", steps=3, more=kept)
     _run(alone)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train/fit.py"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
