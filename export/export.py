@@ -28,7 +28,7 @@ _TIMED_RUNS = 30
 def export(
     source: Annotated[
         Path | None,
-        typer.Argument(help="A checkpoint of homing-train, or a bundle; default: the pretrained default."),
+        typer.Argument(help="A checkpoint of homing-train, or a bundle; default: the towers that ship."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Directory of the bundle; one already there is replaced.")] = Path("bundle"),
     fp16: Annotated[bool, typer.Option("--fp16", help="Also a typed float16 file, for GPUs.")] = False,
@@ -42,14 +42,13 @@ def export(
     tensorrt: Annotated[bool, typer.Option("--tensorrt", help="Then build TensorRT engines on this GPU.")] = False,
     towers: Annotated[str | None, typer.Option(help="Views to export, with commas; default: all there are.")] = None,
     batch: Annotated[int, typer.Option(help="Largest batch that parity is shown at.")] = 32,
-    head: Annotated[Path | None, typer.Option(help="Head weights of the pretrained default.")] = None,
     input_size: Annotated[int | None, typer.Option(help="Side of the crops in pixels, a multiple of 64.")] = None,
     opset: Annotated[int, typer.Option(help="ONNX opset, 18 to 23.")] = 18,
 ) -> None:
     """Make a bundle and say how large, how fast and how faithful it is."""
     _check(input_size, opset, batch)
     try:
-        bundle = make(source, out, head, input_size, opset, batch, _asked(fp16, int8), towers, parity_images,
+        bundle = make(source, out, input_size, opset, batch, _asked(fp16, int8), towers, parity_images,
                       calibration_images)  # fmt: skip
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed: pip install homing[export]") from error
@@ -62,7 +61,6 @@ def export(
 def make(
     source: Path | None,
     out: Path,
-    head: Path | None,
     input_size: int | None,
     opset: int,
     batch: int,
@@ -71,15 +69,15 @@ def make(
     own_images: Path | None,
     calibration_images: Path | None,
 ) -> Bundle:
-    """The bundle of what ``source`` names; None is the pretrained default."""
+    """The bundle of what ``source`` names; None is the default."""
     from export.assemble import assemble
     from export.parity_images import folder_of_images
-    from export.recipes import again, pretrained, trained
+    from export.recipes import again, default, trained
 
     if "int8" in precisions and calibration_images is None:
         raise UsageError("--int8 needs images of your own flights for its ranges: give --calibration-images DIR.")
     if source is None:
-        recipe = pretrained(head, input_size or 256)
+        recipe = default(input_size)
     elif source.is_dir() or source.name == MANIFEST:
         recipe = again(source if source.is_dir() else source.parent, input_size)
     else:

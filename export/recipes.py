@@ -1,8 +1,7 @@
-"""From what a user names to a recipe: pretrained weights with a fitted head, a checkpoint of training, or a bundle."""
+"""From what a user names to a recipe: the towers that ship, a checkpoint of training, or a bundle."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from export.assemble import Recipe
@@ -11,39 +10,15 @@ from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_cpu import OnnxCpu
 from runtime.errors import UsageError
-from runtime.values import ViewKind
 
 FOOTPRINTS_M = (20.0, 28.0, 40.0, 56.0, 80.0, 112.0, 160.0, 224.0)  # by the square root of two, rounded
 
 
-def pretrained(head: Path | None, size_px: int) -> Recipe:
-    """The default bundle: one EfficientNet-Lite0 tower for both views, with a fitted layout head.
+def default(size_px: int | None) -> Recipe:
+    """The bundle that ships: what `train/configs/default.toml` trained."""
+    from train.towers import DEFAULT_TOWERS
 
-    Raises:
-        BundleError: the head's file is none.
-    """
-    from export.torch_source import of_tower
-    from train.tower import HEADS, HeadWeights, LayoutHead, Tower
-    from train.weights import lite0_imagenet
-
-    path = head if head is not None else HEADS / "efficientnet-lite0.npy"
-    weights = HeadWeights.load(path)
-    checkpoint = lite0_imagenet((weights.depth,))
-    source = of_tower(Tower(checkpoint.backbone, LayoutHead(weights), weights.depth), size_px)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Recipe(
-        name="efficientnet-lite0-layout",
-        licence=checkpoint.licence,
-        embedding_space_id=f"{checkpoint.name}.{checkpoint.digest[:8]}.{size_px}px.layout.{digest[:8]}",
-        input_size_px=size_px,
-        footprints_m=FOOTPRINTS_M,
-        towers={ViewKind.DRONE: source, ViewKind.SATELLITE: source},
-        training={
-            "backbone": f"{checkpoint.name}, ImageNet-1k, sha256 {checkpoint.digest}",
-            "head": f"untrained: features behind block {weights.depth}; vector of {weights.cells}x{weights.cells} "
-            f"cells; map centred per crop and whitened to {len(weights.projection)} channels; sha256 {digest}",
-        },
-    )
+    return trained(DEFAULT_TOWERS, size_px)
 
 
 def trained(path: Path, size_px: int | None) -> Recipe:

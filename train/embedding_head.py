@@ -1,7 +1,12 @@
-"""The trainable head: attention, pooling, projection to the embedding, and beside it the small map for re-ranking.
+"""The head: attention, pooling, projection to the embedding, and beside it the small map for re-ranking.
 
-It begins where the fitted, untrained head stands (`fit_`): the projection is the principal directions of the pooled
-cells, the map's is the whitening of what varies within a crop. Training then has to beat it.
+Averaging a north-up view of known scale into one vector throws away what tells a place from its neighbour: where in
+the view things lie. The vector therefore keeps ordered cells, and the map the grid, for re-ranking by translation.
+The map is centred on each crop's own mean before it is whitened: season, light and sensor shift a whole crop's
+features alike, and what is left is how its parts differ, which is what two dates of one place share.
+
+It begins fitted to crops, untrained (`fit_`): the projection is the principal directions of the pooled cells, the
+map's is the whitening of what varies within a crop. Training then has to beat it.
 """
 
 from __future__ import annotations
@@ -83,7 +88,7 @@ def fit_(head: EmbeddingHead, backbone: Backbone, depth: int, batches: Iterable[
     """Set the head to the statistics of (n, S, S, 3) uint8 crops: mean, principal directions, whitening."""
     device = head.mean.device
     batches = list(batches)
-    weights = fit(channel_samples(backbone, depth, batches), depth, max(1, head.spec.map_channels), head.spec.cells)
+    weights = fit(channel_samples(backbone, depth, batches), max(1, head.spec.map_channels))
     head.mean.copy_(torch.from_numpy(weights.mean)[None, :, None, None])
     if head.whiten is not None:
         head.whiten.weight.copy_(torch.from_numpy(weights.projection)[:, :, None, None])

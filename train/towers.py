@@ -19,6 +19,7 @@ from train.embedding_head import EmbeddingHead, HeadSpec
 from train.tower import Tower
 from train.weights import UNREADABLE
 
+DEFAULT_TOWERS = Path(__file__).parent / "checkpoints" / "default.pt"  # what the bundle that ships was made from
 _FORMAT = "homing towers 1"
 
 

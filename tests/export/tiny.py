@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from export.assemble import Recipe
 from export.torch_source import of_tower
 from runtime.values import ViewKind
-from train.tower import Backbone, HeadWeights, LayoutHead, Tower
+from train.embedding_head import EmbeddingHead, HeadSpec
+from train.tower import Backbone, Tower
 
 SIZE_PX = 64
 CHANNELS = 12
@@ -52,21 +53,24 @@ class TinyTransformer(Backbone):
         return {DEPTH: tokens.transpose(1, 2).unflatten(2, x.shape[2:])}
 
 
-def head_weights(seed: int = 0) -> HeadWeights:
-    """Random numbers of the right shapes: 2 x 2 cells, a map of 6 channels."""
+def tiny_head(seed: int = 0) -> EmbeddingHead:
+    """Random numbers: 2 x 2 cells, a map of 6 channels."""
     rng = np.random.default_rng(seed)
-    mean, projection = rng.normal(size=CHANNELS), rng.normal(size=(6, CHANNELS))
-    return HeadWeights(DEPTH, 2, (0.01 * mean).astype(np.float32), projection.astype(np.float32))
+    head = EmbeddingHead(HeadSpec(map_channels=6), CHANNELS)
+    assert head.whiten is not None
+    head.mean.data = torch.from_numpy(0.01 * rng.normal(size=(1, CHANNELS, 1, 1))).float()
+    head.whiten.weight.data = torch.from_numpy(rng.normal(size=(6, CHANNELS, 1, 1))).float()
+    return head
 
 
 def tiny_tower(seed: int = 0, gain: float = 1.0) -> Tower:
     """A whole tower: (N, 64, 64, 3) uint8 to (N, 48) and (N, 6, 4, 4)."""
-    return Tower(TinyBackbone(seed, gain), LayoutHead(head_weights(seed)), DEPTH).eval()
+    return Tower(TinyBackbone(seed, gain), tiny_head(seed), DEPTH).eval()
 
 
 def tiny_transformer() -> Tower:
     """The same of a transformer."""
-    return Tower(TinyTransformer(), LayoutHead(head_weights()), DEPTH).eval()
+    return Tower(TinyTransformer(), tiny_head(), DEPTH).eval()
 
 
 def recipe(drone: Tower, satellite: Tower, precisions: tuple[str, ...] = ("fp32",), space: str = "tiny.1") -> Recipe:

@@ -11,8 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from runtime.errors import BundleError  # noqa: E402
-from tests.export.tiny import DEPTH, SIZE_PX, head_weights, tiny_tower  # noqa: E402
-from train.tower import HEADS, HeadWeights, LayoutHead  # noqa: E402
+from tests.export.tiny import SIZE_PX, tiny_head, tiny_tower  # noqa: E402
 
 
 def _crops(count: int, size_px: int = SIZE_PX) -> torch.Tensor:
@@ -30,23 +29,24 @@ def test_outputs_are_unit() -> None:
 
 
 def test_the_head_is_the_loop_it_stands_for() -> None:
-    weights = head_weights()
+    head = tiny_head()
+    mean, projection = (w.detach().numpy().reshape(-1, 12) for w in (head.mean, head.whiten.weight))
     features = np.random.default_rng(1).normal(size=(12, 4, 4)).astype(np.float32)
     with torch.inference_mode():
-        vector, grid = (x[0].numpy() for x in LayoutHead(weights)(torch.from_numpy(features)[None]))
+        vector, grid = (x[0].numpy() for x in head(torch.from_numpy(features)[None]))
     cells = np.zeros((12, 2, 2))
     for row in range(4):
         for column in range(4):
-            centred = features[:, row, column] - weights.mean
+            centred = features[:, row, column] - mean[0]
             cells[:, row // 2, column // 2] += centred / np.linalg.norm(centred) / 4
-            contrast = weights.projection @ (features[:, row, column] - features.mean(axis=(1, 2)))
+            contrast = projection @ (features[:, row, column] - features.mean(axis=(1, 2)))
             np.testing.assert_allclose(grid[:, row, column], contrast / np.linalg.norm(contrast), atol=1e-4)
     np.testing.assert_allclose(vector, cells.ravel() / np.linalg.norm(cells), atol=1e-4)
 
 
 def test_what_shifts_a_whole_crop_leaves_the_map() -> None:
     features = torch.from_numpy(np.random.default_rng(2).normal(size=(1, 12, 4, 4)).astype(np.float32))
-    head = LayoutHead(head_weights())
+    head = tiny_head()
     with torch.inference_mode():
         before, after = head(features)[1], head(features + torch.arange(12.0)[None, :, None, None])[1]
     np.testing.assert_allclose(before, after, atol=1e-4)
@@ -54,31 +54,8 @@ def test_what_shifts_a_whole_crop_leaves_the_map() -> None:
 
 def test_a_featureless_crop_stays_finite() -> None:
     with torch.inference_mode():
-        vector, grid = LayoutHead(head_weights())(torch.zeros(1, 12, 4, 4))
+        vector, grid = tiny_head()(torch.zeros(1, 12, 4, 4))
     assert torch.isfinite(vector).all() and torch.isfinite(grid).all()
-
-
-def test_head_weights_survive_their_file(tmp_path: Path) -> None:
-    weights = head_weights()
-    weights.save(tmp_path / "head.npy")
-    read = HeadWeights.load(tmp_path / "head.npy")
-    assert (read.depth, read.cells) == (DEPTH, 2)
-    np.testing.assert_array_equal(read.mean, weights.mean)
-    np.testing.assert_array_equal(read.projection, weights.projection)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no array"])
-def test_a_file_that_holds_no_head(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "head.npy").write_bytes(content)
-    with pytest.raises(BundleError, match="does not hold the weights of a head"):
-        HeadWeights.load(tmp_path / "head.npy")
-
-
-def test_an_array_that_is_no_head(tmp_path: Path) -> None:
-    np.save(tmp_path / "head.npy", np.zeros(7, np.float32))
-    with pytest.raises(BundleError, match="does not hold the weights of a head"):
-        HeadWeights.load(tmp_path / "head.npy")
 
 
 needs_wheel = pytest.mark.skipif(
@@ -117,15 +94,6 @@ def test_folded_norms_change_nothing_but_rounding() -> None:
         after = backbone(crops)[LITE0_STRIDE_16]
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in backbone.modules())
     np.testing.assert_allclose(before, after, atol=1e-3 * float(before.abs().max()))
-
-
-@needs_wheel
-def test_the_fitted_head_fits_it() -> None:
-    from train.weights import LITE0_STRIDE_16
-
-    weights = HeadWeights.load(HEADS / "efficientnet-lite0.npy")
-    assert weights.depth == LITE0_STRIDE_16
-    assert weights.mean.shape == (112,) and weights.projection.shape == (64, 112)
 
 
 @needs_wheel

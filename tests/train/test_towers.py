@@ -14,7 +14,6 @@ from runtime.values import ViewKind  # noqa: E402
 from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone  # noqa: E402
 from train.backbones import BackboneSpec  # noqa: E402
 from train.embedding_head import POOLINGS, EmbeddingHead, HeadSpec, fit_  # noqa: E402
-from train.tower import HeadWeights, LayoutHead  # noqa: E402
 from train.towers import Towers, TowersSpec, load_towers, save_towers  # noqa: E402
 from train.whitening import channel_samples, fit  # noqa: E402
 
@@ -27,16 +26,13 @@ def _crops(count: int = 24, seed: int = 0) -> np.ndarray:
     return coarse.repeat(SIZE_PX // 8, axis=1).repeat(SIZE_PX // 8, axis=2)
 
 
-def test_without_projection_it_begins_as_the_layout_head_that_flies() -> None:
+def test_without_projection_it_begins_with_the_mean_and_the_whitening() -> None:
     backbone, crops = TinyBackbone().eval(), _crops()
     head = EmbeddingHead(HeadSpec(map_channels=6), CHANNELS)
     fit_(head, backbone, DEPTH, [crops])
-    weights: HeadWeights = fit(channel_samples(backbone, DEPTH, [crops]), DEPTH, 6, 2)
-    with torch.inference_mode():
-        features = backbone(torch.from_numpy(crops))[DEPTH]
-        ours, theirs = head(features), LayoutHead(weights)(features)
-    np.testing.assert_allclose(ours[0], theirs[0], atol=1e-5)
-    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
+    expected = fit(channel_samples(backbone, DEPTH, [crops]), 6)
+    np.testing.assert_array_equal(head.mean.detach().numpy().ravel(), expected.mean)
+    np.testing.assert_array_equal(head.whiten.weight.detach().numpy()[:, :, 0, 0], expected.projection)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

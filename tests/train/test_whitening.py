@@ -15,13 +15,13 @@ def test_whitened_contrast_is_uncorrelated_and_nearly_of_unit_variance() -> None
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(8, 8))
     samples = (rng.normal(size=(40, 50, 8)) @ mixing).astype(np.float32)
-    weights = fit(samples, depth=3, channels=5)
+    weights = fit(samples, channels=5)
     contrast = (samples - samples.mean(axis=1, keepdims=True)).reshape(-1, 8)
     covariance = np.cov(contrast @ weights.projection.T, rowvar=False)
     variance = np.sort(np.linalg.eigvalsh(np.cov(contrast, rowvar=False)))[::-1]
     expected = variance[:5] / (variance[:5] + SHRINK * variance.mean())
     np.testing.assert_allclose(covariance, np.diag(expected), atol=1e-4)
-    assert weights.depth == 3 and weights.mean.shape == (8,) and weights.mean.dtype == np.float32
+    assert weights.mean.shape == (8,) and weights.mean.dtype == np.float32
 
 
 def test_what_shifts_a_whole_crop_does_not_change_the_whitening() -> None:
@@ -29,7 +29,7 @@ def test_what_shifts_a_whole_crop_does_not_change_the_whitening() -> None:
     samples = rng.normal(size=(30, 20, 6)).astype(np.float32)
     shifted = samples + 5 * rng.normal(size=(30, 1, 6)).astype(np.float32)
     np.testing.assert_allclose(
-        np.abs(fit(samples, 1, 4).projection), np.abs(fit(shifted, 1, 4).projection), atol=1e-3
+        np.abs(fit(samples, 4).projection), np.abs(fit(shifted, 4).projection), atol=1e-3
     )
 
 
