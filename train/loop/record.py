@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 CSV = "curves.csv"
 _COLUMNS = ("step", "name", "value")
+_PANELS_A_ROW = 2
+_MANY, _MEAN_OF = 40, 20  # points of a line: so many are drawn pale, and the mean of the last few on them
+Point = tuple[int, float]  # step, value
 
 
 class Record:
@@ -44,17 +49,37 @@ class Record:
         self._writer.close()
 
     def _draw(self, path: Path) -> None:
-        names = sorted({name for _, name, _ in self.rows})
-        if not names:
+        """A panel for each loss, with its running mean, and one for each pair of views, with a line a condition."""
+        panels: dict[str, dict[str, list[Point]]] = {}
+        for step, name, value in sorted(self.rows, key=lambda row: (row[1], row[0])):
+            title, _, label = name.partition(", ")
+            panels.setdefault(title, {}).setdefault(label, []).append((step, value))
+        if not panels:
             return
-        figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")
+        rows = -(-len(panels) // _PANELS_A_ROW)
+        figure = Figure(figsize=(5.5 * _PANELS_A_ROW, 3.2 * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
-            points = [(step, value) for step, other, value in self.rows if other == name]
-            axes.plot(*zip(*points, strict=True), linewidth=1.0, marker="." if len(points) < 40 else "")
-            axes.set_title(name, fontsize=9)
-            axes.grid(alpha=0.3)
+        grid = figure.subplots(rows, _PANELS_A_ROW, squeeze=False).ravel()
+        for axes, (title, lines) in zip(grid, panels.items(), strict=False):
+            _panel(axes, title, lines)
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
         figure.savefig(path, dpi=90)
+
+
+def _panel(axes: Axes, title: str, lines: Mapping[str, Sequence[Point]]) -> None:
+    for label, points in lines.items():
+        steps, values = (np.array(part) for part in zip(*points, strict=True))
+        many = len(points) >= _MANY
+        axes.plot(steps, values, linewidth=1.0, alpha=0.35 if many else 1.0, marker="" if many else ".", label=label)
+        if many:
+            mean = np.convolve(values, np.full(_MEAN_OF, 1 / _MEAN_OF), mode="valid")
+            axes.plot(steps[_MEAN_OF - 1 :], mean, linewidth=1.4, color=axes.lines[-1].get_color())
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("step", fontsize=8)
+    axes.grid(alpha=0.3)
+    if len(lines) > 1:
+        axes.legend(fontsize=7)
 
 
 def _read(path: Path) -> list[tuple[int, str, float]]:
