@@ -34,7 +34,7 @@ FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
 TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
 RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
-THRESHOLD = 0.8  # on seeds left out of the fit: in 600 questions without a right place 1 wrong one, in either pair
+THRESHOLD = 0.85  # on seeds left out of the fit: of 700 questions without a right place none is answered, at 0.8 one
 PAIRS = {  # query and gallery
     "drone": (ViewKind.SATELLITE, ViewKind.DRONE),
     "map": (ViewKind.DRONE, ViewKind.SATELLITE),
