@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import math
 
 import numpy as np
@@ -56,7 +58,7 @@ def test_the_true_shift_is_the_least_loss() -> None:
 def test_nothing_in_common_is_no_loss_and_no_map_is_an_error() -> None:
     one, _, _ = _pair((9.0, 0.0))
     assert float(DenseCorrespondence()(one)) == 0.0
-    unknown = Embedded(*[getattr(one, n) for n in one.__slots__[:-1]], shifts=torch.full((1, 1, 2), torch.nan))
+    unknown = dataclasses.replace(one, shifts=torch.full((1, 1, 2), torch.nan))
     assert float(DenseCorrespondence()(unknown)) == 0.0
     with pytest.raises(UsageError, match="needs a head with a map"):
         DenseCorrespondence()(batch())

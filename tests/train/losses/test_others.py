@@ -110,15 +110,18 @@ def test_every_loss_has_gradients_and_a_name() -> None:
     one = batch(9)
     maps = torch.randn(5, 4, 3, 3, dtype=torch.float64), torch.randn(6, 4, 3, 3, dtype=torch.float64)
     shifts = torch.zeros(5, 6, 2)
-    full = Embedded(one.queries, one.gallery, one.relation, one.query_places, one.gallery_places, *maps, shifts)
+    maps = maps[0].requires_grad_(), maps[1].requires_grad_()
+    targets = torch.randn_like(maps[0]), torch.randn_like(maps[1])
+    places = one.query_places, one.gallery_places
+    full = Embedded(one.queries, one.gallery, one.relation, *places, *maps, shifts, *targets)
     for name in LOSSES:
         if name == "hard_exemplar_reweighting":
             continue  # one view a place only
         part = WeightedSum([LossSpec(name, 2.0)], places=5, dimensions=6)
         value = part(full)
         assert torch.isfinite(value) and value.item() == pytest.approx(2 * part.last[name], rel=1e-6)
-        if name != "dense_correspondence":
-            assert torch.autograd.grad(value, one.queries)[0].abs().sum() > 0
+        of_the_map = name in ("dense_correspondence", "kept_map")
+        assert torch.autograd.grad(value, maps[0] if of_the_map else one.queries)[0].abs().sum() > 0
 
 
 def test_sums_are_weighted_and_wrong_names_are_named() -> None:
