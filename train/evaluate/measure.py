@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
+from runtime.place.attempt import SCALE_STEP
+from runtime.place.locator import HEADINGS
 from runtime.values import ViewKind
 from train.data.places import Square
 from train.data.university import University
@@ -25,7 +27,6 @@ from train.evaluate.same_area import SameArea, by_map, by_variants, by_vector, m
 TOWER_OF = {
     "drone": ViewKind.DRONE, "satellite": ViewKind.SATELLITE, "street": ViewKind.GROUND, "google": ViewKind.GROUND,
 }  # fmt: skip
-HEADINGS, SCALE_STEP = 24, 1.15  # tried where a heading or a scale is unknown, as `homing locate` tries them
 MOST_SCALE = 1.5  # how wrong an unknown scale is, either way
 _STORED_CHUNK, _PICTURE_CHUNK = 16384, 512  # distractors at a time
 
