@@ -58,6 +58,7 @@ class BackboneSection(_Section):
     name: str = LITE0
     stage: int = -1
     weights: str = NONE
+    standardise: bool = False
 
 
 class HeadSection(_Section):

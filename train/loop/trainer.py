@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from train.evaluate.measure import TOWER_OF
 from train.loop.batches import Batch, Memory, choose, make_batch
 from train.loop.config import TrainConfig
 from train.loop.gradients import Processes, Sides, Step, backward
+from train.loop.precision import FP16, computing_in
 from train.loop.record import Record
 from train.loop.schedule import Average, factor, freeze_unused, optimizer, set_rate
 from train.loop.selection import Selection
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 BEST, LAST, UNTRAINED = "best.pt", "last.pt", "untrained.pt"
 _FITTED_ON = 256  # places whose crops the untrained head is fitted to
 _FIT_BATCH = 32
-_PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Tell = Callable[[int, int, float, float, float], None]  # step, steps, loss, images a second, seconds left
 
 
@@ -62,7 +62,7 @@ class Trainer:
         )
         self.average = Average(self.towers, self.run.average)
         self.memory = Memory(len(self.data.places), self._dimensions())
-        fp16 = self.run.precision == "fp16" and self.device.type == "cuda"
+        fp16 = self.run.precision == FP16 and self.device.type == "cuda"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)  # type: ignore[attr-defined, unused-ignore]
         self.selection = Selection(config.data.validation, config.pairs) if config.data.validation else None
         self.step, self.best, self._planned = 0, -1.0, self._choose(0)
@@ -240,10 +240,8 @@ class Trainer:
         with torch.inference_mode():
             return int(self.towers(self.towers.spec.views[0], crops)[0].shape[1])
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.run.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, _PRECISIONS[self.run.precision])
+    def _autocast(self) -> AbstractContextManager[None]:
+        return computing_in(self.run.precision, self.device.type)
 
 
 def _channels_last(towers: Towers) -> Towers:

@@ -1,0 +1,23 @@
+"""The precision that a step computes in, by the name that the configuration gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from train.loop.depthwise import SingleDepthwise
+
+FP32, BF16, FP16 = "fp32", "bf16", "fp16"
+_TYPES = {BF16: torch.bfloat16, FP16: torch.float16}
+
+
+@contextmanager
+def computing_in(precision: str, device_type: str) -> Iterator[None]:
+    """Autocast to a precision, with what makes it fast on that kind of device."""
+    if precision == FP32:
+        yield
+        return
+    with torch.autocast(device_type, _TYPES[precision]), SingleDepthwise():
+        yield
