@@ -68,15 +68,14 @@ def augmented(crop: Crop, strength: Strength, rng: np.random.Generator, seen_fro
 
 def another_sensor(crop: Crop, rng: np.random.Generator) -> Crop:
     """White balance, gamma, contrast, saturation, sharpness and noise of another camera."""
-    light = crop.astype(np.float32) / 255
-    light = light * np.exp(rng.normal(0, 0.07, 3)).astype(np.float32)
-    light = np.clip(light, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.18)))
-    grey = light.mean(axis=2, keepdims=True)
-    light = grey + (light - grey) * np.float32(np.exp(rng.normal(0, 0.25)))
-    light = (light - 0.45) * np.float32(np.exp(rng.normal(0, 0.15))) + 0.45
+    levels = np.arange(256, dtype=np.float32)[None, :, None] / 255 * np.exp(rng.normal(0, 0.07, 3)).astype(np.float32)
+    curve = np.clip(levels, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.18)))
+    saturation, contrast = np.exp(rng.normal(0, (0.25, 0.15)))
+    mix = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)  # each colour towards or away from grey
+    light = cv2.transform(cv2.LUT(crop, curve), np.column_stack([mix, np.full(3, 0.45 * (1 - contrast))]))
     if rng.random() < 0.5:
         light = cv2.GaussianBlur(light, (0, 0), float(rng.uniform(0.3, 1.0)))
-    light = light + rng.normal(0, rng.uniform(0, 0.02), light.shape).astype(np.float32)
+    light += np.float32(rng.uniform(0, 0.02)) * rng.standard_normal(light.shape, np.float32)
     return np.asarray(np.clip(light * 255 + 0.5, 0, 255), np.uint8)
 
 

@@ -1,7 +1,8 @@
 """Weather and light on a crop: the ten conditions that University-1652's follow-ups measure, drawn on the fly.
 
 The conditions are those of University-WX (Wang and others, "Multiple-environment self-adaptive network", Pattern
-Recognition 2024); the drawing is our own.
+Recognition 2024); the drawing is our own. A condition is what it changes, in the order in which light meets it: the
+ground, the air, what falls through the air, the shaken lens, the sensor. Snow so lies beneath the fog, not on it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def fog(light: Light, rng: np.random.Generator) -> Light:
 def rain(light: Light, rng: np.random.Generator) -> Light:
     """Slanted streaks over a darker, softer picture."""
     side = light.shape[0]
-    drops = (rng.random((side, side)) > 0.985).astype(np.float32)
+    drops = (rng.random((side, side), np.float32) > 0.985).astype(np.float32)
     length = max(5, side // 14)
     streak = np.zeros((length, length), np.float32)
     lean = int(rng.integers(0, length // 2 + 1))
@@ -38,23 +39,28 @@ def rain(light: Light, rng: np.random.Generator) -> Light:
     return np.asarray(soft + 170 * np.minimum(streaks, 0.6), np.float32)
 
 
-def snow(light: Light, rng: np.random.Generator) -> Light:
-    """Ground whitened where it is bright, and flakes of several sizes in the air."""
-    side = light.shape[0]
+def lying_snow(light: Light, rng: np.random.Generator) -> Light:
+    """Ground whitened where it is bright."""
     brightness = light.mean(axis=2, keepdims=True) / 255
-    covered = np.clip(brightness * 1.6 - 0.25 + 0.25 * _drift(side, 8, rng)[..., None], 0, 1) * rng.uniform(0.5, 0.8)
-    whitened = light * (1 - covered) + 235 * covered
-    flakes = np.zeros((side, side), np.float32)
+    drift = _drift(light.shape[0], 8, rng)[..., None]
+    covered = np.clip(brightness * 1.6 - 0.25 + 0.25 * drift, 0, 1) * np.float32(rng.uniform(0.5, 0.8))
+    return np.asarray(light * (1 - covered) + 235 * covered, np.float32)
+
+
+def flakes(light: Light, rng: np.random.Generator) -> Light:
+    """Flakes of several sizes in the air."""
+    side = light.shape[0]
+    seen = np.zeros((side, side), np.float32)
     for size in (0.7, 1.2, 2.0):
-        points = (rng.random((side, side)) > 0.994).astype(np.float32)
-        flakes += cv2.GaussianBlur(points, (0, 0), size) * size * size * 5
-    return np.asarray(whitened + 200 * np.minimum(flakes, 0.8)[..., None], np.float32)
+        points = (rng.random((side, side), np.float32) > 0.994).astype(np.float32)
+        seen += cv2.GaussianBlur(points, (0, 0), size) * size * size * 5
+    return light + 200 * np.minimum(seen, 0.8)[..., None]
 
 
 def dark(light: Light, rng: np.random.Generator) -> Light:
     """Dusk: little light, bluish, and the noise that the gain brings."""
     dim = light * rng.uniform(0.22, 0.4) * np.array([0.9, 0.95, 1.1], np.float32)
-    return np.asarray(dim + rng.normal(0, 5, light.shape), np.float32)
+    return dim + 5 * rng.standard_normal(light.shape, np.float32)
 
 
 def over_exposed(light: Light, rng: np.random.Generator) -> Light:
@@ -72,32 +78,17 @@ def wind(light: Light, rng: np.random.Generator) -> Light:
     return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
-def mixed(light: Light, rng: np.random.Generator) -> Light:
-    """Two of the others at once."""
-    first, second = rng.choice(len(_PLAIN), 2, replace=False)
-    return _PLAIN[int(second)](np.clip(_PLAIN[int(first)](light, rng), 0, 255), rng)
-
-
-def clear(light: Light, rng: np.random.Generator) -> Light:
-    """As it is."""
-    return light
-
-
-def fog_rain(light: Light, rng: np.random.Generator) -> Light:
-    """Rain through fog."""
-    return rain(np.clip(fog(light, rng), 0, 255), rng)
-
-
-def fog_snow(light: Light, rng: np.random.Generator) -> Light:
-    """Snow through fog."""
-    return snow(np.clip(fog(light, rng), 0, 255), rng)
-
-
-_PLAIN: tuple[Draw, ...] = (fog, rain, snow, dark, over_exposed, wind)
-CONDITIONS: dict[str, Draw] = {
-    "clear": clear, "fog": fog, "rain": rain, "snow": snow, "fog_rain": fog_rain, "fog_snow": fog_snow,
-    "dark": dark, "over_exposed": over_exposed, "wind": wind, "mixed": mixed,
+_IN_ORDER: tuple[Draw, ...] = (lying_snow, fog, rain, flakes, wind, dark, over_exposed)
+_PLAIN: dict[str, tuple[Draw, ...]] = {
+    "fog": (fog,), "rain": (rain,), "snow": (lying_snow, flakes), "dark": (dark,), "over_exposed": (over_exposed,),
+    "wind": (wind,),
 }  # fmt: skip
+_PARTS: dict[str, tuple[str, ...]] = {
+    "clear": (), **{name: (name,) for name in ("fog", "rain", "snow")}, "fog_rain": ("fog", "rain"),
+    "fog_snow": ("fog", "snow"), **{name: (name,) for name in ("dark", "over_exposed", "wind")},
+}  # fmt: skip
+MIXED = "mixed"  # two of the plain ones at once
+CONDITIONS: tuple[str, ...] = (*_PARTS, MIXED)
 
 
 def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
@@ -108,8 +99,11 @@ def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
     """
     if condition not in CONDITIONS:
         raise UsageError(f"there is no condition {condition}: choose {', '.join(CONDITIONS)}.")
-    drawn = CONDITIONS[condition](crop.astype(np.float32), rng)
-    return np.asarray(np.clip(drawn + 0.5, 0, 255), np.uint8)
+    parts = tuple(rng.choice(list(_PLAIN), 2, replace=False)) if condition == MIXED else _PARTS[condition]
+    light = crop.astype(np.float32)
+    for draw in sorted((draw for part in parts for draw in _PLAIN[part]), key=_IN_ORDER.index):
+        light = np.clip(draw(light, rng), 0, 255)
+    return np.asarray(light + 0.5, np.uint8)
 
 
 def _drift(side: int, cells: int, rng: np.random.Generator) -> NDArray[np.float32]:
