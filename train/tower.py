@@ -5,11 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from train.scaling import Scaling
+
 EPSILON = 1e-6  # keeps the norm of an all-zero cell finite
 
 
 class Backbone(nn.Module):
-    """(N, S, S, 3) uint8 RGB to {depth: (N, C, h, w) float32 features}; `train.weights` has them."""
+    """(N, S, S, 3) uint8 RGB to {depth: (N, C, h, w) float32 features}; ``scaling`` is its first step."""
+
+    def __init__(self, scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
 
     def fuse_(self) -> None:
         """Fold batch norms into their convolutions, in float32, so that a later cast rounds once."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from runtime.errors import BundleError
+from train.scaling import Scaling
 from train.tower import Backbone
 
-LITE0_MEAN, LITE0_STD = 127.0, 128.0  # the Lite family's own input scaling, not ImageNet's per-channel one
+LITE0_MEAN, LITE0_STD = (127.0,) * 3, (128.0,) * 3  # the Lite family's own input scaling, not ImageNet's
 LITE0_STRIDE_16, LITE0_STRIDE_32, LITE0_LAST = 10, 15, 16  # depths: last block at a stride; the last convolution
 # What torch's reader raises on a file that is something else, besides the RuntimeError of a missing key.
 UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError)
@@ -40,7 +41,7 @@ class Lite0(Backbone):
     """
 
     def __init__(self, network: EfficientNet, depths: tuple[int, ...] = (LITE0_STRIDE_16,)) -> None:
-        super().__init__()
+        super().__init__(Scaling(LITE0_MEAN, LITE0_STD))
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         blocks: list[nn.Module] = list(network._blocks)
         blocks.append(nn.Sequential(network._conv_head, network._bn1, nn.ReLU6()))
@@ -48,8 +49,7 @@ class Lite0(Backbone):
         self.depths = depths
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
-        x = (crops.to(torch.float32) - LITE0_MEAN) / LITE0_STD
-        x = self.stem(x.permute(0, 3, 1, 2))
+        x = self.stem(self.scaling(crops))
         features: dict[int, Tensor] = {}
         for depth, block in enumerate(self.blocks):
             x = block(x)

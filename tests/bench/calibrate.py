@@ -1,10 +1,10 @@
 """Fits the calibration of an ordered pair of views on simulated seeds, and writes it into the bundle.
 
-``python -m tests.bench.calibrate --pair drone|map --cache DIR [--write]``: satellite targets in drone histories, or
-drone frames on satellite tiles; seeds from 100000 up, never those of the acceptance runs. Every seed is judged by a
-model fitted on the others, which is what the table shows; the model that is written is fitted on all of them. What
-was computed for a seed is kept in ``--cache`` (empty it when the worlds change); ``--only SEED...`` computes no more
-than that, so that several can run at once.
+``python -m tests.bench.calibrate --pair drone|map|tiles --cache DIR [--write]``: satellite targets in drone histories,
+drone frames on satellite tiles, or satellite targets on another satellite's tiles; seeds from 100000 up, never those of
+the acceptance runs. Every seed is judged by a model fitted on the others, which is what the table shows; the model that
+is written is fitted on all of them. What was computed for a seed is kept in ``--cache`` (empty it when the worlds
+change); ``--only SEED...`` computes no more than that, so that several can run at once.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ THRESHOLD = 0.85  # on seeds left out of the fit: of 700 questions without a rig
 PAIRS = {  # query and gallery
     "drone": (ViewKind.SATELLITE, ViewKind.DRONE),
     "map": (ViewKind.DRONE, ViewKind.SATELLITE),
+    "tiles": (ViewKind.SATELLITE, ViewKind.SATELLITE),
 }
 Row = dict[str, Any]
 
@@ -49,13 +50,13 @@ def rows_of(pair: str, seed: int, cache: Path, embedder: Embedder) -> list[Row]:
         return list(json.loads(kept.read_text()))
     query, gallery = PAIRS[pair]
     site: survey_site.Site | map_site.MapSite
-    questions: Iterable[survey_site.Question | map_site.Question]
+    questions: Iterable[survey_site.Question]
     if pair == "drone":
         site = survey_site.Site(seed, cache, embedder)
         questions = site.questions(TARGETS, NEAR, FAR, SEARCHED)
     else:
         site = map_site.MapSite(seed, cache, embedder)
-        questions = site.questions(TARGETS, NEAR, FAR)
+        questions = (site.questions if pair == "map" else site.pictures)(TARGETS, NEAR, FAR)
     with History.open(site.history) as history:
         locator = Locator(history, embedder, view=gallery, query=query)
         sigma_m = float(np.median([one.ground_sigma_m for one in history.keyframes(crops=False)]))
@@ -67,7 +68,7 @@ def rows_of(pair: str, seed: int, cache: Path, embedder: Embedder) -> list[Row]:
     return rows
 
 
-def _row(locator: Locator, question: survey_site.Question | map_site.Question, origin: GeoPoint) -> Row:
+def _row(locator: Locator, question: survey_site.Question, origin: GeoPoint) -> Row:
     found = locator.features(question.target, any_heading=question.mode == "heading")
     row: Row = {"kind": question.kind, "mode": question.mode}
     if found is None:

@@ -1,10 +1,10 @@
-"""A simulated map cut into tiles, and drone frames about it: what the calibration of drone views is made of."""
+"""A simulated map cut into tiles, and drone frames and satellite pictures about it: what the calibrations of a gallery
+of satellite tiles are made of."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +20,13 @@ from runtime.values import Frame, Measured, Pose
 from runtime.view import GroundPlane
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer
-from sim.satellite import write_geotiff
+from sim.satellite import satellite_crop, write_geotiff
 from sim.world.world import World
+from tests.bench import survey_site
 
 WORLD_M, MAP_M = 900.0, 560.0
 HEIGHTS_M = (60.0, 130.0)
 Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A frame as a target, with the true (north, east) at its centre, and what it is: "target", "near" (its centre 30
-    to 60 m outside the map) or "far"."""
-
-    target: Target
-    truth: Point
-    kind: str
-    mode: str = "known"
 
 
 class MapSite:
@@ -60,10 +50,24 @@ class MapSite:
                     record_tile(tile, history, embedder, "map")
         draft.rename(self.history)
 
-    def questions(self, targets: int, near: int, far: int) -> Iterator[Question]:
+    def questions(self, targets: int, near: int, far: int) -> Iterator[survey_site.Question]:
         """Frames of known height and heading, from 60 to 130 m, each wrong by what an autopilot gets wrong."""
         rng = np.random.default_rng([self.seed, 91])
         camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
+        for kind, point in self._points(targets, near, far, rng):
+            yield self._question(point, kind, camera, rng)
+
+    def pictures(self, targets: int, near: int, far: int) -> Iterator[survey_site.Question]:
+        """Crops of another satellite's picture of the same ground, of two other dates, heading and scale known."""
+        rng = np.random.default_rng([self.seed, 92])
+        other = World.generate(self.seed, WORLD_M, dates=1)
+        shift = other.registration_ne_m
+        for kind, point in self._points(targets, near, far, rng):
+            image = satellite_crop(other, point, survey_site.TARGET_M, survey_site.TARGET_PX)
+            target = Target(image, survey_site.TARGET_M / survey_site.TARGET_PX, True, None, kind)
+            yield survey_site.Question(target, (point[0] + shift[0], point[1] + shift[1]), kind, "known")
+
+    def _points(self, targets: int, near: int, far: int, rng: np.random.Generator) -> Iterator[tuple[str, Point]]:
         wanted = {"target": targets, "near": near, "far": far}
         while any(wanted.values()):
             point = rng.uniform(-WORLD_M / 2 + 100, WORLD_M / 2 - 100, 2)
@@ -71,9 +75,11 @@ class MapSite:
             kind = "target" if not outside else "near" if 30 <= outside <= 60 else "far" if outside > 60 else ""
             if kind and wanted[kind]:
                 wanted[kind] -= 1
-                yield self._question((float(point[0]), float(point[1])), kind, camera, rng)
+                yield kind, (float(point[0]), float(point[1]))
 
-    def _question(self, point: Point, kind: str, camera: SimulatedCamera, rng: np.random.Generator) -> Question:
+    def _question(
+        self, point: Point, kind: str, camera: SimulatedCamera, rng: np.random.Generator
+    ) -> survey_site.Question:  # fmt: skip
         height_m = math.exp(rng.uniform(*np.log(HEIGHTS_M)))
         roll, pitch = np.radians(rng.normal(0, 4, 2))
         yaw, course = rng.uniform(-math.pi, math.pi, 2)
@@ -96,4 +102,4 @@ class MapSite:
         assert plane is not None and truth is not None
         north_m, east_m = truth.ground_of_axis()
         target = layout_target(frame, known, plane, self._size_px)
-        return Question(target, (point[0] + north_m, point[1] + east_m), kind)
+        return survey_site.Question(target, (point[0] + north_m, point[1] + east_m), kind, "known")

@@ -47,6 +47,11 @@ def single() -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
+def standardised() -> onnx.ModelProto:
+    return exported(Tower(TinyBackbone(standardise=True), tiny_head(), DEPTH).eval(), SIZE_PX)
+
+
+@pytest.fixture(scope="module")
 def transformer() -> onnx.ModelProto:
     return exported(tiny_transformer(), SIZE_PX)
 
@@ -68,7 +73,14 @@ def test_a_transformer_keeps_its_norms_and_softmax_in_float32(transformer: onnx.
     assert not {"LayerNormalization", "Softmax", "Erf", "Sqrt", "Div"} & _nodes_by_type(half, HALF)
 
 
-@pytest.mark.parametrize("graph", ["single", "transformer"])
+def test_a_crops_own_light_is_measured_in_float32(standardised: onnx.ModelProto) -> None:
+    half = halved(standardised)
+    assert complaints(half) == []
+    assert {"ReduceMean", "Sqrt", "Div"} <= _nodes_by_type(half, FLOAT)
+    assert not {"ReduceMean", "Sqrt", "Div"} & _nodes_by_type(half, HALF)
+
+
+@pytest.mark.parametrize("graph", ["single", "standardised", "transformer"])
 def test_it_computes_what_float32_computes(graph: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     whole, crops = request.getfixturevalue(graph), _crops()
     reference = _run(whole, tmp_path / "whole.onnx", crops)

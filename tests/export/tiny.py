@@ -10,6 +10,7 @@ from export.assemble import Recipe
 from export.torch_source import of_tower
 from runtime.values import ViewKind
 from train.embedding_head import EmbeddingHead, HeadSpec
+from train.scaling import Scaling
 from train.tower import Backbone, Tower
 
 SIZE_PX = 64
@@ -20,22 +21,22 @@ DEPTH = 1
 class TinyBackbone(Backbone):
     """Two strided convolutions to a sixteenth of the side; ``gain`` scales what comes out."""
 
-    def __init__(self, seed: int = 0, gain: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, seed: int = 0, gain: float = 1.0, standardise: bool = False) -> None:
+        super().__init__(Scaling((0.0,) * 3, (255.0,) * 3, standardise))
         torch.manual_seed(seed)
         self.first, self.second = nn.Conv2d(3, 8, 4, stride=4), nn.Conv2d(8, CHANNELS, 4, stride=4)
         self.gain = gain
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
-        x = (crops.to(torch.float32) / 255).permute(0, 3, 1, 2)
-        return {DEPTH: (self.second(torch.relu(self.first(x))) * self.gain).to(torch.float32)}
+        x = self.first(self.scaling(crops))
+        return {DEPTH: (self.second(torch.relu(x)) * self.gain).to(torch.float32)}
 
 
 class TinyTransformer(Backbone):
     """Patches, one block of attention with its norms and its softmax, and back to a grid."""
 
     def __init__(self, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(Scaling((127.5,) * 3, (127.5,) * 3))
         torch.manual_seed(seed)
         self.patches = nn.Conv2d(3, CHANNELS, 16, stride=16)
         self.before, self.after = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
@@ -43,8 +44,7 @@ class TinyTransformer(Backbone):
         self.inner = nn.Sequential(nn.Linear(CHANNELS, 24), nn.GELU(), nn.Linear(24, CHANNELS))
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
-        x = (crops.to(torch.float32) / 127.5 - 1.0).permute(0, 3, 1, 2)
-        x = self.patches(x)
+        x = self.patches(self.scaling(crops))
         tokens = x.flatten(2).transpose(1, 2)
         queries, keys, values = self.attention(self.before(tokens)).chunk(3, dim=-1)
         weights = torch.softmax(queries @ keys.transpose(1, 2) / CHANNELS**0.5, dim=-1)
@@ -58,7 +58,6 @@ def tiny_head(seed: int = 0) -> EmbeddingHead:
     rng = np.random.default_rng(seed)
     head = EmbeddingHead(HeadSpec(map_channels=6), CHANNELS)
     assert head.whiten is not None
-    head.mean.data = torch.from_numpy(0.01 * rng.normal(size=(1, CHANNELS, 1, 1))).float()
     head.whiten.weight.data = torch.from_numpy(rng.normal(size=(6, CHANNELS, 1, 1))).float()
     return head
 

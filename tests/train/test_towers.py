@@ -13,7 +13,7 @@ from runtime.errors import BundleError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
 from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone  # noqa: E402
 from train.backbones import BackboneSpec  # noqa: E402
-from train.embedding_head import POOLINGS, EmbeddingHead, HeadSpec, fit_  # noqa: E402
+from train.embedding_head import AVERAGE, POOLINGS, EmbeddingHead, HeadSpec, fit_  # noqa: E402
 from train.towers import Towers, TowersSpec, load_towers, save_towers  # noqa: E402
 from train.whitening import channel_samples, fit  # noqa: E402
 
@@ -28,11 +28,15 @@ def _crops(count: int = 24, seed: int = 0) -> np.ndarray:
 
 def test_without_projection_it_begins_with_the_mean_and_the_whitening() -> None:
     backbone, crops = TinyBackbone().eval(), _crops()
-    head = EmbeddingHead(HeadSpec(map_channels=6), CHANNELS)
+    head = EmbeddingHead(HeadSpec(AVERAGE, map_channels=6), CHANNELS)
     fit_(head, backbone, DEPTH, [crops])
     expected = fit(channel_samples(backbone, DEPTH, [crops]), 6)
     np.testing.assert_array_equal(head.mean.detach().numpy().ravel(), expected.mean)
     np.testing.assert_array_equal(head.whiten.weight.detach().numpy()[:, :, 0, 0], expected.projection)
+
+
+def test_cells_need_no_mean_of_all_crops() -> None:
+    assert EmbeddingHead(HeadSpec(), CHANNELS).mean is None
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

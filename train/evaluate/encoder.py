@@ -17,6 +17,7 @@ from runtime.errors import UsageError
 from runtime.values import ViewKind
 from train.data.views import Picture, Skipped, read_batches
 from train.evaluate.protocol import Features, normalised
+from train.precision import FP32, computing_in
 from train.towers import Towers, load_towers
 
 Crops = NDArray[np.uint8]  # (N, S, S, 3) RGB
@@ -39,16 +40,19 @@ class Encoder(Protocol):
 
 
 class TowersEncoder:
-    """Towers as they were trained, on whatever device they are."""
+    """Towers as they were trained, on whatever device they are; ``precision`` is the backbone's."""
 
-    def __init__(self, towers: Towers, name: str = "towers") -> None:
+    def __init__(self, towers: Towers, name: str = "towers", precision: str = FP32) -> None:
         self._towers, self.name, self.size_px = towers.eval(), name, towers.spec.size_px
+        self._precision = precision
 
     def embed(self, view: ViewKind, crops: Crops) -> tuple[Features, Maps | None]:
         """See `Encoder.embed`."""
-        device = next(self._towers.parameters()).device
+        device, tower = next(self._towers.parameters()).device, self._towers.tower(view)
         with torch.inference_mode():
-            vectors, maps = self._towers(view, torch.from_numpy(crops).to(device))
+            with computing_in(self._precision, device.type):
+                features = tower.backbone(torch.from_numpy(crops).to(device))[tower.depth]
+            vectors, maps = tower.head(features.float())
         return vectors.float().cpu().numpy(), None if maps is None else maps.float().cpu().numpy()
 
 

@@ -16,6 +16,7 @@ from train.data.university import University
 from train.data.views import Skipped
 from train.evaluate.encoder import Change, TowersEncoder, embed_pictures
 from train.evaluate.measure import TOWER_OF, Asked, Pair, by_labels, by_metres, in_weather, misjudged
+from train.precision import FP32
 from train.towers import Towers
 
 _HEADING_DEG, _SCALE = 10.0, 0.2
@@ -30,9 +31,10 @@ def _changes() -> dict[str, Change | None]:
 
 
 class Selection:
-    """Measures towers on a folder's test/ part, each pair both ways."""
+    """Measures towers on a folder's test/ part, each pair both ways, in the precision that they learn in."""
 
-    def __init__(self, root: Path, pairs: Sequence[Pair]) -> None:
+    def __init__(self, root: Path, pairs: Sequence[Pair], precision: str = FP32) -> None:
+        self._precision = precision
         self._data, self._squares = University.open(root), read_places(root)
         ways = [(pair, Pair(pair.gallery, pair.query)) for pair in pairs]
         self._pairs = [pair for both in ways for pair in both]
@@ -40,7 +42,8 @@ class Selection:
 
     def measure(self, towers: Towers) -> dict[str, float]:
         """R@1 by name; ``selected`` is the mean of the vector's, which the best checkpoint is chosen by."""
-        encoder, values, chosen = TowersEncoder(towers), dict[str, float](), list[float]()
+        encoder = TowersEncoder(towers, precision=self._precision)
+        values, chosen = dict[str, float](), list[float]()
         maps = self._squares is not None
         for pair in self._pairs:
             pictures = self._data.gallery(pair.gallery)

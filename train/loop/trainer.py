@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import StorageError
 from runtime.values import ViewKind
+from train.backbones import BackboneSpec
 from train.data.augment import Strength
 from train.data.training_set import TrainingSet
 from train.embedding_head import EmbeddingHead, fit_
@@ -23,12 +24,12 @@ from train.evaluate.measure import TOWER_OF
 from train.loop.batches import Batch, Memory, choose, make_batch
 from train.loop.config import TrainConfig
 from train.loop.gradients import Processes, Sides, Step, backward
-from train.loop.precision import FP16, computing_in
 from train.loop.record import Record
 from train.loop.schedule import Average, factor, freeze_unused, optimizer, set_rate
 from train.loop.selection import Selection
 from train.loop.state import State
 from train.losses.catalogue import KEPT_MAP, WeightedSum
+from train.precision import FP16, computing_in
 from train.towers import Towers, load_towers, save_towers
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Trainer:
         self.memory = Memory(len(self.data.places), self._dimensions())
         fp16 = self.run.precision == FP16 and self.device.type == "cuda"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)  # type: ignore[attr-defined, unused-ignore]
-        self.selection = Selection(config.data.validation, config.pairs) if config.data.validation else None
+        held_out = config.data.validation
+        self.selection = Selection(held_out, config.pairs, self.run.precision) if held_out else None
         self.step, self.best, self._planned = 0, -1.0, self._choose(0)
 
     @property
@@ -220,16 +222,18 @@ class Trainer:
         return _channels_last(towers)
 
     def _fit_heads(self, towers: Towers) -> None:
-        """Set each untrained head to the statistics of training crops: what training has to beat."""
+        """Set each untrained head to the statistics of training crops: what training has to beat. Towers of one kind
+        of backbone are fitted to the crops of all their views, for heads turned each its own way would share nothing.
+        """
         rng = np.random.default_rng([self.run.seed, 43])
         chosen = rng.permutation(len(self.data.places))[:_FITTED_ON]
-        crops: dict[int, list[NDArray[np.uint8]]] = {}
+        crops: dict[BackboneSpec, list[NDArray[np.uint8]]] = {}
         for view in dict.fromkeys(v for pair in self.config.pairs for v in (pair.query, pair.gallery)):
             read = [self.data.crop(int(index), view, rng) for index in chosen]
-            crops.setdefault(id(towers.tower(TOWER_OF[view])), []).extend(c for c in read if c is not None)
-        for view in towers.spec.views:
-            tower = towers.tower(view)
-            own = crops.pop(id(tower), None)
+            kind = towers.spec.backbone(TOWER_OF[view])
+            crops.setdefault(kind, []).extend(c for c in read if c is not None)
+        for tower, kind in {towers.tower(v): towers.spec.backbone(v) for v in towers.spec.views}.items():
+            own = crops.get(kind)
             if own and isinstance(tower.head, EmbeddingHead):
                 batches = [np.stack(own[i : i + _FIT_BATCH]) for i in range(0, len(own), _FIT_BATCH)]
                 fit_(tower.head, tower.backbone, tower.depth, batches)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.train.loop.tiny import area, config  # noqa: E402
 from train.loop.batches import make_batch  # noqa: E402
 from train.loop.config import load_config  # noqa: E402
 from train.loop.trainer import Trainer  # noqa: E402
-from train.towers import load_towers  # noqa: E402
+from train.towers import Towers, load_towers  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,17 @@ def test_it_learns_and_leaves_what_it_should(tmp_path: Path, data: Path) -> None
     assert list((tmp_path / "learns/tensorboard").glob("events*"))
     _, notes = load_towers(tmp_path / "learns/best.pt")
     assert notes["selected"] == pytest.approx(trainer.best)
+
+
+def test_towers_of_one_backbone_begin_with_one_head(tmp_path: Path, data: Path) -> None:
+    trainer = Trainer(load_config(config(tmp_path, data, "apart")))
+    towers = Towers(dataclasses.replace(trainer.towers.spec, shared=False)).eval()
+    drone, satellite = (towers.tower(view) for view in towers.spec.views)
+    assert drone is not satellite
+    satellite.backbone.load_state_dict(drone.backbone.state_dict())
+    trainer._fit_heads(towers)
+    for name, value in drone.head.state_dict().items():
+        assert torch.equal(value, satellite.head.state_dict()[name]) and value.abs().sum() > 0, name
 
 
 def test_the_teacher_of_the_map_is_the_beginning_in_clear_air(tmp_path: Path, data: Path) -> None:

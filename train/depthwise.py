@@ -63,7 +63,9 @@ class _Given:
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: list[int], padding: list[int], dilation: list[int]) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, stride: list[int], padding: list[int], dilation: list[int]
+    ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding, dilation
         return torch.conv2d(x, weight, None, stride, padding, dilation, len(weight))
@@ -73,8 +75,8 @@ class _Depthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, dilation = ctx.how
         of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-            gradients[0].float(), x.float(), weight.float(), None, stride, padding, dilation, False, [0, 0], len(weight),
-            [ctx.needs_input_grad[0], ctx.needs_input_grad[1], False],
+            gradients[0].float(), x.float(), weight.float(), None, stride, padding, dilation, False, [0, 0],
+            len(weight), [ctx.needs_input_grad[0], ctx.needs_input_grad[1], False],
         )  # fmt: skip
         cast = [None if g is None else g.to(x.dtype) for g in (of_x, of_weight)]
         return cast[0], cast[1], None, None, None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from train.loop.depthwise import SingleDepthwise
+from train.depthwise import SingleDepthwise
 
 FP32, BF16, FP16 = "fp32", "bf16", "fp16"
 _TYPES = {BF16: torch.bfloat16, FP16: torch.float16}

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from train.loop.depthwise import SingleDepthwise  # noqa: E402
-from train.loop.precision import computing_in  # noqa: E402
+from train.depthwise import SingleDepthwise  # noqa: E402
+from train.precision import computing_in  # noqa: E402
 
 
 def network(bias: bool) -> nn.Sequential:
