@@ -116,31 +116,33 @@ class Bench:
         data, _ = self.data
         head = {"dimensions": _DIMENSIONS, **variant.head}
         towers = {"backbone": dict(self.backbone), "head": head, **variant.towers}
-        out = self.work / "runs" / f"{_slug(variant)}-{rate:g}-{seed}"
         run = {
-            "out": out, "steps": self.steps, "batch": self.batch, "learning_rate": rate, "seed": seed,
+            "out": self.work, "steps": self.steps, "batch": self.batch, "learning_rate": rate, "seed": seed,
             "look_alikes": False, "evaluate_every": self.steps, "checkpoint_every": self.steps,
             "threads": torch.get_num_threads(),
         }  # fmt: skip
         data_section = {"train": [data], "validation": data, "size_px": self.size_px}
-        return TrainConfig.model_validate(
+        config = TrainConfig.model_validate(
             {"data": data_section, "towers": towers, "loss": [dict(part) for part in variant.losses], "run": run}
         )
+        out = self.work / "runs" / config.digest[:16]  # rows of several tables that are one run are run once
+        return config.model_copy(update={"run": config.run.model_copy(update={"out": out})})
 
     def run(self, variant: Variant, rate: float, seed: int) -> Values:
         """Train and test, or what an earlier call found: R@1 on test by name, ``selected`` on validation, seconds."""
         config = self.config(variant, rate, seed)
         kept = config.run.out / "result.json"
-        if kept.exists() and (found := json.loads(kept.read_text()))["digest"] == config.digest:
-            return dict(found["values"])
+        if kept.exists():
+            return dict(json.loads(kept.read_text()))
         begun = time.monotonic()
         trainer = Trainer(config)
         trainer.train(lambda *_: None)
         values = {"selected": trainer.best, "seconds": time.monotonic() - begun}
         values |= self.tested(config.run.out / BEST)
         values |= {f"untrained {n}": v for n, v in self._untrained(config).items()}
-        kept.write_text(json.dumps({"digest": config.digest, "values": values}))
-        print(f"{config.run.out.name}: {json.dumps({n: round(v, 3) for n, v in values.items()})}", flush=True)
+        kept.write_text(json.dumps(values))
+        told = json.dumps({name: round(value, 3) for name, value in values.items()})
+        print(f"{variant.name}, {rate:g}, seed {seed}: {told}", flush=True)
         return values
 
     def _untrained(self, config: TrainConfig) -> Values:
@@ -214,17 +216,13 @@ def _tied(a: Sequence[Values], b: Sequence[Values]) -> bool:
     return bool(spreads) and abs(means[0] - means[1]) < 2 * max(spreads)
 
 
-def _slug(variant: Variant) -> str:
-    return "".join(c if c.isalnum() else "-" for c in variant.name.lower())
-
-
 def main() -> None:
     """Run everything that is asked for and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("out/ablation"))
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--places", type=int, default=800)
+    parser.add_argument("--places", type=int, default=600)
     parser.add_argument("--size-px", type=int, default=128)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--stage", type=int, default=10)
