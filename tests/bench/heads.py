@@ -77,12 +77,13 @@ def ways(seed: int, queries: int, gallery: int) -> tuple[Way, Way]:
 
 
 def heads() -> Iterator[tuple[str, Head]]:
-    """Every head compared, by name; the last two are what the default bundle ships."""
+    """Every head compared, by name; the last two are what the default bundle ships, which is trained."""
     features = _Features()
     for depth, name in NAMES.items():
         yield f"{name}, pooled", features.cells(depth, 1)
         for count in (2, 3, 4):
             yield f"{name}, {count}x{count} cells", features.cells(depth, count)
+            yield f"{name}, {count}x{count} cells centred on the crop", features.cells(depth, count, centred=True)
     for depth in (LITE0_STRIDE_16, LITE0_STRIDE_32):
         yield f"{NAMES[depth]}, map", features.grid(depth)
     embedder = Embedder(Bundle.load())
@@ -104,11 +105,14 @@ class _Features:
             self._known[id(crops)] = {depth: torch.cat([part[depth] for part in parts]) for depth in NAMES}
         return self._known[id(crops)]
 
-    def cells(self, depth: int, count: int) -> Head:
-        """count x count ordered cells of unit features."""
+    def cells(self, depth: int, count: int, centred: bool = False) -> Head:
+        """count x count ordered cells of unit features, or of how they differ from the crop's mean."""
 
         def head(view: ViewKind, crops: Crops) -> Array:
-            pooled = functional.adaptive_avg_pool2d(unit(self(crops)[depth]), count)
+            features = self(crops)[depth]
+            if centred:
+                features = features - features.mean(dim=(2, 3), keepdim=True)
+            pooled = functional.adaptive_avg_pool2d(unit(features), count)
             return np.asarray(unit(pooled.flatten(1)).numpy(), np.float32)
 
         return head

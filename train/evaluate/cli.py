@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +20,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from runtime.cli.output import Steps, progress
 from runtime.errors import StorageError
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Skipped
 from train.data.weather import CONDITIONS
 from train.entry import enter
-from train.evaluate.encoder import Change, Encoder, open_encoder
-from train.evaluate.files import FeatureSet, read_mat, write_answer, write_mat, write_picture, write_queries
+from train.evaluate.encoder import Change, Embedded, Encoder, open_encoder
+from train.evaluate.files import (
+    FeatureSet,
+    read_mat,
+    write_answer,
+    write_distances,
+    write_mat,
+    write_picture,
+    write_queries,
+)
 from train.evaluate.measure import (
     Asked,
     Pair,
@@ -40,7 +51,7 @@ from train.evaluate.measure import (
     unknown_heading,
     unknown_scale,
 )  # fmt: skip
-from train.evaluate.protocol import Ranking, best, multi_query
+from train.evaluate.protocol import Features, Ranking, best, multi_query
 from train.evaluate.same_area import SameArea, overlapping_neighbours
 
 _SHOWN = 10
@@ -74,30 +85,74 @@ def evaluate(
         rows = [_label_row("features", by_labels(features, chunks, multi)), _label_row("chance", chance(features))]
         return _told(out, {data.stem: rows}, skipped)
     encoder, folder, squares = open_encoder(checkpoint, bundle), University.open(data), read_places(data)
+    changes = _changes(conditions, errors)
+    readings = {"heading unknown": unknown_heading(), "scale unknown": unknown_scale()} if unknown and squares else {}
+    pairs = [Pair.parse(text) for text in pair or ["drone:satellite", "satellite:drone"]]
     tables: dict[str, list[Row]] = {}
-    for which in [Pair.parse(text) for text in pair or ["drone:satellite", "satellite:drone"]]:
-        asked = ask(encoder, folder, which, skipped, flip, None, squares is not None)
-        place = out / str(which)
-        place.mkdir(exist_ok=True)
-        changes = _changes(conditions, errors)
-        if squares is None:
-            chunks = distractors_from(distractors, encoder, which.gallery, skipped) if distractors else ()
-            features = asked.features()
-            ranking = by_labels(features, chunks, multi)
-            rows = [_label_row("chance", chance(features)), _label_row(encoder.name, ranking)]
-            rows += [_label_row(n, _again(encoder, folder, which, skipped, flip, c)) for n, c in changes.items()]
-            _leave(place, asked, features, ranking, multi)
-        else:
-            rows = _metre_rows(encoder.name, asked, squares)
-            if unknown and asked.gallery.maps is not None:
-                for name, readings in (("heading unknown", unknown_heading()), ("scale unknown", unknown_scale())):
-                    found = by_metres_unknown(encoder, folder, which, asked.gallery, squares, readings)
-                    rows += _metre_lines(name, found, [squares[place] for place in asked.gallery.names])
-            for name, change in changes.items():
-                again = ask(encoder, folder, which, skipped, flip, change, True)
-                rows += _metre_rows(name, again, squares)
-        tables[str(which)] = rows
+    with progress("measuring", len(pairs) * (1 + len(changes) + len(readings))) as steps:
+        for which in pairs:
+            place = out / str(which)
+            place.mkdir(exist_ok=True)
+            subject = _Subject(encoder, folder, which, skipped, flip, steps)
+            if squares is None:
+                chunks = distractors_from(distractors, encoder, which.gallery, skipped) if distractors else ()
+                tables[str(which)] = _by_labels(subject, chunks, multi, changes, place)
+            else:
+                tables[str(which)] = _by_metres(subject, squares, changes, readings, place)
     _told(out, tables, skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is measured, on what, and where it is told that one more question has been answered."""
+
+    encoder: Encoder
+    folder: University
+    pair: Pair
+    skipped: Skipped
+    flip: bool
+    steps: Steps
+
+    def asked(self, keep_maps: bool, change: Change | None = None, gallery: Embedded | None = None) -> Asked:
+        """The queries, changed as asked, and the gallery, or the one that was embedded before."""
+        return ask(self.encoder, self.folder, self.pair, self.skipped, self.flip, change, keep_maps, gallery)
+
+
+def _by_labels(
+    subject: _Subject, distractors: Iterable[Features], multi: bool, changes: Mapping[str, Change], place: Path
+) -> list[Row]:
+    asked = subject.asked(keep_maps=False)
+    features = asked.features()
+    ranking = by_labels(features, distractors, multi)
+    rows = [_label_row("chance", chance(features)), _label_row(subject.encoder.name, ranking)]
+    _leave(place, asked, features, ranking, multi)
+    subject.steps.step()
+    for name, change in changes.items():
+        again = subject.asked(False, change, asked.gallery)
+        rows.append(_label_row(name, by_labels(again.features())))
+        subject.steps.step()
+    return rows
+
+
+def _by_metres(
+    subject: _Subject, squares: Mapping[str, Square], changes: Mapping[str, Change],
+    readings: Mapping[str, Sequence[Change]], place: Path,
+) -> list[Row]:  # fmt: skip
+    asked = subject.asked(keep_maps=True)
+    found = by_metres(asked, squares)
+    rows = _metre_rows(subject.encoder.name, found, asked, squares)
+    _leave_metres(place, asked, found)
+    subject.steps.step()
+    for name, every in readings.items():
+        if asked.gallery.maps is not None:
+            found = by_metres_unknown(subject.encoder, subject.folder, subject.pair, asked.gallery, squares, every)
+            rows += _metre_rows(name, found, asked, squares)
+        subject.steps.step()
+    for name, change in changes.items():
+        again = subject.asked(True, change, asked.gallery)
+        rows += _metre_rows(name, by_metres(again, squares), again, squares)
+        subject.steps.step()
+    return rows
 
 
 def _changes(conditions: bool, errors: bool) -> dict[str, Change]:
@@ -108,10 +163,6 @@ def _changes(conditions: bool, errors: bool) -> dict[str, Change]:
     return changes
 
 
-def _again(encoder: Encoder, data: University, pair: Pair, skipped: Skipped, flip: bool, change: Change) -> Ranking:
-    return by_labels(ask(encoder, data, pair, skipped, flip, change).features())
-
-
 def _label_row(name: str, ranking: Ranking) -> Row:
     return {
         "what": name, "queries": len(ranking.ranks), "gallery": ranking.gallery, "R@1": ranking.recall(1),
@@ -120,19 +171,13 @@ def _label_row(name: str, ranking: Ranking) -> Row:
     }  # fmt: skip
 
 
-def _metre_rows(name: str, asked: Asked, squares: dict[str, Square]) -> list[Row]:
-    return _metre_lines(name, by_metres(asked, squares), [squares[place] for place in asked.gallery.names])
-
-
-def _metre_lines(name: str, found: dict[str, SameArea], ground: list[Square]) -> list[Row]:
-    rows = []
-    for how, result in found.items():
-        rows.append({
-            "what": f"{name}, {how}", "queries": len(result.answers), "gallery": len(ground),
-            "overlapping": overlapping_neighbours(ground), "R@1": str(result.recall),
-            "median_m": round(result.median_m, 1), "misses within one side": str(result.near_misses),
-        })  # fmt: skip
-    return rows
+def _metre_rows(name: str, found: Mapping[str, SameArea], asked: Asked, squares: Mapping[str, Square]) -> list[Row]:
+    ground = [squares[place] for place in asked.gallery.names]
+    return [{
+        "what": f"{name}, {how}", "queries": len(result.answers), "gallery": len(ground),
+        "overlapping": overlapping_neighbours(ground), "R@1": str(result.recall),
+        "median_m": round(result.median_m, 1), "misses within one side": str(result.near_misses),
+    } for how, result in found.items()]  # fmt: skip
 
 
 def _leave(place: Path, asked: Asked, features: FeatureSet, ranking: Ranking, multi: bool) -> None:
@@ -149,6 +194,14 @@ def _leave(place: Path, asked: Asked, features: FeatureSet, ranking: Ranking, mu
     write_queries(place / "queries.csv", names, ranking, [str(gallery[row[0]]) for row in index])
     write_answer(place / "answer.txt", index, [path.stem for path in gallery])
     write_picture(place / "answers.png", pictures, index, gallery, features.gallery_labels[index] == labels[:, None])
+
+
+def _leave_metres(place: Path, asked: Asked, found: Mapping[str, SameArea]) -> None:
+    """The files of one pair of views in galleries of one area; the picture shows what is flown, the last way."""
+    queries, gallery = ([p.path for p in side.pictures] for side in (asked.queries, asked.gallery))
+    write_distances(place / "queries.csv", [str(p) for p in queries], [str(p) for p in gallery], found)
+    shown = list(found.values())[-1]
+    write_picture(place / "answers.png", queries, shown.answers, gallery, shown.right)
 
 
 def _told(out: Path, tables: dict[str, list[Row]], skipped: Skipped) -> None:

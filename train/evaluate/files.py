@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import ImageError, StorageError, UsageError
 from train.data.views import read_crop
 from train.evaluate.protocol import Features, Labels, Ranking
+from train.evaluate.same_area import SameArea
 
 FIRST = 10  # answers a query in answer.txt
 _SHOWN, _ANSWERS, _CELL_PX, _FRAME_PX = 12, 5, 112, 5
@@ -71,6 +72,19 @@ def write_queries(path: Path, queries: Sequence[str], ranking: Ranking, answers:
         rows = zip(queries, ranking.ranks, ranking.average_precisions, answers, strict=True)
         for query, ranks, precision, answer in rows:
             writer.writerow((query, int(ranks[0]) + 1 if len(ranks) else "", f"{precision:.6f}", answer))
+
+
+def write_distances(path: Path, asked: Sequence[str], gallery: Sequence[str], found: Mapping[str, SameArea]) -> None:
+    """A line a query and way of answering: what came first, how far from the truth it lies, and whether that is right;
+    nothing for a distance where it lies in another area."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("query", "by", "first_answer", "distance_m", "right"))
+        for how, result in found.items():
+            for query, answer, away, right in zip(
+                asked, result.answers[:, 0], result.distances_m[:, 0], result.right[:, 0], strict=True
+            ):
+                writer.writerow((query, how, gallery[answer], f"{away:.1f}" if np.isfinite(away) else "", int(right)))
 
 
 def write_answer(path: Path, index: NDArray[np.int64], names: Sequence[str]) -> None:

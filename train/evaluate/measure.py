@@ -22,7 +22,7 @@ from train.data.weather import under
 from train.evaluate.encoder import Change, Crops, Embedded, Encoder, embed_pictures
 from train.evaluate.files import FeatureSet
 from train.evaluate.protocol import Features, Ranking, multi_query, normalised, rank
-from train.evaluate.same_area import SameArea, by_map, by_variants, by_vector, measured
+from train.evaluate.same_area import SHOWN, SameArea, by_map, by_variants, by_vector, measured
 
 TOWER_OF = {
     "drone": ViewKind.DRONE, "satellite": ViewKind.SATELLITE, "street": ViewKind.GROUND, "google": ViewKind.GROUND,
@@ -69,16 +69,14 @@ class Asked:
 
 def ask(
     encoder: Encoder, data: University, pair: Pair, skipped: Skipped, flip: bool = False,
-    change: Change | None = None, keep_maps: bool = False,
+    change: Change | None = None, keep_maps: bool = False, gallery: Embedded | None = None,
 ) -> Asked:  # fmt: skip
-    """Embed the test's queries (changed as asked) and its gallery (as it is)."""
-    tower = {name: TOWER_OF[name] for name in (pair.query, pair.gallery)}
-    queries = data.query(pair.query)
-    gallery = data.gallery(pair.gallery)
-    return Asked(
-        embed_pictures(encoder, tower[pair.query], queries, skipped, flip, change, keep_maps),
-        embed_pictures(encoder, tower[pair.gallery], gallery, skipped, flip, None, keep_maps),
-    )
+    """Embed the test's queries (changed as asked) and its gallery (as it is), or take a gallery embedded before."""
+    if gallery is None:
+        pictures = data.gallery(pair.gallery)
+        gallery = embed_pictures(encoder, TOWER_OF[pair.gallery], pictures, skipped, flip, None, keep_maps)
+    pictures = data.query(pair.query)
+    return Asked(embed_pictures(encoder, TOWER_OF[pair.query], pictures, skipped, flip, change, keep_maps), gallery)
 
 
 def by_labels(features: FeatureSet, distractors: Iterable[Features] = (), multi: bool = False) -> Ranking:
@@ -100,9 +98,11 @@ def by_metres(asked: Asked, squares: Mapping[str, Square]) -> dict[str, SameArea
         raise UsageError(f"places.csv has no line for {missing[0]}.")
     truth = [squares[name] for name in asked.queries.names]
     ground = [squares[name] for name in asked.gallery.names]
-    found = {"vector": measured(by_vector(asked.queries.features, asked.gallery.features)[0][:, 0], truth, ground)}
+    shown = min(SHOWN, len(ground))
+    nearest = by_vector(asked.queries.features, asked.gallery.features, shown)[0]
+    found = {"vector": measured(nearest, truth, ground)}
     if asked.queries.maps is not None and asked.gallery.maps is not None:
-        found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0][:, 0], truth, ground)
+        found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0][:, :shown], truth, ground)
     return found
 
 

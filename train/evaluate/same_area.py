@@ -18,34 +18,40 @@ from train.evaluate.encoder import Embedded, Maps
 from train.evaluate.intervals import Share
 from train.evaluate.protocol import Features, best
 
+SHOWN = 5  # answers of a query that are kept to be looked at
 RERANKED = 50  # candidates that the map is asked about
 _MOST_SHIFT = 0.5  # of the map's side: a candidate further off would not be the right answer
 
 
 @dataclass(frozen=True, slots=True)
 class SameArea:
-    """What became of Q queries: ``answers`` (Q,) gallery rows, ``distances_m`` (Q,) from the truth, infinite in another
-    area; ``side_m`` of a gallery crop."""
+    """What became of Q queries: ``answers`` (Q, k) gallery rows, best first, ``distances_m`` (Q, k) from the truth,
+    infinite in another area; ``side_m`` of a gallery crop."""
 
     answers: NDArray[np.int64]
     distances_m: NDArray[np.float64]
     side_m: float
 
     @property
+    def right(self) -> NDArray[np.bool_]:
+        """(Q, k): within half a side."""
+        return self.distances_m <= self.side_m / 2
+
+    @property
     def recall(self) -> Share:
-        """R@1: within half a side."""
-        return Share(int((self.distances_m <= self.side_m / 2).sum()), len(self.distances_m))
+        """R@1."""
+        return Share(int(self.right[:, 0].sum()), len(self.right))
 
     @property
     def median_m(self) -> float:
-        """The middle distance of the answers."""
-        return float(np.median(self.distances_m))
+        """The middle distance of the first answers."""
+        return float(np.median(self.distances_m[:, 0]))
 
     @property
     def near_misses(self) -> Share:
         """Misses that still lie within one side: a neighbour was taken for the place."""
-        missed = self.distances_m > self.side_m / 2
-        return Share(int((missed & (self.distances_m <= self.side_m)).sum()), int(missed.sum()))
+        missed = ~self.right[:, 0]
+        return Share(int((missed & (self.distances_m[:, 0] <= self.side_m)).sum()), int(missed.sum()))
 
 
 def by_vector(queries: Features, gallery: Features, candidates: int = 1) -> tuple[NDArray[np.int64], Features]:
@@ -118,14 +124,12 @@ def _inscribed(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def measured(answers: NDArray[np.int64], asked: Sequence[Square], gallery: Sequence[Square]) -> SameArea:
-    """Distances of the answers from where the queries truly are."""
-    distances = [
-        np.hypot(gallery[a].north_m - q.north_m, gallery[a].east_m - q.east_m)
-        if gallery[a].area == q.area
-        else np.inf
-        for a, q in zip(answers, asked, strict=True)
-    ]
-    return SameArea(answers, np.array(distances, np.float64), gallery[0].side_m)
+    """Distances of the answers, (Q,) or (Q, k) with the best first, from where the queries truly are."""
+    ranked = answers.reshape(len(asked), -1)
+    at, truth = (np.array([(s.north_m, s.east_m) for s in squares]) for squares in (gallery, asked))
+    areas, own = (np.array([s.area for s in squares], object) for squares in (gallery, asked))
+    distances = np.linalg.norm(at[ranked] - truth[:, None], axis=2)
+    return SameArea(ranked, np.where(areas[ranked] == own[:, None], distances, np.inf), gallery[0].side_m)
 
 
 def overlapping_neighbours(gallery: Sequence[Square]) -> int:

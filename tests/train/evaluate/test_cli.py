@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -87,6 +88,14 @@ def test_in_one_area(tmp_path: Path, checkpoint: Path) -> None:
         assert [row["what"].split(", ")[0] for row in rows[2:]] == ["heading unknown"] * 2 + ["scale unknown"] * 2
         assert all(row["R@1"].startswith("1.000") and row["median_m"] == 3.0 for row in rows[:2])
         assert all(row["overlapping"] == 6 for row in rows)
+    assert "measuring: 6 of 6" in done.stderr
+    for pair in tables:
+        picture = cv2.imread(str(tmp_path / "out" / pair / "answers.png"))
+        assert picture is not None and picture.shape[1] == 6 * picture.shape[0] // 6  # 6 queries, each with 5 answers
+        with (tmp_path / "out" / pair / "queries.csv").open(newline="") as file:
+            lines = list(csv.DictReader(file))
+        assert [line["by"] for line in lines] == ["vector"] * 6 + ["re-ranked"] * 6
+        assert {(line["distance_m"], line["right"]) for line in lines} == {("3.0", "1")}
 
 
 def test_mat_files_are_the_official_ones(tmp_path: Path) -> None:

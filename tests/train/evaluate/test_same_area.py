@@ -23,11 +23,13 @@ GALLERY = [Square("w", 25.0 * i, 0.0, 90.0) for i in range(8)] + [Square("v", 0.
 def test_hits_misses_and_near_misses() -> None:
     asked = [Square("w", 10.0, 5.0, 90.0)] * 4
     result = measured(np.array([0, 2, 3, 8]), asked, GALLERY)  # 11 m, 40 m, 65 m, another world
-    np.testing.assert_allclose(result.distances_m[:3], [np.hypot(10, 5), np.hypot(40, 5), np.hypot(65, 5)])
-    assert result.distances_m[3] == np.inf
+    np.testing.assert_allclose(result.distances_m[:3, 0], [np.hypot(10, 5), np.hypot(40, 5), np.hypot(65, 5)])
+    assert result.distances_m[3, 0] == np.inf
     assert (result.recall.hits, result.recall.of) == (2, 4)
     assert (result.near_misses.hits, result.near_misses.of) == (1, 2)
     assert overlapping_neighbours(GALLERY) == 8
+    ranked = measured(np.array([[3, 0], [0, 3], [8, 0], [0, 8]]), asked, GALLERY)  # only the first answer is one
+    assert ranked.recall.hits == 2 and ranked.right.tolist() == [[False, True], [True, False]] * 2
 
 
 def test_wilson_by_its_definition() -> None:
