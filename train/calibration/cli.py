@@ -33,7 +33,7 @@ def calibrate(
     pair: Annotated[list[str] | None, typer.Option(help="query:gallery.")] = None,
     size: Annotated[list[int] | None, typer.Option(min=2, help="Gallery sizes.")] = None,
     rate: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of strangers that may be accepted.")] = 0.01,
-    out: Annotated[Path, typer.Option(help="Folder for calibration.json and the plots.")] = Path("out/calibration"),
+    out: Annotated[Path, typer.Option(help="Folder for calibration.json and the plots.")] = Path("out/reliability"),
 ) -> None:
     """Fit, choose the threshold and report, each on areas of its own."""
     encoder, folder, squares = open_encoder(checkpoint, bundle), University.open(data), read_places(data)

@@ -54,7 +54,7 @@ def flakes(light: Light, rng: np.random.Generator) -> Light:
     for size in (0.7, 1.2, 2.0):
         points = (rng.random((side, side), np.float32) > 0.994).astype(np.float32)
         seen += cv2.GaussianBlur(points, (0, 0), size) * size * size * 5
-    return light + 200 * np.minimum(seen, 0.8)[..., None]
+    return np.asarray(light + 200 * np.minimum(seen, 0.8)[..., None], np.float32)
 
 
 def dark(light: Light, rng: np.random.Generator) -> Light:
