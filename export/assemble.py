@@ -67,7 +67,7 @@ class Recipe:
 def assemble(recipe: Recipe, out: Path) -> Bundle:
     """Make the bundle beside ``out`` and put it there in one step; a bundle already there is replaced.
 
-    A calibration already there is kept when the embedding space is the same.
+    A calibration already there, and what was measured since, are kept when the embedding space is the same.
 
     Raises:
         UsageError: ``out`` holds something that is no bundle, or a precision is not one of ours.
@@ -86,7 +86,7 @@ def assemble(recipe: Recipe, out: Path) -> Bundle:
         shutil.rmtree(draft, ignore_errors=True)
         (draft / "parity").mkdir(parents=True)
         manifest = _write_files(recipe, draft)
-        write_manifest(draft, manifest.model_copy(update={"calibration": _kept_calibration(recipe, out)}))
+        write_manifest(draft, manifest.model_copy(update=_kept(recipe, out)))
         _replace(out, draft)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
@@ -208,12 +208,16 @@ def _hashed(draft: Path, path: Path) -> HashedFile:
     return HashedFile(file=path.relative_to(draft).as_posix(), sha256=sha256_of(path))
 
 
-def _kept_calibration(recipe: Recipe, out: Path) -> tuple[Any, ...]:
+def _kept(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """What was measured of the same embedding space after an earlier export: its calibration, and what training's
+    summary has gained since."""
     try:
         before = Bundle.load(out).manifest
     except BundleError:
-        return ()
-    return before.calibration if before.embedding_space_id == recipe.embedding_space_id else ()
+        return {}
+    if before.embedding_space_id != recipe.embedding_space_id:
+        return {}
+    return {"calibration": before.calibration, "training": {**before.training, **recipe.training}}
 
 
 def _replace(out: Path, draft: Path) -> None:

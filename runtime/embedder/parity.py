@@ -35,7 +35,11 @@ BARS = {"fp32": _FAITHFUL, "fp16": _FAITHFUL, "int8": Bar(0.98, None, 0.98)}
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """(N, D) candidate against (N, D) reference, both unit rows; nan throughout where something is not finite."""
+    """(N, D) candidate against (N, D) reference, both unit rows; nan throughout where something is not finite.
+
+    A cosine is counted as 1 - |a - b|^2 / 2, which it is for unit rows. A crop without any feature has a row of zeros:
+    two of them agree, and a row that is too short or too long does not.
+    """
 
     cosine_min: float
     cosine_mean: float
@@ -63,7 +67,7 @@ def compare(candidate: Vectors, reference: Vectors) -> Comparison:
     if candidate.shape != reference.shape or not np.isfinite(candidate).all():
         nan = float("nan")
         return Comparison(nan, nan, nan, 0.0, False)
-    cosine = np.sum(candidate.astype(np.float64) * reference, axis=1)
+    cosine = 1.0 - np.sum((candidate.astype(np.float64) - reference) ** 2, axis=1) / 2
     ours, theirs = _similarities(candidate), _similarities(reference)
     same = float((np.argmax(ours, axis=1) == np.argmax(theirs, axis=1)).mean())
     change = float(np.abs(ours - theirs).max())

@@ -14,8 +14,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from export.assemble import assemble  # noqa: E402
-from runtime.bundle import Bundle, write_calibration  # noqa: E402
+from runtime.bundle import Bundle, write_calibration, write_manifest  # noqa: E402
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images  # noqa: E402
+from runtime.embedder.parity import compare  # noqa: E402
 from runtime.errors import BundleError, StorageError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
 from tests.export.tiny import recipe, tiny_tower  # noqa: E402
@@ -48,7 +49,7 @@ def test_a_shared_tower_is_one_file_and_every_precision_flies(made: Path) -> Non
         expected = tower(torch.from_numpy(images))[0].numpy()
     for precision in ("fp32", "fp16"):
         vectors = Embedder(bundle, threads=1, precision=precision).embed(ViewKind.DRONE, images).vectors
-        assert np.sum(vectors * expected, axis=1).min() >= 0.9995
+        assert compare(vectors, expected).cosine_min >= 0.9995
     assert sorted(p.name for p in made.parent.iterdir()) == ["bundle"]  # no drafts left
 
 
@@ -104,11 +105,15 @@ def test_int8_without_images_of_ones_own_is_refused(tmp_path: Path) -> None:
         assemble(recipe(tower, tower, ("fp32", "int8")), tmp_path / "bundle")
 
 
-def test_a_calibration_outlives_a_new_export_of_the_same_space_only(copied: Path) -> None:
+def test_what_was_measured_outlives_a_new_export_of_the_same_space_only(copied: Path) -> None:
     tower = tiny_tower()
     write_calibration(copied, *BOTH, {"threshold": 0.5})
-    assert assemble(recipe(tower, tower), copied).calibration(*BOTH) == {"threshold": 0.5}
-    assert assemble(recipe(tower, tower, space="tiny.2"), copied).calibration(*BOTH) is None
+    manifest = Bundle.load(copied).manifest
+    write_manifest(copied, manifest.model_copy(update={"training": {**manifest.training, "measured": [1]}}))
+    again = assemble(recipe(tower, tower), copied)
+    assert again.calibration(*BOTH) == {"threshold": 0.5} and again.manifest.training["measured"] == [1]
+    another = assemble(recipe(tower, tower, space="tiny.2"), copied)
+    assert another.calibration(*BOTH) is None and "measured" not in another.manifest.training
 
 
 def test_what_is_no_bundle_is_not_overwritten(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
 
     recipe, shipped = default(None), Bundle.load()
     assert recipe.embedding_space_id == shipped.embedding_space_id
-    assert recipe.training == shipped.manifest.training and recipe.footprints_m == shipped.footprints_m
+    assert recipe.training.items() <= shipped.manifest.training.items()  # which also holds what was measured since
+    assert recipe.footprints_m == shipped.footprints_m
     single = recipe.towers[ViewKind.DRONE].graph(18)
     whole = shipped.model(ViewKind.DRONE, "fp16").parity.whole_products  # type: ignore[attr-defined]
     images = parity_images(shipped)[::40]

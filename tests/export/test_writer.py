@@ -58,8 +58,8 @@ def test_nothing_in_it_names_a_machine_or_a_file(written: Path) -> None:
 
 
 def test_the_transpose_follows_the_cast_and_the_numbers_stay_the_same(written: Path) -> None:
-    operators = [node.op_type for node in onnx.load(written).graph.node[:3]]
-    assert operators == ["Cast", "Transpose", "Div"]
+    operators = [node.op_type for node in onnx.load(written).graph.node[:4]]
+    assert operators == ["Cast", "Transpose", "Sub", "Div"]
 
 
 def test_constants_of_each_channel_meet_their_channel_behind_the_transpose(tmp_path: Path) -> None:

@@ -97,3 +97,11 @@ def test_a_sample_is_not_asked_who_is_nearest_but_held_to_everything_else(refere
 
 def test_rows_that_are_missing_are_refused(reference: NDArray[np.float32]) -> None:
     assert compare(reference[:-1], reference).refusal(FAITHFUL) is not None
+
+
+def test_rows_without_any_feature_agree_and_others_of_another_length_do_not(reference: NDArray[np.float32]) -> None:
+    featureless = reference.copy()
+    featureless[4] = 0.0
+    assert compare(featureless, featureless).cosine_min == 1.0
+    assert compare(featureless, reference).refusal(FAITHFUL) is not None
+    assert compare(reference * np.float32(1.1), reference).cosine_min < 0.9995
