@@ -30,9 +30,7 @@ MAX_VERIFIED = 10
 CONVINCING = 40  # pairs that agree, where the pose is known: more add little
 ENOUGH_UNKNOWN = 10  # keyframes, where it is not: each one's own share of error matters more
 FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
-_SHORTLIST = 200  # the maps sort it in a few milliseconds a hundred; a vector that sees through weather and season
-# knows a place by its layout alone, and among thousands of foreign views a plain one has many look-alikes
-_COMPARED = 50  # of those, where no pose is known and features are compared with each
+_SHORTLIST = 50
 _MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
 
 
@@ -183,7 +181,7 @@ class Fixer:
         """Keyframes to verify. Where the pose is known: the most similar few, then the rest as the maps sort them.
         Where it is not, time matters less: those with the most features in common first."""
         if not known.posed:
-            yield from self._sorted_by_pairs([keyframe_id for keyframe_id, _ in hunt.found[:_COMPARED]], query)
+            yield from self._sorted_by_pairs([keyframe_id for keyframe_id, _ in hunt.found], query)
             return
         yield from (keyframe_id for keyframe_id, _ in hunt.found[:FIRST])
         if hunt.found[FIRST:]:

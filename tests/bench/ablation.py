@@ -1,12 +1,12 @@
-"""Which loss, which head, shared or not: ``python -m tests.bench.ablation [--work DIR] [--only TEXT ...]``.
+"""Which loss, which head, shared or not: ``python -m tests.bench.ablation [--work DIR] [--table NAME]``.
 
 Every run has the same batches (of the seed alone: no look-alikes), steps, and start; what differs is named in its row.
 Each variant gets three learning rates and keeps the one that validates best; the two best and hard exemplar reweighting
 then get three seeds. Tables begin with chance and with the untrained network under the same head; a difference under
-two standard deviations is a tie. R@1 is of the gallery of one area, mean of both ways, on test worlds that chose
-nothing: by the vector, in clear air and over all that a run is selected by (clear, mixed weather, dark, a heading and a
-scale that are wrong), and re-ranked in clear air. Finished runs are kept in --work: interrupted, the command goes on,
-and two of them side by side, each with a --table of its own, share the work.
+two standard deviations, the table's widest, is a tie. R@1 is of the gallery of one area, mean of both ways, on test
+worlds that chose nothing: by the vector, in clear air and over all that a run is selected by (clear, mixed weather,
+dark, a heading and a scale that are wrong), and re-ranked in clear air. Finished runs are kept in --work: interrupted,
+the command goes on, and two of them side by side, each with a --table of its own, share the work.
 
 The data is made first, if it is not there: rectified worlds, 128 px. A run takes a minute or two of one core.
 """
@@ -192,9 +192,10 @@ def _table(bench: Bench, title: str, chosen: Mapping[str, list[Values]], rates: 
     table = Table("", "rate", *columns, "untrained, same head", "seeds", "minutes", title=title)
     table.add_row("chance", "", f"{bench.chance():.3f}")
     leader = max(chosen, key=lambda name: np.mean([run[ALL] for run in chosen[name]]))
+    spread = max(float(np.std([run[ALL] for run in runs], ddof=1)) for runs in chosen.values() if len(runs) > 1)
     for name in sorted(chosen, key=lambda name: -float(np.mean([run[ALL] for run in chosen[name]]))):
         runs = chosen[name]
-        tie = " (tie)" if name != leader and _tied(chosen[leader], runs) else ""
+        tie = " (tie)" if name != leader and _tied(chosen[leader], runs, spread) else ""
         before = " / ".join(f"{runs[0][key]:.3f}" for how in SHOWN if (key := f"untrained {how}") in runs[0])
         minutes = np.mean([run["seconds"] for run in runs]) / 60
         cells = [_spread(runs, how) + (tie if how == ALL else "") for how in SHOWN]
@@ -209,11 +210,10 @@ def _spread(runs: Sequence[Values], how: str) -> str:
     return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
 
-def _tied(a: Sequence[Values], b: Sequence[Values]) -> bool:
-    """Whether two rows differ by under two standard deviations; those of one seed take the other's."""
+def _tied(a: Sequence[Values], b: Sequence[Values], spread: float) -> bool:
+    """Whether two rows differ by under two standard deviations."""
     means = [np.mean([run[ALL] for run in runs]) for runs in (a, b)]
-    spreads = [np.std([run[ALL] for run in runs], ddof=1) for runs in (a, b) if len(runs) > 1]
-    return bool(spreads) and abs(means[0] - means[1]) < 2 * max(spreads)
+    return abs(means[0] - means[1]) < 2 * spread
 
 
 def main() -> None:
