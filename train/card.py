@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.errors import HomingError, StorageError, UsageError
+from train.backbones import BackboneSpec
 from train.towers import Towers, load_towers
 
 LIMITS = (
@@ -28,7 +29,7 @@ Row = dict[str, Any]
 def card(towers: Towers, notes: Row, evaluations: Sequence[Row], calibration: Row | None, data: Sequence[str]) -> str:
     """The text, in Markdown; ``data`` names each source with its licence."""
     spec = towers.spec
-    backbones = ", ".join(dict.fromkeys(f"{spec.backbone(v).name} cut at {spec.backbone(v).stage}" for v in spec.views))
+    backbones = ", ".join(dict.fromkeys(_described(spec.backbone(view)) for view in spec.views))
     parts = [
         "# Model card", "",
         f"- towers: {', '.join(v.value for v in spec.views)}, {'one set' if spec.shared else 'a set each'} of weights",
@@ -44,6 +45,11 @@ def card(towers: Towers, notes: Row, evaluations: Sequence[Row], calibration: Ro
     for name, result in (calibration or {}).items():
         parts += _calibrated(name, result)
     return "\n".join([*parts, "## Limits", "", *[f"- {line}" for line in LIMITS], ""])
+
+
+def _described(backbone: BackboneSpec) -> str:
+    light = ", each crop's own light taken out first" if backbone.standardise else ""
+    return f"{backbone.name} cut at {backbone.stage}{light}"
 
 
 def _table(title: str, rows: Sequence[Row]) -> list[str]:
