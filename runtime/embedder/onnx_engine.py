@@ -72,8 +72,9 @@ def version() -> str:
 def session_options(threads: int, optimise: bool = True) -> onnxruntime.SessionOptions:
     """Options for a computer that has other things to do.
 
-    Threads that spin between operators gain 1.5 ms of 4 on two idle cores, and lose 7 ms where the cores are shared
-    and 30 ms of processor time after every call; so none spins. Anything below full optimisation costs three times.
+    Threads that spin between operators gain 1 ms of 5 on two idle cores, lose 4 ms where one of them is busy, even if
+    they stop with the call (session.force_spinning_stop), and burn 30 ms of processor time after it if they do not; so
+    none spins. Anything below full optimisation costs three times.
     """
     level = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
