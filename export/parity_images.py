@@ -1,4 +1,4 @@
-"""The parity set of a bundle: the rendered views that ship, the extremes, and photos of the user's own."""
+"""The parity set of a bundle: the views and photographs that ship, the extremes, and photos of the user's own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.embedder.parity_set import PARITY_VIEWS, read_sheet, write_sheet
+from runtime.embedder.parity_set import PARITY_PHOTOS, PARITY_VIEWS, read_sheet, write_sheet
 from runtime.errors import UsageError
 
-_VIEWS_PX = 256  # side of the rendered views
+_SHIPPED_PX = 256  # side of the crops that ship
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 Crops = NDArray[np.uint8]
 
@@ -24,18 +24,22 @@ def write_parity_images(folder: Path, size_px: int, own: Path | None) -> tuple[l
         UsageError: ``own`` holds no image.
         StorageError: they cannot be written.
     """
-    views, extreme = folder / "views.webp", folder / "extremes.png"
-    if size_px == _VIEWS_PX:
-        shutil.copyfile(PARITY_VIEWS, views)
-    else:
-        views = views.with_suffix(".png")
-        write_sheet(views, resized(read_sheet(PARITY_VIEWS, _VIEWS_PX), size_px))
-    write_sheet(extreme, extremes(size_px))
-    files = [views, extreme]
+    files = [_shipped(sheet, folder, size_px) for sheet in (PARITY_VIEWS, PARITY_PHOTOS)]
+    files.append(folder / "extremes.png")
+    write_sheet(files[-1], extremes(size_px))
     if own is not None:
-        files.append(folder / "photos.png")
+        files.append(folder / "own.png")
         write_sheet(files[-1], folder_of_images(own, size_px, "--parity-images"))
     return files, np.concatenate([read_sheet(file, size_px) for file in files])
+
+
+def _shipped(sheet: Path, folder: Path, size_px: int) -> Path:
+    """One of the sheets that ship, in ``folder``: as it is where its crops have the size that is asked for."""
+    if size_px == _SHIPPED_PX:
+        return Path(shutil.copyfile(sheet, folder / sheet.name))
+    made = folder / f"{sheet.stem}.png"
+    write_sheet(made, resized(read_sheet(sheet, _SHIPPED_PX), size_px))
+    return made
 
 
 def extremes(size_px: int) -> Crops:

@@ -20,6 +20,7 @@ from runtime.errors import BundleError, StorageError
 from runtime.values import Vectors, ViewKind
 
 PARITY_VIEWS = DEFAULT_BUNDLE / "parity" / "views.webp"  # the rendered views that ship
+PARITY_PHOTOS = DEFAULT_BUNDLE / "parity" / "photos.webp"  # photographs from the air; NOTICE says whose
 _WEBP_LIMIT_PX = 16383  # of either side
 Crops = NDArray[np.uint8]  # (N, S, S, 3) RGB
 

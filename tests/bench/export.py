@@ -179,7 +179,12 @@ def _latency(
 
 
 def _settle(backbone: nn.Module, views: NDArray[np.uint8]) -> None:
-    """Batch norms of random weights learn what they see, else activations grow or vanish layer by layer."""
+    """Batch norms of random weights learn what they see, else activations grow or vanish layer by layer; and scales of
+    layers, which begin near zero, become one, else the layers do nothing and a crop's parts hardly differ."""
+    with torch.no_grad():
+        for name, parameter in backbone.named_parameters():
+            if name.endswith(".gamma"):  # of ConvNeXt's blocks
+                parameter.fill_(1.0)
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None  # the mean over all that is shown
