@@ -48,6 +48,7 @@ class Recipe:
     """What a bundle is made of. ``towers`` by view; views may share one source object, then they share a file.
 
     ``own_images``: a folder of photos for the parity set. ``calibration_crops``: (N, S, S, 3) for the ranges of int8.
+    ``appearance_dim``: how many of an embedding's numbers, the last, are its `train.appearance`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Recipe:
     batch: int = LARGEST_BATCH
     own_images: Path | None = None
     calibration_crops: NDArray[np.uint8] | None = None
+    appearance_dim: int = 0
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,6 +121,7 @@ def _write_files(recipe: Recipe, draft: Path) -> Manifest:
         embedding_space_id=recipe.embedding_space_id,
         input_size_px=recipe.input_size_px,
         embedding_dim=vectors.shape[1],
+        appearance_dim=recipe.appearance_dim,
         map_shape=None if maps is None else (maps.shape[1], maps.shape[2], maps.shape[3]),
         footprints_m=recipe.footprints_m,
         towers=towers,

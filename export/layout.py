@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+_HEADS = frozenset({"head", "appearance"})  # the tower's modules behind its backbone
 HEAD = "head/"  # what the names of the head's nodes begin with
 BODY = "backbone/"
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -31,7 +32,8 @@ def name_nodes(model: onnx.ModelProto) -> None:
     made_by_head: set[str] = set()
     for number, node in enumerate(model.graph.node):
         scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
-        in_head = "head" in ast.literal_eval(scopes) or not made_by_head.isdisjoint(node.input)
+        modules = {scope.partition(".")[0] for scope in ast.literal_eval(scopes)}
+        in_head = not _HEADS.isdisjoint(modules) or not made_by_head.isdisjoint(node.input)
         if in_head:
             made_by_head.update(node.output)
         node.name = f"{HEAD if in_head else BODY}{node.op_type}_{number}"

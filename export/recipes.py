@@ -42,6 +42,7 @@ def trained(path: Path, size_px: int | None) -> Recipe:
         footprints_m=FOOTPRINTS_M,
         towers={view: sources[id(towers.tower(view))] for view in towers.spec.views},
         training=notes,
+        appearance_dim=towers.spec.head.appearance,
     )
 
 
@@ -68,4 +69,5 @@ def again(path: Path, size_px: int | None) -> Recipe:
         footprints_m=bundle.footprints_m,
         towers={view: sources[file] for view, file in files.items()},
         training=bundle.manifest.training,
+        appearance_dim=bundle.manifest.appearance_dim,
     )

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from runtime.errors import BundleError, StorageError
 from runtime.values import ViewKind
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: an embedding may end with the appearance
 MANIFEST = "bundle.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -109,6 +109,7 @@ class Manifest(_Part):
     embedding_space_id: str
     input_size_px: int = Field(gt=0)
     embedding_dim: int = Field(gt=0)
+    appearance_dim: int = Field(default=0, ge=0)  # of those, the last
     map_shape: tuple[int, int, int] | None
     footprints_m: tuple[float, ...] = Field(min_length=1)
     towers: dict[ViewKind, dict[str, ModelFile]] = Field(min_length=1)
@@ -161,6 +162,12 @@ class Bundle:
     def embedding_dim(self) -> int:
         """D of the (N, D) embeddings."""
         return self.manifest.embedding_dim
+
+    @property
+    def shared_dim(self) -> int:
+        """How many of the D, from the first, views of different kinds share. The rest is what a whole crop looks like,
+        which season, weather and sensor change: only views of one kind are compared by it."""
+        return self.manifest.embedding_dim - self.manifest.appearance_dim
 
     @property
     def map_shape(self) -> tuple[int, int, int] | None:

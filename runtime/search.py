@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 
 class Index:
-    """An exhaustive index over (N, D) rows; nothing is built, nothing is approximated."""
+    """An exhaustive index over (N, D) rows; nothing is built, nothing is approximated.
 
-    def __init__(self, vectors: NDArray[np.floating]) -> None:
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float16)
+    ``leading``: how many of the rows' numbers are compared, of theirs and of the queries', from the first; None: all.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating], leading: int | None = None) -> None:
+        self._vectors = np.ascontiguousarray(vectors[:, :leading], dtype=np.float16)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -33,7 +36,7 @@ class Index:
         ids, similarity = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
         if k == 0:
             return ids, similarity
-        halves = np.ascontiguousarray(queries, dtype=np.float16)
+        halves = np.ascontiguousarray(queries[:, : self._vectors.shape[1]], dtype=np.float16)
         for row in range(len(halves)):  # one query streams the gallery once; several at a time are slower
             distance = np.asarray(numkong.cdist(halves[row : row + 1], self._vectors, "angular"))[0]
             best = np.argpartition(distance, k - 1)[:k]

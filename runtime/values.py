@@ -95,7 +95,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What a tower gives for N crops: ``vectors`` (N, D) float32 unit rows, ``maps`` (N, C, h, w) float32 or None."""
+    """What a tower gives for N crops: ``vectors`` (N, D) float32 unit rows, of which views of different kinds share the
+    leading numbers (`Bundle.shared_dim`); ``maps`` (N, C, h, w) float32 or None."""
 
     vectors: Vectors
     maps: Maps | None

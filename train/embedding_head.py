@@ -32,13 +32,15 @@ POOLINGS = (CELLS, AVERAGE, MAXIMUM, GENERALISED)
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
     """``pooling`` by name, over ``cells`` x ``cells`` where it has cells; ``dimensions`` of the embedding, 0 keeps
-    what the pooling gives; ``map_channels`` of the map, 0 for none; ``attention`` puts FCAM in front of the pooling."""
+    what the pooling gives; ``map_channels`` of the map, 0 for none; ``attention`` puts FCAM in front of the pooling;
+    ``appearance``: dimensions of `train.appearance` beside the head, 0 for none."""
 
     pooling: str = CELLS
     cells: int = 2
     dimensions: int = 0
     map_channels: int = 64
     attention: bool = False
+    appearance: int = 0
 
     @property
     def parts(self) -> int:

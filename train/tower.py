@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from train.appearance import Appearance
 from train.scaling import Scaling
 
 EPSILON = 1e-6  # keeps the norm of an all-zero cell finite
@@ -23,17 +26,29 @@ class Backbone(nn.Module):
 class Tower(nn.Module):
     """uint8 (N, S, S, 3) RGB crops, north up, to (embedding, map), both float32; everything inside the graph.
 
-    The map is None where the head has none.
+    The embedding is the head's vector, followed by the ``appearance`` where there is one; each of the two has half the
+    say in a similarity. The map is None where the head has none.
     """
 
-    def __init__(self, backbone: Backbone, head: nn.Module, depth: int) -> None:
+    def __init__(self, backbone: Backbone, head: nn.Module, depth: int, appearance: Appearance | None = None) -> None:
         super().__init__()
         self.backbone: Backbone = backbone
         self.head, self.depth = head, depth
+        self.appearance = appearance
+
+    def features(self, crops: NDArray[np.uint8]) -> Tensor:
+        """What the backbone makes of (n, S, S, 3) crops, (n, C, h, w); no graph."""
+        device = next((p.device for p in self.backbone.parameters()), torch.device("cpu"))
+        with torch.inference_mode():
+            found: Tensor = self.backbone(torch.from_numpy(crops).to(device))[self.depth]
+        return found.float()
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
-        embedding, grid = self.head(self.backbone(crops)[self.depth])
-        return embedding, grid
+        features = self.backbone(crops)[self.depth]
+        vector, grid = self.head(features)
+        if self.appearance is None:
+            return vector, grid
+        return unit(torch.cat([vector, unit(self.appearance(features))], dim=1)), grid
 
 
 def unit(x: Tensor) -> Tensor:

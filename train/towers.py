@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from runtime.errors import BundleError, StorageError
 from runtime.values import ViewKind
+from train.appearance import Appearance
 from train.backbones import NONE, BackboneSpec, build, channels_of
 from train.embedding_head import EmbeddingHead, HeadSpec
 from train.tower import Tower
@@ -48,8 +51,9 @@ class Towers(nn.Module):
         built = nn.ModuleDict()
         for view in spec.views[:1] if spec.shared else spec.views:
             checkpoint, depth = build(spec.backbone(view))
-            head = EmbeddingHead(spec.head, channels_of(checkpoint.backbone, depth))
-            built[view.value] = Tower(checkpoint.backbone, head, depth)
+            channels = channels_of(checkpoint.backbone, depth)
+            appearance = Appearance(channels, spec.head.appearance) if spec.head.appearance else None
+            built[view.value] = Tower(checkpoint.backbone, EmbeddingHead(spec.head, channels), depth, appearance)
             self.licences = tuple(dict.fromkeys((*self.licences, checkpoint.licence)))
         self.built = built
 
@@ -59,6 +63,13 @@ class Towers(nn.Module):
         tower = self.built[name]
         assert isinstance(tower, Tower)
         return tower
+
+    def fit_appearance_(self, crops: Mapping[ViewKind, Sequence[NDArray[np.uint8]]]) -> None:
+        """Fit the appearance of each tower that has one to batches of (n, S, S, 3) uint8 crops of the views it sees."""
+        for tower in {self.tower(view): None for view in crops}:
+            if tower.appearance is not None:
+                own = [batch for view, batches in crops.items() if self.tower(view) is tower for batch in batches]
+                tower.appearance.fit_(tower.features(batch) for batch in own)
 
     def forward(self, view: ViewKind, crops: Tensor) -> tuple[Tensor, Tensor | None]:
         embedding, grid = self.tower(view)(crops)

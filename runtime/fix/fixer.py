@@ -79,7 +79,8 @@ class Fixer:
         self._embedder = embedder
         self._camera = camera
         self._layout: LayoutFixer | None = None
-        self._memory = Memory(history, camera, embedder.bundle.input_size_px, persist)
+        bundle = embedder.bundle
+        self._memory = Memory(history, camera, bundle.input_size_px, persist, bundle.shared_dim)
         self._watch = watch
 
     def fix(

@@ -45,14 +45,18 @@ class Rung:
 class Memory:
     """Follows a history while it grows; everything is read once.
 
+    ``shared_dim``: how many numbers of a vector views of different kinds share; a drone's are compared by all.
     ``persist``: features are kept in the history too, at the price of a synced write each; not for flight.
     """
 
-    def __init__(self, history: History, camera: CameraModel, size_px: int, persist: bool) -> None:
+    def __init__(
+        self, history: History, camera: CameraModel, size_px: int, persist: bool, shared_dim: int | None = None
+    ) -> None:
         self._history = history
         self._persist = persist
         self._camera = camera
         self._size_px = size_px
+        self._shared_dim = shared_dim
         self._rungs: dict[tuple[ViewKind, float], Rung] = {}
         self._grounds: dict[tuple[int, float], Ground] = {}
         self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
@@ -80,7 +84,8 @@ class Memory:
         if (view, footprint_m) not in self._rungs:
             gallery = self._history.gallery(view, footprint_m)
             upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
-            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright]))
+            leading = None if view is ViewKind.DRONE else self._shared_dim
+            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright], leading))
         return self._rungs[view, footprint_m]
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:

@@ -21,16 +21,18 @@ _APART = 3.0  # footprints: keyframes further apart share no lattice
 
 class Rung:
     """All keyframes of a view at one footprint: ``ids`` (N,) ascending, ``ne_m`` (N, 2) from ``origin``, ``index``
-    over their vectors. Keyframes embedded at several headings count once, north-up."""
+    over the leading ``shared_dim`` of their vectors. Keyframes embedded at several headings count once, north-up."""
 
-    def __init__(self, history: History, view: ViewKind, footprint_m: float, origin: GeoPoint) -> None:
+    def __init__(
+        self, history: History, view: ViewKind, footprint_m: float, origin: GeoPoint, shared_dim: int | None = None
+    ) -> None:
         gallery = history.gallery(view, footprint_m)
         upright = np.flatnonzero(np.abs(gallery.heading_offsets_rad) < 1e-3)
         ground = gallery.ground[upright]
         self.footprint_m = footprint_m
         self.ids = gallery.ids[upright]
         self.ne_m = north_east_array_m(origin, ground[:, 0], ground[:, 1])
-        self.index = Index(gallery.vectors[upright])
+        self.index = Index(gallery.vectors[upright], shared_dim)
         self._history = history
         kept = history.maps(self.ids, footprint_m) if len(self.ids) <= _KEPT_MAPS else None
         self._maps = None if kept is None else centred(kept).astype(np.float16)

@@ -132,7 +132,9 @@ class Locator:
 
     def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
         if footprint_m not in self._rungs:
-            self._rungs[footprint_m] = Rung(self._history, view, footprint_m, self._origin)
+            self._rungs[footprint_m] = Rung(
+                self._history, view, footprint_m, self._origin, self._embedder.bundle.shared_dim
+            )
         return self._rungs[footprint_m]
 
     def _footprints(self, view: ViewKind) -> list[float]:

@@ -28,6 +28,7 @@ from runtime.values import ViewKind
 from runtime.view import turned
 from sim.galleries import Gallery, drone_gallery, satellite_gallery, scattered, survey
 from sim.world.world import World
+from train.evaluate.protocol import normalised
 from train.tower import unit
 from train.weights import LITE0_LAST, LITE0_STRIDE_16, LITE0_STRIDE_32, lite0_imagenet
 
@@ -87,7 +88,8 @@ def heads() -> Iterator[tuple[str, Head]]:
     for depth in (LITE0_STRIDE_16, LITE0_STRIDE_32):
         yield f"{NAMES[depth]}, map", features.grid(depth)
     embedder = Embedder(Bundle.load())
-    yield "shipped vector", lambda view, crops: embedder.embed(view, crops).vectors
+    shared = embedder.bundle.shared_dim
+    yield "shipped vector", lambda view, crops: normalised(embedder.embed(view, crops).vectors[:, :shared])
     yield "shipped map", lambda view, crops: _maps(embedder, view, crops)
 
 

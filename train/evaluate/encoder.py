@@ -35,7 +35,8 @@ class Encoder(Protocol):
     @property
     def name(self) -> str: ...
     def embed(self, view: ViewKind, crops: Crops) -> tuple[Features, Maps | None]:
-        """(N, S, S, 3) uint8 RGB to (N, D) unit rows and maps, or None where the model has none."""
+        """(N, S, S, 3) uint8 RGB to maps, or None where the model has none, and (N, D) unit rows: what views of
+        different kinds share."""
         ...
 
 
@@ -66,7 +67,7 @@ class BundleEncoder:
     def embed(self, view: ViewKind, crops: Crops) -> tuple[Features, Maps | None]:
         """See `Encoder.embed`."""
         found = self._embedder.embed(view, crops)
-        return found.vectors, found.maps
+        return normalised(found.vectors[:, : self._embedder.bundle.shared_dim]), found.maps
 
 
 def open_encoder(checkpoint: Path | None, bundle: Path | None) -> Encoder:

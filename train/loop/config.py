@@ -69,6 +69,7 @@ class HeadSection(_Section):
     dimensions: int = Field(default=0, ge=0)
     map_channels: int = Field(default=64, ge=0)
     attention: bool = False
+    appearance: int = Field(default=0, ge=0)
 
 
 class TowersSection(_Section):

@@ -107,6 +107,13 @@ class Trainer:
         towers.load_state_dict(self.average.weights)
         return towers.eval()
 
+    def finished(self) -> Towers:
+        """The same, and what no loss trains fitted to them."""
+        towers = self.averaged()
+        if self.config.towers.head.appearance:
+            towers.fit_appearance_(self._some_crops())
+        return towers
+
     def one_step(self, batch: Batch) -> Step:
         """Gradients of a batch and one step of the optimizer."""
         self.optimizer.zero_grad(set_to_none=True)
@@ -186,7 +193,7 @@ class Trainer:
         if values.get("selected", self.best) >= self.best:
             self.best = values.get("selected", self.best)
             notes = {"step": self.step, "configuration": self.config.digest, **values}
-            save_towers(self.averaged(), self.run.out / BEST, notes)
+            save_towers(self.finished(), self.run.out / BEST, notes)
 
     def _save(self) -> None:
         parts = {
@@ -197,7 +204,7 @@ class Trainer:
             "best": self.best,
         }  # fmt: skip
         State(self.config.digest, self.step, parts).save(self.run.out)
-        save_towers(self.averaged(), self.run.out / LAST, {"step": self.step, "configuration": self.config.digest})
+        save_towers(self.finished(), self.run.out / LAST, {"step": self.step, "configuration": self.config.digest})
 
     def _resume(self) -> None:
         state = State.load(self.run.out, self.config.digest)
@@ -225,18 +232,25 @@ class Trainer:
         """Set each untrained head to the statistics of training crops: what training has to beat. Towers of one kind
         of backbone are fitted to the crops of all their views, for heads turned each its own way would share nothing.
         """
-        rng = np.random.default_rng([self.run.seed, 43])
-        chosen = rng.permutation(len(self.data.places))[:_FITTED_ON]
         crops: dict[BackboneSpec, list[NDArray[np.uint8]]] = {}
-        for view in dict.fromkeys(v for pair in self.config.pairs for v in (pair.query, pair.gallery)):
-            read = [self.data.crop(int(index), view, rng) for index in chosen]
-            kind = towers.spec.backbone(TOWER_OF[view])
-            crops.setdefault(kind, []).extend(c for c in read if c is not None)
+        for view, batches in self._some_crops().items():
+            crops.setdefault(towers.spec.backbone(view), []).extend(batches)
         for tower, kind in {towers.tower(v): towers.spec.backbone(v) for v in towers.spec.views}.items():
             own = crops.get(kind)
             if own and isinstance(tower.head, EmbeddingHead):
-                batches = [np.stack(own[i : i + _FIT_BATCH]) for i in range(0, len(own), _FIT_BATCH)]
-                fit_(tower.head, tower.backbone, tower.depth, batches)
+                fit_(tower.head, tower.backbone, tower.depth, own)
+
+    def _some_crops(self) -> dict[ViewKind, list[NDArray[np.uint8]]]:
+        """Batches of training crops by view, always the same, to fit to what no gradient reaches."""
+        rng = np.random.default_rng([self.run.seed, 43])
+        chosen = rng.permutation(len(self.data.places))[:_FITTED_ON]
+        crops: dict[ViewKind, list[NDArray[np.uint8]]] = {}
+        for view in dict.fromkeys(v for pair in self.config.pairs for v in (pair.query, pair.gallery)):
+            read = [self.data.crop(int(index), view, rng) for index in chosen]
+            own = [crop for crop in read if crop is not None]
+            batches = [np.stack(own[i : i + _FIT_BATCH]) for i in range(0, len(own), _FIT_BATCH)]
+            crops.setdefault(TOWER_OF[view], []).extend(batches)
+        return crops
 
     def _dimensions(self) -> int:
         size = self.config.data.size_px
