@@ -52,6 +52,11 @@ class Contract(Protocol):
         """(C, h, w) of the spatial map."""
         ...
 
+    @property
+    def shared_dim(self) -> int:
+        """How many of a vector's numbers, from the first, views of different kinds share."""
+        ...
+
     def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
         """The raw table of an ordered pair of views."""
         ...

@@ -36,6 +36,15 @@ def test_asking_for_more_than_there_is_gives_all() -> None:
     assert sorted(ids[0].tolist()) == [0, 1, 2]
 
 
+def test_only_the_leading_numbers_are_compared_where_asked() -> None:
+    rows, queries = unit_rows(50, 24, 6), unit_rows(4, 24, 7)
+    ids, similarity = Index(rows, leading=16).search(queries, 5)
+    own, same = Index(rows[:, :16]).search(queries[:, :16], 5)
+    np.testing.assert_array_equal(ids, own)
+    np.testing.assert_array_equal(similarity, same)
+    assert (ids != Index(rows).search(queries, 5)[0]).any()
+
+
 def test_nothing_to_search_or_to_ask() -> None:
     assert Index(np.zeros((0, 8))).search(unit_rows(2, 8, 5), 5)[0].shape == (2, 0)
     assert Index(unit_rows(3, 8, 4)).search(np.zeros((0, 8)), 5)[0].shape == (0, 3)

@@ -111,7 +111,7 @@ class Trainer:
         """The same, and what no loss trains fitted to them."""
         towers = self.averaged()
         if self.config.towers.head.appearance:
-            towers.fit_appearance_(self._some_crops())
+            towers.fit_appearance_(self.some_crops())
         return towers
 
     def one_step(self, batch: Batch) -> Step:
@@ -233,14 +233,14 @@ class Trainer:
         of backbone are fitted to the crops of all their views, for heads turned each its own way would share nothing.
         """
         crops: dict[BackboneSpec, list[NDArray[np.uint8]]] = {}
-        for view, batches in self._some_crops().items():
+        for view, batches in self.some_crops().items():
             crops.setdefault(towers.spec.backbone(view), []).extend(batches)
         for tower, kind in {towers.tower(v): towers.spec.backbone(v) for v in towers.spec.views}.items():
             own = crops.get(kind)
             if own and isinstance(tower.head, EmbeddingHead):
                 fit_(tower.head, tower.backbone, tower.depth, own)
 
-    def _some_crops(self) -> dict[ViewKind, list[NDArray[np.uint8]]]:
+    def some_crops(self) -> dict[ViewKind, list[NDArray[np.uint8]]]:
         """Batches of training crops by view, always the same, to fit to what no gradient reaches."""
         rng = np.random.default_rng([self.run.seed, 43])
         chosen = rng.permutation(len(self.data.places))[:_FITTED_ON]
@@ -253,10 +253,10 @@ class Trainer:
         return crops
 
     def _dimensions(self) -> int:
-        size = self.config.data.size_px
-        crops = torch.zeros(1, size, size, 3, dtype=torch.uint8, device=self.device)
+        """Of the vector that is trained."""
+        size, tower = self.config.data.size_px, self.towers.tower(self.towers.spec.views[0])
         with torch.inference_mode():
-            return int(self.towers(self.towers.spec.views[0], crops)[0].shape[1])
+            return int(tower.head(tower.features(np.zeros((1, size, size, 3), np.uint8)))[0].shape[1])
 
     def _autocast(self) -> AbstractContextManager[None]:
         return computing_in(self.run.precision, self.device.type)

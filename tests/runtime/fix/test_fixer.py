@@ -14,7 +14,7 @@ from runtime.camera_model import CameraModel
 from runtime.fix.fixer import MAX_VERIFIED, Fixer
 from runtime.fix.memory import Memory, distinct_footprints, lever_of
 from runtime.geodesy import distance_m, offset
-from runtime.history.history import History
+from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
 from runtime.record.solver import SOURCE
 from runtime.values import Decision, Fix, Frame, GeoPoint, Keyframe, Measured, Pose, ViewKind
@@ -179,6 +179,20 @@ def test_keyframes_of_a_lower_flight_are_compared_too(tmp_path: Path) -> None:
         fix = Fixer(mixed, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose)
         assert fix.decision is Decision.FIX and fix.keyframe_id == 1
         assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
+
+
+def test_only_drone_views_are_compared_by_all_of_a_vector(history: History, tmp_path: Path) -> None:
+    """A tile that looks like the query as a whole, and has nothing of its layout, is not the more similar one."""
+    query = np.array([[0.6, 0.0, 0.8]], np.float32)  # layout, layout, appearance
+    kept = list(history.keyframes())[:2]
+    rows = np.array([[0.0, 0.6, 0.8], [0.6, 0.0, -0.8]], np.float32)
+    for view, first in ((ViewKind.DRONE, 1), (ViewKind.SATELLITE, 2)):
+        with History.create(tmp_path / f"{view.value}.db", "fake-space", "fake") as two:
+            for keyframe, row in zip(kept, rows, strict=True):
+                two.add(replace(keyframe, view=view), [StoredEmbedding(32.0, 0.0, row, None)])
+            memory = Memory(two, CAMERA, TOWER.bundle.input_size_px, persist=False, shared_dim=2)
+            rung = memory.rung(view, 32.0)
+            assert rung.ids[rung.index.search(query, 1)[0][0, 0]] == first
 
 
 def test_features_stay_in_the_history_where_asked(history: History) -> None:

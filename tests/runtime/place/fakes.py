@@ -44,6 +44,7 @@ class Colours:
     input_size_px: int = SIZE_PX
     map_shape: tuple[int, int, int] | None = (3, CELLS, CELLS)
     crops: int = 0
+    shared_dim: int = 3 * CELLS**2
     pair: tuple[ViewKind, ViewKind] = (ViewKind.SATELLITE, ViewKind.DRONE)
 
     @property

@@ -19,6 +19,7 @@ class FakeBundle:
     input_size_px: int = 64
     embedding_space_id: str = "fake-space"
     name: str = "fake"
+    shared_dim: int = 64
 
 
 @dataclass

@@ -43,6 +43,24 @@ def _curve(folder: Path, name: str) -> list[float]:
         return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == name]
 
 
+def test_what_no_loss_trains_is_fitted_to_what_was_trained_and_changes_nothing_else(tmp_path: Path, data: Path) -> None:
+    plain = config(tmp_path, data, "plain")
+    looks = tmp_path / "looks.toml"
+    text = plain.read_text().replace("map_channels = 8", "map_channels = 8\nappearance = 5")
+    looks.write_text(text.replace('out = "plain"', 'out = "looks"'))
+    without, both = _run(plain), _run(looks)
+    for name, value in without.towers.state_dict().items():
+        assert torch.equal(value, both.towers.state_dict()[name]), name
+    last = load_towers(tmp_path / "looks" / "last.pt")[0]
+    crops = np.concatenate([batch for batches in both.some_crops().values() for batch in batches])
+    with torch.inference_mode():
+        appearance = last.tower(ViewKind.DRONE).appearance
+        assert appearance is not None
+        found = appearance(last.tower(ViewKind.DRONE).features(crops))
+    assert torch.allclose(found.mean(dim=0), torch.zeros(5), atol=1e-3)
+    assert (found.std(dim=0) > 0.5).all() and (found.std(dim=0) < 1.1).all()
+
+
 def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(tmp_path: Path, data: Path) -> None:
     through = _run(config(tmp_path, data, "through"))
     _run(config(tmp_path, data, "stopped"), until=3)
