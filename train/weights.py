@@ -24,6 +24,13 @@ UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.Unpi
 _NORMED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"), ("0", "1"))
 
 
+def reason_of(error: Exception) -> str:
+    """One line of what went wrong with a file; torch's advice to trust a foreign pickle is not passed on."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is no file that torch has saved, or holds more than plain weights"
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A backbone with weights: ``digest`` is the sha256 of their file, ``licence`` that of their data."""
@@ -88,7 +95,6 @@ def lite0_from_file(path: Path, depths: tuple[int, ...], licence: str) -> Checkp
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason}.") from error
+        raise BundleError(f"{path} does not hold the weights of an EfficientNet-Lite0: {reason_of(error)}.") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Checkpoint("efficientnet-lite0", digest, licence, Lite0(network.eval(), depths))

@@ -133,6 +133,7 @@ def test_checkpoints_that_are_none(tmp_path: Path) -> None:
     for name in ("absent.pt", "text.pt", "missing.pt", "other.pt"):
         refusal = _refusal(_export(tmp_path / name, "--out", tmp_path / "made"), 1)
         assert name in refusal and "does not hold trained towers" in refusal
+        assert "weights_only" not in refusal  # torch's advice to trust a foreign file
     assert not (tmp_path / "made").exists()
 
 
