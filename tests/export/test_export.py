@@ -85,7 +85,7 @@ def test_by_path_it_makes_a_bundle_that_flies_and_says_what_it_made(tmp_path: Pa
     made = Bundle.load(tmp_path / "made")
     assert made.input_size_px == 64 and set(made.manifest.towers[ViewKind.DRONE]) == {"fp32", "fp16"}
     assert Embedder(made, threads=1).parity > 0.9999
-    for said in ("made", "448", "tower.fp32.onnx", "tower.fp16.onnx", "cosine", " ms ", "homing record"):
+    for said in ("made", "512", "tower.fp32.onnx", "tower.fp16.onnx", "cosine", " ms ", "homing record"):
         assert said in ran.stdout
 
 
