@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, write_calibration
+from runtime.bundle import DEFAULT_BUNDLE, FORMAT_VERSION, MANIFEST, Bundle, write_calibration
 from runtime.errors import BundleError, StorageError
 from runtime.values import ViewKind
 
@@ -79,8 +79,14 @@ def test_a_manifest_that_is_no_text(bundle_path: Path) -> None:
 
 
 def test_a_newer_format(bundle_path: Path) -> None:
-    _edit(bundle_path, lambda m: m.update(format_version=2))
-    assert "format 2" in _refusal(bundle_path)
+    _edit(bundle_path, lambda m: m.update(format_version=FORMAT_VERSION + 1))
+    assert f"format {FORMAT_VERSION + 1}" in _refusal(bundle_path)
+
+
+def test_in_the_first_format_views_share_whole_embeddings(bundle_path: Path) -> None:
+    _edit(bundle_path, lambda m: m.pop("appearance_dim") and m.update(format_version=1))
+    bundle = Bundle.load(bundle_path)
+    assert bundle.shared_dim == bundle.embedding_dim > Bundle.load().shared_dim
 
 
 def test_a_missing_field_is_named(bundle_path: Path) -> None:

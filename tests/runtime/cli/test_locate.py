@@ -29,22 +29,32 @@ def land() -> Land:
     return Land(500, seed=9)
 
 
-@pytest.fixture(scope="module")
-def flight(tmp_path_factory: pytest.TempPathFactory, land: Land) -> Path:
+def _recorded(path: Path, land: Land, view: ViewKind) -> Path:
     """A history of 25 keyframes at two rungs, embedded by the shipped network."""
-    path = tmp_path_factory.mktemp("locate") / "flight.homing"
     bundle = Bundle.load()
     embedder, size, rungs = Embedder(bundle, threads=1), bundle.input_size_px, (56.0, 80.0)
     with History.create(path, bundle.embedding_space_id, bundle.name) as history:
         for north, east in grid(60.0, 30.0):
             crops = np.stack([land.cut(north, east, rung, rung / size)[:size, :size] for rung in rungs])
-            made = embedder.embed(ViewKind.DRONE, crops)
+            made = embedder.embed(view, crops)
             assert made.maps is not None
             ground = offset(ORIGIN, north, east)
             pose = Pose(0, ground, 1.0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(rungs, made.vectors, made.maps, strict=True)]
-            history.add(Keyframe(0, "survey", ViewKind.DRONE, "", pose, ground, 2.0, 80.0, crops[1]), stored)
+            history.add(Keyframe(0, "survey", view, "", pose, ground, 2.0, 80.0, crops[1]), stored)
     return path
+
+
+@pytest.fixture(scope="module")
+def flight(tmp_path_factory: pytest.TempPathFactory, land: Land) -> Path:
+    """What a drone saw."""
+    return _recorded(tmp_path_factory.mktemp("locate") / "flight.homing", land, ViewKind.DRONE)
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory, land: Land) -> Path:
+    """The same ground from a map."""
+    return _recorded(tmp_path_factory.mktemp("locate") / "tiles.homing", land, ViewKind.SATELLITE)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +75,16 @@ def run(*arguments: str | Path) -> Result:
 
 def lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_place_is_found_among_map_tiles_and_a_stranger_is_not(tiles: Path, pictures: dict[str, Path]) -> None:
+    asked = (pictures["target"], pictures["stranger"])
+    result = run("--history", tiles, "--target-gsd", "0.3", "--json", *asked)
+    assert result.exit_code == 3
+    found, stranger = lines(result)
+    assert found["decision"] == "match" and stranger["decision"] == "no_match"
+    at = GeoPoint(found["place"]["latitude_deg"], found["place"]["longitude_deg"])
+    assert distance_m(at, offset(ORIGIN, 13.0, -21.0)) < 10.0
 
 
 def test_a_match_is_one_line_with_exactly_these_keys(flight: Path, pictures: dict[str, Path]) -> None:
