@@ -35,6 +35,9 @@ TARGETS, NEAR, FAR, SEARCHED = 40, 40, 80, 5
 RIGHT_M = 15.0  # an accepted place further from the truth is wrong
 RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
 THRESHOLD = 0.85  # on seeds left out of the fit: of 700 questions without a right place none is answered, at 0.8 one
+# Galleries that are all about the same size say nothing of what their size does: a weight fitted to that noise would
+# decide alone in every gallery of another size. What varies by less than this, in its logarithm, is left out.
+LEAST_SPREAD = {"log_cover": 0.1, "log_chances": 0.1}
 PAIRS = {  # query and gallery
     "drone": (ViewKind.SATELLITE, ViewKind.DRONE),
     "map": (ViewKind.DRONE, ViewKind.SATELLITE),
@@ -85,7 +88,9 @@ def fit(rows: list[Row]) -> Row:
     values = np.array([[row["features"][name] for name in FEATURES] for row in known])
     right = np.array([row["right"] for row in known])
     mean, scale = values.mean(axis=0), values.std(axis=0)
-    units = (values - mean) / scale
+    even = scale < [LEAST_SPREAD.get(name, 0.0) for name in FEATURES]
+    scale[even] = 1.0
+    units = np.where(even, 0.0, (values - mean) / scale)  # its weight is then 0
 
     def loss(weights: NDArray[np.float64]) -> float:
         logit = units @ weights[:-1] + weights[-1]
