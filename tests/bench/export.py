@@ -38,7 +38,7 @@ from export.torch_source import of_tower
 from runtime.bundle import Bundle
 from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.embedder.parity import BARS, Comparison, compare
-from runtime.embedder.parity_set import PARITY_VIEWS, read_sheet
+from runtime.embedder.parity_set import PARITY_VIEWS, parity_images, read_sheet
 from runtime.errors import BundleError
 from runtime.values import ViewKind
 from train.backbones import NONE, BackboneSpec, build, channels_of
@@ -212,7 +212,7 @@ def default_figures() -> list[str]:
         f"Default bundle, fp16: cosine >= {parity.cosine_min:.6f}, similarities within {parity.similarity_change:.4f}, "
         f"same nearest neighbour {parity.top1_share:.1%} of {parity.images} images; largest value {parity.peak}."
     ]
-    images = np.concatenate([read_sheet(PARITY_VIEWS, SIZE_PX), extremes(SIZE_PX)])
+    images = parity_images(bundle)
     source = default(SIZE_PX).towers[ViewKind.DRONE]
     reference = np.load(bundle.path / bundle.manifest.parity.embeddings[ViewKind.DRONE].file)
     with tempfile.TemporaryDirectory() as scratch:
