@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -21,7 +23,7 @@ def of_tower(tower: Tower, size_px: int) -> Source:
     tower = tower.eval()
 
     def embed(images: NDArray[np.uint8]) -> Vectors:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             parts = [tower(torch.from_numpy(images[i : i + 1]))[0].numpy() for i in range(len(images))]
         vectors: Vectors = np.concatenate(parts)
         if not np.isfinite(vectors).all():
@@ -36,3 +38,14 @@ def of_tower(tower: Tower, size_px: int) -> Source:
         return exported(copied, size_px, opset, ("embedding",) if grid is None else ("embedding", "map"))
 
     return Source(graph, embed, "torch fp32")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in the same order on every machine's number of cores, so that the same input gives the same bytes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -62,7 +62,9 @@ def test_two_towers_are_two_files(tmp_path: Path) -> None:
     assert np.abs(drone - satellite).max() > 0.01
 
 
-def test_the_same_recipe_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_recipe_gives_the_same_bytes(made: Path, tmp_path: Path, threads: int) -> None:
+    torch.set_num_threads(threads)
     tower = tiny_tower()
     again = assemble(recipe(tower, tower, ("fp32", "fp16")), tmp_path / "again")
     assert _contents(again.path) == _contents(made)
