@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from runtime.camera_model import CameraModel
 from runtime.fix.average import Place, place_of
 from runtime.fix.layout import LayoutFixer, Refusal
 from runtime.fix.local_features import pair
-from runtime.fix.memory import Memory
+from runtime.fix.memory import Memory, Rung
 from runtime.fix.sighting import Known, Look, known_of, looks, rays_of, sight, sight_upright
 from runtime.fix.verify import Refused, Sighting, Verified, verify
 from runtime.geodesy import offset
@@ -154,16 +155,14 @@ class Fixer:
     def _candidates(
         self, views: Sequence[ViewKind], tiles: Sequence[Look], embedded: Embeddings
     ) -> list[tuple[int, int]]:
-        """(keyframe id, index of the look that found it), the most similar first."""
-        best: dict[int, tuple[float, int]] = {}
-        for number, (view, look) in enumerate(zip(views, tiles, strict=True)):
-            rung = self._memory.rung(view, look.footprint_m)
-            rows, similarities = rung.index.search(embedded.vectors[number : number + 1], _SHORTLIST)
-            for row, similarity in zip(rows[0], similarities[0], strict=True):
-                keyframe_id = int(rung.ids[row])
-                best[keyframe_id] = max(best.get(keyframe_id, (-1.0, 0)), (float(similarity), number))
-        order = sorted(best, key=lambda keyframe_id: (-best[keyframe_id][0], keyframe_id))[:_SHORTLIST]
-        return [(keyframe_id, best[keyframe_id][1]) for keyframe_id in order]
+        """(keyframe id, index of the look that found it), the most similar first: of each way of comparing in turn."""
+        rungs = [self._memory.rung(view, look.footprint_m) for view, look in zip(views, tiles, strict=True)]
+        found: dict[int, int] = {}
+        ways = range(max(len(rung.indices) for rung in rungs))
+        for in_turn in zip_longest(*(_ranked(rungs, embedded, way) for way in ways)):
+            for keyframe_id, number in filter(None, in_turn):
+                found.setdefault(keyframe_id, number)
+        return list(found.items())[:_SHORTLIST]
 
     def _sorted_by_map(self, hunt: Hunt, start: int) -> list[int]:
         """The candidates from the ``start``-th, by how well their maps fit the query's under the best shift."""
@@ -227,6 +226,20 @@ class Fixer:
             verified=count,
             reason=f"{place.agreeing} of {count} keyframes agree",
         )
+
+
+def _ranked(rungs: Sequence[Rung], embedded: Embeddings, way: int) -> list[tuple[int, int]]:
+    """(keyframe id, index of the look that found it), the most similar first, by one way of comparing; a rung that has
+    fewer ways is compared by its last."""
+    best: dict[int, tuple[float, int]] = {}
+    for number, rung in enumerate(rungs):
+        index = rung.indices[min(way, len(rung.indices) - 1)]
+        rows, similarities = index.search(embedded.vectors[number : number + 1], _SHORTLIST)
+        for row, similarity in zip(rows[0], similarities[0], strict=True):
+            keyframe_id = int(rung.ids[row])
+            best[keyframe_id] = max(best.get(keyframe_id, (-1.0, 0)), (float(similarity), number))
+    order = sorted(best, key=lambda keyframe_id: (-best[keyframe_id][0], keyframe_id))[:_SHORTLIST]
+    return [(keyframe_id, best[keyframe_id][1]) for keyframe_id in order]
 
 
 def _convincing(passed: Sequence[Verified], count: int) -> bool:

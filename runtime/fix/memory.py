@@ -36,16 +36,18 @@ _MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, and their index."""
+    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, and an index for each way in which
+    they are compared. A drone's own views have two: by the whole vector, which tells places apart best on one day, and
+    by what all kinds of view share, which sees past another day's weather."""
 
     ids: NDArray[np.int64]
-    index: Index
+    indices: tuple[Index, ...]
 
 
 class Memory:
     """Follows a history while it grows; everything is read once.
 
-    ``shared_dim``: how many numbers of a vector views of different kinds share; a drone's are compared by all.
+    ``shared_dim``: how many numbers of a vector views of different kinds share; None: all.
     ``persist``: features are kept in the history too, at the price of a synced write each; not for flight.
     """
 
@@ -84,8 +86,10 @@ class Memory:
         if (view, footprint_m) not in self._rungs:
             gallery = self._history.gallery(view, footprint_m)
             upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
-            leading = None if view is ViewKind.DRONE else self._shared_dim
-            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], Index(gallery.vectors[upright], leading))
+            vectors = gallery.vectors[upright]
+            shared = self._shared_dim or vectors.shape[1]
+            ways = (None, shared) if view is ViewKind.DRONE and shared < vectors.shape[1] else (shared,)
+            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], tuple(Index(vectors, way) for way in ways))
         return self._rungs[view, footprint_m]
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
