@@ -241,6 +241,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args(words)
+    names = options.backbones.split(",")
+    if unknown := set(names) - {DEFAULT, *STAGES}:
+        parser.error(f"no such backbone: {', '.join(sorted(unknown))}; there are {', '.join((DEFAULT, *STAGES))}")
     torch.set_num_threads(options.threads)
     logging.disable(logging.WARNING)  # the quantiser's advice
     views = read_sheet(PARITY_VIEWS, SIZE_PX)
@@ -250,7 +253,7 @@ def main(words: Sequence[str] | None = None) -> None:
                "int8: size, cosine, similarity, top-1", "ONNX Runtime ms", "eager ms", "compile ms",
                "eager / ours, shortest", "compile / ours, shortest")  # fmt: skip
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
-    for name in options.backbones.split(","):
+    for name in names:
         row = measured(name, images, views[options.images :][:24], options.rounds, options.threads)
         print("| " + " | ".join(row.cells()) + " |", flush=True)
         torch.compiler.reset()
