@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from runtime.cli.entry import enter
-from runtime.cli.output import emit, say, warn
-from runtime.errors import StorageError
+from runtime.cli.output import emit, progress, say, warn
+from runtime.errors import StorageError, UsageError
 from sim.world.world import AnyWorld
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def return_(
     folder = fresh_folder(out)
     tell = warn if json else say
 
-    def progress(text: str) -> None:
+    def stage(text: str) -> None:
         tell(f"[{time.monotonic() - begun:5.0f} s] {text}")
 
-    ground, hardness = judged_world(world, seed, progress)
+    ground, hardness = judged_world(world, seed, stage)
     site = Site.prepare(ground, seed, folder)
     with pace_of(realtime, tell) as pace:
-        outcome, recording = fly_return(site, progress, RunOptions(pace=pace))
+        outcome, recording = fly_return(site, stage, RunOptions(pace=pace))
     outcome.hardness = hardness
     report = folder / "report.html"
     wall_s = time.monotonic() - begun
@@ -118,6 +118,44 @@ def university(
     plan = Plan(places, asked, seed, views, count, world_m, size_px, per_world)
     make_university(plan, out, say)
     say(f"{out}: train on it with homing-train, measure on it with homing-evaluate")
+
+
+@app.command()
+def calibrate(
+    pair: list[str] = typer.Option(
+        ["drone", "map", "tiles"],
+        help="What is searched: `drone` histories by satellite pictures, a `map`'s tiles by drone frames, or its "
+        "`tiles` by another satellite's pictures.",
+    ),
+    bundle: Path | None = typer.Option(None, help="The bundle; without one, the default's figures are printed."),
+    write: bool = typer.Option(False, "--write", help="Put the tables into the bundle; sign it afterwards."),
+    only: list[int] = typer.Option([], min=100_000, help="Only answer this seed's questions; several share the work."),
+    out: Path = typer.Option(Path("out/calibrate"), help="Folder that keeps surveys and answers; interrupted, go on."),
+) -> None:
+    """The thresholds of `homing locate` and `fix`: what a bundle accepts on simulated surveys and maps (an hour)."""
+    from rich.console import Console
+
+    from runtime.bundle import Bundle, write_calibration
+    from sim.calibration.answers import PAIRS
+    from sim.calibration.calibrate import answer
+    from sim.calibration.calibrate import calibrate as run
+
+    for name in pair:
+        if name not in PAIRS:
+            raise UsageError(f"there is no pair {name}; there are {', '.join(PAIRS)}.")
+    if write and bundle is None:
+        raise UsageError("--write needs the --bundle that it writes into.")
+    loaded = Bundle.load(bundle)
+    for name in pair:
+        if only:
+            answer(name, loaded, out, only, progress)
+            continue
+        done = run(name, loaded, out, progress)
+        Console(width=120).print(done.acceptance)
+        say("\n".join(done.honesty))
+        if write and bundle is not None:
+            write_calibration(bundle, PAIRS[name].query, PAIRS[name].gallery, done.table)
+            say(f"{name}: written into {bundle}")
 
 
 @app.command()

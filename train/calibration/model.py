@@ -12,15 +12,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from runtime.calibration import Calibration
+from runtime.calibration_fit import fitted
 from runtime.errors import UsageError
 from train.calibration.questions import STRANGERS, TARGET, Evidence
 from train.evaluate.intervals import Share
 
 FEATURES = ("similarity", "margin", "log_gallery")
-_RIDGE = 1e-3  # keeps the weights finite where the classes part cleanly
 _BINS = 10
 Row = dict[str, Any]
 
@@ -39,20 +38,7 @@ def fit(rows: Sequence[Evidence]) -> Row:
     right = np.array([row.right for row in rows])
     if len(rows) == 0 or right.all() or not right.any():
         raise UsageError("a calibration needs right answers and wrong ones: give more places.")
-    values = np.array([[features(row)[name] for name in FEATURES] for row in rows])
-    mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
-    units = (values - mean) / scale
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        logit = units @ weights[:-1] + weights[-1]
-        return float(np.logaddexp(0, np.where(right, -logit, logit)).mean() + _RIDGE / 2 * (weights[:-1] ** 2).sum())
-
-    best = minimize(loss, np.zeros(len(FEATURES) + 1)).x
-    return {
-        "model": "logistic", "features": list(FEATURES), "mean": mean.tolist(), "scale": scale.tolist(),
-        "weights": best[:-1].tolist(), "bias": float(best[-1]), "threshold": 1.0, "sigma_m": 0.0,
-        "ground_sigma_m": 0.0,
-    }  # fmt: skip
+    return fitted(FEATURES, np.array([[features(row)[name] for name in FEATURES] for row in rows]), right)
 
 
 def probabilities(table: Row, rows: Sequence[Evidence]) -> NDArray[np.float64]:

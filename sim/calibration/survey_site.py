@@ -1,4 +1,4 @@
-"""A simulated survey over part of a world, and questions about it: what the calibration is made of."""
+"""A simulated survey over part of a world, and satellite pictures that are looked for in its history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.bundle import Bundle
 from runtime.camera_model import ned_from_euler
 from runtime.embedder.embedder import Embedder
 from runtime.geodesy import offset
@@ -18,44 +17,63 @@ from runtime.place.target import Target
 from runtime.record.recorder import Recorder
 from runtime.values import Frame, Measured, Pose
 from runtime.view import turned
+from sim.calibration.progress import Counter, Progress
+from sim.calibration.questions import (
+    HEADING,
+    KNOWN,
+    SCALE,
+    TARGET,
+    TARGET_M,
+    TARGET_PX,
+    Counts,
+    Point,
+    Question,
+    kind_outside,
+)
 from sim.camera import SimulatedCamera, default_camera
 from sim.galleries import survey
 from sim.render import Renderer
 from sim.satellite import satellite_crop
 from sim.world.world import World
 
-WORLD_M, HEIGHT_M, LINES_M, FRAMES_M = 900.0, 100.0, 45.0, 11.0
-TARGET_M, TARGET_PX = 90.0, 300
+HEIGHT_M, LINES_M, FRAMES_M = 100.0, 45.0, 11.0
 HALF_VIEW_M = (HEIGHT_M * math.tan(math.radians(35)) * 480 / 640, HEIGHT_M * math.tan(math.radians(35)))
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A target with what only the simulator knows: the true (north, east) at its centre, and what it is: "target",
-    "near" (its centre 30 to 60 m outside what any frame saw) or "far"."""
+class Extent:
+    """How large the world is and how far a survey over it may reach, north and east, in metres."""
 
-    target: Target
-    truth: Point
-    kind: str
-    mode: str  # what is known: "known", "heading" unknown or "scale" unknown
+    world_m: float = 900.0
+    north_m: tuple[float, float] = (260.0, 400.0)
+    east_m: tuple[float, float] = (220.0, 320.0)
+
+    @property
+    def reach_m(self) -> float:
+        """Of the survey's corners from the world's middle: what is left outside is ground for strangers."""
+        return self.world_m / 2 - 120.0
 
 
-class Site:
+class SurveySite:
     """A world and the history of one survey over it, flown with the errors of a real autopilot."""
 
-    def __init__(self, seed: int, folder: Path, embedder: Embedder) -> None:
+    def __init__(
+        self, seed: int, folder: Path, embedder: Embedder, progress: Progress, extent: Extent | None = None
+    ) -> None:
         self.seed = seed
-        self.world = World.generate(seed, WORLD_M)
+        self.extent = extent or Extent()
+        self.world = World.generate(seed, self.extent.world_m)
         rng = np.random.default_rng([seed, 77])
-        north_m, east_m = rng.uniform(260, 400), rng.uniform(220, 320)
-        south, west = rng.uniform(-330, 330 - north_m), rng.uniform(-330, 330 - east_m)
+        north_m, east_m = rng.uniform(*self.extent.north_m), rng.uniform(*self.extent.east_m)
+        reach = self.extent.reach_m
+        south, west = rng.uniform(-reach, reach - north_m), rng.uniform(-reach, reach - east_m)
         self.path_ne_m = survey((south, west), (south + north_m, west + east_m), LINES_M, FRAMES_M)
         self.history = folder / f"{seed}.{embedder.bundle.embedding_space_id}.homing"
         if not self.history.exists():
-            self._fly(embedder, rng)
+            with progress(f"survey {seed}", len(self.path_ne_m)) as steps:
+                self._fly(embedder, rng, steps)
 
-    def _fly(self, embedder: Embedder, rng: np.random.Generator) -> None:
+    def _fly(self, embedder: Embedder, rng: np.random.Generator, steps: Counter) -> None:
         camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
         draft = self.history.with_suffix(".draft")
         draft.unlink(missing_ok=True)
@@ -64,6 +82,7 @@ class Site:
             recorder = Recorder(history, embedder, default_camera(), "survey")
             for frame, pose in self._frames(camera, rng):
                 recorder.add(frame, pose)
+                steps.step()
         draft.rename(self.history)
 
     def _frames(self, camera: SimulatedCamera, rng: np.random.Generator) -> Iterator[tuple[Frame, Pose]]:
@@ -91,48 +110,45 @@ class Site:
             )
             yield Frame(image, pose.t_ns, f"frame {index}", index), pose
 
-    def questions(self, targets: int, near: int, far: int, searched: int) -> Iterator[Question]:
-        """So many of each kind, of known scale and heading; of the first ``searched`` targets and as many near and
-        far strangers also with the heading, and with the scale, unknown."""
-        places = self._places(targets, near, far)
-        for kind, points in places.items():
+    def questions(self, counts: Counts) -> Iterator[Question]:
+        """Of known scale and heading; the first ``counts.searched`` of each kind also with the heading, and with the
+        scale, unknown."""
+        for kind, points in self._places(counts).items():
             for number, point in enumerate(points):
-                yield self._question(point, kind, "known")
-                if number < searched:
-                    yield self._question(point, kind, "heading")
-                    yield self._question(point, kind, "scale")
+                yield self._question(point, kind, KNOWN)
+                if number < counts.searched:
+                    yield self._question(point, kind, HEADING)
+                    yield self._question(point, kind, SCALE)
 
-    def _places(self, targets: int, near: int, far: int) -> dict[str, list[Point]]:
+    def total(self, counts: Counts) -> int:
+        """How many `questions` there are."""
+        return sum(count + 2 * min(count, counts.searched) for count in counts.of_kind.values())
+
+    def _places(self, counts: Counts) -> dict[str, list[Point]]:
         rng = np.random.default_rng([self.seed, 78])
         low, high = self.path_ne_m.min(axis=0), self.path_ne_m.max(axis=0)
         half = np.array(HALF_VIEW_M)
-        found: dict[str, list[Point]] = {"target": [], "near": [], "far": []}
-        wanted = {"target": targets, "near": near, "far": far}
-        reach = WORLD_M / 2 - 20
-        while any(len(found[kind]) < count for kind, count in wanted.items()):
+        found: dict[str, list[Point]] = {kind: [] for kind in counts.of_kind}
+        reach = self.extent.world_m / 2 - 20
+        while any(len(found[kind]) < count for kind, count in counts.of_kind.items()):
             point = rng.uniform(-reach, reach, 2)
-            outside = float(np.linalg.norm(np.maximum(np.maximum(low - half - point, point - high - half), 0)))
-            kind = "near" if 30 <= outside <= 60 else "far" if outside > 60 else ""
-            if (low - 5 <= point).all() and (point <= high + 5).all():
-                kind = "target"
-            if kind and len(found[kind]) < wanted[kind]:
+            outside_m = np.maximum(np.maximum(low - half - point, point - high - half), 0)
+            kind = kind_outside(float(np.linalg.norm(outside_m)))
+            if kind == TARGET:  # seen at least in part; a target's own centre has been flown over
+                kind = TARGET if ((low - 5 <= point) & (point <= high + 5)).all() else ""
+            if kind and len(found[kind]) < counts.of_kind[kind]:
                 found[kind].append((float(point[0]), float(point[1])))
         return found
 
     def _question(self, point: Point, kind: str, mode: str) -> Question:
-        if mode == "heading":  # turned within a larger crop, so that no corner is made up
+        if mode == HEADING:  # turned within a larger crop, so that no corner is made up
             rng = np.random.default_rng([self.seed, round(1000 * point[0]) % 2**31])
             large = satellite_crop(self.world, point, 1.5 * TARGET_M, 3 * TARGET_PX // 2)
             edge = TARGET_PX // 4
             image = turned(large, rng.uniform(0, math.tau))[edge : edge + TARGET_PX, edge : edge + TARGET_PX].copy()
         else:
             image = satellite_crop(self.world, point, TARGET_M, TARGET_PX)
-        gsd_m = None if mode == "scale" else TARGET_M / TARGET_PX
+        gsd_m = None if mode == SCALE else TARGET_M / TARGET_PX
         shift = self.world.registration_ne_m  # the satellite image shows the ground this far from where it says
         truth = (point[0] + shift[0], point[1] + shift[1])
-        return Question(Target(image, gsd_m, mode != "heading", None, kind), truth, kind, mode)
-
-
-def embedder_of(bundle: Path | None) -> Embedder:
-    """One thread: the benchmarks share the machine."""
-    return Embedder(Bundle.load(bundle), threads=1)
+        return Question(Target(image, gsd_m, mode != HEADING, None, kind), truth, kind, mode)

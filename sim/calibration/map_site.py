@@ -1,5 +1,4 @@
-"""A simulated map cut into tiles, and drone frames and satellite pictures about it: what the calibrations of a gallery
-of satellite tiles are made of."""
+"""A simulated map cut into tiles, and drone frames or another satellite's pictures that are looked for among them."""
 
 from __future__ import annotations
 
@@ -16,70 +15,78 @@ from runtime.fix.sighting import known_of
 from runtime.history.history import History
 from runtime.place.target import Target
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
-from runtime.values import Frame, Measured, Pose
+from runtime.values import Frame, Measured, Pose, ViewKind
 from runtime.view import GroundPlane
+from sim.calibration.progress import Progress
+from sim.calibration.questions import KNOWN, TARGET_M, TARGET_PX, Counts, Point, Question, kind_outside
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer
 from sim.satellite import satellite_crop, write_geotiff
 from sim.world.world import World
-from tests.bench import survey_site
 
 WORLD_M, MAP_M = 900.0, 560.0
 HEIGHTS_M = (60.0, 130.0)
-Point = tuple[float, float]
 
 
 class MapSite:
-    """The middle of a world's satellite image as tiles of a history, and frames over all of the world."""
+    """The middle of a world's satellite image as tiles of a history, and what is asked over all of the world: a
+    drone's frames or another satellite's pictures, as ``query`` says."""
 
-    def __init__(self, seed: int, folder: Path, embedder: Embedder) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, folder: Path, embedder: Embedder, progress: Progress, query: ViewKind) -> None:
+        self.seed, self.query = seed, query
         self.world = World.generate(seed, WORLD_M)
         self._size_px = round(embedder.bundle.input_size_px * 1.25)
         self.history = folder / f"{seed}.map.{embedder.bundle.embedding_space_id}.homing"
         if not self.history.exists():
-            self._cut(folder / f"{seed}.tif", embedder)
+            self._cut(folder / f"{seed}.tif", embedder, progress)
 
-    def _cut(self, image: Path, embedder: Embedder) -> None:
+    def _cut(self, image: Path, embedder: Embedder, progress: Progress) -> None:
         write_geotiff(self.world, image, side_m=MAP_M)
         draft, bundle = self.history.with_suffix(".draft"), embedder.bundle
         draft.unlink(missing_ok=True)
         with History.create(draft, bundle.embedding_space_id, bundle.name) as history, open_map(image) as opened:
-            for tile in tiles_of(opened, grid_of(opened.size_m, bundle, None, None)):
-                if not unusable(tile):
-                    record_tile(tile, history, embedder, "map")
+            grid = grid_of(opened.size_m, bundle, None, None)
+            with progress(f"map {self.seed}", len(grid)) as steps:
+                for tile in tiles_of(opened, grid):
+                    if not unusable(tile):
+                        record_tile(tile, history, embedder, "map")
+                    steps.step()
         draft.rename(self.history)
 
-    def questions(self, targets: int, near: int, far: int) -> Iterator[survey_site.Question]:
-        """Frames of known height and heading, from 60 to 130 m, each wrong by what an autopilot gets wrong."""
+    def questions(self, counts: Counts) -> Iterator[Question]:
+        """What the site is asked, scale and heading known."""
+        return self._frames(counts) if self.query is ViewKind.DRONE else self._pictures(counts)
+
+    def total(self, counts: Counts) -> int:
+        """How many `questions` there are."""
+        return sum(counts.of_kind.values())
+
+    def _frames(self, counts: Counts) -> Iterator[Question]:
+        """From 60 to 130 m above the ground, each wrong by what an autopilot gets wrong."""
         rng = np.random.default_rng([self.seed, 91])
         camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
-        for kind, point in self._points(targets, near, far, rng):
-            yield self._question(point, kind, camera, rng)
+        for kind, point in self._points(counts, rng):
+            yield self._frame(point, kind, camera, rng)
 
-    def pictures(self, targets: int, near: int, far: int) -> Iterator[survey_site.Question]:
-        """Crops of another satellite's picture of the same ground, of two other dates, heading and scale known."""
+    def _pictures(self, counts: Counts) -> Iterator[Question]:
+        """Of the same ground by another satellite, on two other dates."""
         rng = np.random.default_rng([self.seed, 92])
         other = World.generate(self.seed, WORLD_M, dates=1)
         shift = other.registration_ne_m
-        for kind, point in self._points(targets, near, far, rng):
-            image = satellite_crop(other, point, survey_site.TARGET_M, survey_site.TARGET_PX)
-            target = Target(image, survey_site.TARGET_M / survey_site.TARGET_PX, True, None, kind)
-            yield survey_site.Question(target, (point[0] + shift[0], point[1] + shift[1]), kind, "known")
+        for kind, point in self._points(counts, rng):
+            target = Target(satellite_crop(other, point, TARGET_M, TARGET_PX), TARGET_M / TARGET_PX, True, None, kind)
+            yield Question(target, (point[0] + shift[0], point[1] + shift[1]), kind, KNOWN)
 
-    def _points(self, targets: int, near: int, far: int, rng: np.random.Generator) -> Iterator[tuple[str, Point]]:
-        wanted = {"target": targets, "near": near, "far": far}
+    def _points(self, counts: Counts, rng: np.random.Generator) -> Iterator[tuple[str, Point]]:
+        wanted = dict(counts.of_kind)
         while any(wanted.values()):
             point = rng.uniform(-WORLD_M / 2 + 100, WORLD_M / 2 - 100, 2)
-            outside = float(np.linalg.norm(np.maximum(np.abs(point) - MAP_M / 2, 0.0)))
-            kind = "target" if not outside else "near" if 30 <= outside <= 60 else "far" if outside > 60 else ""
+            kind = kind_outside(float(np.linalg.norm(np.maximum(np.abs(point) - MAP_M / 2, 0.0))))
             if kind and wanted[kind]:
                 wanted[kind] -= 1
                 yield kind, (float(point[0]), float(point[1]))
 
-    def _question(
-        self, point: Point, kind: str, camera: SimulatedCamera, rng: np.random.Generator
-    ) -> survey_site.Question:  # fmt: skip
+    def _frame(self, point: Point, kind: str, camera: SimulatedCamera, rng: np.random.Generator) -> Question:
         height_m = math.exp(rng.uniform(*np.log(HEIGHTS_M)))
         roll, pitch = np.radians(rng.normal(0, 4, 2))
         yaw, course = rng.uniform(-math.pi, math.pi, 2)
@@ -102,4 +109,4 @@ class MapSite:
         assert plane is not None and truth is not None
         north_m, east_m = truth.ground_of_axis()
         target = layout_target(frame, known, plane, self._size_px)
-        return survey_site.Question(target, (point[0] + north_m, point[1] + east_m), kind, "known")
+        return Question(target, (point[0] + north_m, point[1] + east_m), kind, KNOWN)
