@@ -132,7 +132,7 @@ def calibrate(
     only: list[int] = typer.Option([], min=100_000, help="Only answer this seed's questions; several share the work."),
     out: Path = typer.Option(Path("out/calibrate"), help="Folder that keeps surveys and answers; interrupted, go on."),
 ) -> None:
-    """The thresholds of `homing locate` and `fix`: what a bundle accepts on simulated surveys and maps (an hour)."""
+    """The thresholds of `homing locate` and `fix`: what a bundle accepts on simulated surveys and maps; 40 minutes."""
     from rich.console import Console
 
     from runtime.bundle import Bundle, write_calibration
