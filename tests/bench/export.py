@@ -1,18 +1,20 @@
 """Every backbone through the export: size, parity at each precision, and latency beside torch in the same run.
 
-    python -m tests.bench.export [--backbones a,b] [--images N] [--threads N] [--rounds N]
+    python -m tests.bench.export [--backbones a,b] [--images N] [--threads N]
 
 A markdown table, a row as soon as it is measured. The default bundle's tower is the one that ships; the others have
 the weights that their row names (random ones, their norms set on the parity views, where no file is at hand) and a
-head fitted to the same views. Latencies are of one crop of 256 px on this CPU; the engines take turns, run by run, so
-that all of them see the same machine: the median, and in brackets the shortest, which a busy machine spoils least.
+head fitted to the same views, each in a process of its own: what one row leaves on the heap can double another's times.
+Latencies are of one crop of 256 px on this CPU: the median, and in brackets the shortest, which a busy machine spoils
+least, of ten runs in a row, the engines taking turns; and by single turns, each engine finding the caches as the others
+left them.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
+import multiprocessing
 import os
 import tempfile
 import time
@@ -54,7 +56,17 @@ STAGES = {
     "resnet50": -2, "convnext_tiny": -2, "vgg16": -2,
 }  # fmt: skip
 _WHOLE = (0, 2, 5, 8, 10, 12, 16)  # as export.assemble tries them
-_LATENCY_S = 20.0  # of turns, at most, for one backbone
+_ROW, _RUNS = 10, 100
+_LATENCY_S = 20.0  # of either kind of timing, at most, for one backbone
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds of one engine: the median and the shortest ``in_a_row``, and the shortest ``by_turns``."""
+
+    median: float
+    in_a_row: float
+    by_turns: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +77,16 @@ class Row:
     weights: str
     size_mb: dict[str, float]
     parity: dict[str, Comparison | str]
-    latency_ms: dict[str, tuple[float, float]]  # median, shortest
+    latency_ms: dict[str, Took]
 
     def cells(self) -> list[str]:
         """The markdown row."""
         precisions = [_parity_cell(self.parity[p], p, self.size_mb.get(p)) for p in ("fp32", "fp16", "int8")]
-        times = [f"{median:.1f} ({least:.1f})" for median, least in self.latency_ms.values()]
-        ours, eager, compiled = (self.latency_ms[name][1] for name in ("onnxruntime", "eager", "compile"))
-        return [self.name, self.weights, *precisions, *times, f"{eager / ours:.1f}", f"{compiled / ours:.1f}"]
+        times = [f"{took.median:.1f} ({took.in_a_row:.1f})" for took in self.latency_ms.values()]
+        ours, eager, compiled = (self.latency_ms[name] for name in ("onnxruntime", "eager", "compile"))
+        row = f"{eager.in_a_row / ours.in_a_row:.1f}, {compiled.in_a_row / ours.in_a_row:.1f}"
+        turns = f"{eager.by_turns / ours.by_turns:.1f}, {compiled.by_turns / ours.by_turns:.1f}"
+        return [self.name, self.weights, *precisions, *times, row, turns]
 
 
 def tower_of(name: str, views: NDArray[np.uint8]) -> tuple[Tower, str]:
@@ -90,8 +104,12 @@ def tower_of(name: str, views: NDArray[np.uint8]) -> tuple[Tower, str]:
     return Tower(checkpoint.backbone, head, depth).eval(), "random" if name != "efficientnet_lite0" else "ImageNet"
 
 
-def measured(name: str, images: NDArray[np.uint8], views: NDArray[np.uint8], rounds: int, threads: int) -> Row:
-    """Export at each precision, hold each against torch, then time torch and the float32 file turn by turn."""
+def measured(name: str, count: int, threads: int) -> Row:
+    """Export at each precision, hold each against torch on ``count`` views, then time torch and the float32 file."""
+    torch.set_num_threads(threads)
+    logging.disable(logging.WARNING)  # the quantiser's advice
+    sheet = read_sheet(PARITY_VIEWS, SIZE_PX)
+    images, views = np.concatenate([sheet[:count], extremes(SIZE_PX)]), sheet[count:][:24]
     tower, weights = tower_of(name, views)
     source = of_tower(tower, SIZE_PX)
     reference = source.embed(images)
@@ -105,7 +123,7 @@ def measured(name: str, images: NDArray[np.uint8], views: NDArray[np.uint8], rou
             if path.is_file():
                 sizes[precision] = path.stat().st_size / 1e6
         engine = OnnxEngine(Path(scratch) / "fp32.onnx", threads)
-        latency = _latency(engine, tower, images[:1], rounds)
+        latency = _latency(engine, tower, images[:1])
     return Row(name, weights, sizes, parity, latency)
 
 
@@ -154,28 +172,31 @@ def _held(
     return said
 
 
-def _latency(
-    engine: OnnxEngine, tower: nn.Module, crop: NDArray[np.uint8], rounds: int
-) -> dict[str, tuple[float, float]]:
+def _latency(engine: OnnxEngine, tower: nn.Module, crop: NDArray[np.uint8]) -> dict[str, Took]:
     given, compiled = torch.from_numpy(crop), torch.compile(tower)
     runs: dict[str, Callable[[], object]] = {
         "onnxruntime": lambda: engine.run(crop),
         "eager": lambda: tower(given),
         "compile": lambda: compiled(given),
     }
-    spent: dict[str, list[float]] = {name: [] for name in runs}
     with torch.inference_mode():
         for run in (*runs.values(), *runs.values()):  # warm-up; the first compiles
             run()
-        began_s = time.perf_counter()
-        for _ in range(rounds):
-            for name, run in runs.items():
+        turns, rows = _timed(runs, 1), _timed(runs, _ROW)
+    return {name: Took(float(np.median(rows[name])), min(rows[name]), min(turns[name])) for name in runs}
+
+
+def _timed(runs: dict[str, Callable[[], object]], in_a_row: int) -> dict[str, list[float]]:
+    """Milliseconds of each run; so many in a row of each, by turns."""
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    began_s = time.perf_counter()
+    while len(spent["eager"]) < _RUNS and time.perf_counter() - began_s < _LATENCY_S:
+        for name, run in runs.items():
+            for _ in range(in_a_row):
                 start = time.perf_counter()
                 run()
                 spent[name].append((time.perf_counter() - start) * 1e3)
-            if time.perf_counter() - began_s > _LATENCY_S:
-                break
-    return {name: (float(np.median(took)), min(took)) for name, took in spent.items()}
+    return spent
 
 
 def _settle(backbone: nn.Module, views: NDArray[np.uint8]) -> None:
@@ -206,6 +227,7 @@ def _parity_cell(found: Comparison | str, precision: str, size_mb: float | None)
 
 def default_figures() -> list[str]:
     """What the shipped bundle's manifest says of its float16 file, and its eight bits measured on the whole set."""
+    logging.disable(logging.WARNING)  # the quantiser's advice
     bundle = Bundle.load()
     parity = bundle.model(ViewKind.DRONE, "fp16").parity
     lines = [
@@ -239,25 +261,19 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--backbones", default=",".join((DEFAULT, *STAGES)))
     parser.add_argument("--images", type=int, default=24, help="parity views for each backbone, the extremes aside")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args(words)
     names = options.backbones.split(",")
     if unknown := set(names) - {DEFAULT, *STAGES}:
         parser.error(f"no such backbone: {', '.join(sorted(unknown))}; there are {', '.join((DEFAULT, *STAGES))}")
-    torch.set_num_threads(options.threads)
-    logging.disable(logging.WARNING)  # the quantiser's advice
-    views = read_sheet(PARITY_VIEWS, SIZE_PX)
-    images = np.concatenate([views[: options.images], extremes(SIZE_PX)])
-    print("\n".join(default_figures()), flush=True)
     columns = ("backbone", "weights", "fp32: size, cosine", "fp16: size, cosine, similarity, top-1",
                "int8: size, cosine, similarity, top-1", "ONNX Runtime ms", "eager ms", "compile ms",
-               "eager / ours, shortest", "compile / ours, shortest")  # fmt: skip
-    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
-    for name in names:
-        row = measured(name, images, views[options.images :][:24], options.rounds, options.threads)
-        print("| " + " | ".join(row.cells()) + " |", flush=True)
-        torch.compiler.reset()
-        gc.collect()
+               "eager, compile / ours", "the same by turns")  # fmt: skip
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as fresh:
+        print("\n".join(fresh.apply(default_figures)), flush=True)
+        print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
+        for name in names:
+            row = fresh.apply(measured, (name, options.images, options.threads))
+            print("| " + " | ".join(row.cells()) + " |", flush=True)
     print(f"{options.threads} threads, load {os.getloadavg()[0]:.1f}.")
 
 
