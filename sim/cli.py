@@ -129,15 +129,16 @@ def calibrate(
     ),
     bundle: Path | None = typer.Option(None, help="The bundle; without one, the default's figures are printed."),
     write: bool = typer.Option(False, "--write", help="Put the tables into the bundle; sign it afterwards."),
-    only: list[int] = typer.Option([], min=100_000, help="Only answer this seed's questions; several share the work."),
-    out: Path = typer.Option(Path("out/calibrate"), help="Folder that keeps surveys and answers; interrupted, go on."),
+    out: Path = typer.Option(
+        Path("out/calibrate"),
+        help="Folder that keeps surveys and answers, so that an interrupted run goes on; remove it when worlds change.",
+    ),
 ) -> None:
     """The thresholds of `homing locate` and `fix`: what a bundle accepts on simulated surveys and maps; 40 minutes."""
     from rich.console import Console
 
     from runtime.bundle import Bundle, write_calibration
     from sim.calibration.answers import PAIRS
-    from sim.calibration.calibrate import answer
     from sim.calibration.calibrate import calibrate as run
 
     for name in pair:
@@ -147,9 +148,6 @@ def calibrate(
         raise UsageError("--write needs the --bundle that it writes into.")
     loaded = Bundle.load(bundle)
     for name in pair:
-        if only:
-            answer(name, loaded, out, only, progress)
-            continue
         done = run(name, loaded, out, progress)
         Console(width=120).print(done.acceptance)
         say("\n".join(done.honesty))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import typer
@@ -47,6 +47,9 @@ class Steps:
             self._progress.advance(self._task)
         elif self._done * 10 // self._total != (self._done - 1) * 10 // self._total:
             warn(f"{self._what}: {self._done} of {self._total}")
+
+
+Progressing = Callable[[str, int], AbstractContextManager[Steps]]  # `progress`, or what stands in for it
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.cli.output import Progressing
 from runtime.embedder.embedder import Embedder
 from runtime.errors import StorageError
 from runtime.geodesy import north_east_m
@@ -17,7 +18,6 @@ from runtime.history.history import History
 from runtime.place.locator import Locator
 from runtime.values import GeoPoint, ViewKind
 from sim.calibration.map_site import MapSite
-from sim.calibration.progress import Progress
 from sim.calibration.questions import TARGET, Counts, Question
 from sim.calibration.survey_site import SurveySite
 
@@ -58,7 +58,7 @@ class Answer:
 
 
 def answers_of(
-    name: str, seed: int, folder: Path, embedder: Embedder, counts: Counts, progress: Progress
+    name: str, seed: int, folder: Path, embedder: Embedder, counts: Counts, progress: Progressing
 ) -> list[Answer]:
     """The answers to one seed's questions about a pair of views; from ``folder`` where they are there already.
 
@@ -104,5 +104,8 @@ def _read(kept: Path) -> list[Answer]:
 
 def _write(kept: Path, answers: list[Answer]) -> None:
     draft = kept.with_suffix(".draft")
-    draft.write_text(json.dumps([dataclasses.asdict(one) for one in answers]), encoding="utf-8")
-    os.replace(draft, kept)
+    try:
+        draft.write_text(json.dumps([dataclasses.asdict(one) for one in answers]), encoding="utf-8")
+        os.replace(draft, kept)
+    except OSError as error:
+        raise StorageError(f"{kept} cannot be written: {error.strerror}; give another folder with --out.") from error

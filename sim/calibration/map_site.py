@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.camera_model import ned_from_euler
+from runtime.cli.output import Progressing
 from runtime.embedder.embedder import Embedder
 from runtime.fix.layout import layout_target
 from runtime.fix.sighting import known_of
@@ -17,7 +18,6 @@ from runtime.place.target import Target
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.values import Frame, Measured, Pose, ViewKind
 from runtime.view import GroundPlane
-from sim.calibration.progress import Progress
 from sim.calibration.questions import KNOWN, TARGET_M, TARGET_PX, Counts, Point, Question, kind_outside
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer
@@ -32,7 +32,7 @@ class MapSite:
     """The middle of a world's satellite image as tiles of a history, and what is asked over all of the world: a
     drone's frames or another satellite's pictures, as ``query`` says."""
 
-    def __init__(self, seed: int, folder: Path, embedder: Embedder, progress: Progress, query: ViewKind) -> None:
+    def __init__(self, seed: int, folder: Path, embedder: Embedder, progress: Progressing, query: ViewKind) -> None:
         self.seed, self.query = seed, query
         self.world = World.generate(seed, WORLD_M)
         self._size_px = round(embedder.bundle.input_size_px * 1.25)
@@ -40,7 +40,7 @@ class MapSite:
         if not self.history.exists():
             self._cut(folder / f"{seed}.tif", embedder, progress)
 
-    def _cut(self, image: Path, embedder: Embedder, progress: Progress) -> None:
+    def _cut(self, image: Path, embedder: Embedder, progress: Progressing) -> None:
         write_geotiff(self.world, image, side_m=MAP_M)
         draft, bundle = self.history.with_suffix(".draft"), embedder.bundle
         draft.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ def fit(answers: Sequence[Answer], threshold: float) -> Table:
     """A table with that threshold, and the error of the right places that it accepts.
 
     Raises:
-        BundleError: all answers are right, or none: there is nothing to tell apart.
+        BundleError: all answers are right, or none, or it accepts no right one: there is nothing to go by.
     """
     known = [(one.features, one) for one in answers if one.features is not None]
     right = np.array([one.right for _, one in known], bool)
@@ -37,8 +37,10 @@ def fit(answers: Sequence[Answer], threshold: float) -> Table:
     values = np.array([[features[name] for name in FEATURES] for features, _ in known])
     table = fitted(FEATURES, values, right, LEAST_SPREAD) | {"threshold": threshold}
     errors = np.array([one.error_m for one in accepted(table, answers) if one.right])
+    if len(errors) == 0:
+        raise BundleError(f"this bundle cannot be calibrated: no right place has a probability of {threshold}.")
     return table | {
-        "sigma_m": round(float(np.sqrt((errors**2).mean() / 2)), 2) if len(errors) else 0.0,
+        "sigma_m": round(float(np.sqrt((errors**2).mean() / 2)), 2),
         "ground_sigma_m": round(float(np.median([one.ground_sigma_m for one in answers])), 2),
     }
 
@@ -64,7 +66,7 @@ def threshold_of(answers: Mapping[int, Sequence[Answer]]) -> float:
     """The least of `THRESHOLDS` at which no more than `MOST_STRANGERS` pass, each seed judged by a fit on the others.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is none, or one that accepts no right place either.
     """
     strangers = sum(one.kind != TARGET for own in answers.values() for one in own)
     for threshold in THRESHOLDS:

@@ -11,7 +11,7 @@ from rich.table import Table
 from runtime.calibration import Calibration
 from sim.calibration import model
 from sim.calibration.answers import Answer
-from sim.calibration.questions import FAR, NEAR, TARGET
+from sim.calibration.questions import FAR, KNOWN, NEAR, TARGET
 
 _BINS = (0.0, 0.1, 0.5, 0.9, 1.0)
 
@@ -27,14 +27,18 @@ def acceptance(answers: Mapping[int, Sequence[Answer]], tables: Mapping[int, mod
         for seed, own in answers.items():
             mine = [one for one in own if one.mode == mode]
             if mine:
-                table.add_row(str(seed), mode, *_cells(mine, model.accepted(tables[seed], mine)))
+                table.add_row(str(seed), _unknown(mode), *_cells(mine, model.accepted(tables[seed], mine)))
     for mode in modes:
         everyone = [one for own in answers.values() for one in own if one.mode == mode]
         passed = [
             one for seed, own in answers.items() for one in model.accepted(tables[seed], own) if one.mode == mode
         ]
-        table.add_row("all", mode, *_cells(everyone, passed))
+        table.add_row("all", _unknown(mode), *_cells(everyone, passed))
     return table
+
+
+def _unknown(mode: str) -> str:
+    return "nothing" if mode == KNOWN else mode
 
 
 def _cells(asked: Sequence[Answer], accepted: Sequence[Answer]) -> list[str]:
@@ -66,9 +70,9 @@ def honesty(answers: Mapping[int, Sequence[Answer]], tables: Mapping[int, model.
             lines.append(f"Of {inside.sum()} answers with a probability of {low:g} to {high:g}, "
                          f"{truth[inside].mean():.2f} are right.")  # fmt: skip
     sigmas = np.array([
-        (one.error_m or 0.0) / tables[seed]["sigma_m"]
-        for seed, own in answers.items() if tables[seed]["sigma_m"] > 0
-        for one in model.accepted(tables[seed], own) if one.right
+        one.error_m / tables[seed]["sigma_m"]
+        for seed, own in answers.items()
+        for one in model.accepted(tables[seed], own) if one.right and one.error_m is not None
     ])  # fmt: skip
     if len(sigmas):
         within = ", ".join(f"{k}: {(sigmas <= k).mean():.2f} ({1 - math.exp(-k * k / 2):.2f})" for k in (1, 2, 3))

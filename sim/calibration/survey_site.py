@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.camera_model import ned_from_euler
+from runtime.cli.output import Progressing, Steps
 from runtime.embedder.embedder import Embedder
 from runtime.geodesy import offset
 from runtime.history.history import History
@@ -17,7 +18,6 @@ from runtime.place.target import Target
 from runtime.record.recorder import Recorder
 from runtime.values import Frame, Measured, Pose
 from runtime.view import turned
-from sim.calibration.progress import Counter, Progress
 from sim.calibration.questions import (
     HEADING,
     KNOWN,
@@ -58,7 +58,7 @@ class SurveySite:
     """A world and the history of one survey over it, flown with the errors of a real autopilot."""
 
     def __init__(
-        self, seed: int, folder: Path, embedder: Embedder, progress: Progress, extent: Extent | None = None
+        self, seed: int, folder: Path, embedder: Embedder, progress: Progressing, extent: Extent | None = None
     ) -> None:
         self.seed = seed
         self.extent = extent or Extent()
@@ -73,7 +73,7 @@ class SurveySite:
             with progress(f"survey {seed}", len(self.path_ne_m)) as steps:
                 self._fly(embedder, rng, steps)
 
-    def _fly(self, embedder: Embedder, rng: np.random.Generator, steps: Counter) -> None:
+    def _fly(self, embedder: Embedder, rng: np.random.Generator, steps: Steps) -> None:
         camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
         draft = self.history.with_suffix(".draft")
         draft.unlink(missing_ok=True)

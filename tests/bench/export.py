@@ -62,7 +62,7 @@ _LATENCY_S = 20.0  # of either kind of timing, at most, for one backbone
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Milliseconds of one engine: the median and the shortest ``in_a_row``, and the shortest ``by_turns``."""
+    """Milliseconds of an engine: ``median`` and shortest of runs ``in_a_row``, and the shortest ``by_turns``."""
 
     median: float
     in_a_row: float

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from sim.calibration.answers import PAIRS
-from sim.calibration.model import THRESHOLDS, accepted, fit, threshold_of
+from sim.calibration.model import FEATURES, THRESHOLDS, accepted, fit, threshold_of
 from sim.calibration.questions import TARGET
 from tests.sim.calibration.made import answers
 
@@ -48,6 +50,12 @@ def test_no_threshold_keeps_out_strangers_that_look_like_places() -> None:
 def test_nothing_to_tell_apart() -> None:
     with pytest.raises(BundleError, match="of 100 answers every one is the right place"):
         fit([one for one in answers(1) if one.right], 0.8)
+
+
+def test_right_places_that_look_like_strangers_are_not_calibrated_for() -> None:
+    alike = [dataclasses.replace(one, features=dict.fromkeys(FEATURES, 0.0)) for one in answers(1)]
+    with pytest.raises(BundleError, match=r"no right place has a probability of 0\.8"):
+        fit(alike, 0.8)
 
 
 @pytest.mark.parametrize("pair", list(PAIRS))
