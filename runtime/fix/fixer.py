@@ -6,6 +6,7 @@ with the reason. The frame's own position, time and name are never looked at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -207,20 +208,27 @@ class Fixer:
                 break
         if not passed:
             return _no_fix(frame, best.inliers, count, f"no keyframe passed: {best.reason}")
-        return self._fix(frame, place_of(passed, _middle_ray(known)), passed, count)
-
-    def _fix(self, frame: Frame, place: Place, passed: Sequence[Verified], count: int) -> Fix:
         strongest = max(passed, key=lambda one: one.inliers)
+        place = place_of(passed, _middle_ray(known))
         if 2 * place.agreeing < len(passed) + 1:
             return _no_fix(frame, strongest.inliers, count, "the keyframes that passed disagree on the place")
-        east, south = place.aircraft_es_m
+        return self._fix(frame, known, place, strongest, count)
+
+    def _fix(self, frame: Frame, known: Known, place: Place, strongest: Verified, count: int) -> Fix:
+        east, south = place.camera_es_m
+        sigma_m = place.sigma_m
+        tags = self._memory.tag_field(strongest.keyframe.flight)
+        if tags is not None:  # the aircraft's position is what that flight would have called it
+            said = tags.at(np.array([-south, east]), known.heading_rad + place.turn_rad)
+            east, south = east + said.east_m, south - said.north_m
+            sigma_m = math.hypot(sigma_m, said.sigma_m)
         ground_east, ground_south = place.ground_es_m
         return Fix(
             t_ns=frame.t_ns,
             decision=Decision.FIX,
             aircraft=offset(self._memory.origin, -south, east),
             ground=offset(self._memory.origin, -ground_south, ground_east),
-            sigma_m=place.sigma_m,
+            sigma_m=sigma_m,
             keyframe_id=strongest.keyframe.keyframe_id,
             inliers=strongest.inliers,
             verified=count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +15,7 @@ from runtime.alignment import centred
 from runtime.camera_model import CameraModel, rotation
 from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
+from runtime.fix.tag_field import TagField
 from runtime.fix.verify import Ground
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
@@ -31,7 +32,6 @@ _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
 _FEW = 0.002  # of the keyframes: so few are not worth another run of the network
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
-_MAX_LEVER_M = 30.0  # a recorded position further from its camera is not where an aircraft was
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Memory:
         self._grounds: dict[tuple[int, float], Ground] = {}
         self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
         self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
+        self._tag_fields: dict[str, TagField | None] = {}
         self._footprints: tuple[float, ...] = ()
         self._last_id = -1
         self.origin = GeoPoint(0.0, 0.0)
@@ -134,6 +135,14 @@ class Memory:
             self._footprints = distinct_footprints(sides or [m for _, rungs in self.views for m in rungs])
         return self._footprints
 
+    def tag_field(self, flight: str) -> TagField | None:
+        """See `tag_field_of`; as the flight was when it was first asked for: photos are recorded before the flight."""
+        if flight not in self._tag_fields:
+            drone_views = self._history.keyframes(ViewKind.DRONE, crops=False)
+            own = (keyframe for keyframe in drone_views if keyframe.flight == flight)
+            self._tag_fields[flight] = tag_field_of(own, self.origin, self._camera)
+        return self._tag_fields[flight]
+
     def ground(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
         """A keyframe's features: invariant ones, or upright ones at the resolution of a rung."""
         key = (keyframe_id, upright_rung_m or 0.0)
@@ -153,7 +162,7 @@ class Memory:
             self._keep(keyframe_id, kind, features)
         else:
             features = Features.unpacked(arrays)
-        return ground_of(keyframe, features, self.origin, self._camera)
+        return ground_of(keyframe, features, self.origin)
 
     def _keep(self, keyframe_id: int, kind: str, features: Features) -> None:
         if not self._persist:
@@ -187,40 +196,39 @@ def distinct_footprints(sides_m: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(_SCALE_STEP**middle) for middle in medians)
 
 
-def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint, camera: CameraModel) -> Ground:
-    """A keyframe's features laid out on the ground, in metres east and south of ``origin``; ``camera`` as in
-    `lever_of`."""
+def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Ground:
+    """A keyframe's features laid out on the ground, in metres east and south of ``origin``."""
     north, east = north_east_m(origin, keyframe.ground)
     side_px = keyframe.crop.shape[0]
     metres: NDArray[np.float64] = (features.points.astype(np.float64) / side_px - 0.5) * keyframe.footprint_m
-    heading = keyframe.pose.heading
     return Ground(
         keyframe_id=keyframe.keyframe_id,
+        flight=keyframe.flight,
         features=features,
         points=metres + [east, -north],
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
-        heading_rad=heading.value if heading is not None else None,
-        lever_m=lever_of(keyframe, camera),
     )
 
 
-def lever_of(keyframe: Keyframe, camera: CameraModel) -> tuple[float, float]:
-    """Forward and right from the keyframe's camera to the position recorded for its aircraft.
+def tag_field_of(keyframes: Iterable[Keyframe], origin: GeoPoint, camera: CameraModel) -> TagField | None:
+    """How the tags of a flight's keyframes lie from their cameras, about ``origin``; None where recording did not have
+    to solve any of them, and what it was told of their positions is believed.
 
-    Zero unless the recording solved it: where it found its tags trailing behind the camera (a receiver's lag), its
-    positions keep that, and so must what is fixed against them.
+    ``camera``: as the fixer's; of it only the mounting is used.
     """
-    pose = keyframe.pose
-    if pose.position is None or pose.heading is None or pose.height_agl_m is None or pose.ned_from_body is None:
-        return 0.0, 0.0
-    if pose.heading.source != SOURCE:
-        return 0.0, 0.0
-    down = (rotation(pose.ned_from_body) * rotation(camera.body_from_camera)).apply([0.0, 0.0, 1.0])
-    axis_m = down[:2] / max(down[2], 0.1) * pose.height_agl_m.value  # from the camera's nadir to the crop's centre
-    offset_m = np.array(north_east_m(keyframe.ground, pose.position)) + axis_m
-    cosine, sine = math.cos(pose.heading.value), math.sin(pose.heading.value)
-    forward, right = offset_m @ [cosine, sine], offset_m @ [-sine, cosine]
-    if math.hypot(forward, right) > _MAX_LEVER_M:
-        return 0.0, 0.0
-    return float(forward), float(right)
+    rows = []
+    for keyframe in keyframes:
+        pose = keyframe.pose
+        if pose.heading is None or pose.heading.source != SOURCE:
+            continue
+        if pose.position is None or pose.height_agl_m is None or pose.ned_from_body is None:
+            continue
+        down = (rotation(pose.ned_from_body) * rotation(camera.body_from_camera)).apply([0.0, 0.0, 1.0])
+        axis_m = down[:2] / max(down[2], 0.1) * pose.height_agl_m.value  # from the camera's nadir to the crop's centre
+        taken_at = np.array(north_east_m(origin, keyframe.ground)) - axis_m
+        rows.append([*taken_at, pose.heading.value, *(np.array(north_east_m(origin, pose.position)) - taken_at)])
+    if not rows:
+        return None
+    table = np.array(rows)
+    return TagField(table[:, :2], table[:, 2], table[:, 3:])

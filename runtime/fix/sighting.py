@@ -42,6 +42,11 @@ class Known:
         return self.heading and self.height
 
     @property
+    def heading_rad(self) -> float:
+        """Of the pose; 0 where it is unknown."""
+        return self.pose.heading.value if self.heading and self.pose.heading else 0.0
+
+    @property
     def turn(self) -> NDArray[np.float64]:
         """(3, 3) from the camera to the frame x east, y south, z down."""
         assert self.pose.ned_from_body is not None

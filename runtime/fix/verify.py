@@ -44,18 +44,14 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin.
-
-    ``lever_m``: forward and right from the camera to what the keyframe's flight calls the aircraft's position.
-    """
+    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin."""
 
     keyframe_id: int
+    flight: str
     features: Features
     points: Array
     footprint_m: float
     sigma_m: float
-    heading_rad: float | None = None
-    lever_m: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel, quaternion, rotation
 from runtime.geodesy import north_east_m, offset
-from runtime.record.adjust import Adjusted, Array, Observed, adjust, lever_ne, turn
+from runtime.record.adjust import Adjusted, Array, Observed, adjust, tag_of, turn
 from runtime.record.mosaic import Mosaic, Ties, assemble, components, within, without_false
 from runtime.record.overlaps import Overlap
-from runtime.values import GeoPoint, Measured, Pose
+from runtime.values import Measured, Pose
 
 SOURCE = "solved from overlaps"
 MIN_PHOTOS = 4  # fewer leave scale and heading to the noise of their tags
@@ -28,11 +28,10 @@ _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S = 6.0, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """One photo: ``pose`` is the camera's, with height, heading and attitude; ``aircraft`` the point that its tag
-    means; ``tag_residual_m`` how far the tag itself lies from there."""
+    """One photo: ``pose`` is the camera's, with height, heading and attitude; ``tag_residual_m`` how far its tag lies
+    from where lever and drift would put it."""
 
     pose: Pose
-    aircraft: GeoPoint
     tag_residual_m: float
 
 
@@ -41,7 +40,8 @@ class Solution:
     """``photos`` in the order given, None where a photo could not be tied in, with ``reasons`` for those.
 
     ``lever_m``: forward and right from the camera to what the tags mean, ``lag_s`` the receiver's lag that would
-    look the same; ``drift_m_s`` of the tags, north and east; solved positions keep it, spread over the ground.
+    look the same; ``drift_m_s`` of the tags, north and east. Solved positions have neither: they are rigid, and true
+    to the tags at the middle of the flight.
     """
 
     photos: tuple[Solved | None, ...]
@@ -241,41 +241,23 @@ def _solved(poses: Sequence[Pose], adjusted: Adjusted) -> list[Solved]:
     seen = _observed(poses)
     origin = poses[0].position
     assert origin is not None
-    cameras = adjusted.photos[:, :2]
-    cameras = cameras + _datum(cameras, seen.time_s[:, None] * adjusted.drift_m_s)
-    aircraft = cameras + lever_ne(adjusted.photos[:, 3], adjusted.lever_m)
-    residual = np.linalg.norm(aircraft - seen.tag_ne_m, axis=1)
+    common = np.append(adjusted.lever_m, adjusted.drift_m_s)
+    residual = np.linalg.norm(tag_of(adjusted.photos, seen.time_s, common) - seen.tag_ne_m, axis=1)
     attitudes = turn(adjusted.photos)
     found = []
     for k, (pose, photo, sigma) in enumerate(zip(poses, adjusted.photos, adjusted.sigma, strict=True)):
         height_m = math.exp(photo[2])
         solved = replace(
             pose,
-            position=offset(origin, float(cameras[k, 0]), float(cameras[k, 1])),
+            position=offset(origin, float(photo[0]), float(photo[1])),
             position_sigma_m=float(max(math.hypot(sigma[0], sigma[1]) / math.sqrt(2), 1.0)),
             height_agl_m=Measured(height_m, height_m * float(sigma[2]), SOURCE),
             ned_from_body=quaternion(attitudes[k]),
             attitude_measured=True,
             heading=Measured(math.remainder(float(photo[3]), math.tau), float(sigma[3]), SOURCE),
         )
-        point = offset(origin, float(aircraft[k, 0]), float(aircraft[k, 1]))
-        found.append(Solved(solved, point, float(residual[k])))
+        found.append(Solved(solved, float(residual[k])))
     return found
-
-
-def _datum(places: Array, drifted: Array) -> Array:
-    """(N, 2) how far the tags have drifted where each photo looks: the drift in time as an affine field in place.
-
-    Photos of one place that were taken at different times must agree on where it is, and a frame that is located
-    among them has no time; so the drift is spread over the ground instead of over the photos.
-    """
-    centred = places - places.mean(axis=0)
-    scale_m = max(float(np.sqrt((centred**2).mean())), 1.0)
-    design = np.hstack([np.ones((len(places), 1)), centred / scale_m])
-    ridge = np.diag([0.0, 0.3, 0.3])  # a flight along one line says nothing of the field beside it
-    rows = np.vstack([design, ridge])
-    field = np.linalg.lstsq(rows, np.vstack([drifted, np.zeros((3, 2))]), rcond=None)[0]
-    return np.asarray(design @ field)
 
 
 def _lag(photos: Sequence[Solved | None], lever_forward_m: float) -> float | None:

@@ -40,8 +40,8 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` the tag's
-    meaning where that differs; ``features`` where something is to be solved or checked."""
+    """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` its tag
+    where that is another place; ``features`` where something is to be solved or checked."""
 
     name: str
     pose: Pose
@@ -135,7 +135,7 @@ def _solved(read: Survey, step: Step) -> Survey:
     for photo in read.photos:
         solved, reason = outcome.get(photo.name, (None, ""))
         if solved is not None:
-            photos.append(replace(photo, pose=solved.pose, aircraft=solved.aircraft, features=None))
+            photos.append(replace(photo, pose=solved.pose, aircraft=photo.pose.position, features=None))
         elif reason:
             skipped.append(Skipped(photo.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
         else:

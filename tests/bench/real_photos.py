@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
+from runtime.fix.memory import tag_field_of
+from runtime.fix.tag_field import TagOffset
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.record.photo import read_photo
@@ -141,10 +144,13 @@ def _centre(image: np.ndarray, share: float, size_px: int) -> np.ndarray:
 
 
 def exhaustive(split: Split, history: History) -> list[float]:  # the obvious way, to be compared with
-    """Every live photo against every recorded one by SIFT; the point under the image's centre, of the best pair."""
+    """Every live photo against every recorded one by SIFT: the point under the image's centre, of the best pair, and
+    what the flight's tags would have called it, by the same field as in `fix`."""
     detector, matcher = cv2.SIFT.create(2000), cv2.BFMatcher()
     keyframes = [keyframe for keyframe in history.keyframes() if keyframe.flight != FOREIGN]
     known = [detector.detectAndCompute(_grey(keyframe.crop), None) for keyframe in keyframes]
+    origin = keyframes[0].ground
+    tags = tag_field_of(keyframes, origin, read_photo(split.live[0]).camera)
     errors = []
     for photo in split.live:
         frame = read_photo(photo).frame.image
@@ -161,9 +167,13 @@ def exhaustive(split: Split, history: History) -> list[float]:  # the obvious wa
             if found is not None and (best is None or mask.sum() > best[0]):
                 best = (int(mask.sum()), keyframe, found)
         if best is not None and best[0] >= 15:
-            centre = np.array([[[image.shape[1] / 2, image.shape[0] / 2]]])
-            x, y = cv2.perspectiveTransform(centre, best[2])[0, 0] / best[1].crop.shape[0] - 0.5
-            at = offset(best[1].ground, float(-y * best[1].footprint_m), float(x * best[1].footprint_m))
+            middle = np.array([image.shape[1] / 2, image.shape[0] / 2])
+            seen = cv2.perspectiveTransform(np.array([[middle, middle - [0, 10]]]), best[2])[0]
+            east_south_m = (seen / best[1].crop.shape[0] - 0.5) * best[1].footprint_m
+            at_m = np.array(north_east_m(origin, best[1].ground)) + east_south_m[0, ::-1] * [-1, 1]
+            east, south = east_south_m[1] - east_south_m[0]
+            said = tags.at(at_m, math.atan2(east, -south)) if tags is not None else TagOffset(0.0, 0.0, 0.0)
+            at = offset(origin, float(at_m[0]) + said.north_m, float(at_m[1]) + said.east_m)
             errors.append(distance_m(at, _tag(photo)))
     return errors
 

@@ -12,12 +12,12 @@ import pytest
 
 from runtime.camera_model import CameraModel
 from runtime.fix.fixer import MAX_VERIFIED, Fixer
-from runtime.fix.memory import Memory, distinct_footprints, lever_of
+from runtime.fix.memory import Memory, distinct_footprints
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
 from runtime.record.solver import SOURCE
-from runtime.values import Decision, Fix, Frame, GeoPoint, Keyframe, Measured, Pose, ViewKind
+from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 from tests.runtime.record.flights import ORIGIN, Truth, photograph
 
@@ -204,17 +204,39 @@ def test_features_stay_in_the_history_where_asked(history: History) -> None:
     assert distance_m(fix.aircraft, again.aircraft) < 0.1  # descriptors are kept to a byte
 
 
-def solved(source: str) -> Keyframe:
-    """A keyframe whose tag lies 10 m behind its level camera, which heads east."""
-    truth = Truth(0.0, 0.0, 0.0, 50.0, math.pi / 2)
-    pose = replace(truth.pose, heading=Measured(math.pi / 2, 0.01, source), position=offset(ORIGIN, 0.0, -10.0))
-    return Keyframe(1, "f", ViewKind.DRONE, "n", pose, ORIGIN, 2.0, 40.0, np.zeros((8, 8, 3), np.uint8))
+@pytest.mark.parametrize("pose_known", [True, False])
+@pytest.mark.parametrize("source", [SOURCE, "vehicle yaw"])
+def test_tags_that_trail_where_recording_solved_the_cameras_trail_in_a_fix_too(
+    history: History, tmp_path: Path, source: str, pose_known: bool
+) -> None:
+    """The keyframes' tags lie 9 m behind the solved cameras, whatever way they head; what no recording solved is
+    believed as it stands."""
+    case, behind_m = CASES[1], 9.0
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as tagged:
+        for keyframe, truth in zip(history.keyframes(), FLOWN, strict=True):
+            tag = offset(ORIGIN, *trailing(truth, behind_m))
+            heading = Measured(truth.heading, 0.01, source)
+            pose = replace(keyframe.pose, position=tag, heading=heading)
+            tagged.add(replace(keyframe, pose=pose), embeddings_of(history, keyframe.keyframe_id))
+        fix = Fixer(tagged, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose if pose_known else Pose(0))
+    assert fix.aircraft is not None and fix.sigma_m is not None
+    expected_m = trailing(case.truth, behind_m if source == SOURCE else 0.0)
+    assert distance_m(fix.aircraft, offset(ORIGIN, *expected_m)) < min(3.0, 3 * fix.sigma_m)
 
 
-def test_a_solved_lag_is_kept_and_nothing_else_is_taken_for_one() -> None:
-    forward, right = lever_of(solved(SOURCE), CAMERA)
-    assert (forward, right) == pytest.approx((-10.0, 0.0), abs=0.01)
-    assert lever_of(solved("vehicle yaw"), CAMERA) == (0.0, 0.0)
+def embeddings_of(history: History, keyframe_id: int) -> list[StoredEmbedding]:
+    """A keyframe's embeddings at all rungs, as they can be stored again."""
+    found = []
+    for rung in history.footprints(ViewKind.DRONE):
+        gallery = history.gallery(ViewKind.DRONE, rung)
+        row = np.flatnonzero(gallery.ids == keyframe_id)
+        found += [StoredEmbedding(rung, 0.0, gallery.vectors[k].astype(np.float32), None) for k in row]
+    return found
+
+
+def trailing(truth: Truth, behind_m: float) -> tuple[float, float]:
+    """North and east of a point behind the camera."""
+    return truth.north_m - behind_m * math.cos(truth.heading), truth.east_m - behind_m * math.sin(truth.heading)
 
 
 def test_scales_to_try_stand_for_all() -> None:

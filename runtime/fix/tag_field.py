@@ -1,0 +1,88 @@
+"""Where a flight's position tags lie from its cameras, for any camera pose near it: least-squares collocation.
+
+The recording of photos that overlap solves where their cameras were to within a metre of one another; the receiver
+that tagged them may lag, drift and wander by far more, and what a flight calls a position is what its tags say.
+Their offset from the camera is taken as a sum of independent normal signals: one for the whole flight, one that grows
+over the ground as a drifting receiver's does over a survey, a lever in the body frame (a lag looks just so, since the
+nose points where a survey flies), and one that two photos share when they were taken near each other with the same
+heading, as neighbours on a survey line are. H. Moritz, Advanced Physical Geodesy, 1980, part B; tags far off count
+less, as Student's t has it (Lange et al., JASA 84, 1989).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+_COMMON_SIGMA_M = 10.0
+_SLOPE_SIGMA = 0.25  # metres per metre of ground
+_LEVER_SIGMA_M = 10.0
+_SHARED_SIGMA_M, _SHARED_REACH_M, _SHARED_TURN_RAD = 4.0, 50.0, 0.3
+_TAG_SIGMA_M = 3.0
+_FREEDOM = 2.0  # of Student's t: a receiver that repeats itself, or overshoots a turn, errs by tens of metres
+_ROUNDS = 15
+_MOST = 400  # keyframes; more cost seconds and say little new
+
+
+@dataclass(frozen=True, slots=True)
+class TagOffset:
+    """From the camera to what the flight's tags would say, north and east, and its 1-sigma per axis."""
+
+    north_m: float
+    east_m: float
+    sigma_m: float
+
+
+class TagField:
+    """The tag offsets of one flight.
+
+    Args:
+        cameras_m: (N, 2) north and east of the keyframes' cameras from any fixed point; N at least 1.
+        headings_rad: (N,) where their image tops point.
+        offsets_m: (N, 2) north and east from the cameras to their tags.
+    """
+
+    def __init__(self, cameras_m: Array, headings_rad: Array, offsets_m: Array) -> None:
+        chosen = np.arange(0, len(cameras_m), -(-len(cameras_m) // _MOST))
+        self._middle_m = cameras_m.mean(axis=0)
+        self._places = cameras_m[chosen] - self._middle_m
+        self._headings = headings_rad[chosen]
+        offsets: Complex = offsets_m[chosen, 0] + 1j * offsets_m[chosen, 1]
+        prior = _covariance(self._places, self._headings, self._places, self._headings)
+        noise = np.full(len(chosen), _TAG_SIGMA_M**2)
+        for _ in range(_ROUNDS):
+            self._factor = cho_factor(prior + np.diag(noise))
+            self._weights = cho_solve(self._factor, offsets)
+            missed = np.abs(noise * self._weights)  # what is left of each offset
+            noise = _TAG_SIGMA_M**2 * (_FREEDOM + (missed / _TAG_SIGMA_M) ** 2) / (_FREEDOM + 2.0)
+        without_itself = self._weights / np.diag(cho_solve(self._factor, np.eye(len(chosen)))).real
+        self._scatter_m = float(np.median(np.abs(without_itself))) / 1.18  # median of a Rayleigh is 1.18 sigma
+
+    def at(self, camera_m: Array, heading_rad: float) -> TagOffset:
+        """For a camera at (2,) north and east whose image's top points to ``heading_rad``; its sigma holds how far
+        each tag lies from what the others say of it."""
+        place, heading = camera_m[None] - self._middle_m, np.array([heading_rad])
+        shared = _covariance(place, heading, self._places, self._headings)[0]
+        offset = complex(shared @ self._weights)
+        known = float((shared @ cho_solve(self._factor, shared.conj())).real)
+        own = float(_covariance(place, heading, place, heading)[0, 0].real)
+        return TagOffset(offset.real, offset.imag, float(np.sqrt(max(own - known, 0.0) + self._scatter_m**2)))
+
+
+def _covariance(places_a: Array, headings_a: Array, places_b: Array, headings_b: Array) -> Complex:
+    """(N, M) between offsets as complex numbers, north and i east; a turn of the lever is then a factor."""
+    apart2 = ((places_a[:, None] - places_b[None]) ** 2).sum(axis=2)
+    turned = headings_a[:, None] - headings_b[None]
+    near = apart2 / (2 * _SHARED_REACH_M**2) + (1.0 - np.cos(turned)) / _SHARED_TURN_RAD**2
+    return np.asarray(
+        _COMMON_SIGMA_M**2
+        + _SLOPE_SIGMA**2 * (places_a @ places_b.T)
+        + _LEVER_SIGMA_M**2 * np.exp(1j * turned)
+        + _SHARED_SIGMA_M**2 * np.exp(-near)
+    )
