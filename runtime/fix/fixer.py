@@ -33,6 +33,7 @@ CONVINCING = 40  # pairs that agree, where the pose is known: more add little
 ENOUGH_UNKNOWN = 10  # keyframes, where it is not: each one's own share of error matters more
 FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
 _SHORTLIST = 50
+_BESIDE = 16  # keyframes next to one, within the side of its square
 _MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
 
 
@@ -149,21 +150,29 @@ class Fixer:
             return Hunt([], Embeddings(np.zeros((0, 0), np.float32), None), [])
         embedded = self._embedder.embed(ViewKind.DRONE, np.stack([look.crop for look in tiles]))
         self._watch("embed")
-        found = self._candidates([view for view, _ in tried], tiles, embedded)
+        found = self._candidates([view for view, _ in tried], tiles, embedded, beside=not known.posed)
         self._watch("search")
         return Hunt(tiles, embedded, found)
 
     def _candidates(
-        self, views: Sequence[ViewKind], tiles: Sequence[Look], embedded: Embeddings
+        self, views: Sequence[ViewKind], tiles: Sequence[Look], embedded: Embeddings, beside: bool
     ) -> list[tuple[int, int]]:
-        """(keyframe id, index of the look that found it), the most similar first: of each way of comparing in turn."""
+        """(keyframe id, index of the look that found it), the most similar first: of each way of comparing in turn.
+
+        ``beside``: with those that lie next to the most similar few. Over a wood the view from a little further on
+        looks alike and shares no crown; that from the next line looks like another place and shares a strip of road.
+        """
         rungs = [self._memory.rung(view, look.footprint_m) for view, look in zip(views, tiles, strict=True)]
         found: dict[int, int] = {}
         ways = range(max(len(rung.indices) for rung in rungs))
         for in_turn in zip_longest(*(_ranked(rungs, embedded, way) for way in ways)):
             for keyframe_id, number in filter(None, in_turn):
                 found.setdefault(keyframe_id, number)
-        return list(found.items())[:_SHORTLIST]
+        shortlist = dict(list(found.items())[:_SHORTLIST])
+        for keyframe_id, number in list(shortlist.items())[: FIRST if beside else 0]:
+            for other in rungs[number].near(keyframe_id, tiles[number].footprint_m, _BESIDE).tolist():
+                shortlist.setdefault(other, number)
+        return list(shortlist.items())
 
     def _sorted_by_map(self, hunt: Hunt, start: int) -> list[int]:
         """The candidates from the ``start``-th, by how well their maps fit the query's under the best shift."""

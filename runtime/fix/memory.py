@@ -17,7 +17,7 @@ from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
 from runtime.fix.tag_field import TagField
 from runtime.fix.verify import Ground
-from runtime.geodesy import north_east_m
+from runtime.geodesy import north_east_array_m, north_east_m
 from runtime.history.history import History
 from runtime.record.solver import SOURCE
 from runtime.search import Index
@@ -36,12 +36,21 @@ _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, and an index for each way in which
-    they are compared. A drone's own views have two: by the whole vector, which tells places apart best on one day, and
-    by what all kinds of view share, which sees past another day's weather."""
+    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, ``places_m`` (N, 2) north and east
+    of their centres, and an index for each way in which they are compared. A drone's own views have two: by the whole
+    vector, which tells places apart best on one day, and by what all kinds of view share, which sees past another
+    day's weather."""
 
     ids: NDArray[np.int64]
+    places_m: NDArray[np.float64]
     indices: tuple[Index, ...]
+
+    def near(self, keyframe_id: int, reach_m: float, most: int) -> NDArray[np.int64]:
+        """The ids of at most so many others within ``reach_m`` of one of its keyframes, the nearest first."""
+        away_m = np.linalg.norm(self.places_m - self.places_m[np.searchsorted(self.ids, keyframe_id)], axis=1)
+        order = np.argsort(away_m, kind="stable")
+        order = order[away_m[order] <= reach_m]
+        return np.asarray(self.ids[order[self.ids[order] != keyframe_id][:most]])
 
 
 class Memory:
@@ -90,7 +99,9 @@ class Memory:
             vectors = gallery.vectors[upright]
             shared = self._shared_dim or vectors.shape[1]
             ways = (None, shared) if view is ViewKind.DRONE and shared < vectors.shape[1] else (shared,)
-            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], tuple(Index(vectors, way) for way in ways))
+            places_m = north_east_array_m(self.origin, *gallery.ground[upright].T)
+            indices = tuple(Index(vectors, way) for way in ways)
+            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], places_m, indices)
         return self._rungs[view, footprint_m]
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:

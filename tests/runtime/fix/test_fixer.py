@@ -196,6 +196,31 @@ def test_drone_views_are_compared_by_all_of_a_vector_and_by_what_is_shared_and_t
             assert [rung.ids[index.search(query, 1)[0][0, 0]] for index in rung.indices] == first
 
 
+@pytest.mark.parametrize(("away_m", "decision"), [(20.0, Decision.FIX), (900.0, Decision.NO_FIX)])
+def test_what_lies_beside_the_most_similar_is_looked_at_too(
+    history: History, tmp_path: Path, away_m: float, decision: Decision
+) -> None:
+    """Of 62 keyframes one looks like the query as a whole and shows other ground; the one that shows the query's
+    ground looks like the least of them, and is found if the first lies beside it."""
+    case = CASES[0]
+    nearest = min(history.keyframes(), key=lambda one: distance_m(one.ground, case.position))
+    alike = embeddings_of(history, nearest.keyframe_id)
+    foreign = ground_texture(400, seed=8)[:320, :320]
+    rng = np.random.default_rng(3)
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as made:
+        for number in range(60):
+            far = offset(ORIGIN, 3000.0 + 50.0 * number, 0.0)
+            vectors = rng.normal(size=(len(alike), len(alike[0].vector))).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            rows = [replace(one, vector=vector) for one, vector in zip(alike, vectors, strict=True)]
+            made.add(replace(nearest, crop=foreign, ground=far), rows)
+        made.add(replace(nearest, crop=foreign, ground=offset(nearest.ground, away_m, 0.0)), alike)
+        made.add(nearest, [replace(one, vector=-one.vector) for one in alike])
+        fix = Fixer(made, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
+    assert fix.decision is decision
+    assert fix.aircraft is None or distance_m(fix.aircraft, case.position) < 3.0
+
+
 def test_features_stay_in_the_history_where_asked(history: History) -> None:
     fixer = Fixer(history, TOWER, CAMERA, persist=True)
     fix = fixer.fix(frame_of(CASES[0].truth, 99), CASES[0].pose)
