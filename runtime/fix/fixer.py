@@ -18,7 +18,7 @@ import numpy as np
 from runtime.alignment import align, centred
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
-from runtime.fix.average import Place, place_of
+from runtime.fix.consensus import Consensus, consensus_of
 from runtime.fix.layout import LayoutFixer, Refusal
 from runtime.fix.local_features import pair
 from runtime.fix.memory import Memory, Rung
@@ -217,31 +217,30 @@ class Fixer:
                 break
         if not passed:
             return _no_fix(frame, best.inliers, count, f"no keyframe passed: {best.reason}")
-        strongest = max(passed, key=lambda one: one.inliers)
-        place = place_of(passed, _middle_ray(known))
-        if 2 * place.agreeing < len(passed) + 1:
-            return _no_fix(frame, strongest.inliers, count, "the keyframes that passed disagree on the place")
-        return self._fix(frame, known, place, strongest, count)
+        agreed = consensus_of(passed, _middle_ray(known), query.prior)
+        if 2 * agreed.agreeing < len(passed) + 1:
+            return _no_fix(frame, agreed.strongest.inliers, count, "the keyframes that passed disagree on the place")
+        return self._fix(frame, known, agreed, count)
 
-    def _fix(self, frame: Frame, known: Known, place: Place, strongest: Verified, count: int) -> Fix:
-        east, south = place.camera_es_m
-        sigma_m = place.sigma_m
-        tags = self._memory.tag_field(strongest.keyframe.flight)
+    def _fix(self, frame: Frame, known: Known, agreed: Consensus, count: int) -> Fix:
+        east, south, sigma_m = agreed.pose.east_m, agreed.pose.south_m, agreed.sigma_m
+        keyframe = agreed.strongest.keyframe
+        tags = self._memory.tag_field(keyframe.flight)
         if tags is not None:  # the aircraft's position is what that flight would have called it
-            said = tags.at(np.array([-south, east]), known.heading_rad + place.turn_rad)
+            said = tags.at(np.array([-south, east]), known.heading_rad + agreed.pose.heading_rad)
             east, south = east + said.east_m, south - said.north_m
             sigma_m = math.hypot(sigma_m, said.sigma_m)
-        ground_east, ground_south = place.ground_es_m
+        ground_east, ground_south = agreed.pose.ground_of(np.array([_middle_ray(known)]))[0]
         return Fix(
             t_ns=frame.t_ns,
             decision=Decision.FIX,
             aircraft=offset(self._memory.origin, -south, east),
-            ground=offset(self._memory.origin, -ground_south, ground_east),
+            ground=offset(self._memory.origin, -float(ground_south), float(ground_east)),
             sigma_m=sigma_m,
-            keyframe_id=strongest.keyframe.keyframe_id,
-            inliers=strongest.inliers,
+            keyframe_id=keyframe.keyframe_id,
+            inliers=agreed.strongest.inliers,
             verified=count,
-            reason=f"{place.agreeing} of {count} keyframes agree",
+            reason=f"{agreed.agreeing} of {count} keyframes agree",
         )
 
 

@@ -76,6 +76,15 @@ class PlanarPose:
         return np.asarray(turned[:, :2] / down * self.height_m + [self.east_m, self.south_m])
 
 
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """Ground points that come from several keyframes: ``of`` (N,) which one each is of, ``sigma_m`` (K,) the 1-sigma
+    per axis by which all points of one may be off together."""
+
+    of: NDArray[np.int64]
+    sigma_m: Array
+
+
 def solve(
     rays: Array,
     ground: Array,
@@ -83,23 +92,28 @@ def solve(
     prior: Prior,
     rounds: int = _ITERATIONS,
     start: PlanarPose | None = None,
+    sheets: Sheets | None = None,
 ) -> PlanarPose:
     """The pose that carries (N, 2) ``rays`` onto (N, 2) ``ground`` east/south metres; N at least 4.
 
     ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps, from
-    ``start`` where a pose through most of the same pairs is there already.
+    ``start`` where a pose through most of the same pairs is there already. ``sheets``: where the points are of several
+    keyframes, each of which is then shifted as the pairs ask for and its sigma allows, so that what the keyframes err
+    against each other is not taken for a tilt of the camera.
     """
     state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
-    sigma_m = noise_m
+    shifted = _Shifted(sheets, len(rays))
     for _ in range(rounds):
-        residuals = _miss(state, rays, ground)
+        missed = _miss(state, rays, ground)
+        residuals = missed - shifted.by_m
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
         weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
         jacobian = _jacobian(state, rays, weights)
         known, pull = _prior_rows(state, prior)
-        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
+        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12 - shifted.settle(missed, jacobian, weights)
+        residuals = missed - shifted.by_m
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
@@ -107,6 +121,26 @@ def solve(
     covariance = np.linalg.inv(normal)
     sigma = math.sqrt(max(covariance[3, 3] + covariance[4, 4], 0.0) / 2)
     return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
+
+
+class _Shifted:
+    """The keyframes' shifts, which are linear and therefore eliminated: the best ones for a pose, and what they take
+    from the normal matrix of the pose (variable projection: Golub and Pereyra, SIAM J. Numer. Anal. 10, 1973)."""
+
+    def __init__(self, sheets: Sheets | None, count: int) -> None:
+        self._sheets = sheets
+        self.by_m: Array = np.zeros((count, 2))
+
+    def settle(self, missed: Array, jacobian: Array, weights: Array) -> Array:
+        """(6, 6) to be taken from the normal matrix; ``by_m`` (N, 2) are then the best shifts."""
+        if self._sheets is None:
+            return np.zeros((6, 6))
+        member = (self._sheets.of == np.arange(len(self._sheets.sigma_m))[:, None]).astype(np.float64)  # (K, N)
+        precision = member @ weights**2 + 1.0 / np.maximum(self._sheets.sigma_m, 1e-3) ** 2
+        self.by_m = (member @ (missed * weights[:, None] ** 2) / precision[:, None])[self._sheets.of]
+        slopes = jacobian.reshape(-1, 12) * weights[:, None]
+        shared = (member @ slopes / np.sqrt(precision)[:, None]).reshape(-1, 6)
+        return np.asarray(shared.T @ shared)
 
 
 def _similarity(rays: Array, ground: Array) -> Array:

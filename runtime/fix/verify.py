@@ -29,7 +29,7 @@ _MAX_TILT_RAD = math.radians(35.0)
 _HEIGHT_RATIO = 1.35  # a known height is believed this far
 _VOTE = 0.06  # of the footprint: how far 3 % of height and 3 degrees of heading move a vote at the crop's edge
 _MOST_PAIRS = 60
-_NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
+NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,14 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A keyframe that passed, how many pairs agree, and the pose of the query's camera that it alone gives."""
+    """A keyframe that passed, how many pairs agree, and the pose of the query's camera that it alone gives through
+    ``rays`` and ``ground`` (N, 2), at most sixty of the pairs."""
 
     keyframe: Ground
     inliers: int
     pose: PlanarPose
+    rays: Array
+    ground: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,11 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     if count < least:
         return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
     rays, ground = _thinned(rays[inside]), _thinned(ground[inside])
-    pose = solve(rays, ground, _NOISE * keyframe.footprint_m, query.prior, start=near)
+    pose = solve(rays, ground, NOISE * keyframe.footprint_m, query.prior, start=near)
     reason = implausible(pose, query.prior, ground, keyframe.footprint_m)
     if reason:
         return Refused(keyframe.keyframe_id, count, reason)
-    return Verified(keyframe, count, pose)
+    return Verified(keyframe, count, pose, rays, ground)
 
 
 def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:
@@ -132,7 +135,7 @@ def agreeing_posed(
         return np.asarray(inside), pose
     for tolerance in (2.5 * _TOLERANCE, _TOLERANCE):  # the first pose is bent by votes that only happened to be near
         chosen = _thinned(rays[inside]), _thinned(ground[inside])
-        pose = solve(*chosen, _NOISE * footprint_m, prior, rounds=3, start=pose)
+        pose = solve(*chosen, NOISE * footprint_m, prior, rounds=3, start=pose)
         missed = np.linalg.norm(pose.ground_of(rays) - ground, axis=1)
         inside = missed <= tolerance * footprint_m
         if inside.sum() < 4:

@@ -1,0 +1,79 @@
+"""One place from the keyframes that passed: those that agree, adjusted together.
+
+Each keyframe lies some metres off, by an error of its own. Alone, its pairs cover a part of the image, and a pose
+through them trades tilt for position; all pairs together pin the tilt, if the keyframes may shift against each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.fix.planar_pose import PlanarPose, Prior, Sheets, solve
+from runtime.fix.verify import NOISE, Verified
+
+_AGREES = 0.25  # of the footprint: keyframes further apart disagree
+_MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
+_OWN = 0.5  # of the variance of a keyframe's georeference; the rest is shared by its neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """The camera's pose, its horizontal 1-sigma per axis with the keyframes' georeference, how many ``agreeing``
+    keyframes it rests on, and the one of them with the most pairs."""
+
+    pose: PlanarPose
+    sigma_m: float
+    agreeing: int
+    strongest: Verified
+
+
+def consensus_of(passed: Sequence[Verified], middle_ray: tuple[float, float], prior: Prior) -> Consensus:
+    """Of the largest group of keyframes, counted by pairs, that agree on the ground that ``middle_ray`` meets."""
+    middle = np.array([middle_ray])
+    ground = np.array([one.pose.ground_of(middle)[0] for one in passed])
+    pairs = np.array([one.inliers for one in passed], dtype=np.float64)
+    reach_m = _AGREES * np.array([one.keyframe.footprint_m for one in passed])
+    near = np.linalg.norm(ground[:, None] - ground[None], axis=2) <= reach_m[:, None]
+    group = near[int(np.argmax(near @ pairs))]
+    agreeing = [one for one, inside in zip(passed, group, strict=True) if inside]
+    strongest = max(agreeing, key=lambda one: one.inliers)
+    pose = _adjusted(agreeing, strongest, prior)
+    return Consensus(pose, _sigma(agreeing, pose, ground[group]), len(agreeing), strongest)
+
+
+def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -> PlanarPose:
+    if len(agreeing) == 1:
+        return strongest.pose
+    return solve(
+        np.concatenate([one.rays for one in agreeing]),
+        np.concatenate([one.ground for one in agreeing]),
+        NOISE * strongest.keyframe.footprint_m,
+        prior,
+        start=strongest.pose,
+        sheets=Sheets(
+            np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
+            math.sqrt(_OWN) * _georeference(agreeing),
+        ),
+    )
+
+
+def _sigma(agreeing: Sequence[Verified], pose: PlanarPose, places: NDArray[np.float64]) -> float:
+    """The pose's own, the part of the georeference that neighbours share, and how far the keyframes lie apart."""
+    weights = np.array([one.inliers for one in agreeing], dtype=np.float64)
+    weights /= weights.sum()
+    georeference = _georeference(agreeing)
+    own = _OWN * georeference[0] ** 2 if len(agreeing) == 1 else 0.0  # of several it is in the pose's
+    shared = (1.0 - _OWN) * float(weights @ georeference**2)
+    centred = places - weights @ places
+    spread = float(np.sum(weights * (centred**2).mean(axis=1))) * float(np.sum(weights**2))
+    return math.sqrt(pose.sigma_m**2 + own + shared + spread)
+
+
+def _georeference(agreeing: Sequence[Verified]) -> NDArray[np.float64]:
+    """(N,) 1-sigma of the keyframes' places."""
+    return np.array([min(one.keyframe.sigma_m, _MAX_SIGMA_M) for one in agreeing])
