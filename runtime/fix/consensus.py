@@ -1,7 +1,8 @@
 """One place from the keyframes that passed: those that agree, adjusted together.
 
-Each keyframe lies some metres off, by an error of its own. Alone, its pairs cover a part of the image, and a pose
-through them trades tilt for position; all pairs together pin the tilt, if the keyframes may shift against each other.
+Each keyframe lies some metres off, and a little turned and stretched, by errors of its own. Alone, its pairs cover a
+part of the image, and a pose through them trades tilt for position; all pairs together pin the tilt, if the keyframes
+may move against each other.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from runtime.fix.verify import NOISE, Verified
 
 _AGREES = 0.25  # of the footprint: keyframes further apart disagree
 _MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
+_TURN_SIGMA_RAD, _STRETCH_SIGMA = math.radians(3.0), 0.03  # a compass, and a height above ground
 _OWN = 0.5  # of the variance of a keyframe's georeference; the rest is shared by its neighbours
 
 
@@ -57,7 +59,10 @@ def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -
         start=strongest.pose,
         sheets=Sheets(
             np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
+            np.array([one.keyframe.centre for one in agreeing]),
             math.sqrt(_OWN) * _georeference(agreeing),
+            _TURN_SIGMA_RAD,
+            _STRETCH_SIGMA,
         ),
     )
 

@@ -217,6 +217,7 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         flight=keyframe.flight,
         features=features,
         points=metres + [east, -north],
+        centre=np.array([east, -north]),
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
     )

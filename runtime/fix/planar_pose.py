@@ -78,11 +78,15 @@ class PlanarPose:
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """Ground points that come from several keyframes: ``of`` (N,) which one each is of, ``sigma_m`` (K,) the 1-sigma
-    per axis by which all points of one may be off together."""
+    """Ground points that come from K keyframes, each of whose georeference errs: ``of`` (N,) which one each is of;
+    ``centres_m`` (K, 2) east and south, about which all points of one may be shifted by ``shift_sigma_m`` (K,) per
+    axis, turned by ``turn_sigma_rad`` and stretched by ``stretch_sigma`` (1-sigma, a share) together."""
 
     of: NDArray[np.int64]
-    sigma_m: Array
+    centres_m: Array
+    shift_sigma_m: Array
+    turn_sigma_rad: float
+    stretch_sigma: float
 
 
 def solve(
@@ -98,22 +102,22 @@ def solve(
 
     ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps, from
     ``start`` where a pose through most of the same pairs is there already. ``sheets``: where the points are of several
-    keyframes, each of which is then shifted as the pairs ask for and its sigma allows, so that what the keyframes err
+    keyframes, each of which is then moved as the pairs ask for and its sigmas allow, so that what the keyframes err
     against each other is not taken for a tilt of the camera.
     """
     state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
-    shifted = _Shifted(sheets, len(rays))
+    moved = _Moved(sheets, ground)
     for _ in range(rounds):
         missed = _miss(state, rays, ground)
-        residuals = missed - shifted.by_m
+        residuals = missed - moved.by_m
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
         weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
         jacobian = _jacobian(state, rays, weights)
         known, pull = _prior_rows(state, prior)
-        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12 - shifted.settle(missed, jacobian, weights)
-        residuals = missed - shifted.by_m
+        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12 - moved.settle(missed, jacobian, weights)
+        residuals = missed - moved.by_m
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
@@ -123,24 +127,41 @@ def solve(
     return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
 
 
-class _Shifted:
-    """The keyframes' shifts, which are linear and therefore eliminated: the best ones for a pose, and what they take
-    from the normal matrix of the pose (variable projection: Golub and Pereyra, SIAM J. Numer. Anal. 10, 1973)."""
+class _Moved:
+    """What moves the keyframes' sheets is linear and therefore eliminated: the best moves for a pose, and what they
+    take from its normal matrix (variable projection: Golub and Pereyra, SIAM J. Numer. Anal. 10, 1973)."""
 
-    def __init__(self, sheets: Sheets | None, count: int) -> None:
+    def __init__(self, sheets: Sheets | None, ground: Array) -> None:
         self._sheets = sheets
-        self.by_m: Array = np.zeros((count, 2))
+        self.by_m: Array = np.zeros_like(ground)
+        if sheets is None:
+            return
+        east, south = (ground - sheets.centres_m[sheets.of]).T
+        one, zero = np.ones(len(ground)), np.zeros(len(ground))
+        self._slopes = np.stack([[one, zero, -south, east], [zero, one, east, south]]).transpose(2, 0, 1)  # (N, 2, 4)
+        self._member = (sheets.of == np.arange(len(sheets.centres_m))[:, None]).astype(np.float64)  # (K, N)
+        shift = np.maximum(sheets.shift_sigma_m, _LEAST)
+        turn, stretch = (np.full(len(shift), max(one, _LEAST)) for one in (sheets.turn_sigma_rad, sheets.stretch_sigma))
+        self._known = np.eye(4) * (np.stack([shift, shift, turn, stretch], axis=1) ** -2)[:, None]  # (K, 4, 4)
 
     def settle(self, missed: Array, jacobian: Array, weights: Array) -> Array:
-        """(6, 6) to be taken from the normal matrix; ``by_m`` (N, 2) are then the best shifts."""
+        """(6, 6) to be taken from the normal matrix; ``by_m`` (N, 2) are then the best moves of the points."""
         if self._sheets is None:
             return np.zeros((6, 6))
-        member = (self._sheets.of == np.arange(len(self._sheets.sigma_m))[:, None]).astype(np.float64)  # (K, N)
-        precision = member @ weights**2 + 1.0 / np.maximum(self._sheets.sigma_m, 1e-3) ** 2
-        self.by_m = (member @ (missed * weights[:, None] ** 2) / precision[:, None])[self._sheets.of]
-        slopes = jacobian.reshape(-1, 12) * weights[:, None]
-        shared = (member @ slopes / np.sqrt(precision)[:, None]).reshape(-1, 6)
-        return np.asarray(shared.T @ shared)
+        slopes = self._slopes * weights[:, None, None]
+        turned = slopes.transpose(0, 2, 1)
+        precision = self._of_each(turned @ slopes) + self._known
+        pull = self._of_each(turned @ (missed * weights[:, None])[:, :, None])
+        self.by_m = (self._slopes @ np.linalg.solve(precision, pull)[self._sheets.of])[:, :, 0]
+        shared = self._of_each(turned @ jacobian.reshape(-1, 2, 6))
+        return np.asarray((shared.transpose(0, 2, 1) @ np.linalg.solve(precision, shared)).sum(axis=0))
+
+    def _of_each(self, pairs: Array) -> Array:
+        """(K, 4, m) sums of (N, 4, m) over each keyframe's pairs."""
+        return np.asarray((self._member @ pairs.reshape(len(pairs), -1)).reshape(-1, *pairs.shape[1:]))
+
+
+_LEAST = 1e-6  # metres, radians, shares: a sheet that cannot move
 
 
 def _similarity(rays: Array, ground: Array) -> Array:

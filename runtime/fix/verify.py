@@ -44,12 +44,14 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin."""
+    """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin, around
+    ``centre`` (2,)."""
 
     keyframe_id: int
     flight: str
     features: Features
     points: Array
+    centre: Array
     footprint_m: float
     sigma_m: float
 

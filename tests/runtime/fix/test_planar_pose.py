@@ -107,51 +107,60 @@ def test_a_start_nearby_leads_to_the_same_pose() -> None:
     assert warm.state == pytest.approx(cold.state, abs=2e-3)
 
 
-SHEETS = Sheets(np.repeat(np.arange(4), 20), np.full(4, 3.0))
-QUARTERS = [(-0.3, -0.3), (-0.3, 0.3), (0.3, -0.3), (0.3, 0.3)]  # of the image, each seen by one keyframe
+QUARTERS = np.array([(-0.3, -0.3), (-0.3, 0.3), (0.3, -0.3), (0.3, 0.3)])  # of the image, each seen by one keyframe
 QUARTER_RAYS = np.concatenate([np.random.default_rng(6).uniform(-0.3, 0.3, (20, 2)) + at for at in QUARTERS])
+CENTRES_M = QUARTERS * 60.0 + [120.0, -40.0]
+SHEETS = Sheets(np.repeat(np.arange(4), 20), CENTRES_M, np.full(4, 3.0), math.radians(2.0), 0.02)
 
 
-def shifted(ground: NDArray[np.float64], sheets: Sheets, seed: int) -> NDArray[np.float64]:
-    """The ground with each keyframe's points off by an error of its own."""
-    by_m = np.random.default_rng(seed).normal(0, 1, (len(sheets.sigma_m), 2)) * sheets.sigma_m[:, None]
-    return ground + by_m[sheets.of]
+def moved(ground: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ground with each keyframe's points shifted, turned and stretched about its centre by (4, 4) ``moves``."""
+    east, south, turn, stretch = moves[SHEETS.of].T
+    from_centre = ground - CENTRES_M[SHEETS.of]
+    turned = np.stack([-turn * from_centre[:, 1], turn * from_centre[:, 0]], axis=1)
+    return ground + np.stack([east, south], axis=1) + turned + stretch[:, None] * from_centre
+
+
+SIGMAS = np.array([3.0, 3.0, math.radians(2.0), 0.02])
 
 
 def test_keyframes_that_err_against_each_other_do_not_tilt_the_camera() -> None:
-    """Over many draws the tilt is nearly what it is without any such errors, and sigma covers the position."""
+    """Over many draws the tilt is much better than by one rigid ground, and sigma covers the position."""
     prior = Prior(math.radians(10.0))
     rigid, free, off = [], [], []
     for seed in range(40):
         truth = posed(0.02, -0.03, 0.5)
-        ground = shifted(seen(truth, QUARTER_RAYS, 0.1, seed), SHEETS, seed + 100)
+        moves = np.random.default_rng(seed + 100).normal(0, 1, (4, 4)) * SIGMAS
+        ground = moved(seen(truth, QUARTER_RAYS, 0.1, seed), moves)
         together = solve(QUARTER_RAYS, ground, 0.1, prior)
         apart = solve(QUARTER_RAYS, ground, 0.1, prior, sheets=SHEETS)
         rigid.append(np.abs(together.state[:2] - truth.state[:2]).max())
         free.append(np.abs(apart.state[:2] - truth.state[:2]).max())
         off.append(np.array([apart.east_m - truth.east_m, apart.south_m - truth.south_m]) / apart.sigma_m)
-    assert np.median(free) < 0.1 * np.median(rigid)
+    assert np.median(free) < 0.2 * np.median(rigid)
     assert 0.7 < float(np.sqrt((np.array(off) ** 2).mean())) < 1.4
 
 
-def test_shifts_that_are_eliminated_are_those_that_a_slow_search_finds() -> None:
+def test_moves_that_are_eliminated_are_those_that_a_slow_search_finds() -> None:
     truth = posed(0.04, -0.02, 1.2)
-    ground = shifted(seen(truth, QUARTER_RAYS, 0.2, 7), SHEETS, 8)
+    ground = moved(seen(truth, QUARTER_RAYS, 0.2, 7), np.random.default_rng(8).normal(0, 1, (4, 4)) * SIGMAS)
     prior = Prior(0.05)
 
     def misfit(state: NDArray[np.float64]) -> NDArray[np.float64]:
         points = posed(state[0], state[1], state[2], state[5]).ground_of(QUARTER_RAYS) - [120.0, -40.0] + state[3:5]
-        by_m = state[6:].reshape(4, 2)
-        return np.concatenate([((points - ground - by_m[SHEETS.of]) / 0.4).ravel(), state[:2] / 0.05, state[6:] / 3.0])
+        moves = state[6:].reshape(4, 4)
+        by_m = moved(ground, moves) - ground
+        pulls = [state[:2] / 0.05, (moves / SIGMAS).ravel()]
+        return np.concatenate([((points - ground - by_m) / 0.4).ravel(), *pulls])
 
-    slow = least_squares(misfit, np.append(truth.state, np.zeros(8))).x
+    slow = least_squares(misfit, np.append(truth.state, np.zeros(16))).x
     fast = solve(QUARTER_RAYS, ground, 0.4, prior, sheets=SHEETS)
-    assert fast.state == pytest.approx(slow[:6], abs=2e-2)
+    assert fast.state == pytest.approx(slow[:6], abs=3e-2)
 
 
-def test_keyframes_known_to_the_millimetre_are_one() -> None:
+def test_keyframes_that_cannot_move_are_one() -> None:
     ground = seen(posed(0.05, -0.08, 0.9), QUARTER_RAYS, 0.2, 4)
-    exact = Sheets(SHEETS.of, np.zeros(4))
+    exact = Sheets(SHEETS.of, CENTRES_M, np.zeros(4), 0.0, 0.0)
     assert solve(QUARTER_RAYS, ground, 0.1, FREE, sheets=exact).state == pytest.approx(
         solve(QUARTER_RAYS, ground, 0.1, FREE).state, abs=5e-3
     )
