@@ -159,8 +159,7 @@ class Fixer:
     ) -> list[tuple[int, int]]:
         """(keyframe id, index of the look that found it), the most similar first: of each way of comparing in turn.
 
-        ``beside``: with those that lie next to the most similar few. Over a wood the view from a little further on
-        looks alike and shares no crown; that from the next line looks like another place and shares a strip of road.
+        ``beside``: with those that lie about the place that most of them speak for.
         """
         rungs = [self._memory.rung(view, look.footprint_m) for view, look in zip(views, tiles, strict=True)]
         found: dict[int, int] = {}
@@ -168,11 +167,8 @@ class Fixer:
         for in_turn in zip_longest(*(_ranked(rungs, embedded, way) for way in ways)):
             for keyframe_id, number in filter(None, in_turn):
                 found.setdefault(keyframe_id, number)
-        shortlist = dict(list(found.items())[:_SHORTLIST])
-        for keyframe_id, number in list(shortlist.items())[: FIRST if beside else 0]:
-            for other in rungs[number].near(keyframe_id, tiles[number].footprint_m, _BESIDE).tolist():
-                shortlist.setdefault(other, number)
-        return list(shortlist.items())
+        shortlist = list(found.items())[:_SHORTLIST]
+        return _with_those_beside(shortlist, rungs, tiles) if beside and shortlist else shortlist
 
     def _sorted_by_map(self, hunt: Hunt, start: int) -> list[int]:
         """The candidates from the ``start``-th, by how well their maps fit the query's under the best shift."""
@@ -256,6 +252,24 @@ def _ranked(rungs: Sequence[Rung], embedded: Embeddings, way: int) -> list[tuple
             best[keyframe_id] = max(best.get(keyframe_id, (-1.0, 0)), (float(similarity), number))
     order = sorted(best, key=lambda keyframe_id: (-best[keyframe_id][0], keyframe_id))[:_SHORTLIST]
     return [(keyframe_id, best[keyframe_id][1]) for keyframe_id in order]
+
+
+def _with_those_beside(
+    shortlist: Sequence[tuple[int, int]], rungs: Sequence[Rung], tiles: Sequence[Look]
+) -> list[tuple[int, int]]:
+    """With the keyframes beside those that have most of the others near them: foreign places are strewn, the query's
+    own stand together. Over a wood the view from a little further on looks alike and shares no crown; that from the
+    next line looks like another place and shares a strip of road.
+    """
+    places_m = np.array([rungs[number].place_m(keyframe_id) for keyframe_id, number in shortlist])
+    reach_m = np.array([tiles[number].footprint_m for _, number in shortlist])
+    near = np.linalg.norm(places_m[:, None] - places_m[None], axis=2) <= reach_m
+    wide = dict(shortlist)
+    for row in np.argsort(-near.sum(axis=1), kind="stable")[:FIRST]:
+        number = shortlist[row][1]
+        for keyframe_id in rungs[number].near(places_m[row], float(reach_m[row]), _BESIDE):
+            wide.setdefault(keyframe_id, number)
+    return list(wide.items())
 
 
 def _convincing(passed: Sequence[Verified], count: int) -> bool:

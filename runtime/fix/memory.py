@@ -45,12 +45,15 @@ class Rung:
     places_m: NDArray[np.float64]
     indices: tuple[Index, ...]
 
-    def near(self, keyframe_id: int, reach_m: float, most: int) -> NDArray[np.int64]:
-        """The ids of at most so many others within ``reach_m`` of one of its keyframes, the nearest first."""
-        away_m = np.linalg.norm(self.places_m - self.places_m[np.searchsorted(self.ids, keyframe_id)], axis=1)
-        order = np.argsort(away_m, kind="stable")
-        order = order[away_m[order] <= reach_m]
-        return np.asarray(self.ids[order[self.ids[order] != keyframe_id][:most]])
+    def place_m(self, keyframe_id: int) -> NDArray[np.float64]:
+        """(2,) north and east of one of its keyframes."""
+        return np.asarray(self.places_m[np.searchsorted(self.ids, keyframe_id)])
+
+    def near(self, place_m: NDArray[np.float64], reach_m: float, most: int) -> list[int]:
+        """The ids of at most so many of its keyframes within ``reach_m`` of a place, the nearest first."""
+        away_m = np.linalg.norm(self.places_m - place_m, axis=1)
+        order = np.argsort(away_m, kind="stable")[:most]
+        return [int(keyframe_id) for keyframe_id in self.ids[order[away_m[order] <= reach_m]]]
 
 
 class Memory:
