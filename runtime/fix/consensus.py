@@ -1,8 +1,8 @@
 """One place from the keyframes that passed: those that agree, adjusted together.
 
-Each keyframe lies some metres off, and a little turned and stretched, by errors of its own. Alone, its pairs cover a
-part of the image, and a pose through them trades tilt for position; all pairs together pin the tilt, if the keyframes
-may move against each other.
+Each keyframe lies some metres off, a little turned and stretched, by errors of its own camera's pose. Alone, its pairs
+cover a part of the image, and a pose through them trades tilt for position; all pairs together pin the tilt, if the
+keyframes may move against each other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runtime.fix.verify import NOISE, Verified
 
 _AGREES = 0.25  # of the footprint: keyframes further apart disagree
 _MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
-_TURN_SIGMA_RAD, _STRETCH_SIGMA = math.radians(3.0), 0.03  # a compass, and a height above ground
+_TURN_SIGMA_RAD, _STRETCH_SIGMA, _TILT_SIGMA_RAD = math.radians(3.0), 0.03, math.radians(2.0)  # of a recording's poses
 _OWN = 0.5  # of the variance of a keyframe's georeference; the rest is shared by its neighbours
 
 
@@ -60,9 +60,11 @@ def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -
         sheets=Sheets(
             np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
             np.array([one.keyframe.centre for one in agreeing]),
+            np.array([one.keyframe.height_m for one in agreeing]),
             math.sqrt(_OWN) * _georeference(agreeing),
             _TURN_SIGMA_RAD,
             _STRETCH_SIGMA,
+            _TILT_SIGMA_RAD,
         ),
     )
 

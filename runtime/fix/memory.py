@@ -214,6 +214,7 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
     """A keyframe's features laid out on the ground, in metres east and south of ``origin``."""
     north, east = north_east_m(origin, keyframe.ground)
     side_px = keyframe.crop.shape[0]
+    height = keyframe.pose.height_agl_m if keyframe.view is ViewKind.DRONE else None
     metres: NDArray[np.float64] = (features.points.astype(np.float64) / side_px - 0.5) * keyframe.footprint_m
     return Ground(
         keyframe_id=keyframe.keyframe_id,
@@ -221,6 +222,7 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         features=features,
         points=metres + [east, -north],
         centre=np.array([east, -north]),
+        height_m=height.value if height is not None and height.value > 0 else math.inf,
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
     )

@@ -45,13 +45,14 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Ground:
     """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin, around
-    ``centre`` (2,)."""
+    ``centre`` (2,). ``height_m`` of its camera above it; infinite where it was cut from a map."""
 
     keyframe_id: int
     flight: str
     features: Features
     points: Array
     centre: Array
+    height_m: float
     footprint_m: float
     sigma_m: float
 

@@ -110,18 +110,23 @@ def test_a_start_nearby_leads_to_the_same_pose() -> None:
 QUARTERS = np.array([(-0.3, -0.3), (-0.3, 0.3), (0.3, -0.3), (0.3, 0.3)])  # of the image, each seen by one keyframe
 QUARTER_RAYS = np.concatenate([np.random.default_rng(6).uniform(-0.3, 0.3, (20, 2)) + at for at in QUARTERS])
 CENTRES_M = QUARTERS * 60.0 + [120.0, -40.0]
-SHEETS = Sheets(np.repeat(np.arange(4), 20), CENTRES_M, np.full(4, 3.0), math.radians(2.0), 0.02)
+SIGMAS = np.array([3.0, 3.0, math.radians(2.0), 0.02, math.radians(1.5), math.radians(1.5)])
+OF, HEIGHT_M = np.repeat(np.arange(4), 20), 50.0
+SHEETS = Sheets(OF, CENTRES_M, np.full(4, HEIGHT_M), np.full(4, 3.0), *SIGMAS[2:5])
 
 
 def moved(ground: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The ground with each keyframe's points shifted, turned and stretched about its centre by (4, 4) ``moves``."""
-    east, south, turn, stretch = moves[SHEETS.of].T
-    from_centre = ground - CENTRES_M[SHEETS.of]
-    turned = np.stack([-turn * from_centre[:, 1], turn * from_centre[:, 0]], axis=1)
-    return ground + np.stack([east, south], axis=1) + turned + stretch[:, None] * from_centre
+    """The ground as keyframes show it whose cameras' poses err by (4, 6) position, heading, height and tilts."""
+    east, south, turn, stretch, tilt_east, tilt_south = moves[OF].T
+    x, y = (ground - CENTRES_M[OF]).T
+    tilted = (tilt_east * x + tilt_south * y) / HEIGHT_M
+    by_east = east - turn * y + stretch * x + tilt_east * HEIGHT_M + tilted * x
+    by_south = south + turn * x + stretch * y + tilt_south * HEIGHT_M + tilted * y
+    return ground + np.stack([by_east, by_south], axis=1)
 
 
-SIGMAS = np.array([3.0, 3.0, math.radians(2.0), 0.02])
+def drawn_moves(seed: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(0, 1, (4, 6)) * SIGMAS
 
 
 def test_keyframes_that_err_against_each_other_do_not_tilt_the_camera() -> None:
@@ -130,8 +135,7 @@ def test_keyframes_that_err_against_each_other_do_not_tilt_the_camera() -> None:
     rigid, free, off = [], [], []
     for seed in range(40):
         truth = posed(0.02, -0.03, 0.5)
-        moves = np.random.default_rng(seed + 100).normal(0, 1, (4, 4)) * SIGMAS
-        ground = moved(seen(truth, QUARTER_RAYS, 0.1, seed), moves)
+        ground = moved(seen(truth, QUARTER_RAYS, 0.1, seed), drawn_moves(seed + 100))
         together = solve(QUARTER_RAYS, ground, 0.1, prior)
         apart = solve(QUARTER_RAYS, ground, 0.1, prior, sheets=SHEETS)
         rigid.append(np.abs(together.state[:2] - truth.state[:2]).max())
@@ -143,24 +147,24 @@ def test_keyframes_that_err_against_each_other_do_not_tilt_the_camera() -> None:
 
 def test_moves_that_are_eliminated_are_those_that_a_slow_search_finds() -> None:
     truth = posed(0.04, -0.02, 1.2)
-    ground = moved(seen(truth, QUARTER_RAYS, 0.2, 7), np.random.default_rng(8).normal(0, 1, (4, 4)) * SIGMAS)
+    ground = moved(seen(truth, QUARTER_RAYS, 0.2, 7), drawn_moves(8))
     prior = Prior(0.05)
 
     def misfit(state: NDArray[np.float64]) -> NDArray[np.float64]:
         points = posed(state[0], state[1], state[2], state[5]).ground_of(QUARTER_RAYS) - [120.0, -40.0] + state[3:5]
-        moves = state[6:].reshape(4, 4)
+        moves = state[6:].reshape(4, 6)
         by_m = moved(ground, moves) - ground
         pulls = [state[:2] / 0.05, (moves / SIGMAS).ravel()]
         return np.concatenate([((points - ground - by_m) / 0.4).ravel(), *pulls])
 
-    slow = least_squares(misfit, np.append(truth.state, np.zeros(16))).x
+    slow = least_squares(misfit, np.append(truth.state, np.zeros(24))).x
     fast = solve(QUARTER_RAYS, ground, 0.4, prior, sheets=SHEETS)
     assert fast.state == pytest.approx(slow[:6], abs=3e-2)
 
 
 def test_keyframes_that_cannot_move_are_one() -> None:
     ground = seen(posed(0.05, -0.08, 0.9), QUARTER_RAYS, 0.2, 4)
-    exact = Sheets(SHEETS.of, CENTRES_M, np.zeros(4), 0.0, 0.0)
+    exact = Sheets(OF, CENTRES_M, np.full(4, math.inf), np.zeros(4), 0.0, 0.0, 0.0)
     assert solve(QUARTER_RAYS, ground, 0.1, FREE, sheets=exact).state == pytest.approx(
         solve(QUARTER_RAYS, ground, 0.1, FREE).state, abs=5e-3
     )

@@ -31,7 +31,7 @@ def cut(east_px: int, south_px: int, turn_deg: float = 0.0, share: float = 1.0) 
 def keyframe(features: Features, number: int = 1) -> Ground:
     """Centred on pixel (400, 400), which is the origin."""
     points = (features.points.astype(np.float64) / SIDE_PX - 0.5) * SIDE_M
-    return Ground(number, "flight", features, points, points.mean(axis=0), SIDE_M, 1.0)
+    return Ground(number, "flight", features, points, points.mean(axis=0), math.inf, SIDE_M, 1.0)
 
 
 def sighting(features: Features, prior: Prior) -> Sighting:
