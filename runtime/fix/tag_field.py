@@ -20,14 +20,41 @@ from scipy.linalg import cho_factor, cho_solve
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_COMMON_SIGMA_M = 10.0
-_SLOPE_SIGMA = 0.25  # metres per metre of ground
-_LEVER_SIGMA_M = 10.0
-_SHARED_SIGMA_M, _SHARED_REACH_M, _SHARED_TURN_RAD = 4.0, 50.0, 0.3
-_TAG_SIGMA_M = 3.0
 _FREEDOM = 2.0  # of Student's t: a receiver that repeats itself, or overshoots a turn, errs by tens of metres
 _ROUNDS = 15
 _MOST = 400  # keyframes; more cost seconds and say little new
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """1-sigma per axis of what makes up an offset; compared by `tests.bench.tag_field`.
+
+    ``slope``: metres per metre of ground. ``shared_m`` is shared within about ``shared_reach_m`` and
+    ``shared_turn_rad``. ``tag_m``: of a single tag, for itself.
+    """
+
+    common_m: float = 10.0
+    slope: float = 0.25
+    lever_m: float = 10.0
+    shared_m: float = 4.0
+    shared_reach_m: float = 50.0
+    shared_turn_rad: float = 0.3
+    tag_m: float = 3.0
+
+    def covariance(self, places_a: Array, headings_a: Array, places_b: Array, headings_b: Array) -> Complex:
+        """(N, M) between offsets as complex numbers, north and i east; a turn of the lever is then a factor."""
+        apart2 = ((places_a[:, None] - places_b[None]) ** 2).sum(axis=2)
+        turned = headings_a[:, None] - headings_b[None]
+        near = apart2 / (2 * self.shared_reach_m**2) + (1.0 - np.cos(turned)) / self.shared_turn_rad**2
+        return np.asarray(
+            self.common_m**2
+            + self.slope**2 * (places_a @ places_b.T)
+            + self.lever_m**2 * np.exp(1j * turned)
+            + self.shared_m**2 * np.exp(-near)
+        )
+
+
+SIGNALS = Signals()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +75,22 @@ class TagField:
         offsets_m: (N, 2) north and east from the cameras to their tags.
     """
 
-    def __init__(self, cameras_m: Array, headings_rad: Array, offsets_m: Array) -> None:
+    def __init__(
+        self, cameras_m: Array, headings_rad: Array, offsets_m: Array, signals: Signals = SIGNALS
+    ) -> None:
+        self._signals = signals
         chosen = np.arange(0, len(cameras_m), -(-len(cameras_m) // _MOST))
         self._middle_m = cameras_m.mean(axis=0)
         self._places = cameras_m[chosen] - self._middle_m
         self._headings = headings_rad[chosen]
         offsets: Complex = offsets_m[chosen, 0] + 1j * offsets_m[chosen, 1]
-        prior = _covariance(self._places, self._headings, self._places, self._headings)
-        noise = np.full(len(chosen), _TAG_SIGMA_M**2)
+        prior = signals.covariance(self._places, self._headings, self._places, self._headings)
+        noise = np.full(len(chosen), signals.tag_m**2)
         for _ in range(_ROUNDS):
             self._factor = cho_factor(prior + np.diag(noise))
             self._weights = cho_solve(self._factor, offsets)
             missed = np.abs(noise * self._weights)  # what is left of each offset
-            noise = _TAG_SIGMA_M**2 * (_FREEDOM + (missed / _TAG_SIGMA_M) ** 2) / (_FREEDOM + 2.0)
+            noise = signals.tag_m**2 * (_FREEDOM + (missed / signals.tag_m) ** 2) / (_FREEDOM + 2.0)
         without_itself = self._weights / np.diag(cho_solve(self._factor, np.eye(len(chosen)))).real
         self._scatter_m = float(np.median(np.abs(without_itself))) / 1.18  # median of a Rayleigh is 1.18 sigma
 
@@ -68,21 +98,8 @@ class TagField:
         """For a camera at (2,) north and east whose image's top points to ``heading_rad``; its sigma holds how far
         each tag lies from what the others say of it."""
         place, heading = camera_m[None] - self._middle_m, np.array([heading_rad])
-        shared = _covariance(place, heading, self._places, self._headings)[0]
+        shared = self._signals.covariance(place, heading, self._places, self._headings)[0]
         offset = complex(shared @ self._weights)
         known = float((shared @ cho_solve(self._factor, shared.conj())).real)
-        own = float(_covariance(place, heading, place, heading)[0, 0].real)
+        own = float(self._signals.covariance(place, heading, place, heading)[0, 0].real)
         return TagOffset(offset.real, offset.imag, float(np.sqrt(max(own - known, 0.0) + self._scatter_m**2)))
-
-
-def _covariance(places_a: Array, headings_a: Array, places_b: Array, headings_b: Array) -> Complex:
-    """(N, M) between offsets as complex numbers, north and i east; a turn of the lever is then a factor."""
-    apart2 = ((places_a[:, None] - places_b[None]) ** 2).sum(axis=2)
-    turned = headings_a[:, None] - headings_b[None]
-    near = apart2 / (2 * _SHARED_REACH_M**2) + (1.0 - np.cos(turned)) / _SHARED_TURN_RAD**2
-    return np.asarray(
-        _COMMON_SIGMA_M**2
-        + _SLOPE_SIGMA**2 * (places_a @ places_b.T)
-        + _LEVER_SIGMA_M**2 * np.exp(1j * turned)
-        + _SHARED_SIGMA_M**2 * np.exp(-near)
-    )

@@ -41,7 +41,7 @@ class Solution:
 
     ``lever_m``: forward and right from the camera to what the tags mean, ``lag_s`` the receiver's lag that would
     look the same; ``drift_m_s`` of the tags, north and east. Solved positions have neither: they are rigid, and true
-    to the tags at the middle of the flight.
+    to the tags at the middle of the flight. ``misfit_m``: median distance of points that two photos both show.
     """
 
     photos: tuple[Solved | None, ...]
@@ -50,6 +50,7 @@ class Solution:
     lever_m: tuple[float, float]
     drift_m_s: tuple[float, float]
     lag_s: float | None
+    misfit_m: float
 
     @property
     def residuals_m(self) -> Array:
@@ -69,10 +70,10 @@ class Solution:
         heights = np.percentile(self.heights_m, [5, 50, 95])
         lag = f", about {self.lag_s:.1f} s of lag" if self.lag_s is not None else ""
         return (
-            f"solved {len(self.residuals_m)} of {len(self.photos)} photos from {self.pairs} overlaps: "
-            f"height {heights[1]:.1f} m (5-95 %: {heights[0]:.1f}-{heights[2]:.1f}), tags off by {median:.1f} m in "
-            f"the middle and {worst:.1f} m at worst, {math.hypot(*self.lever_m):.1f} m from the camera in a body-"
-            f"fixed direction{lag}, drifting {math.hypot(*self.drift_m_s):.2f} m/s"
+            f"solved {len(self.residuals_m)} of {len(self.photos)} photos from {self.pairs} overlaps, which agree to "
+            f"{self.misfit_m:.2f} m: height {heights[1]:.1f} m (5-95 %: {heights[0]:.1f}-{heights[2]:.1f}), tags off by "
+            f"{median:.1f} m in the middle and {worst:.1f} m at worst, {math.hypot(*self.lever_m):.1f} m from the camera "
+            f"in a body-fixed direction{lag}, drifting {math.hypot(*self.drift_m_s):.2f} m/s"
         )
 
 
@@ -102,7 +103,8 @@ def solve(poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Seque
     lever = (float(largest.lever_m[0]), float(largest.lever_m[1])) if largest else (0.0, 0.0)
     drift = (float(largest.drift_m_s[0]), float(largest.drift_m_s[1])) if largest else (0.0, 0.0)
     lag_s = _lag(photos, lever[0])
-    return Solution(tuple(photos), tuple(reasons), len(np.unique(ties.overlap)), lever, drift, lag_s)
+    misfit_m = float(np.median(largest.tie_misfit) * np.exp(np.median(largest.photos[:, 2]))) if largest else 0.0
+    return Solution(tuple(photos), tuple(reasons), len(np.unique(ties.overlap)), lever, drift, lag_s, misfit_m)
 
 
 def seen_headings(
