@@ -71,9 +71,9 @@ class Solution:
         lag = f", about {self.lag_s:.1f} s of lag" if self.lag_s is not None else ""
         return (
             f"solved {len(self.residuals_m)} of {len(self.photos)} photos from {self.pairs} overlaps, which agree to "
-            f"{self.misfit_m:.2f} m: height {heights[1]:.1f} m (5-95 %: {heights[0]:.1f}-{heights[2]:.1f}), tags off by "
-            f"{median:.1f} m in the middle and {worst:.1f} m at worst, {math.hypot(*self.lever_m):.1f} m from the camera "
-            f"in a body-fixed direction{lag}, drifting {math.hypot(*self.drift_m_s):.2f} m/s"
+            f"{self.misfit_m:.2f} m: height {heights[1]:.1f} m (5-95 %: {heights[0]:.1f}-{heights[2]:.1f}), tags off "
+            f"by {median:.1f} m in the middle and {worst:.1f} m at worst, {math.hypot(*self.lever_m):.1f} m from the "
+            f"camera in a body-fixed direction{lag}, drifting {math.hypot(*self.drift_m_s):.2f} m/s"
         )
 
 

@@ -70,7 +70,7 @@ def test_a_flight_whose_tags_are_good_is_solved_to_the_decimetre() -> None:
     assert found["heading_deg"].max() < 0.5
     assert found["tilt_deg"].max() < 0.5
     assert solution.reasons == ("",) * len(flown)
-    assert solution.misfit_m < 0.02
+    assert solution.misfit_m == pytest.approx(0.07, abs=0.03)  # 0.3 px in either photo, of 0.14 m each
 
 
 def test_noisy_tags_average_out_over_the_flight() -> None:
