@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.fix.planar_pose import PlanarPose, Prior, Sheets, solve
+from runtime.fix.planar_pose import PlanarPose, Prior, solve
+from runtime.fix.sheets import Sheets
 from runtime.fix.verify import NOISE, Verified
 
 _AGREES = 0.25  # of the footprint: keyframes further apart disagree

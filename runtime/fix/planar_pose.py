@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.fix.sheets import Moves, Sheets
+
 Array = NDArray[np.float64]
 
 _ITERATIONS = 12
@@ -76,25 +78,6 @@ class PlanarPose:
         return np.asarray(turned[:, :2] / down * self.height_m + [self.east_m, self.south_m])
 
 
-@dataclass(frozen=True, slots=True)
-class Sheets:
-    """Ground points that come from K keyframes, whose cameras were not quite where and how they were said to be.
-
-    ``of`` (N,): which keyframe each point is of. ``centres_m`` (K, 2): east and south of the keyframes' centres, and
-    ``heights_m`` (K,) of their cameras above them; infinite where none took it. All points of one keyframe are moved by
-    one error each of its position (``shift_sigma_m`` (K,) per axis), heading (``turn_sigma_rad``), height
-    (``stretch_sigma``, a share) and attitude (``tilt_sigma_rad`` per axis).
-    """
-
-    of: NDArray[np.int64]
-    centres_m: Array
-    heights_m: Array
-    shift_sigma_m: Array
-    turn_sigma_rad: float
-    stretch_sigma: float
-    tilt_sigma_rad: float
-
-
 def solve(
     rays: Array,
     ground: Array,
@@ -113,18 +96,20 @@ def solve(
     """
     state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
-    moved = _Moved(sheets, ground)
+    moves = None if sheets is None else Moves(sheets, ground)
     weights = np.full(len(rays), 1.0 / noise_m)
     for _ in range(rounds):
         missed = _miss(state, rays, ground)
-        residuals = missed - moved.best(missed, weights)
+        residuals = missed if moves is None else missed - moves.best(missed, weights)
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
         weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
         jacobian = _jacobian(state, rays, weights)
         known, pull = _prior_rows(state, prior)
-        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12 - moved.taken(jacobian, weights)
-        residuals = missed - moved.best(missed, weights)
+        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
+        if moves is not None:
+            normal -= moves.taken(jacobian, weights)
+            residuals = missed - moves.best(missed, weights)
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
@@ -132,58 +117,6 @@ def solve(
     covariance = np.linalg.inv(normal)
     sigma = math.sqrt(max(covariance[3, 3] + covariance[4, 4], 0.0) / 2)
     return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
-
-
-class _Moved:
-    """What moves the keyframes' sheets is linear and therefore eliminated: the best moves for a pose, and what they
-    take from its normal matrix (variable projection: Golub and Pereyra, SIAM J. Numer. Anal. 10, 1973)."""
-
-    def __init__(self, sheets: Sheets | None, ground: Array) -> None:
-        self._sheets = sheets
-        if sheets is None:
-            return
-        east, south = (ground - sheets.centres_m[sheets.of]).T
-        one, zero = np.ones_like(east), np.zeros_like(east)
-        height = np.where(np.isfinite(sheets.heights_m), sheets.heights_m, 0.0)[sheets.of]
-        bend = 1.0 / sheets.heights_m[sheets.of]
-        by_axis = [
-            [one, zero, -south, east, height + east**2 * bend, east * south * bend],
-            [zero, one, east, south, east * south * bend, height + south**2 * bend],
-        ]
-        self._slopes = np.array(by_axis).transpose(2, 0, 1)  # (N, 2, 6)
-        self._member = (sheets.of == np.arange(len(sheets.centres_m))[:, None]).astype(np.float64)  # (K, N)
-        shift, same = np.asarray(sheets.shift_sigma_m), np.ones(len(sheets.centres_m))
-        turn, stretch, tilt = (same * s for s in (sheets.turn_sigma_rad, sheets.stretch_sigma, sheets.tilt_sigma_rad))
-        sigmas = np.maximum(np.stack([shift, shift, turn, stretch, tilt, tilt], axis=1), _LEAST)
-        self._known = np.eye(6) * (sigmas**-2)[:, None]  # (K, 6, 6)
-
-    def best(self, missed: Array, weights: Array) -> Array:
-        """(N, 2) by how much the points move at best, for a pose that misses them so."""
-        if self._sheets is None:
-            return np.zeros_like(missed)
-        pull = self._of_each((self._slopes * weights[:, None, None] ** 2).transpose(0, 2, 1) @ missed[:, :, None])
-        return np.asarray((self._slopes @ np.linalg.solve(self._precision(weights), pull)[self._sheets.of])[:, :, 0])
-
-    def taken(self, jacobian: Array, weights: Array) -> Array:
-        """(6, 6) that the moves take from the pose's normal matrix."""
-        if self._sheets is None:
-            return np.zeros((6, 6))
-        slopes = (self._slopes * weights[:, None, None]).transpose(0, 2, 1)
-        shared = self._of_each(slopes @ jacobian.reshape(-1, 2, 6))
-        own = np.linalg.solve(self._precision(weights), shared)
-        return np.asarray((shared.transpose(0, 2, 1) @ own).sum(axis=0))
-
-    def _precision(self, weights: Array) -> Array:
-        """(K, 6, 6) of the moves, the pose being known."""
-        slopes = self._slopes * weights[:, None, None]
-        return np.asarray(self._of_each(slopes.transpose(0, 2, 1) @ slopes) + self._known)
-
-    def _of_each(self, pairs: Array) -> Array:
-        """(K, 6, m) sums of (N, 6, m) over each keyframe's pairs."""
-        return np.asarray((self._member @ pairs.reshape(len(pairs), -1)).reshape(-1, *pairs.shape[1:]))
-
-
-_LEAST = 1e-6  # metre, radian, share: as good as none
 
 
 def _similarity(rays: Array, ground: Array) -> Array:

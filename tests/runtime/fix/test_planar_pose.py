@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from runtime.fix.planar_pose import PlanarPose, Prior, Sheets, _jacobian, _miss, solve
+from runtime.fix.planar_pose import PlanarPose, Prior, _jacobian, _miss, solve
+from runtime.fix.sheets import Sheets
 
 FREE = Prior(tilt_sigma_rad=1.0)
 
