@@ -107,7 +107,7 @@ def answers(
                 except ImageError as error:
                     yield Answer(image, None, None, str(error).removeprefix(f"{image}: "))
                 else:
-                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=keep)
+                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=keep, as_tagged=True)
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()
 

@@ -67,7 +67,9 @@ class Fixer:
     """Fixes frames of one camera against one history; follows the history while it grows.
 
     ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify. ``persist``: local
-    features of keyframes are kept in the history for the next time.
+    features of keyframes are kept in the history for the next time. ``as_tagged``: the aircraft is where the tags of
+    the keyframes' flight would have it, with their receiver's lag and drift, for photos that are held against such
+    tags; in flight it is where the camera is over the history's ground, as targets are.
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class Fixer:
         camera: CameraModel,
         watch: Callable[[str], None] = _unwatched,
         persist: bool = False,
+        as_tagged: bool = False,
     ) -> None:
         self._history = history
+        self._as_tagged = as_tagged
         self._embedder = embedder
         self._camera = camera
         self._layout: LayoutFixer | None = None
@@ -221,8 +225,8 @@ class Fixer:
     def _fix(self, frame: Frame, known: Known, agreed: Consensus, count: int) -> Fix:
         east, south, sigma_m = agreed.pose.east_m, agreed.pose.south_m, agreed.sigma_m
         keyframe = agreed.strongest.keyframe
-        tags = self._memory.tag_field(keyframe.flight)
-        if tags is not None:  # the aircraft's position is what that flight would have called it
+        tags = self._memory.tag_field(keyframe.flight) if self._as_tagged else None
+        if tags is not None:
             said = tags.at(np.array([-south, east]), known.heading_rad + agreed.pose.heading_rad)
             east, south = east + said.east_m, south - said.north_m
             sigma_m = math.hypot(sigma_m, said.sigma_m)

@@ -230,9 +230,12 @@ def test_features_stay_in_the_history_where_asked(history: History) -> None:
 
 
 @pytest.mark.parametrize("pose_known", [True, False])
-@pytest.mark.parametrize("source", [SOURCE, "vehicle yaw"])
-def test_tags_that_trail_where_recording_solved_the_cameras_trail_in_a_fix_too(
-    history: History, tmp_path: Path, source: str, pose_known: bool
+@pytest.mark.parametrize(
+    ("source", "as_tagged", "expected_m"),
+    [(SOURCE, True, 9.0), (SOURCE, False, 0.0), ("vehicle yaw", True, 0.0)],
+)
+def test_tags_that_trail_the_solved_cameras_trail_in_a_fix_too_where_it_is_to_be_as_they_are(
+    history: History, tmp_path: Path, source: str, as_tagged: bool, expected_m: float, pose_known: bool
 ) -> None:
     """The keyframes' tags lie 9 m behind the solved cameras, whatever way they head; what no recording solved is
     believed as it stands."""
@@ -243,10 +246,11 @@ def test_tags_that_trail_where_recording_solved_the_cameras_trail_in_a_fix_too(
             heading = Measured(truth.heading, 0.01, source)
             pose = replace(keyframe.pose, position=tag, heading=heading)
             tagged.add(replace(keyframe, pose=pose), embeddings_of(history, keyframe.keyframe_id))
-        fix = Fixer(tagged, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose if pose_known else Pose(0))
+        fixer = Fixer(tagged, TOWER, CAMERA, as_tagged=as_tagged)
+        fix = fixer.fix(frame_of(case.truth, 99), case.pose if pose_known else Pose(0))
     assert fix.aircraft is not None and fix.sigma_m is not None
-    expected_m = trailing(case.truth, behind_m if source == SOURCE else 0.0)
-    assert distance_m(fix.aircraft, offset(ORIGIN, *expected_m)) < min(3.0, 3 * fix.sigma_m)
+    there = offset(ORIGIN, *trailing(case.truth, expected_m))
+    assert distance_m(fix.aircraft, there) < min(3.0, 3 * fix.sigma_m)
 
 
 def embeddings_of(history: History, keyframe_id: int) -> list[StoredEmbedding]:
