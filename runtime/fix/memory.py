@@ -145,7 +145,7 @@ class Memory:
     def footprints_to_try(self) -> tuple[float, ...]:
         """Sides that the history's keyframes show, for a frame of unknown height."""
         if not self._footprints:
-            sides = [keyframe.footprint_m for keyframe in self._history.keyframes(ViewKind.DRONE)]
+            sides = [keyframe.footprint_m for keyframe in self._history.keyframes(ViewKind.DRONE, crops=False)]
             self._footprints = distinct_footprints(sides or [m for _, rungs in self.views for m in rungs])
         return self._footprints
 
