@@ -174,7 +174,7 @@ def _known(history: History, flight: str) -> list[Keyframe]:
     """What the history already holds of this flight."""
     if flight not in history.flights():
         return []
-    return [keyframe for keyframe in history.keyframes() if keyframe.flight == flight]
+    return [keyframe for keyframe in history.keyframes(crops=False) if keyframe.flight == flight]
 
 
 def _record_map(

@@ -88,7 +88,7 @@ def _spread(values: list[float], unit: str) -> str:
 def _map(site: Site, outcome: Outcome, recording: Recording) -> Any:
     origin = site.world.origin
     with History.open(site.history) as history:
-        keyframes = tuple(keyframe.ground for keyframe in history.keyframes())
+        keyframes = tuple(keyframe.ground for keyframe in history.keyframes(crops=False))
     lines = [
         Line(name.replace("_", " "), _geo(origin, track), colour, dashed=name != "return")
         for (name, track), colour in zip(recording.tracks.items(), _LEG_COLOURS, strict=False)
