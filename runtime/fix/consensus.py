@@ -2,7 +2,7 @@
 
 Each keyframe lies some metres off, a little turned and stretched, by errors of its own camera's pose. Alone, its pairs
 cover a part of the image, and a pose through them trades tilt for position; all pairs together pin the tilt, if the
-keyframes may move against each other.
+keyframes may move against each other. Tiles of one map may not: their errors are the map's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from runtime.fix.verify import NOISE, Verified
 
 _AGREES = 0.25  # of the footprint: keyframes further apart disagree
 _MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
-_TURN_SIGMA_RAD, _STRETCH_SIGMA, _TILT_SIGMA_RAD = math.radians(3.0), 0.03, math.radians(2.0)  # of a recording's poses
-_OWN = 0.5  # of the variance of a keyframe's georeference; the rest is shared by its neighbours
+_POSE_SIGMA = np.array([math.radians(3.0), 0.03, math.radians(2.0), math.radians(2.0)])  # of recorded poses, see Sheets
+_OWN = 0.5  # of the variance of a recorded keyframe's georeference; the rest is shared by its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,18 @@ def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -
         NOISE * strongest.keyframe.footprint_m,
         prior,
         start=strongest.pose,
-        sheets=Sheets(
-            np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
-            np.array([one.keyframe.centre for one in agreeing]),
-            np.array([one.keyframe.height_m for one in agreeing]),
-            math.sqrt(_OWN) * _georeference(agreeing),
-            _TURN_SIGMA_RAD,
-            _STRETCH_SIGMA,
-            _TILT_SIGMA_RAD,
-        ),
+        sheets=_sheets(agreeing),
+    )
+
+
+def _sheets(agreeing: Sequence[Verified]) -> Sheets:
+    shift_m = np.sqrt(_own(agreeing)) * _georeference(agreeing)
+    recorded = np.array([[math.isfinite(one.keyframe.height_m)] for one in agreeing])
+    return Sheets(
+        of=np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
+        centres_m=np.array([one.keyframe.centre for one in agreeing]),
+        heights_m=np.array([one.keyframe.height_m for one in agreeing]),
+        sigma=np.hstack([shift_m[:, None], shift_m[:, None], recorded * _POSE_SIGMA]),
     )
 
 
@@ -74,12 +77,17 @@ def _sigma(agreeing: Sequence[Verified], pose: PlanarPose, places: NDArray[np.fl
     """The pose's own, the part of the georeference that neighbours share, and how far the keyframes lie apart."""
     weights = np.array([one.inliers for one in agreeing], dtype=np.float64)
     weights /= weights.sum()
-    georeference = _georeference(agreeing)
-    own = _OWN * georeference[0] ** 2 if len(agreeing) == 1 else 0.0  # of several it is in the pose's
-    shared = (1.0 - _OWN) * float(weights @ georeference**2)
+    georeference, of_own = _georeference(agreeing), _own(agreeing)
+    own = float(of_own[0] * georeference[0] ** 2) if len(agreeing) == 1 else 0.0  # of several it is in the pose's
+    shared = float(weights @ ((1.0 - of_own) * georeference**2))
     centred = places - weights @ places
     spread = float(np.sum(weights * (centred**2).mean(axis=1))) * float(np.sum(weights**2))
     return math.sqrt(pose.sigma_m**2 + own + shared + spread)
+
+
+def _own(agreeing: Sequence[Verified]) -> NDArray[np.float64]:
+    """(N,) shares of the variance of the keyframes' places that each has for itself; tiles of one map have none."""
+    return np.array([_OWN if math.isfinite(one.keyframe.height_m) else 0.0 for one in agreeing])
 
 
 def _georeference(agreeing: Sequence[Verified]) -> NDArray[np.float64]:

@@ -20,18 +20,15 @@ class Sheets:
     """Ground points that come from K keyframes, whose cameras were not quite where and how they were said to be.
 
     ``of`` (N,): which keyframe each point is of. ``centres_m`` (K, 2): east and south of the keyframes' centres, and
-    ``heights_m`` (K,) of their cameras above them; infinite where none took it. All points of one keyframe are moved by
-    one error each of its position (``shift_sigma_m`` (K,) per axis), heading (``turn_sigma_rad``), height
-    (``stretch_sigma``, a share) and attitude (``tilt_sigma_rad`` per axis).
+    ``heights_m`` (K,) of their cameras above them; infinite where none took it. ``sigma`` (K, 6): 1-sigma by which each
+    keyframe's pose errs against the others', in position (east and south, metres), heading (radians), height (a share)
+    and attitude (two tilts, radians); all points of a keyframe move with it.
     """
 
     of: NDArray[np.int64]
     centres_m: Array
     heights_m: Array
-    shift_sigma_m: Array
-    turn_sigma_rad: float
-    stretch_sigma: float
-    tilt_sigma_rad: float
+    sigma: Array
 
 
 class Moves:
@@ -49,10 +46,7 @@ class Moves:
         ]
         self._slopes = np.array(by_axis).transpose(2, 0, 1)  # (N, 2, 6)
         self._member = (sheets.of == np.arange(len(sheets.centres_m))[:, None]).astype(np.float64)  # (K, N)
-        shift, same = np.asarray(sheets.shift_sigma_m), np.ones(len(sheets.centres_m))
-        turn, stretch, tilt = (same * s for s in (sheets.turn_sigma_rad, sheets.stretch_sigma, sheets.tilt_sigma_rad))
-        sigmas = np.maximum(np.stack([shift, shift, turn, stretch, tilt, tilt], axis=1), _LEAST)
-        self._known = np.eye(6) * (sigmas**-2)[:, None]  # (K, 6, 6)
+        self._known = np.eye(6) * (np.maximum(sheets.sigma, _LEAST) ** -2)[:, None]  # (K, 6, 6)
 
     def best(self, missed: Array, weights: Array) -> Array:
         """(N, 2) by how much the points move at best, for a pose that misses them by (N, 2) metres."""

@@ -20,13 +20,18 @@ NOTHING = Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
 
 
 def passed(
-    number: int, middle: tuple[float, float], off_m: NDArray[np.float64], inliers: int = 40, noise_m: float = 0.1
+    number: int,
+    middle: tuple[float, float],
+    off_m: NDArray[np.float64],
+    inliers: int = 40,
+    noise_m: float = 0.1,
+    height_m: float = 50.0,
 ) -> Verified:
     """A keyframe that lies ``off_m`` off and shares the part of the image around the ray ``middle``."""
     rays = np.random.default_rng(number).uniform(-0.25, 0.25, (40, 2)) + middle
     ground = TRUTH.ground_of(rays) + off_m + np.random.default_rng(number + 50).normal(0, noise_m, rays.shape)
     centre = ground.mean(axis=0)
-    keyframe = Ground(number, "flight", NOTHING, ground, centre, 50.0, SIDE_M, SIGMA_M)
+    keyframe = Ground(number, "flight", NOTHING, ground, centre, height_m, SIDE_M, SIGMA_M)
     return Verified(keyframe, inliers, solve(rays, ground, 0.1, PRIOR), rays, ground)
 
 
@@ -73,3 +78,11 @@ def test_sigma_says_how_far_the_keyframes_lie_apart() -> None:
     near = [passed(k, (0.0, 0.0), np.zeros(2)) for k in range(2)]
     apart = [passed(0, (0.0, 0.0), np.array([-6.0, 0.0])), passed(1, (0.0, 0.0), np.array([6.0, 0.0]))]
     assert consensus_of(apart, (0.0, 0.0), PRIOR).sigma_m > 1.3 * consensus_of(near, (0.0, 0.0), PRIOR).sigma_m
+
+
+def test_tiles_of_one_map_err_as_one() -> None:
+    tiles = [passed(k, (0.2 * k - 0.2, 0.1), np.zeros(2), height_m=math.inf) for k in range(3)]
+    rigid = solve(np.concatenate([t.rays for t in tiles]), np.concatenate([t.ground for t in tiles]), 0.18, PRIOR)
+    agreed = consensus_of(tiles, (0.0, 0.0), PRIOR)
+    assert (agreed.pose.east_m, agreed.pose.south_m) == pytest.approx((rigid.east_m, rigid.south_m), abs=0.02)
+    assert agreed.sigma_m > SIGMA_M  # many tiles do not average it away

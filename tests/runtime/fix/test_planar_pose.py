@@ -113,7 +113,7 @@ QUARTER_RAYS = np.concatenate([np.random.default_rng(6).uniform(-0.3, 0.3, (20, 
 CENTRES_M = QUARTERS * 60.0 + [120.0, -40.0]
 SIGMAS = np.array([3.0, 3.0, math.radians(2.0), 0.02, math.radians(1.5), math.radians(1.5)])
 OF, HEIGHT_M = np.repeat(np.arange(4), 20), 50.0
-SHEETS = Sheets(OF, CENTRES_M, np.full(4, HEIGHT_M), np.full(4, 3.0), *SIGMAS[2:5])
+SHEETS = Sheets(OF, CENTRES_M, np.full(4, HEIGHT_M), np.tile(SIGMAS, (4, 1)))
 
 
 def moved(ground: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,7 +165,7 @@ def test_moves_that_are_eliminated_are_those_that_a_slow_search_finds() -> None:
 
 def test_keyframes_that_cannot_move_are_one() -> None:
     ground = seen(posed(0.05, -0.08, 0.9), QUARTER_RAYS, 0.2, 4)
-    exact = Sheets(OF, CENTRES_M, np.full(4, math.inf), np.zeros(4), 0.0, 0.0, 0.0)
+    exact = Sheets(OF, CENTRES_M, np.full(4, math.inf), np.zeros((4, 6)))
     assert solve(QUARTER_RAYS, ground, 0.1, FREE, sheets=exact).state == pytest.approx(
         solve(QUARTER_RAYS, ground, 0.1, FREE).state, abs=5e-3
     )
