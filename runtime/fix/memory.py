@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.alignment import centred
-from runtime.camera_model import CameraModel, rotation
+from runtime.camera_model import CameraModel
 from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
 from runtime.fix.tag_field import TagField
@@ -22,6 +22,7 @@ from runtime.history.history import History
 from runtime.record.solver import SOURCE
 from runtime.search import Index
 from runtime.values import GeoPoint, Keyframe, ViewKind
+from runtime.view import GroundPlane
 
 _LOG = logging.getLogger(__name__)
 
@@ -236,14 +237,10 @@ def tag_field_of(keyframes: Iterable[Keyframe], origin: GeoPoint, camera: Camera
     """
     rows = []
     for keyframe in keyframes:
-        pose = keyframe.pose
-        if pose.heading is None or pose.heading.source != SOURCE:
+        pose, plane = keyframe.pose, GroundPlane.of(camera, keyframe.pose)
+        if pose.heading is None or pose.heading.source != SOURCE or pose.position is None or plane is None:
             continue
-        if pose.position is None or pose.height_agl_m is None or pose.ned_from_body is None:
-            continue
-        down = (rotation(pose.ned_from_body) * rotation(camera.body_from_camera)).apply([0.0, 0.0, 1.0])
-        axis_m = down[:2] / max(down[2], 0.1) * pose.height_agl_m.value  # from the camera's nadir to the crop's centre
-        taken_at = np.array(north_east_m(origin, keyframe.ground)) - axis_m
+        taken_at = np.array(north_east_m(origin, keyframe.ground)) - plane.ground_of_axis()
         rows.append([*taken_at, pose.heading.value, *(np.array(north_east_m(origin, pose.position)) - taken_at)])
     if not rows:
         return None
