@@ -17,6 +17,7 @@ from runtime.embedder.engine import Backend, Engine
 from runtime.embedder.parity import BARS, Bar, Comparison, compare
 from runtime.embedder.parity_record import has_passed, keep, record_path
 from runtime.embedder.parity_set import parity_embeddings, parity_images, parity_pair
+from runtime.embedder.serialised import Serialised
 from runtime.errors import BundleError, EngineError
 from runtime.machine import default_threads
 from runtime.values import Embeddings, ViewKind
@@ -40,6 +41,9 @@ class EngineReport:
 
 class Embedder:
     """The towers of a bundle, ready to run; towers that share a file share an engine.
+
+    Any thread may embed at any time. An engine runs one batch at a time, and threads take turns after each: a live
+    frame waits for at most one batch of each other thread, however many crops a target has.
 
     ``backends`` are tried in order (None: what suits this computer); each one that does not run, or fails parity, is
     in ``passed_over`` and in the log. ``precision`` None: the backend's own, so float16 on a GPU and float32 on a CPU.
@@ -139,7 +143,7 @@ class Embedder:
         """Engines of every file, and the worst cosine with the reference over the parity images."""
         bundle = self.bundle
         files = {view: bundle.model(view, self.precision).file for view in bundle.views}
-        by_file = {file: make(bundle.path / file) for file in dict.fromkeys(files.values())}
+        by_file = {file: Serialised(make(bundle.path / file)) for file in dict.fromkeys(files.values())}
         self._engines = {view: by_file[file] for view, file in files.items()}
         once = {file: view for view, file in files.items()}.values()
         return min(self._checked(view, one) for view in once)

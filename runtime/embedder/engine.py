@@ -12,13 +12,19 @@ from runtime.values import Maps, Vectors
 
 
 class Engine(Protocol):
-    """Runs one tower. ``name`` says by what and on what; ``batch`` is how many crops it takes at best at once."""
+    """Runs one tower. ``name`` says by what and on what; ``batch`` is how many crops it takes at best at once.
+
+    An engine need not stand two threads in `run` at once: `Embedder` lets them in one by one.
+    """
 
     name: str
     batch: int
 
     def run(self, crops: NDArray[np.uint8]) -> tuple[Vectors, Maps | None]:
-        """(N, S, S, 3) uint8 RGB, N at most ``batch``, to (N, D) float32 and (N, C, h, w) float32 or None."""
+        """(N, S, S, 3) uint8 RGB, N at most ``batch``, to (N, D) float32 and (N, C, h, w) float32 or None.
+
+        The arrays are the caller's: no later run writes into them.
+        """
         ...
 
 

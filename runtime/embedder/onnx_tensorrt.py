@@ -50,7 +50,7 @@ class OnnxTensorRt:
         return self._engine(model, threads, cache)
 
     def _engine(self, model: Path, threads: int, cache: Path) -> Engine:
-        settings = _settings(model, cache, FLIGHT)
+        settings = provider_settings(model, cache, FLIGHT)
         return onnx_engine.OnnxEngine(model, threads, onnx_engine.TENSORRT, settings, FLIGHT.most)
 
     def _cache(self, model: Path) -> Path:
@@ -59,7 +59,8 @@ class OnnxTensorRt:
         return engine_path(model, FLIGHT, f"ort-{label}")
 
 
-def _settings(model: Path, cache: Path, profile: Profile) -> dict[str, str]:
+def provider_settings(model: Path, cache: Path, profile: Profile) -> dict[str, str]:
+    """The provider's options for a model file: engines in ``cache``, batches of ``profile``, the file's precision."""
     return {
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": str(cache),
@@ -67,7 +68,9 @@ def _settings(model: Path, cache: Path, profile: Profile) -> dict[str, str]:
         "trt_timing_cache_path": str(cache),
         "trt_fp16_enable": "1" if model.stem.endswith(".fp16") else "0",
         "trt_layer_norm_fp32_fallback": "1",
-        "trt_cuda_graph_enable": "1",
+        # A graph reads the addresses that it was captured at: without IO binding every crop gets the first one's
+        # embedding (onnxruntime issue 20050). `TensorRtEngine` is the backend with a CUDA graph.
+        "trt_cuda_graph_enable": "0",
         "trt_profile_min_shapes": _shape(model, profile.least),
         "trt_profile_opt_shapes": _shape(model, profile.usual),
         "trt_profile_max_shapes": _shape(model, profile.most),

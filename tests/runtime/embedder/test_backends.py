@@ -15,6 +15,7 @@ from runtime.config.config import BackendName
 from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_engine import OnnxEngine, input_of
+from runtime.embedder.onnx_tensorrt import provider_settings
 from runtime.embedder.parity_record import has_passed, record_path
 from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import BundleError, EngineError, UsageError
@@ -123,6 +124,12 @@ def test_an_engine_that_has_passed_before_is_still_compared(tmp_path: Path, own_
 
 def test_a_models_input_is_read_from_its_file(small: Bundle) -> None:
     assert input_of(small.path / small.model(ViewKind.DRONE, "fp32").file) == ("crops", (256, 256, 3))
+
+
+def test_onnxruntimes_tensorrt_replays_no_cuda_graph(small: Bundle, tmp_path: Path) -> None:
+    model = small.path / small.model(ViewKind.DRONE, "fp32").file
+    settings = provider_settings(model, tmp_path, FLIGHT)
+    assert settings["trt_cuda_graph_enable"] == "0" and settings["trt_profile_max_shapes"] == "crops:1x256x256x3"
 
 
 def test_threads_suit_the_computer() -> None:
