@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from runtime.bundle import Bundle
-from runtime.config.config import BackendName
+from runtime.config.sections import BackendName
 from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_engine import OnnxEngine, input_of

@@ -1,0 +1,152 @@
+"""The sections of the configuration that command the vehicle: how the way is flown, and the operator's limits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from runtime.config.sections import Section
+from runtime.errors import CommandingError
+from runtime.guidance.arrival import ArrivalRules
+from runtime.guidance.carrot import bounds_agree
+from runtime.guidance.flight import GuidanceSettings
+from runtime.guidance.limits import Area, Limits
+from runtime.values import GeoPoint
+
+LatitudeDeg = Annotated[float, Field(ge=-90, le=90)]
+LongitudeDeg = Annotated[float, Field(ge=-180, le=180)]
+_NEEDED_TO_COMMAND = (
+    "polygon",
+    "floor_height_takeoff_m",
+    "ceiling_height_takeoff_m",
+    "max_distance_m",
+    "battery_reserve_percent",
+)
+
+
+class GuidanceSection(Section):
+    """[guidance]: how the way is flown."""
+
+    yield_to_sticks: bool = Field(
+        default=True,
+        description="A roll, pitch or yaw stick off its centre takes the vehicle back.",
+    )
+    cruise_speed_m_s: float = Field(
+        default=8.0, gt=0.5, le=40,
+        description="Speed of the autopilot in its guided mode, as WPNAV_SPEED has it.",
+    )
+    deceleration_m_s2: float = Field(
+        default=2.5, ge=0.5, le=10,
+        description="Deceleration of the autopilot, as WPNAV_ACCEL has it.",
+    )
+    lead_s: float = Field(
+        default=4.0, gt=0, le=5,
+        description="How far ahead of the vehicle targets lie; kept within 1.5 stopping distances and 5 s.",
+    )
+    setpoint_interval_s: float = Field(default=0.3, ge=0.1, le=0.5, description="Between two position targets.")
+    setpoint_lifetime_s: float = Field(
+        default=1.0, ge=0.2, le=2,
+        description="A position target that is older than this is not sent any more.",
+    )
+    estimate_max_age_s: float = Field(
+        default=1.0, gt=0, le=5,
+        description="An older estimate of the position commands nothing.",
+    )
+    arrival_radius_m: float = Field(
+        default=3.0, gt=0, le=20,
+        description="Distance from the target at which the vehicle has arrived.",
+    )
+    arrival_speed_m_s: float = Field(default=0.7, gt=0, le=3, description="Speed above which it has not arrived yet.")
+    hold_s: float = Field(
+        default=5.0, ge=0, le=600,
+        description="Time at the target before the live view must confirm it.",
+    )
+    confirm_radius_m: float = Field(
+        default=15.0, gt=0, le=100,
+        description="A live fix at most this far from the target speaks for the arrival; most of at least two must.",
+    )
+    confirm_timeout_s: float = Field(
+        default=15.0, ge=0, le=600,
+        description="How long after the hold the arrival may stay unconfirmed; the vehicle holds either way.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_flown(self) -> GuidanceSection:
+        if not bounds_agree(self.cruise_speed_m_s, self.deceleration_m_s2):
+            raise ValueError(
+                "at cruise_speed_m_s, 1.5 stopping distances are longer than 5 s of flight; "
+                "lower it or raise deceleration_m_s2"
+            )
+        return self
+
+    def settings(self) -> GuidanceSettings:
+        """The same, in guidance's own units."""
+        return GuidanceSettings(
+            cruise_speed_m_s=self.cruise_speed_m_s,
+            deceleration_m_s2=self.deceleration_m_s2,
+            lead_s=self.lead_s,
+            setpoint_interval_ns=_ns(self.setpoint_interval_s),
+            setpoint_lifetime_ns=_ns(self.setpoint_lifetime_s),
+            estimate_max_age_ns=_ns(self.estimate_max_age_s),
+            arrival=ArrivalRules(
+                radius_m=self.arrival_radius_m,
+                max_speed_m_s=self.arrival_speed_m_s,
+                hold_ns=_ns(self.hold_s),
+                confirm_radius_m=self.confirm_radius_m,
+                confirm_timeout_ns=_ns(self.confirm_timeout_s),
+            ),
+        )
+
+
+class CommandingSection(Section):
+    """[commanding]: off unless enabled, and refused without every one of the operator's limits."""
+
+    enabled: bool = Field(default=False, description="Position targets may be sent at all.")
+    polygon: tuple[tuple[LatitudeDeg, LongitudeDeg], ...] | None = Field(
+        default=None,
+        description="Corners of the area that is never left, latitude first.",
+    )
+    floor_height_takeoff_m: float | None = Field(
+        default=None, ge=2,
+        description="Least height above the take-off point.",
+    )
+    ceiling_height_takeoff_m: float | None = Field(
+        default=None, gt=2,
+        description="Greatest height above the take-off point.",
+    )
+    max_distance_m: float | None = Field(default=None, gt=0, description="Greatest distance from the autopilot's home.")
+    battery_reserve_percent: float | None = Field(
+        default=None, ge=0, le=100,
+        description="Below this remaining charge nothing is commanded.",
+    )
+
+    def limits(self) -> Limits | None:
+        """The operator's limits; None while commanding is off.
+
+        Raises:
+            CommandingError: enabled, and a limit is missing or makes no sense.
+        """
+        if not self.enabled:
+            return None
+        missing = [name for name in _NEEDED_TO_COMMAND if getattr(self, name) is None]
+        if missing:
+            raise CommandingError(
+                f"[commanding] cannot be enabled without {', '.join(missing)}; every limit is needed."
+            )
+        assert self.polygon is not None and self.floor_height_takeoff_m is not None
+        assert self.ceiling_height_takeoff_m is not None and self.max_distance_m is not None
+        assert self.battery_reserve_percent is not None
+        if self.ceiling_height_takeoff_m <= self.floor_height_takeoff_m:
+            raise CommandingError("[commanding] ceiling_height_takeoff_m must be above floor_height_takeoff_m.")
+        return Limits(
+            area=Area([GeoPoint(latitude, longitude) for latitude, longitude in self.polygon]),
+            floor_height_takeoff_m=self.floor_height_takeoff_m,
+            ceiling_height_takeoff_m=self.ceiling_height_takeoff_m,
+            max_distance_m=self.max_distance_m,
+            battery_reserve_percent=self.battery_reserve_percent,
+        )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

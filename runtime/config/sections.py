@@ -1,0 +1,197 @@
+"""The sections of the daemon's configuration that command nothing: every key with its unit, limits and default.
+
+The page docs/configuration.md is made from these models; `runtime.config.flying` has the other two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from runtime.camera_model import CameraModel, body_from_mount
+from runtime.control.client import default_socket
+
+
+class Section(BaseModel):
+    """A table of the file: no unknown keys, no NaN, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CameraSection(Section):
+    """[camera]: where frames come from, and the camera as geometry."""
+
+    uri: str = Field(
+        description=(
+            "A device (`/dev/video0`), an `rtsp://` or `http://` (motion JPEG) address, `gst:PIPELINE`, a video "
+            "file, or a folder of images."
+        ),
+    )
+    width_px: int = Field(gt=15, le=16384, description="Width of the frames.")
+    height_px: int = Field(gt=15, le=16384, description="Height of the frames.")
+    hfov_deg: float | None = Field(
+        default=None, ge=1, le=179,
+        description=(
+            "Field of view across the image's width, of a lens without distortion worth naming; not together with"
+            " `fx_px` and its like."
+        ),
+    )
+    fx_px: float | None = Field(default=None, gt=0, description="Focal length across the width, of a calibrated lens.")
+    fy_px: float | None = Field(default=None, gt=0, description="Focal length across the height, of a calibrated lens.")
+    cx_px: float | None = Field(default=None, description="Column of the principal point, from the image's left edge.")
+    cy_px: float | None = Field(default=None, description="Row of the principal point, from the image's top edge.")
+    distortion: tuple[float, float, float, float, float] = Field(
+        default=(0.0, 0.0, 0.0, 0.0, 0.0),
+        description="OpenCV's k1, k2, p1, p2, k3.",
+    )
+    pitch_deg: float = Field(
+        default=-90.0, ge=-180, le=180,
+        description="Mount: -90 looks straight down with the image's top towards the nose, 0 looks ahead.",
+    )
+    roll_deg: float = Field(default=0.0, ge=-180, le=180, description="Mount: turn about the nose's axis.")
+    yaw_deg: float = Field(
+        default=0.0, ge=-360, le=360,
+        description="Mount: turn about the vertical axis, clockwise from the nose.",
+    )
+    delay_s: float = Field(default=0.0, ge=-0.5, le=2.0, description="From exposure to the frame's stamp.")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> CameraSection:
+        intrinsics = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
+        if self.hfov_deg is None and None in intrinsics:
+            raise ValueError("give hfov_deg, or all of fx_px, fy_px, cx_px and cy_px")
+        if self.hfov_deg is not None and any(value is not None for value in intrinsics):
+            raise ValueError("give either hfov_deg or fx_px, fy_px, cx_px and cy_px, not both")
+        return self
+
+    def model(self) -> CameraModel:
+        """The camera as the rooms take it."""
+        mount = body_from_mount(self.pitch_deg, self.roll_deg, self.yaw_deg)
+        if self.hfov_deg is not None:
+            plain = CameraModel.from_hfov(self.width_px, self.height_px, self.hfov_deg)
+            fx, fy, cx, cy = plain.fx_px, plain.fy_px, plain.cx_px, plain.cy_px
+        else:
+            assert self.fx_px and self.fy_px and self.cx_px is not None and self.cy_px is not None
+            fx, fy, cx, cy = self.fx_px, self.fy_px, self.cx_px, self.cy_px
+        return CameraModel(
+            self.width_px, self.height_px, fx, fy, cx, cy, self.distortion, mount, self.delay_s
+        )  # fmt: skip
+
+
+class VehicleSection(Section):
+    """[vehicle]: the MAVLink endpoint and who is who on it."""
+
+    uri: str = Field(description="`serial:DEVICE:BAUD`, `udpin:HOST:PORT`, `udpout:HOST:PORT` or `tcp:HOST:PORT`.")
+    baud: int = Field(default=921600, gt=0, description="Of a serial line whose address names none.")
+    system_id: int | None = Field(
+        default=None, ge=1, le=255,
+        description="MAVLink system of the vehicle; without it, the first autopilot that is heard.",
+    )
+    component_id: int = Field(
+        default=191, ge=1, le=255,
+        description="Our own MAVLink component; 191 is MAV_COMP_ID_ONBOARD_COMPUTER.",
+    )
+    answer_within_s: float = Field(
+        default=10.0, gt=0, le=600,
+        description="How long the vehicle may be silent at start; after that a silent vehicle is waited for.",
+    )
+
+
+BackendName = Literal["tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime-cpu"]
+
+
+class BundleSection(Section):
+    """[bundle]: which bundle, whose, and what runs it."""
+
+    path: Path | None = Field(
+        default=None,
+        description="The bundle's folder; without it, the one shipped with the package.",
+    )
+    signed_by: Path | None = Field(
+        default=None,
+        description="Public key that must have signed the bundle; without it an unsigned bundle will do.",
+    )
+    backends: tuple[BackendName, ...] = Field(
+        default=get_args(BackendName), min_length=1,
+        description=(
+            "What runs the towers, in order of preference: the first that runs and passes parity is used, and "
+            "each one passed over is a warning in the log, in `status` and in `doctor`."
+        ),
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=64,
+        description="Of a CPU; without it, as many as suit the computer.",
+    )
+    precision: Literal["fp32", "fp16", "int8"] | None = Field(
+        default=None,
+        description="Of the towers; without it, fp16 on a GPU and fp32 on a CPU.",
+    )
+
+
+class HistorySection(Section):
+    """[history]: the flight history that is recorded into and searched."""
+
+    path: Path = Field(description="The file that is recorded into and searched; made where there is none.")
+
+
+class RecordSection(Section):
+    """[record]: live recording; it pauses from the moment a target is confirmed."""
+
+    enabled: bool = Field(default=False, description="Record keyframes in flight.")
+    flight: str | None = Field(
+        default=None,
+        description="What its keyframes are filed under; without it, the flight log's name.",
+    )
+
+
+class FixSection(Section):
+    """[fix]: how often the live view is matched against the history."""
+
+    interval_s: float = Field(
+        default=0.0, ge=0, le=3600,
+        description="Shortest time between two fixes; 0 is as often as the computer can.",
+    )
+    any_heading: bool = Field(default=False, description="The compass is not to be believed: every heading is tried.")
+    max_pose_wait_s: float = Field(
+        default=0.5, gt=0, le=5,
+        description="How long a frame waits for the telemetry of its instant.",
+    )
+    flat_ground: bool = Field(
+        default=True,
+        description="Without a range finder, take the ground to lie at take-off height.",
+    )
+
+
+class TargetSection(Section):
+    """[target]: what is taken for an answer when a target image is located."""
+
+    any_heading: bool = Field(
+        default=False,
+        description="The north of target images is unknown: every heading is tried.",
+    )
+    max_disagreement_m: float = Field(
+        default=50.0, gt=0,
+        description=(
+            "Between a GeoTIFF's own position and the match; beyond it the answer is shown and cannot be flown."
+        ),
+    )
+
+
+class ControlSection(Section):
+    """[control]: the local socket of `homing target|confirm|engage|disengage|status`."""
+
+    socket: Path = Field(
+        default_factory=default_socket,
+        description="Unix socket of `homing target|confirm|engage|disengage|status`.",
+    )
+
+
+class LogSection(Section):
+    """[log]: where the flight log goes; one file per run."""
+
+    directory: Path = Field(
+        default=Path("logs"),
+        description="Folder of the flight logs, one MCAP file a run; made where there is none.",
+    )
