@@ -11,6 +11,7 @@ HomingError
 │   ├── EmbeddingSpaceError   a history and a bundle of different embedding spaces
 │   └── EngineError           a backend that cannot run a tower on this computer
 ├── HistoryError          a history file that is missing, foreign or damaged
+│   └── HistoryBusyError      another program was writing to it for too long
 ├── VehicleError          a vehicle that does not answer or answers what it must not
 ├── ControlError          no daemon at the control socket, or one that refused
 ├── CommandingError       commanding asked for without the limits it needs
@@ -65,6 +66,10 @@ class EngineError(BundleError):
 
 class HistoryError(HomingError):
     """A history file is missing, foreign or damaged."""
+
+
+class HistoryBusyError(HistoryError):
+    """Another program was writing to a history for longer than a write may wait; nothing was stored."""
 
 
 class VehicleError(HomingError):

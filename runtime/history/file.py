@@ -4,7 +4,8 @@ Every commit is synced to the write-ahead log (``synchronous=FULL``) and the log
 the last time was longer ago than `CHECKPOINT_S`. At the rates of a flight that is after every keyframe, so
 neither a kill, nor a power cut, nor a log cut short takes more than the last moment; a bulk recording shares
 the cost. The log is emptied only by us, and whole (TRUNCATE): one that was copied to the file but is still
-there could, cut short, bring old pages back.
+there could, cut short, bring old pages back. The writer waits for readers that began before the copy was
+whole; those that begin later read the file alone and are in nobody's way.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtime.errors import HistoryError, StorageError
+from runtime.errors import HistoryBusyError, HistoryError, StorageError
 from runtime.history.rows import KEYFRAME_COLUMNS
 
 APPLICATION_ID = 0x484F4D48  # "HOMH": SQLite's own field for whose file this is
 FORMAT_VERSION = 1
 CHECKPOINT_S = 0.25  # a quarter of the second that may be lost
-_BUSY_TIMEOUT_S = 5.0
+_BUSY_TIMEOUT_S = 5.0  # that a write waits for another program's, before it says so
+_CHECKPOINT_WAIT_S = 0.25  # that emptying the log waits for readers, before it is put off to the next commit
 _PAGE_BYTES = 8192  # a keyframe is mostly blobs of 20 to 200 kB
 
 _TEXT_COLUMNS = {"flight", "view", "name"} | {name for name in KEYFRAME_COLUMNS if name.endswith("_source")}
@@ -51,6 +53,18 @@ CREATE TABLE feature (
     keyframe_id INTEGER NOT NULL REFERENCES keyframe(id), kind TEXT NOT NULL, arrays BLOB NOT NULL,
     PRIMARY KEY (keyframe_id, kind));
 """
+
+# Whoever keeps rows in memory reads only what is appended, and all again when this count has moved: rows that were
+# there have been changed or deleted, by whatever program. Files of before have it from when they are next written to.
+_COUNTER = [
+    "INSERT OR IGNORE INTO meta VALUES ('rewritten', '0')",
+    *(
+        f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN "
+        f"UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'rewritten'; END"
+        for table in ("keyframe", "embedding")
+        for event in ("UPDATE", "DELETE")
+    ),
+]
 
 
 def create_file(path: Path, meta: dict[str, str]) -> None:
@@ -85,10 +99,17 @@ def _write_schema(path: Path, meta: dict[str, str]) -> None:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
-        connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        connection.executescript(f"BEGIN; {_SCHEMA} {'; '.join(_COUNTER)}; COMMIT;")
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     finally:
         connection.close()
+
+
+def count_rewritten(connection: sqlite3.Connection) -> None:
+    """Within a transaction: makes a history that an earlier version made count its rewritten rows, as new ones do."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embedding_delete'").fetchone():
+        for statement in _COUNTER:
+            connection.execute(statement)
 
 
 def open_file(path: Path, write: bool) -> sqlite3.Connection:
@@ -100,7 +121,7 @@ def open_file(path: Path, write: bool) -> sqlite3.Connection:
     if not path.is_file():
         raise HistoryError(f"history {path} does not exist; make it with `homing record --history {path}`.")
     with reported(path):
-        connection = _connect(path, write)
+        connection = connect(path, write)
         try:
             _check_ours(connection, path)
         except BaseException:
@@ -109,12 +130,12 @@ def open_file(path: Path, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
+def connect(path: Path, write: bool) -> sqlite3.Connection:
+    """A connection to a file that `open_file` has accepted, in autocommit mode, for one thread at a time."""
     mode = "rw" if write else "ro"
     if not write and not os.access(path.parent, os.W_OK) and _log_bytes(path) == 0:
         mode = "ro&immutable=1"  # on read-only media SQLite cannot make the log's index, and nobody can write
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    # The daemon's threads may share it: SQLite serialises calls, History serialises transactions.
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
     )
@@ -156,7 +177,7 @@ def reported(path: Path) -> Iterator[None]:
         if "readonly" in text or "unable to open" in text:
             raise StorageError(f"{path} cannot be opened ({text}); check its permissions.") from error
         if "locked" in text:
-            raise HistoryError(f"history {path} is in use by another program; wait for it.") from error
+            raise HistoryBusyError(f"history {path} is in use by another program; wait for it.") from error
         if "not a database" in text:
             raise HistoryError(f"{path} is not a flight history (not an SQLite file).") from error
         raise HistoryError(f"history {path} is damaged ({text}); restore a copy of it.") from error
@@ -175,10 +196,10 @@ class Checkpointer:
             self.run()
 
     def run(self) -> None:
-        """Empties the log now; a reader that stands in the way only puts it off."""
-        self._connection.execute("PRAGMA busy_timeout=0")
+        """Empties the log now; readers that stand in the way for long put it off to the next commit."""
+        self._connection.execute(f"PRAGMA busy_timeout={int(_CHECKPOINT_WAIT_S * 1000)}")
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            put_off, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self._connection.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}")
-        self._last_s = time.monotonic()
+        self._last_s = -float("inf") if put_off else time.monotonic()

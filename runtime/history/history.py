@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EmbeddingSpaceError, HistoryError, StorageError
-from runtime.history.file import Checkpointer, create_file, open_file, reported
+from runtime.history.file import Checkpointer, count_rewritten, create_file, open_file, reported
 from runtime.history.reader import COLUMNS, HistoryReader, millimetres
 from runtime.history.rows import KEYFRAME_COLUMNS, encode_arrays, row_of
 from runtime.values import Keyframe, ViewKind
@@ -38,11 +39,17 @@ class StoredEmbedding:
 
 
 class History(HistoryReader):
-    """A flight history, open. Make one with `create`, `open` or `append`; use it as a context manager."""
+    """A flight history, open. Make one with `create`, `open` or `append`; use it as a context manager.
+
+    Any thread may call it. Reads go by connections of their own and never wait; writes wait for one another, and for
+    another program's up to 5 s.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, write: bool) -> None:
-        super().__init__(path, connection)
+        super().__init__(path, None if write else connection)
         self.writable = write
+        self._writing = threading.RLock()
+        self._connection = connection
         self._checkpointer = Checkpointer(connection)
 
     @classmethod
@@ -93,10 +100,11 @@ class History(HistoryReader):
 
     def close(self) -> None:
         """Empties the log into the file and closes it; closing twice is allowed."""
-        with self._lock:
+        self._reading.close()  # first: only the last connection to close leaves no log behind
+        with self._writing:
             if self.writable:
                 self._checkpoint(now=True)
-            self._connection.close()
+                self._connection.close()
             self.writable = False
 
     def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding]) -> int:
@@ -107,6 +115,8 @@ class History(HistoryReader):
 
         Raises:
             StorageError: the disk is full; nothing recorded before is lost.
+            HistoryBusyError: another program was writing for too long.
+            EmbeddingSpaceError: another program has moved the history to another space.
         """
         with self._transaction() as connection:
             keyframe_id = connection.execute(_INSERT_KEYFRAME, row_of(keyframe)).lastrowid
@@ -151,11 +161,13 @@ class History(HistoryReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, reported(self.path):
+        with self._writing, reported(self.path):
             if not self.writable:
                 raise HistoryError(f"history {self.path} is open for reading only.")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._check_space()
+                count_rewritten(self._connection)
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -163,6 +175,14 @@ class History(HistoryReader):
                     self._connection.execute("ROLLBACK")
                 raise
             self._checkpoint()
+
+    def _check_space(self) -> None:
+        query = "SELECT value FROM meta WHERE key = 'embedding_space_id'"
+        found = self._connection.execute(query).fetchone()
+        if found and found[0] != self.embedding_space_id:
+            raise EmbeddingSpaceError(
+                f"history {self.path} was moved to embedding space {found[0]} by another program; open it again."
+            )
 
     def _checkpoint(self, now: bool = False) -> None:
         try:

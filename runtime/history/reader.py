@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import HistoryError
+from runtime.history.connections import ReadingConnections
 from runtime.history.file import reported
 from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of
 from runtime.values import Keyframe, Maps, ViewKind
 
+_NEWEST = (1 << 63) - 1  # SQLite's largest id
 _CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
 COLUMNS = ", ".join(KEYFRAME_COLUMNS)
 _COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a history has grown: its newest keyframe, the row of its newest embedding (0: none), and how often rows
+    that were there before have been ``rewritten`` or deleted."""
+
+    last_id: int = 0
+    last_row: int = 0
+    rewritten: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRung:
+    """How many embeddings of a view there are at a footprint, and the oldest keyframe among theirs."""
+
+    view: ViewKind
+    footprint_m: float
+    count: int
+    oldest_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +58,11 @@ class Gallery:
 
 
 class HistoryReader:
-    """What can be asked of an open history."""
+    """What can be asked of an open history, from any thread; no question waits for a write or another question."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
         self.path = path
-        self._connection = connection
-        self._lock = threading.RLock()
+        self._reading = ReadingConnections(path, connection)
         self._meta = dict(self._all("SELECT key, value FROM meta"))
 
     @property
@@ -62,9 +82,28 @@ class HistoryReader:
         """The newest keyframe's id, 0 when empty: it changes when, and only when, keyframes were added."""
         return int(self._all("SELECT max(id) FROM keyframe")[0][0] or 0)
 
-    def ids(self, view: ViewKind | None = None) -> list[int]:
-        """The ids of all keyframes (of a view), ascending."""
-        return [int(row[0]) for row in self._all(*_filtered("SELECT id FROM keyframe", view))]
+    def mark(self) -> Mark:
+        """How far it has grown, and whether it has only grown, for whoever keeps what was read."""
+        found = self._all(
+            "SELECT (SELECT max(id) FROM keyframe), (SELECT max(rowid) FROM embedding), "
+            "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rewritten')"
+        )
+        return Mark(*(int(value or 0) for value in found[0]))
+
+    def stored_rungs(self, after: Mark, until: Mark) -> list[StoredRung]:
+        """The views and footprints of the embeddings that were stored between two marks."""
+        # From the beginning the index alone answers; later rows are sought by their number.
+        since, row = ("e.rowid > ?", "e.rowid") if after.last_row else ("+e.rowid > ?", "+e.rowid")
+        query = (
+            "SELECT view, footprint_mm, count(*), min(keyframe_id) FROM embedding e "
+            f"WHERE embedding_space_id = ? AND {since} AND {row} <= ? GROUP BY view, footprint_mm"
+        )
+        rows = self._all(query, (self.embedding_space_id, after.last_row, until.last_row))
+        return [StoredRung(ViewKind(view), mm / 1000, count, oldest) for view, mm, count, oldest in rows]
+
+    def ids(self, view: ViewKind | None = None, after_id: int = 0) -> list[int]:
+        """The ids of the keyframes (of a view) newer than ``after_id``, ascending."""
+        return [int(row[0]) for row in self._all(*_filtered("SELECT id FROM keyframe", view, after_id))]
 
     def keyframe(self, keyframe_id: int) -> Keyframe:
         """One keyframe with its crop.
@@ -77,16 +116,18 @@ class HistoryReader:
             raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
         return keyframe_of(rows[0])
 
-    def keyframes(self, view: ViewKind | None = None, *, crops: bool = True) -> Iterator[Keyframe]:
-        """All keyframes (of a view) by id, one at a time, so that their crops never fill the memory.
+    def keyframes(
+        self, view: ViewKind | None = None, *, crops: bool = True, after_id: int = 0
+    ) -> Iterator[Keyframe]:
+        """The keyframes (of a view) newer than ``after_id`` by id, one at a time: their crops never fill the memory.
 
         ``crops`` False leaves them out, as (0, 0, 3) arrays, which is a hundred times faster.
         """
         if crops:
-            for keyframe_id in self.ids(view):
+            for keyframe_id in self.ids(view, after_id):
                 yield self.keyframe(keyframe_id)
         else:
-            for row in self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view)):
+            for row in self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id)):
                 yield keyframe_of(row)
 
     def views(self) -> tuple[ViewKind, ...]:
@@ -113,14 +154,16 @@ class HistoryReader:
         parameters = (self.embedding_space_id, view.value, millimetres(footprint_m))
         return int(self._all(query, parameters)[0][0])
 
-    def gallery(self, view: ViewKind, footprint_m: float, after_id: int = 0) -> Gallery:
-        """The embeddings of a view at a rung, of keyframes newer than ``after_id``."""
+    def gallery(
+        self, view: ViewKind, footprint_m: float, after_id: int = 0, until_id: int | None = None
+    ) -> Gallery:
+        """The embeddings of a view at a rung, of keyframes newer than ``after_id``, up to ``until_id``."""
         rows = self._all(
             "SELECT e.keyframe_id, e.heading_offset_urad, k.ground_latitude_deg, k.ground_longitude_deg, "
             "e.vector FROM embedding e JOIN keyframe k ON k.id = e.keyframe_id "
             "WHERE e.embedding_space_id = ? AND e.view = ? AND e.footprint_mm = ? AND e.keyframe_id > ? "
-            "ORDER BY e.keyframe_id, e.heading_offset_urad",
-            (self.embedding_space_id, view.value, millimetres(footprint_m), int(after_id)),
+            "AND e.keyframe_id <= ? ORDER BY e.keyframe_id, e.heading_offset_urad",
+            (self.embedding_space_id, view.value, millimetres(footprint_m), int(after_id), until_id or _NEWEST),
         )
         dimension = len(rows[0][4]) // 2 if rows else 0
         if any(len(row[4]) != 2 * dimension for row in rows):
@@ -154,8 +197,8 @@ class HistoryReader:
         return decode_arrays(rows[0][0]) if rows else None
 
     def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with self._lock, reported(self.path):
-            return self._connection.execute(query, parameters).fetchall()
+        with reported(self.path), self._reading.lent() as connection:
+            return connection.execute(query, parameters).fetchall()
 
 
 def millimetres(footprint_m: float) -> int:
@@ -163,7 +206,7 @@ def millimetres(footprint_m: float) -> int:
     return round(footprint_m * 1000)
 
 
-def _filtered(query: str, view: ViewKind | None) -> tuple[str, tuple[str, ...]]:
+def _filtered(query: str, view: ViewKind | None, after_id: int) -> tuple[str, tuple[Any, ...]]:
     if view is None:
-        return f"{query} ORDER BY id", ()
-    return f"{query} WHERE view = ? ORDER BY id", (view.value,)
+        return f"{query} WHERE id > ? ORDER BY id", (after_id,)
+    return f"{query} WHERE id > ? AND view = ? ORDER BY id", (after_id, view.value)

@@ -9,7 +9,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -203,12 +207,33 @@ def test_kill_9_at_random_instants_loses_nothing_acknowledged(
     connection.close()
 
 
-def test_a_log_cut_at_random_bytes_loses_at_most_the_last_second(tmp_path: Path) -> None:
+@contextmanager
+def read_by(history: History, count: int) -> Iterator[None]:
+    """So many threads read the history, over and over, until the end of the block."""
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.wait(0.001):
+            gallery = history.gallery(ViewKind.DRONE, FOOTPRINTS_M[0])
+            assert len(gallery) == 0 or history.maps(gallery.ids[-5:], FOOTPRINTS_M[0]) is not None
+
+    with ThreadPoolExecutor(max(1, count)) as pool:
+        readers = [pool.submit(read) for _ in range(count)]
+        try:
+            yield
+        finally:
+            stop.set()
+        for reader in readers:
+            reader.result()
+
+
+@pytest.mark.parametrize("readers", [0, 2])
+def test_a_log_cut_at_random_bytes_loses_at_most_the_last_second(tmp_path: Path, readers: int) -> None:
     """A recording is copied while it runs, as a dying disk would leave it, and its log cut at every kind of place."""
     path = tmp_path / "flight.homing"
     written: list[float] = []
     snapshots = []
-    with History.create(path, SPACE, "b") as history:
+    with History.create(path, SPACE, "b") as history, read_by(history, readers):
         for number in range(1, 121):
             history.add(keyframe(number), embeddings(number))
             written.append(time.monotonic())
