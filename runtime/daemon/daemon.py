@@ -28,6 +28,7 @@ from runtime.errors import HomingError
 from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason
+from runtime.guidance.situation import Situation
 from runtime.localizer import FixDifference
 from runtime.record.recorder import Recorded
 from runtime.values import Decision, Estimate, Fix, Setpoint
@@ -112,14 +113,17 @@ class Daemon:
             self.rooms.vehicle.feed_heartbeat(event.t_ns)
         return self._out(event.t_ns)
 
-    def close(self, t_ns: int) -> bytes:
-        """A clean end: one target that holds here while the vehicle is ours, and nothing afterwards."""
-        self.release(t_ns, Reason.SHUT_DOWN)
+    def close(self, t_ns: int, heard_after_ns: int | None = None) -> bytes:
+        """The end: one target that holds here while the vehicle is ours, and nothing afterwards.
+
+        ``heard_after_ns``: after an internal error only a heartbeat that came later says whose the vehicle is.
+        """
+        self.release(t_ns, Reason.SHUT_DOWN, heard_after_ns)
         return self._out(t_ns)
 
-    def release(self, t_ns: int, cause: Reason) -> None:
+    def release(self, t_ns: int, cause: Reason, heard_after_ns: int | None = None) -> None:
         """Gives the vehicle back, with one target that holds here if it was ours."""
-        situation = situation_of(self.rooms.vehicle.state, self.settings.yield_to_sticks)
+        situation = self._situation(t_ns, heard_after_ns)
         hold = self.rooms.guidance.release(t_ns, situation, self.estimate, cause)
         self.rooms.journal.write("release", t_ns, {"cause": cause.value, "hold": hold is not None})
         if hold is not None:
@@ -247,8 +251,10 @@ class Daemon:
         if pose is not None:
             self.rooms.localizer.on_pose(pose)
         self.estimate = self.rooms.localizer.estimate(t_ns)
-        situation = situation_of(self.rooms.vehicle.state, self.settings.yield_to_sticks)
-        return self.rooms.guidance.decide(t_ns, situation, self.estimate)
+        return self.rooms.guidance.decide(t_ns, self._situation(t_ns), self.estimate)
+
+    def _situation(self, t_ns: int, heard_after_ns: int | None = None) -> Situation:
+        return situation_of(self.rooms.vehicle.state, t_ns, self.settings.yield_to_sticks, heard_after_ns)
 
     def _send(self, t_ns: int, setpoint: Setpoint) -> None:
         refusal = "dry_run" if self.settings.dry_run else self.rooms.vehicle.send_setpoint(setpoint, t_ns)

@@ -1,10 +1,12 @@
 """The real-time loop: IO adapters in threads, bounded queues between, and the daemon in the one thread that decides.
 
-The link is read to the end before every decision: a pilot's mode change that has arrived is never overtaken.
+The link is read to the end before every decision, and before the last word too: a pilot's mode change that has arrived
+is never overtaken.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from runtime.clock import Clock
 from runtime.daemon.daemon import Daemon
 from runtime.errors import VehicleError
 from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
+from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
 from runtime.values import Frame
 from runtime.vehicle.link import Link
 from runtime.vehicle.state import LinkCounters
@@ -22,6 +25,8 @@ from runtime.vehicle.state import LinkCounters
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
 _POLL_S = 0.01  # between looks at the camera
 _REQUESTS = 16
+_LAST_LOOKS = 10  # at a link that never falls quiet, before the end
+_LOG = logging.getLogger(__name__)
 
 
 class FrameSource(Protocol):
@@ -104,27 +109,68 @@ class Loop:
         self._answered = False
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop``; then gives the vehicle back.
+        """Until ``stop`` or an error; then gives the vehicle back.
 
         Raises:
             VehicleError: no vehicle answered within the configured time of the start.
         """
-        begun_ns = due_ns = self._clock.now_ns()
+        failed_ns: int | None = None
         try:
-            while not stop.is_set():
-                self._link.wait(_POLL_S)
-                self._listen()
-                self._obey()
-                self._look()
-                now_ns = self._clock.now_ns()
-                if now_ns >= due_ns:
-                    self._listen()
-                    self._step(Tick(self._clock.now_ns()))
-                    due_ns = max(due_ns + TICK_NS, now_ns)
-                    self._check_answered(now_ns - begun_ns)
-                    self._count()
+            self._turn(stop)
+        except BaseException:
+            failed_ns = self._clock.now_ns()
+            raise
         finally:
-            self._link.write(self._daemon.close(self._clock.now_ns()))
+            self._say_last_words(failed_ns)
+
+    def _turn(self, stop: threading.Event) -> None:
+        begun_ns = due_ns = self._clock.now_ns()
+        while not stop.is_set():
+            self._link.wait(_POLL_S)
+            self._listen()
+            self._obey()
+            self._look()
+            now_ns = self._clock.now_ns()
+            if now_ns >= due_ns:
+                self._listen()
+                self._step(Tick(self._clock.now_ns()))
+                due_ns = max(due_ns + TICK_NS, now_ns)
+                self._check_answered(now_ns - begun_ns)
+                self._count()
+
+    def _say_last_words(self, failed_ns: int | None) -> None:
+        """Closes the daemon and sends its hold, if it has one, after a last look at the link.
+
+        After an error at ``failed_ns`` what was known before it is not trusted: only a heartbeat that comes within the
+        next moments, and still shows our mode, lets a hold go out. Where even this look fails, nothing is sent: a
+        target of ours lies at most 5 s of flight ahead, and the vehicle stops there by itself.
+        """
+        try:
+            heard_all = self._listen_to_the_end()
+            if failed_ns is not None and self._daemon.rooms.guidance.granted:
+                self._await_heartbeat(failed_ns)
+            now_ns = self._clock.now_ns()
+            words = self._daemon.close(now_ns, failed_ns if heard_all else now_ns)
+        except Exception:  # the very end: it must not hide what ended the loop
+            _LOG.exception("the daemon could not be closed; nothing was sent")
+            return
+        self._link.write(words)
+
+    def _listen_to_the_end(self) -> bool:
+        """Until nothing waits on the link; False if it never falls quiet."""
+        for _ in range(_LAST_LOOKS):
+            self._listen()
+            if not self._link.wait(0.0):
+                return True
+        return False
+
+    def _await_heartbeat(self, since_ns: int) -> None:
+        while self._clock.now_ns() - since_ns < HEARTBEAT_FOR_LAST_WORDS.ns:
+            heard_ns = self._daemon.rooms.vehicle.state.heartbeat_t_ns
+            if heard_ns is not None and heard_ns > since_ns:
+                return
+            self._link.wait(_POLL_S)
+            self._listen()
 
     def _listen(self) -> None:
         for data, t_ns in self._link.read():

@@ -10,13 +10,19 @@ from runtime.vehicle.state import VehicleState
 STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "fence", "rc", "battery"})
 
 
-def situation_of(state: VehicleState, yield_to_sticks: bool = True) -> Situation:
-    """See `Situation`; what telemetry does not say is False or None, which never speaks for commanding."""
+def situation_of(
+    state: VehicleState, t_ns: int, yield_to_sticks: bool = True, heard_after_ns: int | None = None
+) -> Situation:
+    """The `Situation` at ``t_ns``; what telemetry does not say is False or None, which never speaks for commanding.
+
+    ``heard_after_ns``: a heartbeat that did not come later counts as unknown.
+    """
     heard = state.telemetry
     velocity = heard.velocity_ned_m_s
     estimator = heard.estimator
     return Situation(
         connected=state.connected,
+        heartbeat_age_s=_heartbeat_age_s(state, t_ns, heard_after_ns),
         single_autopilot=state.other_autopilot is None,
         single_companion=not state.companion_conflict,
         time_synced=state.time_synced,
@@ -34,3 +40,10 @@ def situation_of(state: VehicleState, yield_to_sticks: bool = True) -> Situation
         ground_speed_m_s=None if velocity is None else math.hypot(velocity[0], velocity[1]),
         home=None if heard.home is None else heard.home.position,
     )
+
+
+def _heartbeat_age_s(state: VehicleState, t_ns: int, heard_after_ns: int | None) -> float | None:
+    beat_ns = state.heartbeat_t_ns
+    if beat_ns is None or (heard_after_ns is not None and beat_ns <= heard_after_ns):
+        return None
+    return (t_ns - beat_ns) * 1e-9

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.errors import CommandingError
+from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
 from runtime.geodesy import distance_m
 from runtime.guidance.authority import Authority
 from runtime.guidance.checks import estimate_reasons, place_reasons, target_reasons, vehicle_reasons
@@ -99,9 +100,12 @@ class Guidance:
         self._authority.consented()
 
     def release(self, t_ns: int, vehicle: Situation, estimate: Estimate, cause: Reason) -> Setpoint | None:
-        """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours."""
+        """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours.
+
+        It is ours as long as a heartbeat that is fresh enough (`HEARTBEAT_FOR_LAST_WORDS`) shows our mode.
+        """
         hold = None
-        if self._authority.granted and self._limits is not None:
+        if self._authority.granted and self._limits is not None and _mode_is_fresh(vehicle):
             reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits))
             hold = self._hold(t_ns, estimate, reasons, cause)
         self._authority.latch(cause)
@@ -226,3 +230,8 @@ class Guidance:
         phase = self._flight.phase if self._flight is not None else Phase.NONE
         ordered = tuple(sorted(reasons, key=lambda reason: reason.value))
         return GuidanceDecision(t_ns, state, phase, setpoint, ordered, distance)
+
+
+def _mode_is_fresh(vehicle: Situation) -> bool:
+    age_s = vehicle.heartbeat_age_s
+    return age_s is not None and age_s <= HEARTBEAT_FOR_LAST_WORDS.seconds

@@ -12,6 +12,7 @@ class Situation:
     """The vehicle as guidance sees it. ``guided``: in the mode in which it takes our position targets."""
 
     connected: bool = False
+    heartbeat_age_s: float | None = None  # of the autopilot's newest heartbeat, which carries the mode
     single_autopilot: bool = True
     single_companion: bool = True  # nobody else speaks with our own ids
     time_synced: bool = False

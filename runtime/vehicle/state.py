@@ -110,6 +110,7 @@ class VehicleState:
     component_id: int | None = None
     stack: str | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
+    heartbeat_t_ns: int | None = None  # arrival of the autopilot's newest heartbeat
     heartbeat_age_s: float | None = None
     link_age_s: float | None = None
     timesync_offset_ns: int | None = None  # autopilot time = ours + offset

@@ -260,6 +260,7 @@ class Vehicle:
             component_id=self._roster.autopilot[1],
             stack=self._roster.stack.name,
             telemetry=self._reader.telemetry,
+            heartbeat_t_ns=self._heartbeat_ns,
             heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,
             link_age_s=(t_ns - self._heard_ns) * 1e-9,
             timesync_offset_ns=None if sync is None else sync.offset_ns,

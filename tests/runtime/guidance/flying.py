@@ -40,6 +40,7 @@ def limits(**changes: Any) -> Limits:
 
 GOOD = Situation(
     connected=True,
+    heartbeat_age_s=0.5,
     time_synced=True,
     streams_ok=True,
     mode="LOITER",
