@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera_model import CameraModel, ned_from_euler
+from runtime.camera_model import CameraModel
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.parity_set import parity_images
 from runtime.errors import UsageError
@@ -26,6 +26,7 @@ from runtime.fix.fixer import Fixer
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
+from runtime.rotations import ned_from_euler
 from runtime.values import Decision, Frame, GeoPoint, ImageRGB, Measured, Pose
 
 _HEIGHT_M = 80.0

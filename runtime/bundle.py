@@ -2,7 +2,7 @@
 
 ```
 bundle.json   format version, name, licence, embedding space, footprint ladder; per tower and precision file, sha256
-              and parity; calibration per ordered pair of views; training summary
+              and parity; acceptance per ordered pair of views (key "calibration"); training summary
 *.onnx        one file per tower and precision; towers that share weights name one file twice
 parity/       the fixed images every engine is compared on, and what the reference made of them
 ```
@@ -92,8 +92,8 @@ class ParitySet(_Part):
     embeddings: dict[ViewKind, HashedFile]
 
 
-class Calibration(_Part):
-    """A raw table for one ordered pair of views; `runtime.calibration` gives it meaning."""
+class AcceptanceTable(_Part):
+    """A raw table for one ordered pair of views; `runtime.matching.acceptance` gives it meaning."""
 
     query: ViewKind
     gallery: ViewKind
@@ -114,7 +114,7 @@ class Manifest(_Part):
     footprints_m: tuple[float, ...] = Field(min_length=1)
     towers: dict[ViewKind, dict[str, ModelFile]] = Field(min_length=1)
     parity: ParitySet
-    calibration: tuple[Calibration, ...] = ()
+    calibration: tuple[AcceptanceTable, ...] = ()
     training: dict[str, Any]
 
 
@@ -193,16 +193,16 @@ class Bundle:
             raise BundleError(f"the bundle {self.name} has no {precision} {view.value} tower, only {have}.")
         return tower[precision]
 
-    def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
-        """The raw calibration table of an ordered pair of views, None while it is not calibrated."""
+    def acceptance(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
+        """The raw acceptance table of an ordered pair of views, None where there is none."""
         for entry in self.manifest.calibration:
             if (entry.query, entry.gallery) == (query, gallery):
                 return dict(entry.table)
         return None
 
 
-def write_calibration(path: Path, query: ViewKind, gallery: ViewKind, table: dict[str, Any]) -> None:
-    """Put (or replace) the calibration table of an ordered pair of views into a bundle's manifest, atomically.
+def write_acceptance(path: Path, query: ViewKind, gallery: ViewKind, table: dict[str, Any]) -> None:
+    """Put (or replace) the acceptance table of an ordered pair of views into a bundle's manifest, atomically.
 
     Raises:
         BundleError: there is no readable bundle at ``path``.
@@ -210,7 +210,7 @@ def write_calibration(path: Path, query: ViewKind, gallery: ViewKind, table: dic
     """
     manifest = _parse(path / MANIFEST)
     others = [c for c in manifest.calibration if (c.query, c.gallery) != (query, gallery)]
-    entries = [*others, Calibration(query=query, gallery=gallery, table=table)]
+    entries = [*others, AcceptanceTable(query=query, gallery=gallery, table=table)]
     entries.sort(key=lambda c: (c.query.value, c.gallery.value))
     write_manifest(path, manifest.model_copy(update={"calibration": tuple(entries)}))
 

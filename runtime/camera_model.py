@@ -10,30 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from runtime.errors import UsageError
+from runtime.rotations import quaternion
 from runtime.values import Quaternion
-
-
-def rotation(quaternion: Quaternion) -> Rotation:
-    """scipy's rotation of our (w, x, y, z); scipy before 1.14 knows only the scalar-last order."""
-    w, x, y, z = quaternion
-    return Rotation.from_quat([x, y, z, w])
-
-
-def quaternion(turn: Rotation) -> Quaternion:
-    """Our (w, x, y, z) of scipy's rotation."""
-    x, y, z, w = turn.as_quat()
-    return float(w), float(x), float(y), float(z)
-
-
-def ned_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quaternion:
-    """Attitude from aerospace Euler angles (yaw, then pitch, then roll)."""
-    return quaternion(Rotation.from_euler("ZYX", [yaw_rad, pitch_rad, roll_rad]))
-
-
-def yaw_of(ned_from_body: Quaternion) -> float:
-    """Heading of the nose in radians clockwise from north."""
-    forward = rotation(ned_from_body).apply([1.0, 0.0, 0.0])
-    return math.atan2(forward[1], forward[0])
 
 
 def body_from_mount(pitch_deg: float, roll_deg: float = 0.0, yaw_deg: float = 0.0) -> Quaternion:

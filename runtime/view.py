@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera_model import CameraModel, rotation
+from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
+from runtime.rotations import rotation
 from runtime.values import Frame, ImageRGB, Pose, View
 
 MAX_TILT_RAD = math.radians(30.0)  # beyond it the far side of the crop is stretched past use

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.camera_model import CameraModel, rotation
+from runtime.camera_model import CameraModel
+from runtime.rotations import rotation
 from runtime.values import Quaternion
 from sim.render import Renderer
 

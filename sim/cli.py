@@ -16,8 +16,8 @@ from runtime.errors import StorageError, UsageError
 from sim.world.world import AnyWorld
 
 if TYPE_CHECKING:
-    from sim.acceptance import Judge
     from sim.hardness import HardnessReport
+    from sim.world_choice import Judge
 
 app = typer.Typer(
     name="homing-sim",
@@ -78,8 +78,8 @@ def hardness_(
     """How hard a world is to known methods; a procedural one is seen on other dates until it is accepted."""
     from rich.console import Console
 
-    from sim.acceptance import tried
     from sim.hardness import table
+    from sim.world_choice import tried
 
     rows = []
     for _, report in tried(lambda dates: open_world(world, seed, dates)):
@@ -121,7 +121,7 @@ def university(
 
 
 @app.command()
-def calibrate(
+def acceptance(
     pair: list[str] = typer.Option(
         ["drone", "map", "tiles"],
         help="What is searched: `drone` histories by satellite pictures, a `map`'s tiles by drone frames, or its "
@@ -130,16 +130,16 @@ def calibrate(
     bundle: Path | None = typer.Option(None, help="The bundle; without one, the default's figures are printed."),
     write: bool = typer.Option(False, "--write", help="Put the tables into the bundle; sign it afterwards."),
     out: Path = typer.Option(
-        Path("out/calibrate"),
+        Path("out/acceptance"),
         help="Folder that keeps surveys and answers, so that an interrupted run goes on; remove it when worlds change.",
     ),
 ) -> None:
     """The thresholds of `homing locate` and `fix`: what a bundle accepts on simulated surveys and maps; 40 minutes."""
     from rich.console import Console
 
-    from runtime.bundle import Bundle, write_calibration
-    from sim.calibration.answers import PAIRS
-    from sim.calibration.calibrate import calibrate as run
+    from runtime.bundle import Bundle, write_acceptance
+    from sim.acceptance.answers import PAIRS
+    from sim.acceptance.fitting import fit_acceptance as run
 
     for name in pair:
         if name not in PAIRS:
@@ -152,7 +152,7 @@ def calibrate(
         Console(width=120).print(done.acceptance)
         say("\n".join(done.honesty))
         if write and bundle is not None:
-            write_calibration(bundle, PAIRS[name].query, PAIRS[name].gallery, done.table)
+            write_acceptance(bundle, PAIRS[name].query, PAIRS[name].gallery, done.table)
             say(f"{name}: written into {bundle}")
 
 
@@ -190,8 +190,8 @@ def judged_world(
     Raises:
         HardnessError: no pair of dates makes the world acceptable.
     """
-    from sim.acceptance import accepted
     from sim.hardness import hardness
+    from sim.world_choice import accepted
 
     judge = judge or hardness
     if name == PROCEDURAL:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from runtime.camera_model import CameraModel, ned_from_euler, rotation
+from runtime.camera_model import CameraModel
+from runtime.rotations import ned_from_euler, rotation
 from runtime.values import Frame, Measured, Pose
 from runtime.view import rectify
 from sim.camera import SimulatedCamera, default_camera

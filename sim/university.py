@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.camera_model import CameraModel, body_from_mount, ned_from_euler
+from runtime.camera_model import CameraModel, body_from_mount
 from runtime.errors import StorageError, UsageError
-from sim.acceptance import Judge, accepted
+from runtime.rotations import ned_from_euler
 from sim.camera import SimulatedCamera, default_camera
 from sim.galleries import drone_gallery, grid, scattered
 from sim.hardness import hardness
@@ -33,6 +33,7 @@ from sim.satellite import satellite_crop
 from sim.world.generate import generate
 from sim.world.layout import Layout
 from sim.world.world import World
+from sim.world_choice import Judge, accepted
 
 Image = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]

@@ -24,7 +24,7 @@ PublicOption = Annotated[Path | None, typer.Option("--signed-by", help="The publ
 
 @bundle_app.command()
 def show(path: PathArgument = None, as_json: JsonOption = False) -> None:
-    """Say what is in a bundle: towers, sizes, hashes, parity, calibration, training."""
+    """Say what is in a bundle: towers, sizes, hashes, parity, acceptance, training."""
     bundle = Bundle.load(path)
     signer = signed_by(bundle.path)
     if as_json:
@@ -94,7 +94,7 @@ def _lines(bundle: Bundle, signer: str | None) -> list[str]:
             lines.append(f"{view.value:10} {precision}  {_model(model)}")
             lines.append(f"{'':10} {_parity(precision, model)}")
     pairs = [f"{entry.query.value} in {entry.gallery.value}" for entry in manifest.calibration]
-    lines.append(f"calibrated {', '.join(pairs) or 'no pair of views'}")
+    lines.append(f"acceptance {', '.join(pairs) or 'no pair of views'}")
     lines += [f"{name:10} {value}" for name, value in manifest.training.items() if isinstance(value, str | int | float)]
     return lines
 

@@ -18,7 +18,7 @@ from runtime.errors import HomingError, ImageError
 from runtime.fix.fixer import Fixer
 from runtime.history.history import History
 from runtime.place.target import MIN_SIDE_PX
-from runtime.record.photo import CameraFlags, Photo, read_photo
+from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import Decision, Fix, Pose
 
 _THREADS = 2

@@ -14,26 +14,16 @@ from runtime.cli.output import emit, progress, say, warn
 from runtime.embedder.embedder import Embedder
 from runtime.errors import ImageError, UsageError
 from runtime.history.history import History
-from runtime.record.lens import ASSUMED_HFOV_DEG
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
-from runtime.record.photo import CameraFlags
 from runtime.record.recorder import MOVED, Recorded, Recorder
-from runtime.record.survey import (
-    ALREADY,
-    PHOTO_MOVED,
-    Skipped,
-    Survey,
-    Surveyed,
-    complete,
-    list_images,
-    pairs_to_match,
-    photo_reader,
-    reasons_of,
-    survey,
-)
-from runtime.record.survey import record as record_photos
-from runtime.record.telemetry import read_telemetry
-from runtime.record.video import Filmed, frame_reader, gathered, lens_of_video, open_video, survey_video
+from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of
+from runtime.record.surveyed import record as record_photos
+from runtime.sources.lens import ASSUMED_HFOV_DEG
+from runtime.sources.photo import CameraFlags
+from runtime.sources.telemetry import read_telemetry
+from runtime.sources.video import Filmed, lens_of_video, open_video
+from runtime.survey.survey import Skipped, Survey, Surveyed, complete, list_images, pairs_to_match, survey
+from runtime.survey.video import frame_reader, gathered, survey_video
 from runtime.values import Frame, Keyframe
 
 _THREADS = 2

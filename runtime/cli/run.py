@@ -24,7 +24,7 @@ from runtime.daemon.errands import ThreadErrands
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.stages import MeasuredStages
 from runtime.flightlog.flightlog import FlightLog
-from runtime.vehicle.link import MavlinkLink
+from runtime.vehicle.link.link import MavlinkLink
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from runtime.errors import UsageError, VehicleError
 from runtime.values import GeoPoint
 from runtime.vehicle.plan import plan_to, write_plan, write_waypoints
-from runtime.vehicle.state import GeoHeight
+from runtime.vehicle.telemetry.state import GeoHeight
 
 _WRITERS = {".plan": write_plan, ".waypoints": write_waypoints}
 

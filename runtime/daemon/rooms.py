@@ -17,7 +17,7 @@ from runtime.localizer import Localizer
 from runtime.record.recorder import Recorded
 from runtime.values import Fix, Frame, Pose, Setpoint
 from runtime.vehicle.events import VehicleEvent
-from runtime.vehicle.state import VehicleState
+from runtime.vehicle.telemetry.state import VehicleState
 
 
 class PoseRoom(Poses, Protocol):

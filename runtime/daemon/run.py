@@ -19,8 +19,8 @@ from runtime.errors import VehicleError
 from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
 from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
 from runtime.values import Frame
-from runtime.vehicle.link import Link
-from runtime.vehicle.state import LinkCounters
+from runtime.vehicle.link.link import Link
+from runtime.vehicle.telemetry.state import LinkCounters
 
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
 _POLL_S = 0.01  # between looks at the camera

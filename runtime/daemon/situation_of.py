@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from runtime.guidance.situation import Situation
-from runtime.vehicle.state import VehicleState
+from runtime.vehicle.telemetry.state import VehicleState
 
 STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "fence", "rc", "battery"})
 

@@ -15,7 +15,6 @@ from typing import Protocol
 
 import numpy as np
 
-from runtime.alignment import align, centred
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.fix.consensus import Consensus, consensus_of
@@ -26,6 +25,7 @@ from runtime.fix.sighting import Known, Look, known_of, looks, rays_of, sight, s
 from runtime.fix.verify import Refused, Sighting, Verified, verify
 from runtime.geodesy import offset
 from runtime.history.history import History
+from runtime.matching.alignment import align, centred
 from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Pose, ViewKind
 
 MAX_VERIFIED = 10

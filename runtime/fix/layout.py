@@ -2,7 +2,7 @@
 
 Another date, another sensor and another season leave no corner as it was, but the order of roofs, trees and roads
 stays: the frame, cut north-up at its known scale, is laid on the map like a target (`runtime.place`), and accepted by
-the calibration of drone views among satellite tiles.
+the acceptance of drone views among satellite tiles.
 """
 
 from __future__ import annotations

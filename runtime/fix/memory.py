@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import centred
 from runtime.camera_model import CameraModel
 from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
@@ -19,8 +18,9 @@ from runtime.fix.tag_field import TagField
 from runtime.fix.verify import Ground
 from runtime.geodesy import north_east_array_m, north_east_m
 from runtime.history.history import History
-from runtime.record.solver import SOURCE
-from runtime.search import Index
+from runtime.matching.alignment import centred
+from runtime.matching.search import Index
+from runtime.survey.solver import SOURCE
 from runtime.values import GeoPoint, Keyframe, ViewKind
 from runtime.view import GroundPlane
 

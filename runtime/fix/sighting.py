@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera_model import CameraModel, ned_from_euler, quaternion, rotation
+from runtime.camera_model import CameraModel
 from runtime.fix.local_features import extract, extract_upright
 from runtime.fix.planar_pose import Prior
 from runtime.fix.verify import Sighting
+from runtime.rotations import ned_from_euler, quaternion, rotation
 from runtime.values import Frame, ImageRGB, Measured, Pose
 from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
 

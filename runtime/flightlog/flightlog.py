@@ -26,7 +26,7 @@ from runtime.flightlog.disk import AppendFile, DiskThread, Spool, Storage
 from runtime.flightlog.encoding import encoded
 from runtime.flightlog.read import read_flightlog
 from runtime.flightlog.schemas import schema_of
-from runtime.vehicle.framing import PacketReader
+from runtime.vehicle.link.framing import PacketReader
 
 __all__ = ["Direction", "FlightLog", "LogState", "NullFlightLog", "read_flightlog"]
 _FLUSH_NS = 500_000_000

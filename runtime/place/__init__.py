@@ -1,1 +1,1 @@
-"""Where is this target? From a satellite picture to a place with a calibrated probability, or an honest no."""
+"""Where is this target? From a satellite picture to a place with a probability, or an honest no."""

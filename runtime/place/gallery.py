@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from runtime.alignment import centred
 from runtime.geodesy import north_east_array_m
 from runtime.history.history import History
-from runtime.search import Index
+from runtime.matching.alignment import centred
+from runtime.matching.search import Index
 from runtime.values import GeoPoint, ViewKind
 
 EXHAUSTIVE = 300  # keyframes: up to here every one is aligned

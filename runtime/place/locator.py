@@ -2,7 +2,7 @@
 
 Every keyframe says, at every translation, how well the target's spatial map fits its own; on the ground these
 surfaces are added up (`runtime.place.ground`), and the sharpest point is the place. It must stand out of its
-surroundings and of the second distinct place by what the bundle's calibration asks for.
+surroundings and of the second distinct place by what the bundle's acceptance asks for.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import centred
-from runtime.calibration import Calibration
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
+from runtime.matching.acceptance import Acceptance
+from runtime.matching.alignment import centred
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
 from runtime.place.reading import Layer, Reading, compare
@@ -57,7 +57,7 @@ class Contract(Protocol):
         """How many of a vector's numbers, from the first, views of different kinds share."""
         ...
 
-    def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
+    def acceptance(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
         """The raw table of an ordered pair of views."""
         ...
 
@@ -110,11 +110,11 @@ class Locator:
             return _nothing(self._why_no_rung(target, view))
         if not reading.peaks:
             return _nothing("the target overlaps too little of what was flown")
-        calibration = Calibration.of(self._embedder.bundle.calibration(self._query, view))
-        return self._answer(target, reading, calibration, tried, top)
+        acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
+        return self._answer(target, reading, acceptance, tried, top)
 
     def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
-        """What the calibration is fitted on: the best place's features, and the place; None where there is none."""
+        """What the acceptance is fitted on: the best place's features, and the place; None where there is none."""
         view = self._refreshed()
         if view is None:
             return None
@@ -210,27 +210,27 @@ class Locator:
         return compare(attempt, layers, layers[0].rung.shortlist(first), max(top, 2))
 
     def _answer(
-        self, target: Target, reading: Reading, calibration: Calibration | None, tried: int, top: int
+        self, target: Target, reading: Reading, acceptance: Acceptance | None, tried: int, top: int
     ) -> PlaceAnswer:
-        candidates = self._candidates(reading, calibration, tried, top)
+        candidates = self._candidates(reading, acceptance, tried, top)
         best = candidates[0]
-        if calibration is None or best.probability is None:
-            reason = "the bundle is not calibrated for these views, so no place can be accepted"
+        if acceptance is None or best.probability is None:
+            reason = "the bundle has no acceptance table for these views, so no place can be accepted"
             return PlaceAnswer(Decision.NO_MATCH, None, None, None, candidates, reason)
         keyframe = self._history.keyframe(best.keyframe_id)
-        sigma_m = calibration.place_sigma_m(keyframe.ground_sigma_m)
-        refusal = _refusal(target, best, calibration, sigma_m)
+        sigma_m = acceptance.place_sigma_m(keyframe.ground_sigma_m)
+        refusal = _refusal(target, best, acceptance, sigma_m)
         if refusal:
             return PlaceAnswer(Decision.NO_MATCH, None, None, best.probability, candidates, refusal)
         reason = f"it stands out of its surroundings by {reading.contrast:.1f} deviations"
         return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
 
     def _candidates(
-        self, reading: Reading, calibration: Calibration | None, tried: int, top: int
+        self, reading: Reading, acceptance: Acceptance | None, tried: int, top: int
     ) -> tuple[Candidate, ...]:
         candidates = []
         for place, peak in enumerate(reading.peaks):
-            known = None if calibration is None else calibration.probability(reading.features(place, tried))
+            known = None if acceptance is None else acceptance.probability(reading.features(place, tried))
             ground = offset(self._origin, *peak.ne_m)
             candidates.append(Candidate(reading.nearest[place], ground, peak.similarity, known))
         return tuple(candidates[:top])
@@ -253,11 +253,11 @@ def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:
     ]
 
 
-def _refusal(target: Target, best: Candidate, calibration: Calibration, sigma_m: float) -> str:
+def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: float) -> str:
     """Why the best place is not accepted; empty when it is."""
     assert best.probability is not None
-    if best.probability < calibration.threshold:
-        asked = calibration.threshold
+    if best.probability < acceptance.threshold:
+        asked = acceptance.threshold
         return f"no place stands out: the best has probability {best.probability:.2f}, {asked:.2f} is asked for"
     if target.position is not None:
         apart_m = distance_m(target.position, best.ground)

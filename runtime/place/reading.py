@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import surfaces
 from runtime.errors import BundleError
+from runtime.matching.alignment import surfaces
 from runtime.place.attempt import Attempt, Crop
 from runtime.place.gallery import Rung
 from runtime.place.ground import Field, Ground, Peak

@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from runtime.camera_model import CameraModel, rotation
+from runtime.camera_model import CameraModel
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import StoredEmbedding
 from runtime.record.sharpness import BlurGate
+from runtime.rotations import rotation
 from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, View, ViewKind
 from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
 

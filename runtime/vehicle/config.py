@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from runtime.vehicle.dialect import ONBOARD_COMPUTER
+from runtime.vehicle.link.dialect import ONBOARD_COMPUTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Text(VehicleEvent):
 
 @dataclass(frozen=True, slots=True)
 class FailsafeChanged(VehicleEvent):
-    """A failsafe signal came (``active``) or went; see `runtime.vehicle.telemetry` for the names."""
+    """A failsafe signal came (``active``) or went; see `runtime.vehicle.telemetry.reader` for the names."""
 
     name: str
     active: bool

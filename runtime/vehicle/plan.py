@@ -15,8 +15,8 @@ from typing import Any
 from runtime.errors import StorageError
 from runtime.geodesy import north_east_m, offset
 from runtime.values import GeoPoint
-from runtime.vehicle.dialect import mavlink
-from runtime.vehicle.state import GeoHeight
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.telemetry.state import GeoHeight
 
 _LEG_M = 200.0
 _ABSOLUTE = 2  # QGroundControl's AltitudeMode: above mean sea level

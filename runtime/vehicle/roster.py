@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.vehicle.ardupilot import ArduPilot
+from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import CompanionConflict, OtherAutopilot, VehicleEvent
-from runtime.vehicle.px4 import Px4
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.stack import OtherStack, Stack
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.poses import PoseBuffer
 from runtime.vehicle.stack import Stack, position_target
 from runtime.vehicle.targets import TargetWatch
+from runtime.vehicle.telemetry.poses import PoseBuffer
 
 _ALTITUDES_M = (-500.0, 9000.0)  # AMSL of any ground that a drone flies over: the Dead Sea to beyond Everest
 _HOLD_FRESH_NS = 1_000_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.dialect import mavlink
-from runtime.vehicle.framing import PacketWriter
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.link.framing import PacketWriter
 
 _HEARTBEAT_NS = 1_000_000_000
 _TEXT_BYTES = 50  # of one STATUSTEXT; longer ones travel in chunks (MAVLink 2)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from runtime.values import GeoPoint
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.link.dialect import mavlink
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import ForeignTarget, TargetTaken, VehicleEvent
-from runtime.vehicle.framing import Packet
-from runtime.vehicle.state import GeoHeight, ReportedTarget
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.link.framing import Packet
+from runtime.vehicle.telemetry.state import GeoHeight, ReportedTarget
 
 SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing
 SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by what home was moved

@@ -11,7 +11,6 @@ from typing import Any
 from runtime.values import Setpoint
 from runtime.vehicle.commands import Command, CommandQueue
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import (
     CommandDone,
     Connected,
@@ -19,16 +18,17 @@ from runtime.vehicle.events import (
     Rebooted,
     VehicleEvent,
 )
-from runtime.vehicle.framing import Packet, PacketReader, PacketWriter
-from runtime.vehicle.poses import PoseBuffer
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.link.framing import Packet, PacketReader, PacketWriter
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender, here
 from runtime.vehicle.speech import Companion
-from runtime.vehicle.state import LinkCounters, VehicleState
-from runtime.vehicle.streams import StreamKeeper
 from runtime.vehicle.targets import TargetWatch
-from runtime.vehicle.telemetry import Reader
-from runtime.vehicle.timesync import TimeSync
+from runtime.vehicle.telemetry.poses import PoseBuffer
+from runtime.vehicle.telemetry.reader import Reader
+from runtime.vehicle.telemetry.state import LinkCounters, VehicleState
+from runtime.vehicle.telemetry.streams import StreamKeeper
+from runtime.vehicle.telemetry.timesync import TimeSync
 
 _BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT"})
 

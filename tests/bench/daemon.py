@@ -24,13 +24,13 @@ import numpy as np
 import psutil
 
 from runtime.bundle import Bundle
-from runtime.camera_model import ned_from_euler
 from runtime.control.client import ask
 from runtime.embedder.embedder import Embedder
 from runtime.errors import ControlError
 from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
+from runtime.rotations import ned_from_euler
 from runtime.values import Frame, GeoPoint, Measured, Pose
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sim.acceptance import tried
 from sim.cli import open_world
 from sim.hardness import HardnessReport, hardness, table
+from sim.world_choice import tried
 
 
 def main() -> int:

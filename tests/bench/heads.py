@@ -21,9 +21,9 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from runtime.alignment import align
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
+from runtime.matching.alignment import align
 from runtime.values import ViewKind
 from runtime.view import turned
 from sim.galleries import Gallery, drone_gallery, satellite_gallery, scattered, survey

@@ -22,11 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from runtime.bundle import Bundle
-from runtime.camera_model import CameraModel, ned_from_euler
+from runtime.camera_model import CameraModel
 from runtime.embedder.embedder import Embedder
 from runtime.fix.fixer import Fixer
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
+from runtime.rotations import ned_from_euler
 from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer

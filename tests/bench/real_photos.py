@@ -31,8 +31,8 @@ from runtime.fix.memory import tag_field_of
 from runtime.fix.tag_field import TagOffset
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
-from runtime.record.photo import read_photo
 from runtime.record.recorder import stored
+from runtime.sources.photo import read_photo
 from runtime.values import GeoPoint, Keyframe, Pose, ViewKind
 from sim.galleries import drone_gallery, scattered
 from sim.world.world import World

@@ -36,7 +36,7 @@ def gallery(size: int, dimension: int) -> NDArray[np.float16]:
 
 
 def flown_index(rows: NDArray[np.float16]) -> Search:
-    from runtime.search import Index
+    from runtime.matching.search import Index
 
     index = Index(rows)
     return lambda query: index.search(query, TOP)[0]

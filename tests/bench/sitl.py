@@ -22,7 +22,6 @@ from rich.table import Table
 from runtime.errors import HomingError
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
-from sim.acceptance import Judged, accepted
 from sim.cli import fresh_folder
 from sim.scenario.outcome import Outcome
 from sim.scenario.plan import make_plan
@@ -30,6 +29,7 @@ from sim.scenario.report import refused_s, write_report
 from sim.scenario.return_home import Report, fly_return
 from sim.scenario.setup import Site, side_ne_m
 from sim.world.world import World
+from sim.world_choice import Judged, accepted
 from tests.bench.sitl_flight import Airfield
 from tests.bench.sitl_links import Home, Pilot, Wires
 

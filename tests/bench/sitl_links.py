@@ -15,8 +15,8 @@ from runtime.clock import Clock, MonotonicClock
 from runtime.errors import VehicleError
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint
-from runtime.vehicle.link import MavlinkLink
-from runtime.vehicle.poses import quaternion_from_euler, rotate_by_rates
+from runtime.vehicle.link.link import MavlinkLink
+from runtime.vehicle.telemetry.poses import quaternion_from_euler, rotate_by_rates
 from sim.autopilot.config import VehicleTruth
 from sim.autopilot.endpoints import open_endpoint
 from sim.scenario.crew import GroundStation

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from runtime.fix.tag_field import SIGNALS, Signals, TagField
 from runtime.geodesy import north_east_m
-from runtime.record.photo import CameraFlags
-from runtime.record.survey import complete, survey
+from runtime.sources.photo import CameraFlags
+from runtime.survey.survey import complete, survey
 from tests.bench.real_photos import BLOCK, DATA, splits_of
 
 RUN, LEFT_OUT, MARGIN = 2 * BLOCK, (4, 8), 2

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from export.assemble import assemble  # noqa: E402
-from runtime.bundle import Bundle, write_calibration, write_manifest  # noqa: E402
+from runtime.bundle import Bundle, write_acceptance, write_manifest  # noqa: E402
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images  # noqa: E402
 from runtime.embedder.parity import compare  # noqa: E402
 from runtime.errors import BundleError, StorageError, UsageError  # noqa: E402
@@ -109,13 +109,13 @@ def test_int8_without_images_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 def test_what_was_measured_outlives_a_new_export_of_the_same_space_only(copied: Path) -> None:
     tower = tiny_tower()
-    write_calibration(copied, *BOTH, {"threshold": 0.5})
+    write_acceptance(copied, *BOTH, {"threshold": 0.5})
     manifest = Bundle.load(copied).manifest
     write_manifest(copied, manifest.model_copy(update={"training": {**manifest.training, "measured": [1]}}))
     again = assemble(recipe(tower, tower), copied)
-    assert again.calibration(*BOTH) == {"threshold": 0.5} and again.manifest.training["measured"] == [1]
+    assert again.acceptance(*BOTH) == {"threshold": 0.5} and again.manifest.training["measured"] == [1]
     another = assemble(recipe(tower, tower, space="tiny.2"), copied)
-    assert another.calibration(*BOTH) is None and "measured" not in another.manifest.training
+    assert another.acceptance(*BOTH) is None and "measured" not in another.manifest.training
 
 
 def test_what_is_no_bundle_is_not_overwritten(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import DEFAULT_BUNDLE, FORMAT_VERSION, MANIFEST, Bundle, write_calibration
+from runtime.bundle import DEFAULT_BUNDLE, FORMAT_VERSION, MANIFEST, Bundle, write_acceptance
 from runtime.errors import BundleError, StorageError
 from runtime.values import ViewKind
 
@@ -131,19 +131,19 @@ def test_a_tower_or_precision_it_does_not_have() -> None:
 
 def test_a_calibration_is_written_and_replaced_per_ordered_pair(bundle_path: Path) -> None:
     _edit(bundle_path, lambda m: m.update(calibration=[]))
-    assert Bundle.load(bundle_path).calibration(ViewKind.SATELLITE, ViewKind.DRONE) is None
-    write_calibration(bundle_path, ViewKind.SATELLITE, ViewKind.DRONE, {"threshold": 0.5})
-    write_calibration(bundle_path, ViewKind.DRONE, ViewKind.SATELLITE, {"threshold": 0.7})
-    write_calibration(bundle_path, ViewKind.SATELLITE, ViewKind.DRONE, {"threshold": 0.6, "curve": [0.0, 1.0]})
+    assert Bundle.load(bundle_path).acceptance(ViewKind.SATELLITE, ViewKind.DRONE) is None
+    write_acceptance(bundle_path, ViewKind.SATELLITE, ViewKind.DRONE, {"threshold": 0.5})
+    write_acceptance(bundle_path, ViewKind.DRONE, ViewKind.SATELLITE, {"threshold": 0.7})
+    write_acceptance(bundle_path, ViewKind.SATELLITE, ViewKind.DRONE, {"threshold": 0.6, "curve": [0.0, 1.0]})
     bundle = Bundle.load(bundle_path)
-    assert bundle.calibration(ViewKind.SATELLITE, ViewKind.DRONE) == {"threshold": 0.6, "curve": [0.0, 1.0]}
-    assert bundle.calibration(ViewKind.DRONE, ViewKind.SATELLITE) == {"threshold": 0.7}
-    assert bundle.calibration(ViewKind.DRONE, ViewKind.DRONE) is None
+    assert bundle.acceptance(ViewKind.SATELLITE, ViewKind.DRONE) == {"threshold": 0.6, "curve": [0.0, 1.0]}
+    assert bundle.acceptance(ViewKind.DRONE, ViewKind.SATELLITE) == {"threshold": 0.7}
+    assert bundle.acceptance(ViewKind.DRONE, ViewKind.DRONE) is None
     assert bundle.embedding_space_id == Bundle.load().embedding_space_id
 
 
 def test_a_calibration_that_cannot_be_written_leaves_the_old_one(bundle_path: Path) -> None:
     (bundle_path / (MANIFEST + ".new")).mkdir()  # stands where the draft would go
     with pytest.raises(StorageError, match="cannot be written"):
-        write_calibration(bundle_path, ViewKind.DRONE, ViewKind.DRONE, {"threshold": 0.1})
+        write_acceptance(bundle_path, ViewKind.DRONE, ViewKind.DRONE, {"threshold": 0.1})
     Bundle.load(bundle_path)

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from runtime.camera_model import CameraModel, body_from_mount, ned_from_euler, rotation, yaw_of
+from runtime.camera_model import CameraModel, body_from_mount
 from runtime.geodesy import distance_m, north_east_m, offset
+from runtime.rotations import ned_from_euler, rotation, yaw_of
 from runtime.values import Frame, GeoPoint, Measured, Pose
 from runtime.view import GroundPlane, rectify
 

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from runtime.camera_model import CameraModel, ned_from_euler
+from runtime.camera_model import CameraModel
+from runtime.rotations import ned_from_euler
 from sim.camera import CameraFaults, SimulatedCamera, default_camera, delay_s
 from sim.render import Renderer
 from sim.world.world import World

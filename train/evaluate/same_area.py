@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.alignment import surfaces
+from runtime.matching.alignment import surfaces
 from train.data.places import Square
 from train.evaluate.encoder import Embedded, Maps
 from train.evaluate.intervals import Share

@@ -23,8 +23,8 @@ from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.values import Frame, GeoPoint
 from tests.runtime.record.fakes import ground_texture
-from tests.runtime.record.flights import Truth, photograph
-from tests.runtime.record.photos import dji_xmp, gps, write_photo
+from tests.runtime.sources.photos import dji_xmp, gps, write_photo
+from tests.runtime.survey.flights import Truth, photograph
 
 ROOT = Path(__file__).parents[3]
 CAMERA = CameraModel.from_hfov(480, 360, 69.0)

@@ -19,11 +19,11 @@ from runtime.bundle import Bundle
 from runtime.history.history import History
 from runtime.values import ViewKind
 from tests.runtime.record.fakes import ground_texture
-from tests.runtime.record.films import write_video
-from tests.runtime.record.flights import Truth
-from tests.runtime.record.logs import LATITUDE, LONGITUDE, write_srt
-from tests.runtime.record.photos import gps, write_photo
-from tests.runtime.record.test_survey import CAMERA, LEVEL, write_flight
+from tests.runtime.sources.films import write_video
+from tests.runtime.sources.logs import LATITUDE, LONGITUDE, write_srt
+from tests.runtime.sources.photos import gps, write_photo
+from tests.runtime.survey.flights import Truth
+from tests.runtime.survey.test_survey import CAMERA, LEVEL, write_flight
 
 ROOT = Path(__file__).parents[3]
 BRIGHTON = ROOT.parent / "shared/data/flights/brighton"

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from runtime.camera_model import ned_from_euler
 from runtime.daemon.frame_gate import FrameGate
 from runtime.geodesy import distance_m, offset
+from runtime.rotations import ned_from_euler
 from runtime.values import Frame, GeoPoint, Measured
-from runtime.vehicle.poses import AttitudeSample, PoseBuffer, PositionSample
+from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
 
 HERE = GeoPoint(60.45, 22.25)
 MS = 1_000_000

@@ -16,7 +16,7 @@ from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.values import Decision, Fix, Frame, Measured, Pose, ViewKind
 from tests.runtime.place.fakes import ORIGIN, Colours, Land, grid, new_history
-from tests.runtime.record.flights import Truth, photograph
+from tests.runtime.survey.flights import Truth, photograph
 
 CAMERA = CameraModel.from_hfov(480, 360, 70.0)
 TOWER = Colours(pair=(ViewKind.DRONE, ViewKind.SATELLITE))
@@ -84,7 +84,7 @@ def test_an_unknown_height_or_heading_is_refused_with_the_reason(tiles: History,
 def test_a_pair_of_views_without_calibration_fixes_nothing(tiles: History, land: Land) -> None:
     frame = frame_of(land, FLOWN[0])
     refused = LayoutFixer(tiles, Colours()).fix(frame, believed(frame, FLOWN[0]))
-    assert isinstance(refused, Refusal) and "not calibrated" in refused.reason
+    assert isinstance(refused, Refusal) and "no acceptance table" in refused.reason
 
 
 def test_keyframes_of_the_drone_view_are_not_the_map(tmp_path: Path, land: Land) -> None:

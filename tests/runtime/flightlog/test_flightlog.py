@@ -27,7 +27,7 @@ from runtime.flightlog.flightlog import FlightLog, NullFlightLog
 from runtime.flightlog.read import read_attachments, read_flightlog
 from runtime.flightlog.schemas import SCHEMAS
 from runtime.values import GeoPoint
-from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.link.dialect import mavlink
 
 ROOT = Path(__file__).resolve().parents[3]
 UNIX_NS = 1_700_000_000_000_000_000

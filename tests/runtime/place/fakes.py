@@ -51,7 +51,7 @@ class Colours:
     def bundle(self) -> Colours:
         return self
 
-    def calibration(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
+    def acceptance(self, query: ViewKind, gallery: ViewKind) -> dict[str, Any] | None:
         return self.table if (query, gallery) == self.pair else None
 
     def embed(self, view: ViewKind, crops: NDArray[np.uint8]) -> Embeddings:

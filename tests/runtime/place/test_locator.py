@@ -123,7 +123,7 @@ def test_a_georeference_that_disagrees_is_reported_not_flown(history: History, l
 
 def test_without_calibration_nothing_is_accepted(history: History, land: Land) -> None:
     answer = Locator(history, Colours(table=None)).locate(land.target(3.0, -7.0))
-    assert answer.decision is Decision.NO_MATCH and "not calibrated" in answer.reason
+    assert answer.decision is Decision.NO_MATCH and "no acceptance table" in answer.reason
     assert answer.probability is None
     assert all(one.probability is None for one in answer.candidates)
     assert distance_m(answer.candidates[0].ground, offset(ORIGIN, 3.0, -7.0)) < 3.0

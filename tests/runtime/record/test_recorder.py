@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.camera_model import CameraModel, ned_from_euler
+from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorded, Recorder
+from runtime.rotations import ned_from_euler
 from runtime.values import Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.values import GeoPoint
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import VehicleEvent
-from runtime.vehicle.framing import Packet, PacketReader
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.link.framing import Packet, PacketReader
 from runtime.vehicle.vehicle import Vehicle
 
 MS = 1_000_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.vehicle.events import VehicleEvent
-from runtime.vehicle.framing import Packet, PacketReader
-from runtime.vehicle.state import VehicleState
+from runtime.vehicle.link.framing import Packet, PacketReader
+from runtime.vehicle.telemetry.state import VehicleState
 from runtime.vehicle.vehicle import Vehicle
 
 FOLDERS = (Path(__file__).parents[2] / "data" / "mavlink", Path(__file__).parent / "data")

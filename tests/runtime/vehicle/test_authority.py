@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import runtime.vehicle
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import MS, SECOND, Peer, Voice, Wire
 
 SOURCES = sorted(Path(runtime.vehicle.__file__).parent.glob("*.py"))

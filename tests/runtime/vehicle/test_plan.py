@@ -11,9 +11,9 @@ from pymavlink import mavwp
 from runtime.errors import StorageError
 from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
-from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.plan import plan_to, write_plan, write_waypoints
-from runtime.vehicle.state import GeoHeight
+from runtime.vehicle.telemetry.state import GeoHeight
 
 START = GeoPoint(60.4, 22.1)
 HOME = GeoHeight(GeoPoint(60.3995, 22.0995), 31.5)

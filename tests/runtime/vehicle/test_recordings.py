@@ -22,7 +22,7 @@ from runtime.vehicle.events import (
     TargetTaken,
     Text,
 )
-from runtime.vehicle.timesync import TimeSync
+from runtime.vehicle.telemetry.timesync import TimeSync
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.recording import Flight, fly, packets_of
 

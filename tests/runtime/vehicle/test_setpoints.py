@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.dialect import mavlink
+from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.setpoints import sane
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import GUIDED, LOITER, MS, SECOND, Peer, Wire

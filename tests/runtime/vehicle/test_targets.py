@@ -8,8 +8,8 @@ import pytest
 
 from runtime.geodesy import offset
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import ForeignTarget, TargetTaken
+from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import GUIDED, HERE, LAND, SECOND, Peer, Voice, Wire
 
 GROUND_STATION = Voice(255, 190)

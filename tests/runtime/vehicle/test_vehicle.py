@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.dialect import mavlink
 from runtime.vehicle.events import (
     ArmedChanged,
     CompanionConflict,
@@ -21,6 +20,7 @@ from runtime.vehicle.events import (
     Rebooted,
     Text,
 )
+from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import GUIDED, HERE, LAND, LOITER, MS, SECOND, Peer, Voice, Wire
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.camera_model import rotation
 from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
 from runtime.geodesy import north_east_m
+from runtime.rotations import rotation
 from runtime.values import GeoPoint
 from sim.flight import SimulatedFlight
 from sim.scenario.crew import until

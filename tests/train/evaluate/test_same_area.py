@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from runtime.alignment import align  # noqa: E402
+from runtime.matching.alignment import align  # noqa: E402
 from train.data.places import Square  # noqa: E402
 from train.data.views import Picture  # noqa: E402
 from train.evaluate.encoder import Embedded  # noqa: E402

@@ -1,0 +1,1 @@
+"""What locating and fixing share: nearest neighbours, alignment of spatial maps, and what is accepted."""

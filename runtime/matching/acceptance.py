@@ -1,0 +1,88 @@
+"""From how a place stands out to the probability that it is the right one; the table comes with the bundle.
+
+The table of an ordered pair of views holds a logistic model over named features, the probability below which the
+answer is "no match", and the error of accepted places::
+
+    {"model": "logistic", "features": [...], "mean": [...], "scale": [...], "weights": [...], "bias": b,
+     "threshold": p, "sigma_m": s, "ground_sigma_m": g, ...}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from runtime.errors import BundleError
+
+_FLOOR = 1e-4  # no finite sample supports a probability nearer to 0 or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A fitted table. ``sigma_m``: 1-sigma per axis of accepted places, in histories whose keyframes' ground
+    points had ``ground_sigma_m``."""
+
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float
+    sigma_m: float
+    ground_sigma_m: float
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any] | None) -> Acceptance | None:
+        """The acceptance of a bundle's raw table; None where the bundle has none.
+
+        Raises:
+            BundleError: the table is not one that this program reads.
+        """
+        if table is None:
+            return None
+        try:
+            if table["model"] != "logistic":
+                raise BundleError(f"the bundle's acceptance is of the unknown kind {table['model']!r}.")
+            acceptance = cls(
+                features=tuple(str(name) for name in table["features"]),
+                mean=_row(table["mean"]),
+                scale=_row(table["scale"]),
+                weights=_row(table["weights"]),
+                bias=float(table["bias"]),
+                threshold=float(table["threshold"]),
+                sigma_m=float(table["sigma_m"]),
+                ground_sigma_m=float(table["ground_sigma_m"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"the bundle's acceptance table cannot be read ({error}); export it again.") from error
+        rows = (acceptance.mean, acceptance.scale, acceptance.weights)
+        if any(len(row) != len(acceptance.features) for row in rows):
+            raise BundleError("the bundle's acceptance table has rows of unequal length; export it again.")
+        if 0.0 in acceptance.scale:
+            raise BundleError("the bundle's acceptance table has a scale of zero; export it again.")
+        return acceptance
+
+    def probability(self, features: Mapping[str, float]) -> float:
+        """That a place with these features is the right one.
+
+        Raises:
+            BundleError: the table asks for a feature that this program does not compute.
+        """
+        missing = [name for name in self.features if name not in features]
+        if missing:
+            raise BundleError(f"the bundle's acceptance needs {missing[0]}, which this version does not compute.")
+        values = (np.array([features[name] for name in self.features]) - self.mean) / self.scale
+        logit = float(np.dot(values, self.weights)) + self.bias
+        return min(max(1.0 / (1.0 + math.exp(-max(min(logit, 50.0), -50.0))), _FLOOR), 1.0 - _FLOOR)
+
+    def place_sigma_m(self, ground_sigma_m: float) -> float:
+        """1-sigma per axis of a place, grown where the keyframes are less sure of their ground than in the fit."""
+        return math.sqrt(self.sigma_m**2 + max(0.0, ground_sigma_m**2 - self.ground_sigma_m**2))
+
+
+def _row(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

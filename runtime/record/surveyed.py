@@ -1,0 +1,61 @@
+"""A survey into a history: its photos or frames recorded in file order, nothing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from runtime.errors import ImageError
+from runtime.record.recorder import Recorded, Recorder
+from runtime.sources.photo import read_photo
+from runtime.survey.survey import Skipped, Step, Survey, Surveyed
+from runtime.values import Frame, Keyframe
+
+PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
+ALREADY = "already recorded"
+
+
+def photo_reader(folder: Path) -> Callable[[Surveyed], Frame]:
+    """Reads the photos of a folder's survey again."""
+    return lambda photo: read_photo(folder / photo.name, index=photo.index).frame
+
+
+def record(
+    ready: Survey,
+    recorder: Recorder,
+    read: Callable[[Surveyed], Frame],
+    known: Sequence[Keyframe] = (),
+    step: Step = lambda: None,
+) -> Iterator[Skipped | Recorded]:
+    """Record the photos in order; yields what became of every one.
+
+    Args:
+        read: gives a photo's pixels, or raises ImageError.
+        known: keyframes of this flight that the history holds already; their photos are not recorded twice.
+    """
+    there = {(keyframe.name, keyframe.pose.t_ns): keyframe for keyframe in known}
+    for photo in ready.photos:
+        before = there.get((photo.name, photo.pose.t_ns))
+        if before is not None:
+            recorder.remember(before)
+            yield Skipped(photo.name, ALREADY)
+        else:
+            yield _record_one(photo, recorder, read)
+        step()
+
+
+def reasons_of(skipped: Sequence[Skipped]) -> str:
+    """The reasons with their counts, for people."""
+    return ", ".join(f"{reason} ({count})" for reason, count in Counter(s.reason for s in skipped).most_common())
+
+
+def _record_one(
+    photo: Surveyed, recorder: Recorder, read: Callable[[Surveyed], Frame]
+) -> Skipped | Recorded:
+    try:
+        frame = read(photo)
+    except ImageError as error:  # it could be read a moment ago
+        return Skipped(photo.name, str(error).rpartition(": ")[2].rstrip("."))
+    recorded = recorder.add(frame, photo.pose, camera=photo.camera, name=photo.name, aircraft=photo.aircraft)
+    return recorded if recorded.keyframe_id is not None else Skipped(photo.name, recorded.reason)

@@ -1,0 +1,1 @@
+"""What other people's files say of pictures and flights: photos, videos, subtitles and autopilot logs."""

@@ -1,0 +1,201 @@
+"""A photo as a frame, a pose and a camera: what its tags say, and the flags that override them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from scipy.spatial.transform import Rotation
+
+from runtime.camera_model import CameraModel
+from runtime.errors import ImageError, UsageError
+from runtime.rotations import ned_from_euler, quaternion
+from runtime.sources.exif import PhotoExif, read_exif
+from runtime.sources.lens import NADIR_DEG, lens_of
+from runtime.sources.xmp import DjiXmp, EulerDeg, read_xmp
+from runtime.values import Frame, ImageRGB, Measured, Pose, Quaternion
+
+_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
+_GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
+_GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
+_FLIGHT_YAW_SIGMA_RAD = math.radians(5.0)  # the gimbal lags behind the airframe's yaw
+_FLAG_SIGMA_RAD = math.radians(2.0)
+_BAROMETER_SIGMA_M = 1.0
+_FLAT_GROUND_SIGMA = 0.08  # of the height: how far the ground may differ from the take-off point's level
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFlags:
+    """What the user says of the camera; it overrides what the files say. None: not said.
+
+    ``camera_pitch_deg`` -90 looks straight down. ``hfov_deg`` is across the stored image's width.
+    ``heading_deg`` is where the image's top points, clockwise from true north.
+
+    Raises:
+        UsageError: a height that is not positive, or an angle beyond a turn.
+    """
+
+    camera_pitch_deg: float | None = None
+    hfov_deg: float | None = None
+    height_agl_m: float | None = None
+    heading_deg: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.height_agl_m is not None and not 0.0 < self.height_agl_m < math.inf:
+            raise UsageError(f"A height of {self.height_agl_m:g} m above ground is not positive.")
+        for what, angle_deg in (("pitch", self.camera_pitch_deg), ("heading", self.heading_deg)):
+            if angle_deg is not None and not abs(angle_deg) <= 360.0:
+                raise UsageError(f"A {what} of {angle_deg:g} deg is beyond a turn.")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo as read: pixels as the sensor gave them; the EXIF orientation is for showing, not applied.
+
+    ``pose.ned_from_body`` carries a stabilised camera's gimbal attitude; ``camera`` is mounted in it.
+    ``lens_source`` says where the field of view came from; ``"assumed"`` means that nobody knows it.
+    ``gimbal_unsaid`` marks the gimbal 0/0/0 that some cameras write although they look down.
+    """
+
+    name: str
+    frame: Frame
+    pose: Pose
+    camera: CameraModel
+    lens_source: str
+    gimbal_unsaid: bool = False
+
+
+def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> Photo:
+    """Read one image file with what its EXIF and DJI XMP say of pose and lens.
+
+    A file without tags is no error: position, height and heading are None then. ``frame.t_ns`` is the time
+    of exposure since 1970 by the camera's clock, or ``index`` where the file does not say.
+
+    Raises:
+        ImageError: the file is missing, not an image, or truncated.
+        UsageError: a flag holds an impossible value.
+    """
+    flags = flags or CameraFlags()
+    pixels, exif, xmp = _read(path)
+    height, width = pixels.shape[:2]
+    pitch_deg = NADIR_DEG if flags.camera_pitch_deg is None else flags.camera_pitch_deg
+    lens = lens_of(width, height, exif, xmp, flags.hfov_deg, pitch_deg)
+    t_ns = exif.t_ns if exif.t_ns is not None else index
+    return Photo(
+        name=path.name,
+        frame=Frame(pixels, t_ns, path.name, index),
+        pose=apply_flags(_pose(t_ns, exif, xmp, flags), flags),
+        camera=lens.camera,
+        lens_source=lens.source,
+        gimbal_unsaid=xmp.gimbal is not None and xmp.gimbal.all_zero and flags.camera_pitch_deg is None,
+    )
+
+
+def apply_flags(pose: Pose, flags: CameraFlags) -> Pose:
+    """The pose with the height and heading that the user gave; the rest stays."""
+    if flags.height_agl_m is not None:
+        pose = replace(pose, height_agl_m=Measured(flags.height_agl_m, 0.03 * flags.height_agl_m, "flag"))
+    if flags.heading_deg is not None:
+        yaw_rad = math.radians(flags.heading_deg)
+        heading = Measured(math.remainder(yaw_rad, math.tau), _FLAG_SIGMA_RAD, "flag")
+        pose = replace(pose, heading=heading, ned_from_body=_turned_to(pose.ned_from_body, yaw_rad))
+    return pose
+
+
+def _read(path: Path) -> tuple[ImageRGB, PhotoExif, DjiXmp]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+                return pixels, read_exif(image), read_xmp(_xmp_block(image))
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: not an image.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(f"{path}: too many pixels for a photo.") from None
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow: truncated or broken data
+        what = "truncated" if "truncated" in str(error) else f"cannot be read ({error})"
+        raise ImageError(f"{path}: {what}.") from None
+
+
+def _xmp_block(image: Image.Image) -> bytes | None:
+    """The XMP packet; Pillow before 11 leaves a JPEG's among its application segments."""
+    if isinstance(block := image.info.get("xmp"), bytes):
+        return block
+    for _, segment in getattr(image, "applist", []):
+        if segment.startswith(_XMP_HEADER):
+            return bytes(segment[len(_XMP_HEADER) :])
+    return None
+
+
+def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
+    attitude, heading, measured = _attitude(xmp, flags.camera_pitch_deg is not None)
+    altitude = exif.altitude_amsl_m
+    if xmp.absolute_altitude_m is not None:
+        altitude = Measured(xmp.absolute_altitude_m, 10.0, "xmp")
+    relative_m = xmp.relative_altitude_m
+    above_takeoff = None if relative_m is None else Measured(relative_m, _BAROMETER_SIGMA_M, "xmp")
+    above_ground = None
+    if relative_m is not None and relative_m > 0:
+        sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * relative_m)
+        above_ground = Measured(relative_m, sigma_m, "xmp height above take-off, flat ground")
+    position = exif.position or xmp.position
+    sigma_m = xmp.rtk_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
+    return Pose(
+        t_ns=t_ns,
+        position=position,
+        position_sigma_m=sigma_m if position is not None else math.inf,
+        altitude_amsl_m=altitude,
+        height_takeoff_m=above_takeoff,
+        height_agl_m=above_ground,
+        ned_from_body=attitude,
+        attitude_measured=measured,
+        heading=heading,
+    )
+
+
+def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> tuple[Quaternion | None, Measured | None, bool]:
+    """Attitude of the frame that the camera is mounted in, its heading, and whether tilt was measured."""
+    gimbal, flight = xmp.gimbal, xmp.flight
+    if gimbal is not None and not gimbal.all_zero:
+        yaw = Measured(_wrapped(gimbal.yaw_deg), _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
+        if pitch_overridden:
+            return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
+        return _body_of_gimbal(gimbal), yaw, True
+    if gimbal is not None and not pitch_overridden:
+        return _body_of_gimbal(gimbal), None, True  # taken at its word: it looks at the horizon
+    if flight is None:
+        return None, None, False
+    yaw = Measured(_wrapped(flight.yaw_deg), _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
+    if gimbal is not None:  # stabilised, whatever the airframe did
+        return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
+    return quaternion(_ned_from(flight)), yaw, True
+
+
+def _body_of_gimbal(gimbal: EulerDeg) -> Quaternion:
+    """The level frame in which a camera mounted at -90 deg has the gimbal's attitude."""
+    return quaternion(_ned_from(gimbal) * Rotation.from_euler("Y", -NADIR_DEG, degrees=True))
+
+
+def _ned_from(angles: EulerDeg) -> Rotation:
+    return Rotation.from_euler("ZYX", [angles.yaw_deg, angles.pitch_deg, angles.roll_deg], degrees=True)
+
+
+def _turned_to(attitude: Quaternion | None, yaw_rad: float) -> Quaternion:
+    """The attitude with its heading replaced; level where there was none."""
+    if attitude is None:
+        return ned_from_euler(0.0, 0.0, yaw_rad)
+    w, x, y, z = attitude
+    _, pitch, roll = Rotation.from_quat([x, y, z, w]).as_euler("ZYX")
+    return quaternion(Rotation.from_euler("ZYX", [yaw_rad, pitch, roll]))
+
+
+def _wrapped(angle_deg: float) -> float:
+    return math.remainder(math.radians(angle_deg), math.tau)

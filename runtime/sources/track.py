@@ -1,0 +1,179 @@
+"""Where an aircraft was over a telemetry log's time, interpolated to any instant within it."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from scipy.spatial.transform import Slerp
+
+from runtime.errors import TelemetryError
+from runtime.rotations import quaternion, rotation, yaw_of
+from runtime.values import GeoPoint, Measured, Pose, Quaternion
+
+_BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
+_GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged
+_LONGEST_GAP_S = 2.0  # nor one longer than this, whatever the period
+_GPS_SIGMA_M = 3.0
+_HEADING_SIGMA_RAD = math.radians(4.0)  # a fused compass
+_BAROMETER_SIGMA_M = 1.0
+_FLAT_GROUND_SIGMA = 0.08  # of the height: how far the ground may differ from the take-off point's level
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSample:
+    """One position report at ``t_s`` of the log; heights in metres, velocity north, east, down; None: not said."""
+
+    t_s: float
+    position: GeoPoint
+    altitude_amsl_m: float | None = None
+    height_takeoff_m: float | None = None
+    height_agl_m: float | None = None
+    velocity_ned_m_s: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSample:
+    """One attitude report: of the body, or of the frame a stabilised camera is mounted in."""
+
+    t_s: float
+    ned_from_body: Quaternion
+
+
+class Track:
+    """A log's positions and attitudes, each a stream of its own rate; times from the log's start.
+
+    Raises:
+        TelemetryError: there is not a single position.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[PlaceSample],
+        turns: Sequence[TurnSample],
+        name: str,
+        source: str,
+        stabilised: bool = False,
+    ) -> None:
+        if not places:
+            raise TelemetryError(f"{name}: holds no positions.")
+        self.name = name
+        self.stabilised = stabilised  # the attitudes are a gimbal's, not the airframe's
+        self._source = source
+        self._places = _ascending(places)
+        self._turns = _ascending(turns)
+        self._place_times = [sample.t_s for sample in self._places]
+        self._turn_times = [sample.t_s for sample in self._turns]
+        self._place_period_s = _period(self._place_times)
+        self._turn_period_s = _period(self._turn_times)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """First and last instant with a position."""
+        return self._place_times[0], self._place_times[-1]
+
+    @property
+    def has_attitude(self) -> bool:
+        """Whether the log says how the aircraft was turned."""
+        return bool(self._turns)
+
+    def at(self, t_s: float) -> Pose | None:
+        """The pose at an instant, positions linearly and attitudes spherically interpolated.
+
+        None beyond the log's ends (by more than 50 ms, or a period of a slow log) and in its holes. Without an
+        attitude report near by the pose has none.
+        """
+        found = _around(self._place_times, t_s, self._place_period_s)
+        if found is None:
+            return None
+        low, high, share = found
+        pose = self._placed(self._places[low], self._places[high], share, t_s)
+        attitude = self._attitude(t_s)
+        if attitude is None:
+            return pose
+        heading = Measured(yaw_of(attitude), _HEADING_SIGMA_RAD, self._source)
+        return replace(pose, ned_from_body=attitude, attitude_measured=True, heading=heading)
+
+    def _placed(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
+        takeoff_m = _mix(a.height_takeoff_m, b.height_takeoff_m, share)
+        agl_m = _mix(a.height_agl_m, b.height_agl_m, share)
+        amsl_m = _mix(a.altitude_amsl_m, b.altitude_amsl_m, share)
+        height = Measured(agl_m, 0.5, f"{self._source} rangefinder") if agl_m is not None else None
+        if height is None and takeoff_m is not None and takeoff_m > 0:
+            sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * takeoff_m)
+            height = Measured(takeoff_m, sigma_m, f"{self._source} height above take-off, flat ground")
+        velocity = None
+        if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
+            mixed = (1 - share) * np.array(a.velocity_ned_m_s) + share * np.array(b.velocity_ned_m_s)
+            velocity = (float(mixed[0]), float(mixed[1]), float(mixed[2]))
+        return Pose(
+            t_ns=round(t_s * 1e9),
+            position=_between(a.position, b.position, share),
+            position_sigma_m=_GPS_SIGMA_M,
+            altitude_amsl_m=None if amsl_m is None else Measured(amsl_m, 5.0, self._source),
+            height_takeoff_m=None if takeoff_m is None else Measured(takeoff_m, _BAROMETER_SIGMA_M, self._source),
+            height_agl_m=height,
+            velocity_ned_m_s=velocity,
+        )
+
+    def _attitude(self, t_s: float) -> Quaternion | None:
+        found = _around(self._turn_times, t_s, self._turn_period_s)
+        if found is None:
+            return None
+        low, high, share = found
+        a, b = self._turns[low].ned_from_body, self._turns[high].ned_from_body
+        if low == high:
+            return a
+        both = rotation(a), rotation(b)
+        return quaternion(Slerp([0.0, 1.0], type(both[0]).concatenate(both))(min(max(share, 0.0), 1.0)))
+
+
+_Sample = TypeVar("_Sample", PlaceSample, TurnSample)
+
+
+def _ascending(samples: Sequence[_Sample]) -> list[_Sample]:
+    """By time, one per instant: logs are written by several threads."""
+    return [sample for _, sample in sorted({sample.t_s: sample for sample in samples}.items())]
+
+
+def _period(times: Sequence[float]) -> float:
+    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+
+
+def _around(times: Sequence[float], t_s: float, period_s: float) -> tuple[int, int, float] | None:
+    """Indices of the samples on both sides, and how far between them; a little beyond the ends is their end."""
+    if not times:
+        return None
+    beyond_s = max(_BEYOND_S, period_s) + 1e-9
+    if t_s <= times[0]:
+        return (0, 0, 0.0) if times[0] - t_s <= beyond_s else None
+    if t_s >= times[-1]:
+        last = len(times) - 1
+        return (last, last, 0.0) if t_s - times[-1] <= beyond_s else None
+    high = bisect_left(times, t_s)
+    low = high - 1
+    gap_s = times[high] - times[low]
+    if gap_s > max(period_s, min(_GAP_PERIODS * period_s, _LONGEST_GAP_S), _BEYOND_S):
+        return None
+    return low, high, (t_s - times[low]) / gap_s
+
+
+def _mix(a: float | None, b: float | None, share: float) -> float | None:
+    return None if a is None or b is None else (1 - share) * a + share * b
+
+
+def _between(a: GeoPoint, b: GeoPoint, share: float) -> GeoPoint:
+    if a == b or share == 0.0:
+        return a
+    turn_deg = math.remainder(b.longitude_deg - a.longitude_deg, 360.0)  # across the date line
+    longitude = math.remainder(a.longitude_deg + share * turn_deg, 360.0)
+    return GeoPoint(a.latitude_deg + share * (b.latitude_deg - a.latitude_deg), longitude)
+
+

@@ -1,0 +1,107 @@
+"""A video file with a telemetry track: which frames are worth a look, and where each was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from runtime.errors import ImageError
+from runtime.rotations import ned_from_euler
+from runtime.sources.exif import PhotoExif
+from runtime.sources.lens import Lens, lens_of
+from runtime.sources.photo import CameraFlags, apply_flags
+from runtime.sources.track import Track
+from runtime.sources.xmp import DjiXmp
+from runtime.values import ImageRGB, Pose
+
+
+class VideoFile:
+    """The frames of an open video, forwards only; make one with `open_video`."""
+
+    def __init__(self, path: Path, capture: cv2.VideoCapture) -> None:
+        self.path = path
+        self._capture = capture
+        self._rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        self._next = 0
+        self._last_s = -1.0
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        capture = self._capture
+        return int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+
+    @property
+    def frames(self) -> int:
+        """How many frames the container claims; 0 where it does not say."""
+        return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    def times(self) -> Iterator[tuple[int, float]]:
+        """Number and time stamp in seconds of one frame after the other; `image` gives the pixels of the last."""
+        while self._capture.grab():
+            index, self._next = self._next, self._next + 1
+            t_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e-3
+            if t_s <= self._last_s and self._rate_hz > 0:  # a container without stamps
+                t_s = index / self._rate_hz
+            self._last_s = t_s
+            yield index, t_s
+
+    def image(self) -> ImageRGB | None:
+        """Pixels of the frame last stepped to; None where it cannot be decoded."""
+        decoded, image = self._capture.retrieve()
+        if not decoded or image is None:
+            return None
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[VideoFile]:
+    """Open a video file.
+
+    Raises:
+        ImageError: it is missing or no video.
+    """
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file.")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise ImageError(f"{path}: cannot be read as a video.")
+        yield VideoFile(path, capture)
+    finally:
+        capture.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Filmed:
+    """What is known beforehand of a video: its track, how the two clocks differ, its lens and the user's flags.
+
+    ``offset_s`` is the track's time at the video's time zero.
+    """
+
+    track: Track
+    offset_s: float
+    lens: Lens
+    flags: CameraFlags
+
+    def pose(self, video_s: float) -> Pose | None:
+        """The pose at a video time."""
+        pose = self.track.at(video_s + self.offset_s)
+        if pose is None:
+            return None
+        if self.flags.camera_pitch_deg is not None and self.track.stabilised and pose.heading is not None:
+            # The flag says how the stabilised camera looked; what remains of its attitude is the heading.
+            level = ned_from_euler(0.0, 0.0, pose.heading.value)
+            pose = replace(pose, ned_from_body=level, attitude_measured=False)
+        return apply_flags(pose, self.flags)
+
+
+def lens_of_video(size_px: tuple[int, int], focal_35mm: float | None, flags: CameraFlags) -> Lens:
+    """The camera behind a video, from the flag or what its subtitles say of the focal length."""
+    pitch_deg = -90.0 if flags.camera_pitch_deg is None else flags.camera_pitch_deg
+    return lens_of(*size_px, PhotoExif(focal_35mm=focal_35mm), DjiXmp(), flags.hfov_deg, pitch_deg)

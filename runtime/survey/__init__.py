@@ -1,0 +1,1 @@
+"""Headings, heights and positions solved from overlaps and tags, and how well."""

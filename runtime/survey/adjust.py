@@ -1,0 +1,215 @@
+"""Planar bundle adjustment: camera poses over flat ground from ties between photos and their position tags.
+
+Per photo six unknowns (north, east, log height, heading, pitch, roll); common to the flight how the tags differ from
+the camera: a lever in the body frame (a tag that trails behind the camera by the receiver's lag looks just so, since
+the nose points where a survey flies) and a linear drift (a receiver that still settles).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.sparse import csc_matrix, csr_matrix, eye
+from scipy.sparse.linalg import splu
+from scipy.spatial.transform import Rotation
+
+from runtime.survey.mosaic import Ties
+
+Array = NDArray[np.float64]
+
+PHOTO = 6  # unknowns of a photo: north, east, log height, heading, pitch, roll
+COMMON = 4  # unknowns of the flight: lever forward and right, drift north and east
+_TIE_SIGMA = 4e-3  # of the height: terrain and houses are no plane; measured on two flights
+_LEVER_SIGMA_M = 6.0
+_DRIFT_SIGMA_M_S = 0.1
+_STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
+_MAX_EVALUATIONS = 60
+_COLUMNS = 256  # of an inverse at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of N photos beforehand; NaN where it is not.
+
+    ``tag_ne_m`` (N, 2) and its ``tag_sigma_m`` (N,); ``time_s`` (N,) from the flight's middle;
+    ``log_height``, ``heading_rad``, ``pitch_rad``, ``roll_rad`` (N,), each with its sigma.
+    """
+
+    tag_ne_m: Array
+    tag_sigma_m: Array
+    time_s: Array
+    log_height: Array
+    log_height_sigma: Array
+    heading_rad: Array
+    heading_sigma_rad: Array
+    tilt_rad: Array  # (N, 2) pitch and roll
+    tilt_sigma_rad: Array  # (N,)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """``photos`` (N, 6): north, east, log height, heading, pitch, roll; ``sigma`` (N, 6) their 1-sigma.
+
+    ``lever_m`` (2,) forward and right from camera to tag; ``drift_m_s`` (2,) north and east;
+    ``tie_misfit`` (K,) of the height.
+    """
+
+    photos: Array
+    sigma: Array
+    lever_m: Array
+    drift_m_s: Array
+    tie_misfit: Array
+
+
+def ground_of(photos: Array, rays: Array) -> Array:
+    """(K, 2) north and east where (K, 3) body rays from (K, 6) poses meet the ground."""
+    turned = turn(photos).apply(rays)
+    down = np.maximum(turned[:, 2:], 0.05)
+    return np.asarray(photos[:, :2] + turned[:, :2] / down * np.exp(photos[:, 2:3]))
+
+
+def turn(photos: Array) -> Rotation:
+    """ned_from_body of (K, 6) poses."""
+    return Rotation.from_euler("ZYX", photos[:, 3:6])
+
+
+def tag_of(photos: Array, time_s: Array, common: Array) -> Array:
+    """(N, 2) where the tags of (N, 6) poses should lie."""
+    return photos[:, :2] + lever_ne(photos[:, 3], common[:2]) + time_s[:, None] * common[2:]
+
+
+def lever_ne(heading_rad: Array, lever_m: Array) -> Array:
+    """(N, 2) north and east of a body-frame lever at (N,) headings."""
+    cosine, sine = np.cos(heading_rad), np.sin(heading_rad)
+    return np.stack([cosine * lever_m[0] - sine * lever_m[1], sine * lever_m[0] + cosine * lever_m[1]], axis=1)
+
+
+def adjust(start: Array, common: Array, ties: Ties, observed: Observed) -> Adjusted:
+    """From a first guess (N, 6) and (4,) to the most likely poses, robustly (soft L1)."""
+    problem = _Problem(ties, observed)
+    solved = least_squares(
+        problem.residuals, np.append(start.ravel(), common), problem.jacobian, loss="soft_l1",
+        x_scale="jac", max_nfev=_MAX_EVALUATIONS, xtol=1e-6, ftol=1e-5,
+    )  # fmt: skip
+    photos, common = problem.split(solved.x)
+    return Adjusted(photos, problem.sigma(solved.x), common[:2], common[2:], problem.misfit(photos))
+
+
+class _Problem:
+    """Residuals in sigmas, and their sparse Jacobian: each row knows one or two photos."""
+
+    def __init__(self, ties: Ties, observed: Observed) -> None:
+        self._ties = ties
+        self._seen = observed
+        self._count = len(observed.time_s)
+
+    def split(self, state: Array) -> tuple[Array, Array]:
+        """The photos' (N, 6) and the common (4,) unknowns."""
+        return state[: PHOTO * self._count].reshape(-1, PHOTO), state[PHOTO * self._count :]
+
+    def misfit(self, photos: Array) -> Array:
+        """(K,) distance of each tie's two ground points, in heights."""
+        return np.asarray(np.linalg.norm(self._ties_of(photos, photos), axis=1) * _TIE_SIGMA)
+
+    def residuals(self, state: Array) -> Array:
+        photos, common = self.split(state)
+        tags = self._tags_of(photos, common)
+        ties = self._ties_of(photos, photos)
+        return np.concatenate([ties.ravel(), tags.ravel(), self._priors(photos).ravel(), self._common(common)])
+
+    def jacobian(self, state: Array) -> csr_matrix:
+        """Forward differences: moving one unknown of all photos at once shows every photo's own share."""
+        photos, common = self.split(state)
+        ties, tags, priors = self._ties_of(photos, photos), self._tags_of(photos, common), self._priors(photos)
+        entries = _Entries()
+        tie_rows = np.arange(ties.size).reshape(ties.shape)
+        tag_rows = ties.size + np.arange(tags.size).reshape(tags.shape)
+        prior_rows = ties.size + tags.size + np.arange(priors.size).reshape(priors.shape)
+        own = PHOTO * np.arange(self._count)
+        for q, step in enumerate(_STEP):
+            moved = photos.copy()
+            moved[:, q] += step
+            entries.add(tie_rows, PHOTO * self._ties.first + q, (self._ties_of(moved, photos) - ties) / step)
+            entries.add(tie_rows, PHOTO * self._ties.second + q, (self._ties_of(photos, moved) - ties) / step)
+            entries.add(tag_rows, own + q, (self._tags_of(moved, common) - tags) / step)
+            entries.add(prior_rows, own + q, (self._priors(moved) - priors) / step)
+        for q in range(COMMON):
+            moved = common + np.eye(COMMON)[q]  # both are linear
+            column = np.full(self._count, PHOTO * self._count + q)
+            entries.add(tag_rows, column, self._tags_of(photos, moved) - tags)
+            row = prior_rows.size + prior_rows[0, 0] + np.array([[q]])
+            change = self._common(moved)[q] - self._common(common)[q]
+            entries.add(row, np.array([column[0]]), np.array([[change]]))
+        return entries.matrix(ties.size + tags.size + priors.size + COMMON, len(state))
+
+    def sigma(self, state: Array) -> Array:
+        """(N, 6) 1-sigma of the photos' unknowns, from the weighted normal matrix at the solution."""
+        residuals = self.residuals(state)
+        weight = (1.0 + residuals**2) ** -0.25  # soft L1's
+        jacobian = self.jacobian(state).multiply(weight[:, None]).tocsr()
+        normal = (jacobian.T @ jacobian + eye(len(state)) * 1e-9).tocsc()
+        own = _inverse_diagonal(normal, PHOTO * self._count)
+        spread = max(1.0, float(np.sum((weight * residuals) ** 2) / max(len(residuals) - len(state), 1)))
+        return np.asarray(np.sqrt(np.maximum(own, 0.0) * spread).reshape(-1, PHOTO))
+
+    def _ties_of(self, first: Array, second: Array) -> Array:
+        i, j = self._ties.first, self._ties.second
+        apart = ground_of(first[i], self._ties.first_ray) - ground_of(second[j], self._ties.second_ray)
+        return np.asarray(apart / (np.exp((first[i, 2] + second[j, 2]) / 2) * _TIE_SIGMA)[:, None])
+
+    def _tags_of(self, photos: Array, common: Array) -> Array:
+        apart = tag_of(photos, self._seen.time_s, common) - self._seen.tag_ne_m
+        return np.asarray(apart / self._seen.tag_sigma_m[:, None])
+
+    def _priors(self, photos: Array) -> Array:
+        """(N, 4) height, heading, pitch, roll against what was known; zero where nothing was."""
+        seen = self._seen
+        heading = np.remainder(photos[:, 3] - seen.heading_rad + np.pi, 2 * np.pi) - np.pi
+        apart = np.stack(
+            [
+                (photos[:, 2] - seen.log_height) / seen.log_height_sigma,
+                heading / seen.heading_sigma_rad,
+                (photos[:, 4] - seen.tilt_rad[:, 0]) / seen.tilt_sigma_rad,
+                (photos[:, 5] - seen.tilt_rad[:, 1]) / seen.tilt_sigma_rad,
+            ],
+            axis=1,
+        )
+        return np.asarray(np.nan_to_num(apart, nan=0.0))
+
+    def _common(self, common: Array) -> Array:
+        return np.asarray(common / np.array([_LEVER_SIGMA_M, _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S, _DRIFT_SIGMA_M_S]))
+
+
+def _inverse_diagonal(matrix: csc_matrix, count: int) -> Array:
+    """The first ``count`` diagonal entries of a sparse matrix's inverse, without ever holding all of it."""
+    factors = splu(matrix)
+    found = []
+    for start in range(0, count, _COLUMNS):
+        rows = np.arange(start, min(start + _COLUMNS, count))
+        unit = np.zeros((matrix.shape[0], len(rows)))
+        unit[rows, rows - start] = 1.0
+        found.append(factors.solve(unit)[rows, rows - start])
+    return np.concatenate(found)
+
+
+class _Entries:
+    """Collects a sparse matrix."""
+
+    def __init__(self) -> None:
+        self._rows: list[NDArray[np.int64]] = []
+        self._columns: list[NDArray[np.int64]] = []
+        self._values: list[Array] = []
+
+    def add(self, rows: NDArray[np.int64], columns: NDArray[np.int64], values: Array) -> None:
+        """(K, m) values in (K, m) rows and one column per K."""
+        self._rows.append(rows.ravel())
+        self._columns.append(np.broadcast_to(columns[:, None], rows.shape).ravel())
+        self._values.append(np.asarray(values).ravel())
+
+    def matrix(self, height: int, width: int) -> csr_matrix:
+        """All entries; those in one place add up."""
+        rows, columns = np.concatenate(self._rows), np.concatenate(self._columns)
+        return csr_matrix((np.concatenate(self._values), (rows, columns)), shape=(height, width))

@@ -1,0 +1,208 @@
+"""A folder of photos as a survey: read them all, solve the heights and headings that they do not say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from runtime.camera_model import CameraModel
+from runtime.errors import ImageError
+from runtime.geodesy import north_east_m
+from runtime.rotations import quaternion, rotation
+from runtime.sources.photo import CameraFlags, Photo, read_photo
+from runtime.survey.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
+from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, seen_headings, solve
+from runtime.values import GeoPoint, Measured, Pose
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+_CONTRADICTS_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
+_SEEN_SIGMA_RAD = math.radians(5.0)
+
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An image that did not become a keyframe, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` its tag
+    where that is another place; ``features`` where something is to be solved or checked."""
+
+    name: str
+    pose: Pose
+    camera: CameraModel
+    features: Features | None
+    index: int = 0
+    aircraft: GeoPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a folder holds: photos in file order, those left out, and how the rest was solved (None: all said).
+
+    ``assumed_lens`` names the first photo whose field of view nobody knows; empty where all are known.
+    ``turned`` names the photos whose pixels contradict their recorded heading.
+    """
+
+    photos: tuple[Surveyed, ...]
+    skipped: tuple[Skipped, ...]
+    solution: Solution | None = None
+    assumed_lens: str = ""
+    turned: tuple[str, ...] = ()
+
+    def flight(self, folder: Path) -> str:
+        """A name for the flight: the folder's, with the day of the first photo where it is known."""
+        first_ns = self.photos[0].pose.t_ns if self.photos else 0
+        day = datetime.fromtimestamp(first_ns * 1e-9, tz=timezone.utc).date() if first_ns > 10**15 else None
+        return f"{folder.resolve().name} {day}" if day else folder.resolve().name
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder by name, as the camera numbered them.
+
+    Raises:
+        ImageError: the folder is missing, is no folder, or holds no images.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: no such directory; give the folder that holds the photos.")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise ImageError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}).")
+    return found
+
+
+def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None) -> Survey:
+    """Read all photos, one in memory at a time; ``step`` is called after each."""
+    photos: list[Surveyed] = []
+    skipped: list[Skipped] = []
+    assumed = ""
+    for index, path in enumerate(paths):
+        try:
+            photo = read_photo(path, flags, index)
+        except ImageError as error:
+            skipped.append(Skipped(path.name, str(error).removeprefix(f"{path}: ").rstrip(".")))
+        else:
+            if photo.pose.position is None:
+                skipped.append(Skipped(path.name, "no GPS tag"))
+            elif photo.gimbal_unsaid:
+                skipped.append(Skipped(path.name, _LOOKS_AHEAD))
+            else:
+                photos.append(_surveyed(photo, index, flags))
+                assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
+        step()
+    return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
+
+
+_LOOKS_AHEAD = "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
+
+
+def complete(read: Survey, step: Step = lambda: None) -> Survey:
+    """The survey with heights, headings and tilts solved where photos do not say them, and with the headings that
+    they do say held against the overlaps; ``step`` is called per pair matched."""
+    return _corrected(_solved(read, step), step)
+
+
+def pairs_to_match(read: Survey) -> int:
+    """How many steps `complete` will take."""
+    return len(_candidates(_unsaid(read))) + len(_candidates(_doubtful(read), check=True))
+
+
+def _solved(read: Survey, step: Step) -> Survey:
+    unsaid = _unsaid(read)
+    if not unsaid:
+        return read
+    overlaps = _overlaps(unsaid, _candidates(unsaid), step)
+    solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
+    outcomes = zip(solution.photos, solution.reasons, strict=True)
+    outcome = {photo.name: found for photo, found in zip(unsaid, outcomes, strict=True)}
+    photos: list[Surveyed] = []
+    skipped = list(read.skipped)
+    for photo in read.photos:
+        solved, reason = outcome.get(photo.name, (None, ""))
+        if solved is not None:
+            photos.append(replace(photo, pose=solved.pose, aircraft=photo.pose.position, features=None))
+        elif reason:
+            skipped.append(Skipped(photo.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
+        else:
+            photos.append(photo)
+    return replace(read, photos=tuple(photos), skipped=tuple(skipped), solution=solution)
+
+
+def _corrected(read: Survey, step: Step) -> Survey:
+    """Photos whose pixels were turned after the exposure, as software for showing them does, get the heading that
+    their overlaps show."""
+    doubtful = _doubtful(read)
+    overlaps = _overlaps(doubtful, _candidates(doubtful, check=True), step)
+    seen = seen_headings([photo.pose for photo in doubtful], [photo.camera for photo in doubtful], overlaps)
+    headings = {photo.name: heading for photo, heading in zip(doubtful, seen, strict=True)}
+    photos, turned = [], []
+    for photo in read.photos:
+        said, heading = photo.pose.heading, headings.get(photo.name)
+        if said is not None and heading is not None and _apart(said.value, heading) > _CONTRADICTS_RAD:
+            photo = replace(photo, pose=_turned(photo.pose, heading))
+            turned.append(photo.name)
+        photos.append(replace(photo, features=None))
+    return replace(read, photos=tuple(photos), turned=tuple(turned))
+
+
+def _unsaid(read: Survey) -> list[Surveyed]:
+    return [photo for photo in read.photos if photo.features is not None and _missing(photo.pose)]
+
+
+def _doubtful(read: Survey) -> list[Surveyed]:
+    """Photos with a heading that their file says, if there are enough of them to hold it against."""
+    said = [photo for photo in read.photos if photo.features is not None and not _missing(photo.pose)]
+    return said if len(said) >= MIN_PHOTOS else []
+
+
+def _apart(a_rad: float, b_rad: float) -> float:
+    return abs(math.remainder(a_rad - b_rad, math.tau))
+
+
+def _turned(pose: Pose, heading_rad: float) -> Pose:
+    """The pose of a camera turned about its own axis until the image's top points to ``heading_rad``."""
+    assert pose.heading is not None and pose.ned_from_body is not None
+    turn = Rotation.from_euler("Z", heading_rad - pose.heading.value)
+    attitude = quaternion(rotation(pose.ned_from_body) * turn)
+    return replace(pose, ned_from_body=attitude, heading=Measured(heading_rad, _SEEN_SIGMA_RAD, SOURCE))
+
+
+def _surveyed(photo: Photo, index: int, flags: CameraFlags) -> Surveyed:
+    trusted = flags.heading_deg is not None and not _missing(photo.pose)
+    features = None if trusted else features_of(photo.frame.image)
+    return Surveyed(photo.name, photo.pose, photo.camera, features, index)
+
+
+def _missing(pose: Pose) -> str:
+    lacking = [what for what, value in (("height", pose.height_agl_m), ("heading", pose.heading)) if value is None]
+    return " and ".join(lacking)
+
+
+def _candidates(photos: Sequence[Surveyed], check: bool = False) -> list[tuple[int, int]]:
+    """Pairs to match; a check needs fewer."""
+    tags = [photo.pose.position for photo in photos if photo.pose.position is not None]
+    places = np.array([north_east_m(tags[0], tag) for tag in tags], dtype=np.float64).reshape(-1, 2)
+    return candidate_pairs(places, neighbours=4, consecutive=1) if check else candidate_pairs(places)
+
+
+def _overlaps(photos: Sequence[Surveyed], pairs: Sequence[tuple[int, int]], step: Step) -> list[Overlap]:
+    features = [photo.features for photo in photos if photo.features is not None]
+    found = []
+    for first, second in pairs:
+        overlap = overlap_of(first, second, features)
+        if overlap is not None:
+            found.append(overlap)
+        step()
+    return found

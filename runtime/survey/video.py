@@ -1,0 +1,96 @@
+"""A video with its telemetry as a survey: which frames are worth recording, and where each was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.errors import ImageError, TelemetryError
+from runtime.geodesy import distance_m
+from runtime.sources.video import Filmed, VideoFile
+from runtime.survey.overlaps import features_of
+from runtime.survey.survey import Skipped, Survey, Surveyed
+from runtime.values import Frame, GeoPoint
+
+LOOK_S = 0.2  # between frames that are looked at: at 20 m/s four metres
+SOLVE_MOVED_M = 5.0  # between frames whose heading or height has to be solved: each costs a second of matching
+SOLVE_MOST = 400
+FRAME_DIGITS = 6
+
+
+def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
+    """Look at a frame each 0.2 s; where heading or height are not said, only at those that moved on, with features.
+
+    Raises:
+        TelemetryError: not one frame falls into the telemetry.
+    """
+    photos: list[Surveyed] = []
+    outside = 0
+    last_s, last_at = -LOOK_S, None
+    for index, t_s in video.times():
+        step()
+        if t_s - last_s < LOOK_S - 1e-6:
+            continue
+        last_s = t_s
+        pose = filmed.pose(t_s)
+        if pose is None or pose.position is None:
+            outside += 1
+            continue
+        said = pose.heading is not None and pose.height_agl_m is not None
+        if not said and (not _moved(last_at, pose.position) or len(photos) >= SOLVE_MOST):
+            continue
+        last_at = pose.position
+        image = None if said else video.image()
+        features = None if image is None else features_of(image)
+        photos.append(Surveyed(frame_name(video.path, index), pose, filmed.lens.camera, features, index))
+    if not photos:
+        raise TelemetryError(_nothing(video, filmed, last_s, outside))
+    name = f"{video.path.name} ({outside} frames)"
+    return Survey(tuple(photos), (Skipped(name, "no telemetry at its time"),) if outside else ())
+
+
+def frame_name(path: Path, index: int) -> str:
+    """What a keyframe of a video is called."""
+    return f"{path.name} frame {index:0{FRAME_DIGITS}d}"
+
+
+def frame_reader(video: VideoFile) -> Callable[[Surveyed], Frame]:
+    """Reads the frames of a survey in their order from a video opened anew."""
+    times = video.times()
+
+    def read(photo: Surveyed) -> Frame:
+        for index, _ in times:
+            if index == photo.index:
+                image = video.image()
+                if image is not None:
+                    return Frame(image, photo.pose.t_ns, photo.name, index)
+                break
+        raise ImageError(f"{photo.name}: cannot be decoded.")
+
+    return read
+
+
+def gathered(skipped: list[Skipped], video: Path) -> list[Skipped]:
+    """One entry per reason instead of one per frame; frames that merely showed nothing new are no news."""
+    counts: dict[str, int] = {}
+    kept = []
+    for one in skipped:
+        if not one.image.startswith(f"{video.name} frame "):
+            kept.append(one)
+        elif not one.reason.startswith("has not moved"):
+            counts[one.reason] = counts.get(one.reason, 0) + 1
+    return kept + [Skipped(f"{video.name} ({count} frames)", reason) for reason, count in counts.items()]
+
+
+def _moved(last: GeoPoint | None, now: GeoPoint) -> bool:
+    return last is None or distance_m(last, now) >= SOLVE_MOVED_M
+
+
+def _nothing(video: VideoFile, filmed: Filmed, length_s: float, outside: int) -> str:
+    first_s, last_s = filmed.track.span_s
+    if not outside:
+        return f"{video.path}: holds no frames that can be decoded."
+    return (
+        f"{video.path}: no frame falls into its telemetry ({filmed.track.name} covers {first_s:.1f} to {last_s:.1f} s, "
+        f"the video {filmed.offset_s:.1f} to {filmed.offset_s + length_s:.1f} s); give --time-offset-s."
+    )

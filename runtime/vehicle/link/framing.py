@@ -1,0 +1,149 @@
+"""Bytes to MAVLink packets and back. Framing is ours so that one false start byte cannot swallow good packets
+(pymavlink drops the whole false frame) and so that the raw packet is at hand for the log; decoding is pymavlink's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.vehicle.link.dialect import mavlink
+
+_V1, _V2 = 0xFE, 0xFD
+_SIGNED = 0x01  # the only incompatibility flag that is defined
+_EXTENSIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet that passed its checks. ``message`` is pymavlink's, or None for an id outside the dialect."""
+
+    raw: bytes
+    system_id: int
+    component_id: int
+    message_id: int
+    message: Any
+
+    @property
+    def name(self) -> str:
+        """The message's name, or "UNKNOWN_<id>"."""
+        return str(self.message.get_type()) if self.message is not None else f"UNKNOWN_{self.message_id}"
+
+
+class PacketReader:
+    """Cuts a byte stream into packets. Never raises, whatever it is fed; counts what it threw away."""
+
+    def __init__(self) -> None:
+        self._codec = mavlink.MAVLink(None)
+        self._buffer = bytearray()
+        self.packets = 0
+        self.unknown = 0
+        self.bad_packets = 0  # a start byte and a length, but no packet (length, flags, CRC, contents)
+        self.garbage_bytes = 0
+
+    def feed(self, data: bytes) -> list[Packet]:
+        """The packets that ``data`` completes, in order."""
+        self._buffer += data
+        found: list[Packet] = []
+        start = 0
+        while True:
+            start = self._next_start(start)
+            length = self._frame_length(start)
+            if length is None or start + length > len(self._buffer):
+                break
+            packet = self._decode(start, length) if length else None
+            if packet is None:
+                self.bad_packets += 1
+                self.garbage_bytes += 1
+                start += 1  # not a packet: look for a start byte inside it
+                continue
+            start += length
+            self.packets += 1
+            found.append(packet)
+        del self._buffer[:start]
+        return found
+
+    def _next_start(self, start: int) -> int:
+        found = [i for i in (self._buffer.find(_V2, start), self._buffer.find(_V1, start)) if i >= 0]
+        begin = min(found) if found else len(self._buffer)
+        self.garbage_bytes += begin - start
+        return begin
+
+    def _frame_length(self, start: int) -> int | None:
+        """Length of the frame that begins at ``start``; None until its header is there; 0 when it can be none.
+
+        A header is judged as soon as it is whole: a false start byte would otherwise hold back up to 280 bytes.
+        """
+        header = 6 if self._buffer[start : start + 1] == b"\xfe" else 10
+        if start + header > len(self._buffer):
+            return None
+        payload, flags = self._buffer[start + 1], self._buffer[start + 2]
+        if header == 6:
+            return 8 + payload if self._fits(self._buffer[start + 5], payload) else 0
+        message_id = int.from_bytes(self._buffer[start + 7 : start + 10], "little")
+        if flags & ~_SIGNED or not self._fits(message_id, payload):
+            return 0
+        return 12 + payload + (13 if flags & _SIGNED else 0)
+
+    @staticmethod
+    def _fits(message_id: int, payload: int) -> bool:
+        known = mavlink.mavlink_map.get(message_id)
+        # a newer definition of a known message may have grown by extension fields; tens of bytes at most
+        return known is None or payload <= known.unpacker.size + _EXTENSIONS
+
+    def _decode(self, start: int, length: int) -> Packet | None:
+        raw = bytes(self._buffer[start : start + length])
+        try:
+            message = self._codec.decode(bytearray(raw))
+        except Exception:  # whatever a hostile payload makes pymavlink raise is a bad packet, and is counted as one
+            return None
+        header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
+        if message.get_type().startswith("UNKNOWN"):
+            return self._unknown(raw, header, start + length)
+        return Packet(raw, *header, message)
+
+    def _unknown(self, raw: bytes, header: tuple[int, int, int], end: int) -> Packet | None:
+        """An id outside the dialect has no known CRC: believe it only where another packet, or nothing, follows, and
+        where no known packet lies across it."""
+        if end < len(self._buffer) and self._buffer[end] not in (_V1, _V2):
+            return None
+        if any(self._known_at(at) for at in range(end - len(raw) + 1, end) if self._buffer[at] in (_V1, _V2)):
+            return None
+        self.unknown += 1
+        return Packet(raw, *header, None)
+
+    def _known_at(self, start: int) -> bool:
+        length = self._frame_length(start)
+        if not length or start + length > len(self._buffer):
+            return False
+        try:
+            message = self._codec.decode(self._buffer[start : start + length])
+        except Exception:  # as in `_decode`
+            return False
+        return not message.get_type().startswith("UNKNOWN")
+
+
+class PacketWriter:
+    """Packs messages as MAVLink 2 from one (system, component), with its own sequence."""
+
+    def __init__(self, component_id: int) -> None:
+        self._codec = mavlink.MAVLink(None, srcSystem=1, srcComponent=component_id)
+        self._pending: list[bytes] = []
+
+    @property
+    def system_id(self) -> int:
+        """The source system of what is packed from now on."""
+        return int(self._codec.srcSystem)
+
+    @system_id.setter
+    def system_id(self, system_id: int) -> None:
+        self._codec.srcSystem = system_id
+
+    def put(self, message: Any) -> None:
+        """Pack ``message`` and queue it."""
+        self._pending.append(bytes(message.pack(self._codec)))
+        self._codec.seq = (self._codec.seq + 1) % 256
+
+    def take(self) -> list[bytes]:
+        """All packets queued since the last call, oldest first."""
+        packets, self._pending = self._pending, []
+        return packets

@@ -1,0 +1,165 @@
+"""The link adapter: the one thread of the vehicle room, which stamps bytes at arrival and queues them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from runtime.clock import Clock
+from runtime.errors import VehicleError
+from runtime.vehicle.link.endpoints import Endpoint, SerialPort, TcpClient, UdpClient, UdpServer
+
+_LOG = logging.getLogger(__name__)
+_QUEUE_CHUNKS = 2048  # some seconds of a fast link; older bytes are dropped first, and counted
+_REOPEN_FIRST_S = 0.5
+_REOPEN_MOST_S = 5.0
+
+
+class Link(Protocol):
+    """What the daemon's runner asks of a link; the simulator hands in its own."""
+
+    def read(self) -> list[tuple[bytes, int]]:
+        """Everything that arrived since the last call, with its instant; never blocks."""
+
+    def write(self, data: bytes) -> None:
+        """Send whole MAVLink packets; never raises in flight."""
+
+    def close(self) -> None:
+        """Let the line go."""
+
+
+class MavlinkLink:
+    """A `Link` over UDP, TCP or a serial port. A line that breaks in flight is opened again, for ever, and counted."""
+
+    def __init__(self, uri: str, opener: Callable[[], Endpoint], clock: Clock) -> None:
+        """``opener`` opens the line: now, and again each time it broke. Raises OSError when it does not open now."""
+        self.uri = uri
+        self._opener = opener
+        self._clock = clock
+        self._endpoint: Endpoint | None = opener()
+        self._queue: deque[tuple[bytes, int]] = deque()
+        self._lock = threading.Lock()
+        self._arrived = threading.Event()
+        self._closing = threading.Event()
+        self.dropped_chunks = 0
+        self.breaks = 0
+        self.failed_writes = 0
+        self._thread = threading.Thread(target=self._run, name=f"link {uri}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, uri: str, clock: Clock, baud: int = 921600) -> MavlinkLink:
+        """Open ``udpin:HOST:PORT``, ``udpout:HOST:PORT``, ``tcp:HOST:PORT`` or ``serial:DEVICE[:BAUD]``.
+
+        Raises VehicleError when the address is not one of these or the line does not open.
+        """
+        opener = opener_of(uri, baud)
+        try:
+            return cls(uri, opener, clock)
+        except OSError as error:
+            raise VehicleError(f"the vehicle link {uri} does not open: {_why(error)}") from error
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The open line; None while it is broken."""
+        return self._endpoint
+
+    def read(self) -> list[tuple[bytes, int]]:
+        """Everything queued, oldest first."""
+        with self._lock:
+            chunks = list(self._queue)
+            self._queue.clear()
+            self._arrived.clear()
+        return chunks
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep until something arrives or the time is over; True if there is something to read."""
+        return self._arrived.wait(timeout_s)
+
+    def write(self, data: bytes) -> None:
+        """Send; a line that is broken swallows the bytes, and counts it."""
+        endpoint = self._endpoint
+        if not data:
+            return
+        try:
+            if endpoint is None:
+                raise ConnectionError("the line is broken")
+            endpoint.write(data)
+        except OSError:
+            self.failed_writes += 1
+
+    def close(self) -> None:
+        """End the thread and close the line."""
+        self._closing.set()
+        self._thread.join(timeout=2.0)
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _run(self) -> None:
+        pause_s = _REOPEN_FIRST_S
+        while not self._closing.is_set():
+            if self._endpoint is None:
+                if self._closing.wait(pause_s):
+                    return
+                pause_s = min(2 * pause_s, _REOPEN_MOST_S)
+                self._reopen()
+            elif self._pump(self._endpoint):
+                pause_s = _REOPEN_FIRST_S
+
+    def _pump(self, endpoint: Endpoint) -> bool:
+        """Move one chunk; True if one came."""
+        try:
+            data = endpoint.read()
+        except OSError as error:
+            if not self._closing.is_set():
+                self.breaks += 1
+                _LOG.warning("the vehicle link %s broke: %s", self.uri, _why(error))
+            self._endpoint = None
+            endpoint.close()
+            return False
+        if not data:
+            return False
+        t_ns = self._clock.now_ns()
+        with self._lock:
+            if len(self._queue) >= _QUEUE_CHUNKS:
+                self._queue.popleft()
+                self.dropped_chunks += 1
+            self._queue.append((data, t_ns))
+            self._arrived.set()
+        return True
+
+    def _reopen(self) -> None:
+        try:
+            self._endpoint = self._opener()
+        except (OSError, VehicleError) as error:
+            _LOG.debug("the vehicle link %s is still closed: %s", self.uri, error)
+            return
+        _LOG.warning("the vehicle link %s is open again", self.uri)
+
+
+def opener_of(uri: str, baud: int = 921600) -> Callable[[], Endpoint]:
+    """What opens ``uri``; VehicleError when it is no address of ours."""
+    scheme, _, rest = uri.partition(":")
+    if scheme == "serial" and rest:
+        device, _, rate = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", str(baud))
+        return lambda: SerialPort(device, int(rate))
+    host, _, port = rest.rpartition(":")
+    kinds: dict[str, Callable[[str, int], Endpoint]] = {
+        "udpin": UdpServer,
+        "udp": UdpServer,  # as MAVProxy and pymavlink read it
+        "udpout": UdpClient,
+        "tcp": TcpClient,
+    }
+    if scheme not in kinds or not host or not port.isdigit() or int(port) > 65535:
+        raise VehicleError(
+            f'"{uri}" is no vehicle link: write udpin:HOST:PORT, udpout:HOST:PORT, tcp:HOST:PORT or serial:DEVICE:BAUD'
+        )
+    kind = kinds[scheme]
+    return lambda: kind(host, int(port))
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

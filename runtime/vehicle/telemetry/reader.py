@@ -1,0 +1,255 @@
+"""The autopilot's messages into `Telemetry`, poses and failsafe signals: one small handler per message.
+
+Failsafe signals, by name: ``critical`` and ``emergency`` (HEARTBEAT.system_status 5 and 6: a failsafe acts),
+``terminated`` (8), ``estimator`` (no believed position after there was one), ``gps`` (the fix fell below 3D),
+``gps_glitch`` (GPS disagrees with the rest), ``fence`` (breached), ``rc`` and ``battery`` (their health bits fell).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from runtime.geodesy import offset
+from runtime.values import GeoPoint, Measured
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.stack import Stack
+from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample, quaternion_from_euler
+from runtime.vehicle.telemetry.state import EstimatorState, GeoHeight, GpsState, Telemetry
+
+_LANDED = {1: "on_ground", 2: "in_air", 3: "taking_off", 4: "landing"}
+_STATES = {
+    "critical": mavlink.MAV_STATE_CRITICAL,
+    "emergency": mavlink.MAV_STATE_EMERGENCY,
+    "terminated": mavlink.MAV_STATE_FLIGHT_TERMINATION,
+}
+_HEALTH = {
+    "rc": mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER,
+    "battery": mavlink.MAV_SYS_STATUS_SENSOR_BATTERY,
+}
+_FIX_3D = 3
+_STICK_PWM_US = 100  # off centre by more than trims and noise
+_RANGE_FRESH_NS = 500_000_000
+_GPS_FALLBACK_SIGMA_M = 2.5  # a 3D fix that reports no accuracy
+
+
+class Reader:
+    """Holds the newest `Telemetry` and fills a `PoseBuffer`; `take` handles one message of the autopilot.
+
+    Handlers get the message, its instant in our time ``t_ns`` and the arrival ``now_ns``.
+    """
+
+    def __init__(self, config: VehicleConfig, stack: Stack, poses: PoseBuffer) -> None:
+        self._config = config
+        self._stack = stack
+        self._poses = poses
+        self._gps_was_3d = False
+        self._estimator_was_ok = False
+        self._range: tuple[int, float] | None = None
+        self._chunks: dict[int, dict[int, str]] = {}
+        self.telemetry = Telemetry()
+        self._handlers: dict[str, Callable[[Any, int, int], list[VehicleEvent]]] = {
+            "HEARTBEAT": self._heartbeat,
+            "ATTITUDE": self._attitude,
+            "GLOBAL_POSITION_INT": self._global_position,
+            "GPS_RAW_INT": self._gps,
+            "EKF_STATUS_REPORT": self._ekf_status,
+            "ESTIMATOR_STATUS": self._estimator_status,
+            "SYS_STATUS": self._sys_status,
+            "EXTENDED_SYS_STATE": self._extended_state,
+            "HOME_POSITION": self._home,
+            "GPS_GLOBAL_ORIGIN": self._origin,
+            "RC_CHANNELS": self._sticks,
+            "DISTANCE_SENSOR": self._distance,
+            "FENCE_STATUS": self._fence,
+            "STATUSTEXT": self._text,
+        }
+
+    def lost(self) -> None:
+        """The link is gone: the mode and the armed bit are history, and the next ones are first reports."""
+        self._set(armed=None, mode=None, mode_number=None, guided=False, system_status=None)
+
+    def take(self, message: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        """Update from one message; unknown kinds are nobody's business here."""
+        handler = self._handlers.get(message.get_type())
+        return [] if handler is None else handler(message, t_ns, now_ns)
+
+    def _set(self, **fields: Any) -> None:
+        self.telemetry = replace(self.telemetry, **fields)
+
+    def _failsafe(self, name: str, active: bool, detail: str, now_ns: int) -> list[VehicleEvent]:
+        if (name in self.telemetry.failsafes) == active:
+            return []
+        self._set(failsafes=self.telemetry.failsafes ^ {name})
+        return [FailsafeChanged(now_ns, name, active, detail)]
+
+    def _heartbeat(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        before = self.telemetry
+        armed = bool(m.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+        mode = self._stack.mode_name(m.type, m.custom_mode)
+        guided = self._stack.is_guided(m.type, m.custom_mode)
+        self._set(
+            armed=armed,
+            mode=mode,
+            mode_number=m.custom_mode,
+            guided=guided,
+            system_status=m.system_status,
+            vehicle_type=m.type,
+        )
+        events: list[VehicleEvent] = []
+        if m.custom_mode != before.mode_number:
+            critical = m.system_status in _STATES.values()
+            events.append(ModeChanged(now_ns, mode, m.custom_mode, before.mode, guided, critical))
+        if armed != before.armed:
+            events.append(ArmedChanged(now_ns, armed, before.armed is None))
+        for name, value in _STATES.items():
+            events += self._failsafe(
+                name, m.system_status == value, f"system status {m.system_status} in {mode}", now_ns
+            )
+        return events
+
+    def _attitude(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        angles, rates = (m.roll, m.pitch, m.yaw), (m.rollspeed, m.pitchspeed, m.yawspeed)
+        if all(map(math.isfinite, angles + rates)):
+            self._poses.add_attitude(AttitudeSample(t_ns, quaternion_from_euler(*angles), rates))
+            self._set(heading=Measured(m.yaw % (2 * math.pi), self._config.heading_sigma_rad, "vehicle"))
+        return []
+
+    def _global_position(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        # 0, 0 is what an estimator without an origin reports, not a place off Ghana
+        position = GeoPoint(m.lat * 1e-7, m.lon * 1e-7) if (m.lat or m.lon) and abs(m.lat) <= 900_000_000 else None
+        altitude = Measured(m.alt * 1e-3, self._altitude_sigma_m(), "vehicle")
+        height = Measured(m.relative_alt * 1e-3, self._config.height_sigma_m, "vehicle")
+        velocity = (m.vx * 1e-2, m.vy * 1e-2, m.vz * 1e-2)
+        self._set(
+            position=position,
+            position_t_ns=t_ns,
+            altitude_amsl_m=altitude,
+            height_takeoff_m=height,
+            height_agl_m=self._height_agl(now_ns),
+            velocity_ned_m_s=velocity,
+        )
+        sigma_m = self._position_sigma_m() if position is not None else math.inf
+        self._poses.add_position(
+            PositionSample(t_ns, position, sigma_m, altitude, height, self.telemetry.height_agl_m, velocity)
+        )
+        return []
+
+    def _position_sigma_m(self) -> float:
+        gps = self.telemetry.gps
+        if gps is None or gps.fix_type < _FIX_3D:
+            return math.inf
+        return _GPS_FALLBACK_SIGMA_M if gps.horizontal_sigma_m is None else gps.horizontal_sigma_m
+
+    def _altitude_sigma_m(self) -> float:
+        gps = self.telemetry.gps
+        reported = gps.vertical_sigma_m if gps is not None else None
+        return self._config.altitude_sigma_m if reported is None else reported
+
+    def _height_agl(self, now_ns: int) -> Measured | None:
+        if self._range is None or now_ns - self._range[0] > _RANGE_FRESH_NS:
+            return None
+        return Measured(self._range[1], max(0.1, 0.02 * self._range[1]), "rangefinder")
+
+    def _gps(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        horizontal = m.h_acc * 1e-3 if m.h_acc else None
+        vertical = m.v_acc * 1e-3 if m.v_acc else None
+        self._set(gps=GpsState(now_ns, m.fix_type, m.satellites_visible, horizontal, vertical))
+        if m.fix_type >= _FIX_3D:
+            self._gps_was_3d = True
+        lost = self._gps_was_3d and m.fix_type < _FIX_3D
+        return self._failsafe("gps", lost, f"GPS fix type {m.fix_type}", now_ns)
+
+    def _ekf_status(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        return self._estimator(m.flags, m.pos_horiz_variance, m.velocity_variance, now_ns)
+
+    def _estimator_status(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        return self._estimator(m.flags, m.pos_horiz_ratio, m.vel_ratio, now_ns)
+
+    def _estimator(self, flags: int, position: float, velocity: float, now_ns: int) -> list[VehicleEvent]:
+        ok, glitch = self._stack.estimator_ok(flags), self._stack.gps_glitch(flags)
+        self._set(estimator=EstimatorState(now_ns, flags, ok, glitch, position, velocity))
+        self._estimator_was_ok = self._estimator_was_ok or ok
+        detail = f"estimator flags 0x{flags:x}"
+        return [
+            *self._failsafe("estimator", self._estimator_was_ok and not ok, detail, now_ns),
+            *self._failsafe("gps_glitch", glitch, detail, now_ns),
+        ]
+
+    def _sys_status(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        health = m.onboard_control_sensors_health
+        watched = m.onboard_control_sensors_present & m.onboard_control_sensors_enabled
+        self._set(
+            prearm_ok=bool(health & mavlink.MAV_SYS_STATUS_PREARM_CHECK),
+            battery_remaining=m.battery_remaining / 100 if m.battery_remaining >= 0 else None,
+            battery_v=m.voltage_battery * 1e-3 if m.voltage_battery != 0xFFFF else None,
+        )
+        events: list[VehicleEvent] = []
+        for name, bit in _HEALTH.items():
+            events += self._failsafe(name, bool(watched & bit and not health & bit), "health bit of SYS_STATUS", now_ns)
+        return events
+
+    def _extended_state(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        landed = _LANDED.get(m.landed_state, "undefined")
+        if landed == self.telemetry.landed:
+            return []
+        self._set(landed=landed)
+        return [LandedChanged(now_ns, landed)]
+
+    def _home(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        home = _point(m)
+        self._set(home=home)
+        if home is not None and self.telemetry.origin is None and all(map(math.isfinite, (m.x, m.y, m.z))):
+            # home in the local frame gives the frame's origin, until GPS_GLOBAL_ORIGIN says it itself
+            self._set(origin=GeoHeight(offset(home.position, -m.x, -m.y), home.altitude_amsl_m + m.z))
+        return []
+
+    def _origin(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        self._set(origin=_point(m))
+        return []
+
+    def _sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        values = [m.chan1_raw, m.chan2_raw, m.chan4_raw]  # roll, pitch, yaw; throttle rests anywhere
+        heard = [v for v in values if v not in (0, 0xFFFF)]
+        self._set(sticks_moved=any(abs(v - 1500) > _STICK_PWM_US for v in heard) if heard else None)
+        return []
+
+    def _distance(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        inside = m.min_distance < m.current_distance < m.max_distance
+        if m.orientation == mavlink.MAV_SENSOR_ROTATION_PITCH_270 and inside:
+            self._range = (now_ns, m.current_distance * 1e-2)
+        return []
+
+    def _fence(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        return self._failsafe("fence", bool(m.breach_status), f"fence breach type {m.breach_type}", now_ns)
+
+    def _text(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        text = m.text if isinstance(m.text, str) else bytes(m.text).decode("utf-8", "replace")
+        whole = self._joined(m.id, m.chunk_seq, text)
+        if whole is None:
+            return []
+        self._set(last_text=whole)
+        return [Text(now_ns, m.severity, whole)]
+
+    def _joined(self, identity: int, sequence: int, text: str) -> str | None:
+        """A text of several chunks ends with one that is not full (50 characters)."""
+        if identity == 0:
+            return text
+        if len(self._chunks) > 8:  # ends that were lost on the link
+            self._chunks.clear()
+        parts = self._chunks.setdefault(identity, {})
+        parts[sequence] = text
+        if len(text) >= 50:
+            return None
+        return "".join(part for _, part in sorted(self._chunks.pop(identity).items()))
+
+
+def _point(m: Any) -> GeoHeight | None:
+    """HOME_POSITION's or GPS_GLOBAL_ORIGIN's point; None where it is none on this planet."""
+    if abs(m.latitude) > 900_000_000 or abs(m.longitude) > 1_800_000_000:
+        return None
+    return GeoHeight(GeoPoint(m.latitude * 1e-7, m.longitude * 1e-7), m.altitude * 1e-3)

@@ -1,0 +1,162 @@
+"""What is known of the vehicle at one instant: frozen values that the daemon may keep and log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from runtime.values import GeoPoint, Measured
+from runtime.vehicle.telemetry.streams import StreamHealth
+
+
+@dataclass(frozen=True, slots=True)
+class GpsState:
+    """GPS_RAW_INT: ``fix_type`` as GPS_FIX_TYPE (3 is a 3D fix); accuracies None where not reported."""
+
+    t_ns: int
+    fix_type: int
+    satellites: int
+    horizontal_sigma_m: float | None
+    vertical_sigma_m: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorState:
+    """EKF_STATUS_REPORT or ESTIMATOR_STATUS: raw ``flags``, judged by the stack's own rules.
+
+    ``position_ratio`` and ``velocity_ratio`` are innovation test ratios: above 1 the estimator rejects.
+    """
+
+    t_ns: int
+    flags: int
+    ok: bool
+    gps_glitch: bool
+    position_ratio: float
+    velocity_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class GeoHeight:
+    """A point with its AMSL height: home, or the origin of the autopilot's local frame."""
+
+    position: GeoPoint
+    altitude_amsl_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedTarget:
+    """What the autopilot says it flies to (POSITION_TARGET_GLOBAL_INT); ``ours``: one that we sent in this mode."""
+
+    t_ns: int
+    position: GeoPoint
+    altitude_amsl_m: float
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCounters:
+    """What passed and what was thrown away since start."""
+
+    packets: int = 0
+    unknown_packets: int = 0
+    bad_packets: int = 0
+    garbage_bytes: int = 0
+    ignored_packets: int = 0  # from other systems and components
+    timesync_rejected: int = 0
+    timesync_steps: int = 0
+    texts_dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What the autopilot's own messages say; None is not heard yet, never zero."""
+
+    armed: bool | None = None
+    mode: str | None = None
+    mode_number: int | None = None
+    guided: bool = False
+    system_status: int | None = None  # MAV_STATE
+    vehicle_type: int | None = None  # MAV_TYPE
+    landed: str | None = None  # "on_ground", "in_air", "taking_off", "landing", "undefined"
+    gps: GpsState | None = None
+    estimator: EstimatorState | None = None
+    prearm_ok: bool | None = None
+    battery_remaining: float | None = None  # 0..1
+    battery_v: float | None = None
+    position: GeoPoint | None = None
+    position_t_ns: int | None = None
+    altitude_amsl_m: Measured | None = None
+    height_takeoff_m: Measured | None = None  # above home
+    height_agl_m: Measured | None = None  # by a downward range finder only
+    velocity_ned_m_s: tuple[float, float, float] | None = None
+    heading: Measured | None = None
+    home: GeoHeight | None = None
+    origin: GeoHeight | None = None
+    sticks_moved: bool | None = None  # a hint: roll, pitch or yaw stick off its centre (default channel order)
+    failsafes: frozenset[str] = frozenset()
+    last_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleState:
+    """A snapshot for guidance, the log and the status output.
+
+    ``connected``: the autopilot has been heard recently. ``commandable`` is about the link only (one known
+    autopilot, no rival, clock mapped, required streams healthy); whether to command is guidance's decision.
+    """
+
+    t_ns: int
+    connected: bool = False
+    system_id: int | None = None
+    component_id: int | None = None
+    stack: str | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    heartbeat_t_ns: int | None = None  # arrival of the autopilot's newest heartbeat
+    heartbeat_age_s: float | None = None
+    link_age_s: float | None = None
+    timesync_offset_ns: int | None = None  # autopilot time = ours + offset
+    timesync_rtt_s: float | None = None
+    reboots: int = 0
+    other_autopilot: tuple[int, int] | None = None
+    companion_conflict: bool = False
+    target: ReportedTarget | None = None
+    target_taken: bool | None = None  # our last target came back as the autopilot's; None: none sent in this mode
+    streams: tuple[StreamHealth, ...] = ()
+    heartbeat_sent: bool = False  # ours is going out: fed by the daemon's progress
+    pending_commands: int = 0
+    counters: LinkCounters = LinkCounters()
+
+    @property
+    def streams_missing(self) -> tuple[str, ...]:
+        """Required streams that do not come, by name."""
+        return tuple(s.name for s in self.streams if s.required and s.status not in ("ok", "accepted"))
+
+    @property
+    def time_synced(self) -> bool:
+        """Whether the autopilot's clock is known by TIMESYNC, rather than by arrival times."""
+        return self.timesync_offset_ns is not None
+
+    @property
+    def ready(self) -> bool:
+        """What arming in GUIDED really needs: the prearm bit *and* an estimator with a position."""
+        estimator = self.telemetry.estimator
+        return bool(self.telemetry.prearm_ok and estimator is not None and estimator.ok)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why this link may not carry commands, by name; empty when it may."""
+        found = []
+        if not self.connected:
+            found.append("vehicle_silent")
+        if self.other_autopilot is not None:
+            found.append("second_autopilot")
+        if self.companion_conflict:
+            found.append("second_companion")
+        if not self.time_synced:
+            found.append("time_not_synced")
+        found.extend(f"stream_{name.lower()}" for name in self.streams_missing)
+        return tuple(found)
+
+    @property
+    def commandable(self) -> bool:
+        """No `problems`."""
+        return not self.problems

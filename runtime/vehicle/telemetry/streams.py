@@ -1,0 +1,135 @@
+"""Telemetry streams: requested, acknowledged, and then believed only as far as they are measured."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runtime.vehicle.commands import Command
+from runtime.vehicle.events import StreamChanged, VehicleEvent
+from runtime.vehicle.link.dialect import mavlink
+from runtime.vehicle.stack import StreamRequest
+
+_SLOW = 0.5  # share of the wanted rate below which a stream is asked for again; 30 % loss must not trip it
+_WINDOW_PERIODS = 6
+_WINDOW_LEAST_NS = 2_000_000_000
+_RETRY_FIRST_NS = 2_000_000_000
+_RETRY_MOST_NS = 15_000_000_000
+_RETRY_DENIED_NS = 300_000_000_000  # of an optional stream: this autopilot does not have it
+_RETRY_ACCEPTED_NS = (
+    30_000_000_000  # a silent conditional stream: cheap insurance against a late ACK of another request
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """``status``: "waiting" (just asked), "ok", "accepted" (nothing to send now), "slow", "silent" or "denied"."""
+
+    name: str
+    wanted_hz: float
+    rate_hz: float
+    required: bool
+    status: str
+
+
+@dataclass(slots=True)
+class _Stream:
+    request: StreamRequest
+    arrivals: deque[int] = field(default_factory=deque)
+    since_ns: int | None = None  # when it was first asked for
+    ask_ns: int = 0
+    retry_ns: int = _RETRY_FIRST_NS
+    queued: bool = False
+    accepted: bool = False
+    denied: bool = False
+    status: str = "waiting"
+    requests: int = 0
+
+    @property
+    def window_ns(self) -> int:
+        return max(_WINDOW_LEAST_NS, int(_WINDOW_PERIODS * 1e9 / self.request.rate_hz))
+
+    def rate_hz(self, t_ns: int) -> float:
+        while self.arrivals and t_ns - self.arrivals[0] > self.window_ns:
+            self.arrivals.popleft()
+        return len(self.arrivals) * 1e9 / self.window_ns
+
+
+class StreamKeeper:
+    """Asks for each stream, measures it, and asks again where it is missing."""
+
+    def __init__(self, submit: Callable[[Command, int], None]) -> None:
+        self._submit = submit
+        self._streams: dict[int, _Stream] = {}
+
+    def start(self, requests: tuple[StreamRequest, ...]) -> None:
+        """(Re)start from nothing: a new connection or a rebooted autopilot."""
+        self._streams = {request.message_id: _Stream(request) for request in requests}
+
+    def seen(self, message_id: int, t_ns: int) -> None:
+        """A message arrived."""
+        stream = self._streams.get(message_id)
+        if stream is not None:
+            stream.arrivals.append(t_ns)
+
+    def answered(self, message_id: int, accepted: bool, refused: bool, t_ns: int) -> None:
+        """The request's command ended. ``refused``: the autopilot said no, rather than nothing."""
+        stream = self._streams.get(message_id)
+        if stream is None:
+            return
+        stream.queued = False
+        stream.denied = refused
+        stream.accepted = accepted
+        if accepted and stream.request.conditional:
+            stream.ask_ns = t_ns + _RETRY_ACCEPTED_NS
+        elif accepted:
+            stream.ask_ns = t_ns + max(stream.retry_ns, stream.window_ns)
+        else:
+            stream.ask_ns = t_ns + (_retry_denied_ns(stream) if refused else stream.retry_ns)
+        stream.retry_ns = min(2 * stream.retry_ns, _RETRY_MOST_NS)
+
+    def tick(self, t_ns: int) -> list[VehicleEvent]:
+        """Judge every stream and ask for what is due."""
+        events: list[VehicleEvent] = []
+        for stream in self._streams.values():
+            before, rate = stream.status, stream.rate_hz(t_ns)
+            stream.status = _judge(stream, rate, t_ns)
+            if stream.status == "ok":
+                stream.retry_ns = _RETRY_FIRST_NS
+            elif not stream.queued and t_ns >= stream.ask_ns:
+                self._ask(stream, t_ns)
+            if stream.status != before:
+                events.append(StreamChanged(t_ns, stream.request.name, stream.status, rate))
+        return events
+
+    def _ask(self, stream: _Stream, t_ns: int) -> None:
+        stream.queued = True
+        stream.requests += 1
+        stream.since_ns = stream.since_ns if stream.since_ns is not None else t_ns
+        interval_us = 1e6 / stream.request.rate_hz
+        parameters = (float(stream.request.message_id), interval_us, 0.0, 0.0)
+        self._submit(Command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, parameters), t_ns)
+
+    def health(self, t_ns: int) -> tuple[StreamHealth, ...]:
+        """Every stream's measured rate and status."""
+        return tuple(
+            StreamHealth(s.request.name, s.request.rate_hz, s.rate_hz(t_ns), s.request.required, s.status)
+            for s in self._streams.values()
+        )
+
+
+def _retry_denied_ns(stream: _Stream) -> int:
+    return _RETRY_MOST_NS if stream.request.required else _RETRY_DENIED_NS
+
+
+def _judge(stream: _Stream, rate_hz: float, t_ns: int) -> str:
+    if rate_hz >= _SLOW * stream.request.rate_hz:
+        return "ok"
+    if stream.accepted and stream.request.conditional:
+        return "accepted"
+    if stream.denied:
+        return "denied"
+    if stream.since_ns is None or t_ns - stream.since_ns < stream.window_ns:
+        return "waiting"
+    return "slow" if rate_hz > 0 else "silent"

@@ -1,0 +1,80 @@
+"""From answers to the table that ships: a logistic model, a threshold by a rule, and the error of what it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from runtime.errors import BundleError
+from runtime.matching.acceptance import Acceptance
+from runtime.matching.acceptance_fit import fitted
+from sim.acceptance.answers import Answer
+from sim.acceptance.questions import TARGET
+
+FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
+# Galleries that are all about the same size say nothing of what their size does: a weight fitted to that noise would
+# decide alone in every gallery of another size.
+LEAST_SPREAD = {"log_cover": 0.1, "log_chances": 0.1}
+# Whatever the strangers: what is flown to is right four times in five at the very least.
+THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
+MOST_STRANGERS = 0.003  # of those on seeds left out of the fit
+Table = dict[str, Any]
+
+
+def fit(answers: Sequence[Answer], threshold: float) -> Table:
+    """A table with that threshold, and the error of the right places that it accepts.
+
+    Raises:
+        BundleError: all answers are right, or none, or it accepts no right one: there is nothing to go by.
+    """
+    known = [(one.features, one) for one in answers if one.features is not None]
+    right = np.array([one.right for _, one in known], bool)
+    if right.all() or not right.any():
+        share = "none" if not right.any() else "every one"
+        raise BundleError(f"this bundle gets no acceptance table: of {len(known)} answers {share} is the right place.")
+    values = np.array([[features[name] for name in FEATURES] for features, _ in known])
+    table = fitted(FEATURES, values, right, LEAST_SPREAD) | {"threshold": threshold}
+    errors = np.array([one.error_m for one in accepted(table, answers) if one.right])
+    if len(errors) == 0:
+        raise BundleError(f"this bundle gets no acceptance table: no right place has a probability of {threshold}.")
+    return table | {
+        "sigma_m": round(float(np.sqrt((errors**2).mean() / 2)), 2),
+        "ground_sigma_m": round(float(np.median([one.ground_sigma_m for one in answers])), 2),
+    }
+
+
+def accepted(table: Table, answers: Sequence[Answer]) -> list[Answer]:
+    """Those that a table's threshold accepts."""
+    model = Acceptance.of(table)
+    assert model is not None
+    return [
+        one for one in answers if one.features is not None and model.probability(one.features) >= model.threshold
+    ]
+
+
+def left_out(answers: Mapping[int, Sequence[Answer]], threshold: float) -> dict[int, Table]:
+    """For each seed the table that the other seeds' answers make."""
+    return {
+        seed: fit([one for other, own in answers.items() if other != seed for one in own], threshold)
+        for seed in answers
+    }
+
+
+def threshold_of(answers: Mapping[int, Sequence[Answer]]) -> float:
+    """The least of `THRESHOLDS` at which no more than `MOST_STRANGERS` pass, each seed judged by a fit on the others.
+
+    Raises:
+        BundleError: there is none, or one that accepts no right place either.
+    """
+    strangers = sum(one.kind != TARGET for own in answers.values() for one in own)
+    for threshold in THRESHOLDS:
+        tables = left_out(answers, threshold)
+        passed = sum(one.kind != TARGET for seed, own in answers.items() for one in accepted(tables[seed], own))
+        if passed <= MOST_STRANGERS * strangers:
+            return threshold
+    raise BundleError(
+        f"this bundle cannot tell strangers: at a probability of {threshold}, {passed} of {strangers} still pass on "
+        f"surveys left out of the fit, and {MOST_STRANGERS:.1%} may."
+    )

@@ -1,0 +1,186 @@
+"""Links: real sockets, a real pseudo-terminal, and lines that break."""
+
+from __future__ import annotations
+
+import os
+import pty
+import socket
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from runtime.clock import MonotonicClock
+from runtime.errors import VehicleError
+from runtime.vehicle.link.endpoints import UdpServer
+from runtime.vehicle.link.link import MavlinkLink, opener_of
+
+CLOCK = MonotonicClock()
+PATIENCE_S = 20.0  # only ever used up by a failure
+
+
+def until(link: MavlinkLink, count: int) -> bytes:
+    """The next ``count`` bytes."""
+    data, deadline = b"", time.monotonic() + PATIENCE_S
+    while len(data) < count and time.monotonic() < deadline:
+        link.wait(0.1)
+        data += b"".join(chunk for chunk, _ in link.read())
+    return data
+
+
+@contextmanager
+def opened(uri: str) -> Iterator[MavlinkLink]:
+    link = MavlinkLink.open(uri, CLOCK)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@contextmanager
+def udp_socket() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(PATIENCE_S)
+        yield peer
+
+
+def test_udpout_speaks_first_and_hears_the_answer() -> None:
+    with udp_socket() as peer, opened(f"udpout:127.0.0.1:{peer.getsockname()[1]}") as link:
+        link.write(b"hello")
+        data, address = peer.recvfrom(100)
+        before = CLOCK.now_ns()
+        peer.sendto(b"welcome", address)
+        assert data == b"hello" and link.wait(PATIENCE_S)
+        ((answer, t_ns),) = link.read()
+        assert answer == b"welcome" and before <= t_ns <= CLOCK.now_ns()
+        assert link.read() == []
+
+
+def test_udpin_answers_whoever_spoke() -> None:
+    with udp_socket() as first, udp_socket() as second, opened("udpin:127.0.0.1:0") as link:
+        assert isinstance(link.endpoint, UdpServer)
+        link.write(b"nobody is there yet")
+        address = ("127.0.0.1", link.endpoint.port)
+        for peer in (first, second):
+            peer.sendto(b"here", address)
+        assert until(link, 8) == b"herehere"
+        link.write(b"to all")
+        assert first.recv(100) == second.recv(100) == b"to all"
+        assert link.failed_writes == 0
+
+
+def test_udpout_to_a_closed_port_waits_for_it_to_open() -> None:
+    with udp_socket() as peer:
+        port = peer.getsockname()[1]
+    with opened(f"udpout:127.0.0.1:{port}") as link:
+        for _ in range(3):
+            link.write(b"anybody?")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+            late.bind(("127.0.0.1", port))
+            late.settimeout(PATIENCE_S)
+            for _ in range(3):
+                link.write(b"now?")
+            _, address = late.recvfrom(100)
+            late.sendto(b"yes", address)
+            assert until(link, 3) == b"yes" and link.breaks == 0
+
+
+def test_tcp_is_opened_again_after_it_broke() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
+        with opened(f"tcp:127.0.0.1:{server.getsockname()[1]}") as link:
+            peer, _ = server.accept()
+            peer.sendall(b"one")
+            assert until(link, 3) == b"one"
+            peer.close()
+            again, _ = server.accept()
+            again.sendall(b"two")
+            assert until(link, 3) == b"two" and link.breaks == 1
+            link.write(b"three")
+            again.settimeout(PATIENCE_S)
+            assert again.recv(10) == b"three"
+            again.close()
+
+
+def test_a_serial_port_both_ways() -> None:
+    master, slave = pty.openpty()
+    tty.setraw(master)
+    with opened(f"serial:{os.ttyname(slave)}:57600") as link:
+        os.write(master, b"from the autopilot")
+        assert until(link, 18) == b"from the autopilot"
+        link.write(b"from us")
+        assert os.read(master, 100) == b"from us"
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_serial_port_that_is_pulled_is_a_broken_line_not_an_error() -> None:
+    master, slave = pty.openpty()
+    with opened(f"serial:{os.ttyname(slave)}") as link:
+        os.close(slave)
+        os.close(master)
+        deadline = time.monotonic() + PATIENCE_S
+        while link.endpoint is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert link.breaks == 1 and link.endpoint is None
+        link.write(b"into the void")
+        assert link.failed_writes == 1
+
+
+class Flood:
+    """An endpoint that never stops talking, until it is told to."""
+
+    def __init__(self) -> None:
+        self.chunks = 5000
+        self.done = threading.Event()
+
+    def read(self) -> bytes:
+        if self.chunks == 0:
+            self.done.set()
+            time.sleep(0.01)
+            return b""
+        self.chunks -= 1
+        return self.chunks.to_bytes(2, "big")
+
+    def write(self, data: bytes) -> None:
+        raise OSError("full")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_queue_that_nobody_reads_drops_the_oldest_and_counts() -> None:
+    flood = Flood()
+    link = MavlinkLink("flood", lambda: flood, CLOCK)
+    assert flood.done.wait(PATIENCE_S)
+    chunks = [int.from_bytes(data, "big") for data, _ in link.read()]
+    link.write(b"x")
+    link.close()
+    assert chunks == list(range(2047, -1, -1))
+    assert link.dropped_chunks == 5000 - 2048 and link.failed_writes == 1
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "tcp", "tcp:host", "udpin:0.0.0.0:", "tcp:h:99999", "ftp:host:21", "serial:", "udpout::5"]
+)
+def test_an_address_that_is_none_is_one_sentence(uri: str) -> None:
+    with pytest.raises(VehicleError, match="is no vehicle link: write udpin:HOST:PORT"):
+        MavlinkLink.open(uri, CLOCK)
+
+
+def test_lines_that_do_not_open_are_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(VehicleError, match=f"the vehicle link tcp:127.0.0.1:{port} does not open: Connection refused"):
+        MavlinkLink.open(f"tcp:127.0.0.1:{port}", CLOCK)
+    with pytest.raises(VehicleError, match="the vehicle link serial:/dev/ttyNOWHERE:57600 does not open: .+"):
+        MavlinkLink.open("serial:/dev/ttyNOWHERE:57600", CLOCK)
+    with udp_socket() as taken:
+        uri = f"udpin:127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(VehicleError, match="does not open: Address already in use"):
+            MavlinkLink.open(uri, CLOCK)
+    assert callable(opener_of("serial:/dev/ttyACM0")) and callable(opener_of("udp:0.0.0.0:14550"))

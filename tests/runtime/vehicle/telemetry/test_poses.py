@@ -1,0 +1,163 @@
+"""Poses: right between samples, and silent beyond them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation, Slerp
+
+from runtime.geodesy import north_east_m
+from runtime.values import GeoPoint, Measured
+from runtime.vehicle.telemetry.poses import (
+    AttitudeSample,
+    PoseBuffer,
+    PositionSample,
+    quaternion_from_euler,
+    rotate_by_rates,
+    slerp,
+    yaw_of,
+)
+
+MS = 1_000_000
+# No subnormal numbers: a ray caster in the same test process sets the processor to flush them to zero.
+ANGLE = st.floats(-3.1, 3.1, allow_subnormal=False)
+TILT = st.floats(-1.4, 1.4, allow_subnormal=False)
+
+
+def scipy_of(q: tuple[float, float, float, float]) -> Rotation:
+    return Rotation.from_quat([q[1], q[2], q[3], q[0]])
+
+
+def attitude(t_ns: int, yaw_rad: float = 0.0, rate_rad_s: float = 0.0) -> AttitudeSample:
+    return AttitudeSample(t_ns, quaternion_from_euler(0.0, 0.0, yaw_rad), (0.0, 0.0, rate_rad_s))
+
+
+def position(
+    t_ns: int, latitude_deg: float = 60.0, longitude_deg: float = 22.0, height_m: float = 40.0, known: bool = True
+) -> PositionSample:
+    return PositionSample(
+        t_ns, GeoPoint(latitude_deg, longitude_deg) if known else None, 1.0, Measured(500 + height_m, 2.0, "vehicle"),
+        Measured(height_m, 1.0, "vehicle"), None, (10.0, -5.0, -1.0),
+    )  # fmt: skip
+
+
+def filled(seconds: float = 1.0) -> PoseBuffer:
+    buffer = PoseBuffer()
+    for i in range(int(seconds * 30) + 1):
+        buffer.add_attitude(attitude(i * 100 * MS // 3, yaw_rad=0.01 * i, rate_rad_s=0.3))
+    for i in range(int(seconds * 10) + 1):
+        buffer.add_position(position(i * 100 * MS, 60.0 + i * 1e-5, 22.0, 40.0 + i))
+    return buffer
+
+
+@given(TILT, TILT, ANGLE)
+def test_euler_angles_are_yaw_then_pitch_then_roll(roll: float, pitch: float, yaw: float) -> None:
+    expected = Rotation.from_euler("ZYX", [yaw, pitch, roll]).as_matrix()
+    np.testing.assert_allclose(scipy_of(quaternion_from_euler(roll, pitch, yaw)).as_matrix(), expected, atol=1e-9)
+
+
+@given(st.tuples(TILT, TILT, ANGLE), st.tuples(TILT, TILT, ANGLE), st.floats(0.0, 1.0, allow_subnormal=False))
+def test_slerp_agrees_with_scipy(a: tuple[float, ...], b: tuple[float, ...], fraction: float) -> None:
+    qa, qb = quaternion_from_euler(*a), quaternion_from_euler(*b)
+    pair = Rotation.concatenate([scipy_of(qa), scipy_of(qb)])
+    if (pair[0].inv() * pair[1]).magnitude() > 3.1:
+        return  # opposite rotations have no shorter arc
+    expected = Slerp([0.0, 1.0], pair)(fraction)
+    assert (expected.inv() * scipy_of(slerp(qa, qb, fraction))).magnitude() < 1e-6
+
+
+@given(
+    st.tuples(TILT, TILT, ANGLE),
+    st.floats(-2.0, 2.0, allow_subnormal=False),
+    st.floats(-2.0, 2.0, allow_subnormal=False),
+    st.floats(-2.0, 2.0, allow_subnormal=False),
+)
+def test_turning_by_rates_agrees_with_the_rotation_vector(
+    angles: tuple[float, ...], p: float, q: float, r: float
+) -> None:
+    start = quaternion_from_euler(*angles)
+    expected = scipy_of(start) * Rotation.from_rotvec(np.array([p, q, r]) * 0.05)
+    assert (expected.inv() * scipy_of(rotate_by_rates(start, (p, q, r), 0.05))).magnitude() < 1e-9
+
+
+@given(ANGLE)
+def test_yaw_is_the_heading_of_the_nose(yaw: float) -> None:
+    assert math.isclose(math.cos(yaw_of(quaternion_from_euler(0.2, -0.3, yaw)) - yaw), 1.0, abs_tol=1e-9)
+
+
+@given(st.integers(0, 1_000_000_000))
+def test_between_samples_everything_moves_in_proportion(t_ns: int) -> None:
+    pose = filled().at(t_ns)
+    assert pose is not None and pose.t_ns == t_ns and pose.position is not None and pose.altitude_amsl_m is not None
+    assert pose.position.latitude_deg == pytest.approx(60.0 + t_ns * 1e-13, abs=1e-9)
+    assert pose.altitude_amsl_m.value == pytest.approx(540 + t_ns * 1e-8)
+    assert pose.heading is not None and pose.heading.value == pytest.approx(0.3 * t_ns * 1e-9, abs=1e-6)
+    assert pose.attitude_measured
+
+
+def test_the_slow_obvious_way_gives_the_same_pose() -> None:
+    buffer = filled()
+    for t_ns in range(0, 1_000_000_000, 37 * MS):
+        times = [i * 100 * MS for i in range(11)]
+        north = np.interp(t_ns, times, [60.0 + i * 1e-5 for i in range(11)])
+        pose = buffer.at(t_ns)
+        assert pose is not None and pose.position is not None
+        assert pose.position.latitude_deg == pytest.approx(north, abs=1e-10)
+
+
+def test_it_extrapolates_50_ms_and_not_51() -> None:
+    buffer = filled()
+    last = 1_000_000_000
+    pose = buffer.at(last + 50 * MS)
+    assert pose is not None and pose.position is not None and pose.heading is not None
+    north, east = north_east_m(GeoPoint(60.0001, 22.0), pose.position)
+    assert (north, east) == (pytest.approx(0.5, abs=0.01), pytest.approx(-0.25, abs=0.01))
+    assert pose.heading.value == pytest.approx(0.3 * 1.05, abs=1e-3)
+    assert buffer.at(last + 51 * MS) is None and buffer.missing(last + 51 * MS) == "too_new"
+
+
+def test_it_says_why_there_is_no_pose() -> None:
+    buffer = PoseBuffer()
+    assert buffer.missing(0) == "no_attitude"
+    buffer.add_attitude(attitude(100 * MS))
+    assert buffer.missing(0) == "no_position"
+    buffer.add_position(position(100 * MS))
+    assert buffer.missing(50 * MS) == "too_old" and buffer.at(50 * MS) is None
+    assert buffer.missing(100 * MS) is None
+    buffer.add_attitude(attitude(1100 * MS))
+    buffer.add_position(position(1000 * MS))
+    assert buffer.missing(600 * MS) == "gap" and buffer.at(600 * MS) is None
+
+
+def test_it_keeps_four_seconds_and_drops_what_is_reordered() -> None:
+    buffer = filled(seconds=10.0)
+    assert buffer.span_ns is not None and buffer.span_ns[1] - buffer.span_ns[0] >= 2_000_000_000
+    assert buffer.missing(5_900 * MS) == "too_old"
+    before = buffer.latest()
+    buffer.add_position(position(9_000 * MS, latitude_deg=10.0))
+    assert buffer.latest() == before
+
+
+def test_a_position_that_is_unknown_on_one_side_is_unknown_between() -> None:
+    buffer = PoseBuffer()
+    for i in range(3):
+        buffer.add_attitude(attitude(i * 50 * MS))
+    buffer.add_position(position(0, known=False))
+    buffer.add_position(position(100 * MS))
+    pose = buffer.at(50 * MS)
+    assert pose is not None and pose.position is None
+
+
+def test_the_antimeridian_is_crossed_the_short_way() -> None:
+    buffer = PoseBuffer()
+    for t_ns in (0, 100 * MS):
+        buffer.add_attitude(attitude(t_ns))
+    buffer.add_position(position(0, longitude_deg=179.99999))
+    buffer.add_position(position(100 * MS, longitude_deg=-179.99999))
+    pose = buffer.at(50 * MS)
+    assert pose is not None and pose.position is not None
+    assert abs(pose.position.longitude_deg) == pytest.approx(180.0, abs=1e-9)
