@@ -62,7 +62,7 @@ class DataSection(_Section):
 
 
 class BackboneSection(_Section):
-    """[towers.backbone], or one of a view's own: see `train.backbones`."""
+    """[towers.backbone]: the network of every view, or of one of them; see `train.backbones`."""
 
     name: str = Field(default=LITE0, description="One of those in the table of backbones, or any of timm's.")
     stage: int = Field(default=-1, description="Where it is cut, from 0; negative ones count from its end.")
@@ -71,7 +71,7 @@ class BackboneSection(_Section):
 
 
 class HeadSection(_Section):
-    """[towers.head]: see `train.embedding_head`."""
+    """[towers.head]: from the backbone's features to embedding and map; see `train.embedding_head`."""
 
     pooling: str = Field(default=CELLS, description="`cells`, `average`, `maximum` or `generalised`.")
     cells: int = Field(default=2, ge=1, le=16, description="Ordered cells along each side.")
@@ -97,9 +97,9 @@ class TowersSection(_Section):
 
 
 class LossSection(_Section):
-    """[[loss]]: see `train.losses.catalogue`."""
+    """[[loss]]: one term of the sum that is minimised; see `train.losses.catalogue`."""
 
-    name: str = Field(description="One of `train.losses.catalogue`.")
+    name: str = Field(description="A loss of the catalogue.")
     weight: float = Field(default=1.0, gt=0, description="In the sum of all losses.")
     options: dict[str, Any] = Field(default={}, description="The loss's own, by name.")
 
