@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP_FLAGS := --quiet --disable-pip-version-check
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint unit jetpack bench clean
+.PHONY: demo test lint docs unit jetpack bench clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
@@ -15,6 +15,12 @@ lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/mkdocs build --strict --quiet
+
+# Brings what the pages say of the code up to date, and builds them as a site in site/.
+docs: .venv/ready
+	.venv/bin/python -m docs.generate
+	.venv/bin/mkdocs build --strict --quiet
 
 unit: .venv/ready
 	.venv/bin/python -m pytest
@@ -45,4 +51,4 @@ bench: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-demo .venv-jetpack out
+	rm -rf .venv .venv-demo .venv-jetpack out site

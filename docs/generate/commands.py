@@ -16,11 +16,11 @@ from typer.utils import get_params_from_function
 import export.export
 import runtime.cli.main
 import sim.cli
-import train.calibration.cli
 import train.card
 import train.data.flights
 import train.data.texture
 import train.evaluate.cli
+import train.evaluate.reliability.cli
 import train.fit
 from docs.generate.markdown import table
 
@@ -45,7 +45,7 @@ _ALONE: dict[str, Command] = {
     "homing-train": train.fit.fit,
     "homing-evaluate": train.evaluate.cli.evaluate,
     "homing-export": export.export.export,
-    "python -m train.calibration.cli": train.calibration.cli.calibrate,
+    "python -m train.evaluate.reliability.cli": train.evaluate.reliability.cli.measure,
     "python -m train.card": train.card.main,
     "python -m train.data.flights": train.data.flights.main,
     "python -m train.data.texture": train.data.texture.main,
@@ -90,9 +90,8 @@ def _names(param: ParamMeta) -> str:
 
 def _value(param: ParamMeta) -> str:
     info: ParameterInfo = param.default
-    kind, more = _inner(param.annotation), get_origin(param.annotation) is list or list in map(
-        get_origin, get_args(param.annotation)
-    )
+    kind = _inner(param.annotation)
+    more = list in [get_origin(one) for one in (param.annotation, *get_args(param.annotation))]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
     parts = [_NAMES[kind]]
