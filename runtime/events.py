@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from runtime.values import Frame
 
 Answer = dict[str, Any]
+LinkBytes = tuple[str, bytes]  # (name of the link, whole MAVLink frames to write to it)
+VEHICLE_LINK = "vehicle"  # the link that the configuration's [vehicle] names
+
+
+class JobKind(str, Enum):
+    """The slow work that is done beside the deciding thread; one job of a kind at a time."""
+
+    FIX = "fix"
+    RECORD = "record"
+    LOCATE = "locate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +36,10 @@ class Tick(Event):
 
 @dataclass(frozen=True, slots=True)
 class LinkData(Event):
-    """Bytes from the vehicle link."""
+    """Bytes that came over a link; ``link``: its name."""
 
     data: bytes
+    link: str = VEHICLE_LINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,14 @@ class ControlRequest(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ErrandDone(Event):
-    """Something that was done aside has ended; ``finish`` brings it home."""
+class JobDone(Event):
+    """A worker has finished: ``result`` of its work, or the ``error`` that ended it.
 
-    finish: Callable[[], None]
+    ``subject``: what the job was about, as it was given to the worker. ``elapsed_ns``: how long the work took.
+    """
+
+    kind: JobKind
+    subject: Any
+    result: Any
+    error: Exception | None
+    elapsed_ns: int

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
+from runtime.events import ControlRequest, Event, FrameArrived, JobDone, LinkBytes, LinkData, Tick
 from runtime.values import Frame, ImageRGB
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import VehicleTruth
@@ -30,8 +31,16 @@ COMPANION_LINK, STATION_LINK = 0, 1
 class StepsDaemon(Protocol):
     """The part of the daemon that time drives."""
 
-    def step(self, event: Event) -> bytes: ...
-    def close(self, t_ns: int) -> bytes: ...
+    def step(self, event: Event) -> list[LinkBytes]: ...
+    def close(self, t_ns: int) -> list[LinkBytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A daemon, and what tells which of its jobs have finished by an instant."""
+
+    daemon: StepsDaemon
+    finished: Callable[[int], Sequence[JobDone]] = lambda t_ns: ()
 
 
 class CameraRig:
@@ -82,7 +91,7 @@ class SimulatedFlight:
         autopilot: Autopilot,
         rig: CameraRig,
         home: Point,
-        make_daemon: Callable[[], StepsDaemon],
+        make_companion: Callable[[], Companion],
         pace: Pace | None = None,
     ) -> None:
         self.autopilot = autopilot
@@ -94,8 +103,8 @@ class SimulatedFlight:
         self.wire = bytearray()  # every byte the companion sent, with nothing in between: equal seeds, equal bytes
         self._home = home
         self._pace = pace or AsFastAsPossible()
-        self._make_daemon = make_daemon
-        self.daemon = make_daemon()
+        self._make_companion = make_companion
+        self._companion = make_companion()
 
     @property
     def armed(self) -> bool:
@@ -141,13 +150,13 @@ class SimulatedFlight:
         self.track.append(self._located(truth))
         self.rig.expose(truth, self._home)
         for event in self._events():
-            self._to_vehicle(self.daemon.step(event))
+            self._to_vehicle(self._companion.daemon.step(event))
         self._pace.after_step(self.autopilot)
 
     def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
         """An operator's request; time passes until the daemon has answered."""
         answers: list[Answer] = []
-        self._to_vehicle(self.daemon.step(ControlRequest(self.t_ns, request, answers.append)))
+        self._to_vehicle(self._companion.daemon.step(ControlRequest(self.t_ns, request, answers.append)))
         for _ in range(int(max_s * 1e9) // STEP_NS):
             if answers:
                 return answers[0]
@@ -157,7 +166,7 @@ class SimulatedFlight:
     def restart_daemon(self) -> None:
         """Kill the daemon as a power cut would, and start another in its place."""
         self.referee.companion_restarted()
-        self.daemon = self._make_daemon()
+        self._companion = self._make_companion()
 
     def truth_now(self) -> Truth:
         """Where the vehicle is."""
@@ -170,10 +179,10 @@ class SimulatedFlight:
             self.referee.companion_heard(data, self.t_ns)
             events.append(LinkData(self.t_ns, data))
         events += [FrameArrived(self.t_ns, frame) for frame in self.rig.arrived(self.t_ns)]
-        return [*events, Tick(self.t_ns)]
+        return [*events, *self._companion.finished(self.t_ns), Tick(self.t_ns)]
 
-    def _to_vehicle(self, data: bytes) -> None:
-        if data:
+    def _to_vehicle(self, out: Sequence[LinkBytes]) -> None:
+        for _, data in out:
             self.referee.companion_sent(data, self.t_ns)
             self.autopilot.receive(data, COMPANION_LINK)
             self.wire += data

@@ -20,9 +20,9 @@ from runtime.clock import MonotonicClock
 from runtime.config.config import Config, load_config
 from runtime.control.control import ControlServer
 from runtime.daemon.assembly import assemble
-from runtime.daemon.errands import ThreadErrands
 from runtime.daemon.run import Inbox, Loop, Patience
-from runtime.daemon.stages import MeasuredStages
+from runtime.daemon.workers import ThreadWorkers
+from runtime.events import VEHICLE_LINK
 from runtime.flightlog.flightlog import FlightLog
 from runtime.vehicle.link.link import MavlinkLink
 
@@ -50,18 +50,19 @@ def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opene
     log = FlightLog.open(config.log.directory, clock)
     opened.callback(log.close)
     log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
-    errands = ThreadErrands(inbox.errand_done)
-    stages, flight = MeasuredStages(clock), log.mcap_path.stem
-    assembly = assemble(config, stages, dry_run=dry_run, journal=log, errands=errands, flight=flight)
+    workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
+    assembly = assemble(
+        config, workers, dry_run=dry_run, journal=log, stopwatch=clock.now_ns, flight=flight
+    )
     opened.callback(assembly.close)
-    opened.callback(errands.close)  # before the history that it reads
+    opened.callback(workers.close)  # before the history that they use
     camera = _camera(config.camera.uri, clock)
     opened.callback(camera.close)
     link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)
     opened.callback(link.close)
     patience = Patience(config.vehicle.answer_within_s, config.vehicle.uri)
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
-    Loop(assembly.daemon, camera, link, inbox, clock, patience).run(stop)
+    Loop(assembly.daemon, camera, {VEHICLE_LINK: link}, inbox, clock, patience).run(stop)
     warn("stopped; everything recorded is kept.")
 
 

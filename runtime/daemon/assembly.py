@@ -7,13 +7,14 @@ from pathlib import Path
 
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
+from runtime.clock import Now
 from runtime.config.config import Config
 from runtime.daemon.daemon import Daemon, DaemonSettings
-from runtime.daemon.errands import Errands, InlineErrands
 from runtime.daemon.frame_gate import FrameGate
+from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.rooms import Journal, NoRecorder, RecordRoom, Rooms
-from runtime.daemon.stages import Stages
-from runtime.daemon.target_desk import TargetDesk
+from runtime.daemon.target_handler import TargetHandler
+from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import Embedder
 from runtime.fix.fixer import Fixer
 from runtime.flightlog.flightlog import NullFlightLog
@@ -42,19 +43,19 @@ class Assembly:
 
 def assemble(
     config: Config,
-    stages: Stages,
+    workers: Workers,
     *,
     dry_run: bool = False,
     journal: Journal | None = None,
     authority: Authority | None = None,
     embedder: Embedder | None = None,
-    errands: Errands | None = None,
+    stopwatch: Now = lambda: 0,
     flight: str = "flight",
 ) -> Assembly:
     """Loads the bundle, opens the history, and wires the rooms.
 
     ``embedder``: one that is loaded already (it takes a second), of the configured bundle. ``flight``: what
-    live keyframes are filed under where the configuration gives no name.
+    live keyframes are filed under where the configuration gives no name. ``stopwatch``: measures the deciding thread.
 
     Raises:
         CommandingError, BundleError, EmbeddingSpaceError, HistoryError, StorageError.
@@ -69,14 +70,14 @@ def assemble(
         frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground),
         fixer=Fixer(history, embedder, camera),
         recorder=_recorder(config, history, embedder, camera, flight),
-        targets=TargetDesk(
+        targets=TargetHandler(
             Locator(history, embedder), config.target.any_heading, config.target.max_disagreement_m
         ),
         localizer=AutopilotLocalizer(),
         guidance=Guidance(limits, config.guidance.settings(), authority),
-        stages=stages,
+        workers=workers,
         journal=journal or NullFlightLog(),
-        errands=errands or InlineErrands(),
+        stopwatch=stopwatch,
         engine=embedder.report,
     )
     return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
@@ -113,8 +114,10 @@ def _vehicle_config(config: Config) -> VehicleConfig:
 def _settings(config: Config, dry_run: bool) -> DaemonSettings:
     return DaemonSettings(
         dry_run=dry_run,
-        record=config.record.enabled,
-        fix_interval_ns=round(config.fix.interval_s * 1e9),
-        any_heading=config.fix.any_heading,
         yield_to_sticks=config.guidance.yield_to_sticks,
+        perception=PerceptionSettings(
+            record=config.record.enabled,
+            fix_interval_ns=round(config.fix.interval_s * 1e9),
+            any_heading=config.fix.any_heading,
+        ),
     )

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from runtime.daemon.frame_gate import PosedFrame
-from runtime.daemon.target_desk import point
+from runtime.daemon.target_handler import point
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.localizer import FixDifference
 from runtime.values import Estimate, Fix, GeoPoint, Setpoint

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runtime.daemon.errands import Errands, InlineErrands
+from runtime.clock import Now
 from runtime.daemon.frame_gate import FrameGate, Poses
-from runtime.daemon.stages import Stages
-from runtime.daemon.target_desk import TargetDesk
+from runtime.daemon.target_handler import TargetHandler
+from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import Direction, NullFlightLog
 from runtime.guidance.guidance import Guidance
@@ -110,10 +110,10 @@ class Rooms:
     frames: FrameGate
     fixer: FixRoom
     recorder: RecordRoom
-    targets: TargetDesk
+    targets: TargetHandler
     localizer: Localizer
     guidance: Guidance
-    stages: Stages
+    workers: Workers
     journal: Journal = field(default_factory=NullFlightLog)
-    errands: Errands = field(default_factory=InlineErrands)
     engine: EngineReport | None = None  # None where no network runs
+    stopwatch: Now = lambda: 0  # noqa: E731 - measures what the deciding thread itself does; a simulated clock takes no time

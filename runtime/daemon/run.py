@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from typing import Any, Protocol
@@ -16,7 +16,17 @@ from typing import Any, Protocol
 from runtime.clock import Clock
 from runtime.daemon.daemon import Daemon
 from runtime.errors import VehicleError
-from runtime.events import Answer, ControlRequest, ErrandDone, Event, FrameArrived, LinkData, Tick
+from runtime.events import (
+    VEHICLE_LINK,
+    Answer,
+    ControlRequest,
+    Event,
+    FrameArrived,
+    JobDone,
+    LinkBytes,
+    LinkData,
+    Tick,
+)
 from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
 from runtime.values import Frame
 from runtime.vehicle.link.link import Link
@@ -62,12 +72,12 @@ class Patience:
 
 
 class Inbox:
-    """What other threads have for the daemon: the operator's requests, of which few fit, and ended errands."""
+    """What other threads have for the daemon: the operator's requests, of which few fit, and ended jobs."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
-        self._endings: Queue[ErrandDone] = Queue()  # bounded by there being one errand at a time
+        self._endings: Queue[JobDone] = Queue()  # bounded by there being one job of a kind at a time
         self.refused = 0
 
     def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
@@ -78,15 +88,15 @@ class Inbox:
             self.refused += 1
             reply({"schema": 1, "error": "the daemon is too busy to take a request."})
 
-    def errand_done(self, finish: Callable[[], None]) -> None:
-        """From the errand's thread: ``finish`` will be called in the daemon's."""
-        self._endings.put(ErrandDone(self._clock.now_ns(), finish))
+    def job_done(self, done: JobDone) -> None:
+        """From a worker's thread."""
+        self._endings.put(done)
 
-    def next(self) -> ControlRequest | ErrandDone | None:
+    def next(self) -> ControlRequest | JobDone | None:
         """The oldest ending or request."""
         for queue in (self._endings, self._queue):
             try:
-                event: ControlRequest | ErrandDone = queue.get_nowait()
+                event: ControlRequest | JobDone = queue.get_nowait()
                 return event
             except Empty:
                 continue
@@ -97,11 +107,19 @@ class Loop:
     """Turns what the adapters bring into the daemon's events, until it is told to stop."""
 
     def __init__(
-        self, daemon: Daemon, camera: FrameSource, link: WaitingLink, inbox: Inbox, clock: Clock, patience: Patience
+        self,
+        daemon: Daemon,
+        camera: FrameSource,
+        links: Mapping[str, WaitingLink],
+        inbox: Inbox,
+        clock: Clock,
+        patience: Patience,
     ) -> None:
+        """``links`` by name; the loop sleeps on the vehicle's."""
         self._daemon = daemon
         self._camera = camera
-        self._link = link
+        self._links = links
+        self._link = links[VEHICLE_LINK]
         self._inbox = inbox
         self._clock = clock
         self._patience = patience
@@ -154,7 +172,7 @@ class Loop:
         except Exception:  # the very end: it must not hide what ended the loop
             _LOG.exception("the daemon could not be closed; nothing was sent")
             return
-        self._link.write(words)
+        self._write(words)
 
     def _listen_to_the_end(self) -> bool:
         """Until nothing waits on the link; False if it never falls quiet."""
@@ -173,8 +191,9 @@ class Loop:
             self._listen()
 
     def _listen(self) -> None:
-        for data, t_ns in self._link.read():
-            self._step(LinkData(t_ns, data))
+        for name, link in self._links.items():
+            for data, t_ns in link.read():
+                self._step(LinkData(t_ns, data, name))
 
     def _obey(self) -> None:
         event = self._inbox.next()
@@ -191,13 +210,15 @@ class Loop:
         self._step(FrameArrived(self._clock.now_ns(), frames[-1], lost))
 
     def _step(self, event: Event) -> None:
-        out = self._daemon.step(event)
-        if out:
-            self._link.write(out)
+        self._write(self._daemon.step(event))
+
+    def _write(self, out: Sequence[LinkBytes]) -> None:
+        for name, data in out:
+            self._links[name].write(data)
 
     def _count(self) -> None:
         counts = self._daemon.counts
-        counts["link_chunks_dropped"] = self._link.dropped_chunks
+        counts["link_chunks_dropped"] = sum(link.dropped_chunks for link in self._links.values())
         counts["requests_refused"] = self._inbox.refused
 
     def _check_answered(self, elapsed_ns: int) -> None:

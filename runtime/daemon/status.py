@@ -6,12 +6,11 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from runtime.camera.health import CameraHealth
+from runtime.daemon.latencies import Latencies
+from runtime.daemon.perception import Perception
 from runtime.daemon.rooms import Rooms
-from runtime.daemon.stages import Latencies
-from runtime.daemon.target_desk import point
-from runtime.localizer import FixDifference
-from runtime.values import Estimate, Fix, GeoPoint
+from runtime.daemon.target_handler import point
+from runtime.values import Estimate, GeoPoint
 
 
 class Flying(Protocol):
@@ -20,22 +19,15 @@ class Flying(Protocol):
     rooms: Rooms
     counts: Counter[str]
     latencies: Latencies
-    camera: CameraHealth
+    perception: Perception
     estimate: Estimate
-    last_fix: Fix | None
-    difference: FixDifference | None
     started_t_ns: int | None
-    recording_failed: str
 
     @property
     def dry_run(self) -> bool:
         """Whether setpoints are only computed."""
         ...
 
-    @property
-    def recording(self) -> bool:
-        """Whether what is seen is remembered."""
-        ...
 
 
 def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
@@ -51,10 +43,10 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "distance_m": decision.distance_m,
         "pending_target": None if pending is None else pending.as_answer(),
         "vehicle": _vehicle(daemon),
-        "camera": daemon.camera.state(t_ns).value,
+        "camera": daemon.perception.camera.state(t_ns).value,
         "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
-        "recording": daemon.recording,
-        "recording_failed": daemon.recording_failed or None,
+        "recording": daemon.perception.recording,
+        "recording_failed": daemon.perception.recording_failed or None,
         "estimate": _estimate(daemon, t_ns),
         "fix": _fix(daemon, t_ns),
         "counts": dict(sorted(daemon.counts.items())),
@@ -98,7 +90,7 @@ def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:
 
 
 def _fix(daemon: Flying, t_ns: int) -> dict[str, Any] | None:
-    fix, difference = daemon.last_fix, daemon.difference
+    fix, difference = daemon.perception.last_fix, daemon.perception.difference
     if fix is None:
         return None
     return {

@@ -12,6 +12,7 @@ from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
+from runtime.daemon.workers import InlineWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.flightlog.flightlog import FlightLog
 from runtime.geodesy import offset
@@ -19,12 +20,12 @@ from runtime.guidance.authority import Authority
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
 from sim.camera import SimulatedCamera, default_camera
-from sim.flight import CameraRig, SimulatedFlight
+from sim.flight import CameraRig, Companion, SimulatedFlight
+from sim.latencies import SimulatedLatencies
 from sim.render import Renderer, renderer_of
 from sim.scenario.aircraft import Run
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
-from sim.stages import SimulatedStages
 from sim.world.world import AnyWorld
 
 GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude has its own error on top
@@ -117,14 +118,14 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
     log = FlightLog.open(site.out / "logs", SimulatedClock(autopilot), unix_ns=_DATE_NS, name=name)
     assemblies: list[Assembly] = []
 
-    def start() -> Assembly:
-        stages = SimulatedStages(seed + len(assemblies))
+    def start() -> Companion:
+        workers = InlineWorkers(SimulatedLatencies(seed + len(assemblies)).draw_ns)
         config = daemon_config(site, record)
-        assembly = assemble(config, stages, journal=log, authority=options.make_authority(), embedder=site.embedder)
+        assembly = assemble(config, workers, journal=log, authority=options.make_authority(), embedder=site.embedder)
         assemblies.append(assembly)
-        return assembly
+        return Companion(assembly.daemon, workers.finished)
 
-    flight = SimulatedFlight(autopilot, rig, site.plan.home, lambda: start().daemon, options.pace)
+    flight = SimulatedFlight(autopilot, rig, site.plan.home, start, options.pace)
     return SimulatedRun(flight, log, assemblies)
 
 

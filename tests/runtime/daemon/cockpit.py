@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import FrameGate
+from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.rooms import Rooms
-from runtime.daemon.target_desk import TargetDesk
-from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
+from runtime.daemon.target_handler import TargetHandler
+from runtime.daemon.workers import InlineWorkers
+from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
@@ -31,17 +33,6 @@ HOME = GeoPoint(60.45, 22.25)
 STEP_NS = 20_000_000
 HEIGHT_M = 60.0
 DELAY_NS = 60_000_000
-T = TypeVar("T")
-
-
-class FixedStages:
-    """Every stage takes the same time."""
-
-    def __init__(self, milliseconds: dict[str, float] | None = None) -> None:
-        self.milliseconds = milliseconds or {}
-
-    def run(self, stage: str, work: Callable[[], T]) -> tuple[T, int]:
-        return work(), int(self.milliseconds.get(stage, 0.0) * 1e6)
 
 
 class Eyes:
@@ -122,7 +113,7 @@ class Cockpit:
         authority: Authority | None = None,
         limits: Limits | None = None,
         settings: DaemonSettings | None = None,
-        stages: dict[str, float] | None = None,
+        latency_ms: dict[JobKind, float] | None = None,
         mode: str = "LOITER",
         seed: int = 1,
     ) -> None:
@@ -132,9 +123,9 @@ class Cockpit:
         )
         self.autopilot = Autopilot(config)  # ready on the ground, so that home is there
         self.autopilot.start_in_flight((-150.0, 0.0, -HEIGHT_M), mode)
-        self.settings = settings or DaemonSettings(record=True)
+        self.settings = settings or DaemonSettings(perception=PerceptionSettings(record=True))
         self.limits = limits or operator_limits()
-        self.stages = stages
+        self.latency_ms = latency_ms or {}
         self.authority = authority
         self.eyes, self.notebook, self.places, self.journal = Eyes(), Notebook(), Places(), Journal()
         self.wire = bytearray()  # what the daemon sent
@@ -147,15 +138,16 @@ class Cockpit:
 
     def make(self) -> Daemon:
         self.vehicle = Vehicle(VehicleConfig())
+        self.workers = InlineWorkers(lambda kind: int(self.latency_ms.get(kind, 0.0) * 1e6))
         rooms = Rooms(
             vehicle=self.vehicle,
             frames=FrameGate(DELAY_NS * 1e-9, 0.5, True),
             fixer=self.eyes,
             recorder=self.notebook,
-            targets=TargetDesk(self.places, False, 50.0),
+            targets=TargetHandler(self.places, False, 50.0),
             localizer=AutopilotLocalizer(),
             guidance=Guidance(self.limits, GuidanceSettings(), self.authority),
-            stages=FixedStages(self.stages),
+            workers=self.workers,
             journal=self.journal,
         )
         return Daemon(rooms, self.settings)
@@ -171,6 +163,8 @@ class Cockpit:
             self._out(self.daemon.step(LinkData(self.t_ns, data)))
         if self.t_ns % self.frame_period_ns == 0:
             self._out(self.daemon.step(FrameArrived(self.t_ns, self.expose())))
+        for done in self.workers.finished(self.t_ns):
+            self._out(self.daemon.step(done))
         self._out(self.daemon.step(Tick(self.t_ns)))
 
     def heard_after(self, elapsed_ns: int) -> bytes:
@@ -190,10 +184,12 @@ class Cockpit:
         noise = np.random.default_rng(self.frames).integers(0, 255, (48, 64, 3), dtype=np.uint8)
         return Frame(noise, self.t_ns, "test", self.frames)
 
-    def _out(self, data: bytes) -> None:
-        self.wire += data
-        if data and self.link_up:
-            self.autopilot.receive(data, 0)
+    def _out(self, out: Sequence[LinkBytes]) -> None:
+        for link, data in out:
+            assert link == VEHICLE_LINK
+            self.wire += data
+            if self.link_up:
+                self.autopilot.receive(data, 0)
 
     def ask(self, command: str, **more: Any) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
@@ -222,6 +218,12 @@ class Cockpit:
             for message in found
             if not (message.get_type() == "COMMAND_LONG" and message.command == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL)
         ]
+
+    def close(self, heard_after_ns: int | None = None) -> bytes:
+        """Ends the daemon; its last words, which go onto the wire and not to the autopilot."""
+        words = b"".join(data for _, data in self.daemon.close(self.t_ns, heard_after_ns))
+        self.wire += words
+        return words
 
     def forget_wire(self) -> None:
         self.wire.clear()

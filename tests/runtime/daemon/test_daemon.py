@@ -11,8 +11,9 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.daemon.daemon import DaemonSettings
+from runtime.daemon.perception import PerceptionSettings
 from runtime.errors import StorageError
-from runtime.events import FrameArrived, Tick
+from runtime.events import FrameArrived, JobKind, Tick
 from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
@@ -43,7 +44,7 @@ def go_to(cockpit: Cockpit, north_m: float, east_m: float) -> None:
 @pytest.fixture(scope="module")
 def flown() -> Cockpit:
     """One whole flight, looked at by several tests."""
-    cockpit = Cockpit(stages={"fix": 45.0, "record": 60.0, "guide": 0.4})
+    cockpit = Cockpit(latency_ms={JobKind.FIX: 45.0, JobKind.RECORD: 60.0})
     cockpit.to_ready(TARGET)
     assert cockpit.commands() == []
     cockpit.autopilot.pilot_set_mode("GUIDED")
@@ -192,19 +193,19 @@ def test_a_lost_link_latches_and_its_return_grants_nothing() -> None:
 def test_a_clean_end_leaves_one_hold_and_silence() -> None:
     cockpit = under_way()
     here = cockpit.daemon.estimate.position
-    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    cockpit.close()
     commands = cockpit.commands()
     assert len(commands) == 1 and here is not None
     assert commands[0].lat_int == round(here.latitude_deg * 1e7)
     cockpit.forget_wire()
-    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    cockpit.close()
     assert cockpit.commands() == []
 
 
 def test_a_clean_end_says_nothing_when_the_vehicle_is_the_pilots() -> None:
     cockpit = Cockpit()
     cockpit.to_ready(TARGET)
-    cockpit.wire += cockpit.daemon.close(cockpit.t_ns)
+    cockpit.close()
     assert cockpit.commands() == []
 
 
@@ -264,7 +265,7 @@ def test_targets_need_their_id_and_an_accepted_place(tmp_path: Path) -> None:
 
 
 def test_frames_that_come_while_it_works_are_dropped_and_counted() -> None:
-    cockpit = Cockpit(stages={"fix": 700.0}, settings=DaemonSettings())
+    cockpit = Cockpit(latency_ms={JobKind.FIX: 700.0}, settings=DaemonSettings())
     cockpit.fly(20.0)
     counts = cockpit.ask("status")["counts"]
     assert counts["frames_dropped_busy"] == pytest.approx(counts["frames"] / 2, abs=3)
@@ -272,7 +273,7 @@ def test_frames_that_come_while_it_works_are_dropped_and_counted() -> None:
 
 
 def test_the_fix_interval_is_kept() -> None:
-    cockpit = Cockpit(settings=DaemonSettings(fix_interval_ns=2_000_000_000))
+    cockpit = Cockpit(settings=DaemonSettings(perception=PerceptionSettings(fix_interval_ns=2_000_000_000)))
     cockpit.fly(20.0)
     assert 7 <= cockpit.ask("status")["counts"]["fix"] <= 10
 
@@ -333,7 +334,7 @@ def test_a_frame_without_telemetry_is_dropped_by_name() -> None:
 
 def test_two_equal_flights_send_equal_bytes_and_write_equal_logs() -> None:
     def flight() -> Cockpit:
-        cockpit = Cockpit(stages={"fix": 45.0, "record": 60.0}, seed=7)
+        cockpit = Cockpit(latency_ms={JobKind.FIX: 45.0, JobKind.RECORD: 60.0}, seed=7)
         cockpit.to_ready(TARGET)
         cockpit.autopilot.pilot_set_mode("GUIDED")
         cockpit.fly(8.0)

@@ -8,11 +8,10 @@ import onnxruntime
 import pytest
 
 from runtime.cli.control import _engine_lines
-from runtime.clock import MonotonicClock
 from runtime.config.config import load_config
 from runtime.daemon.assembly import assemble
-from runtime.daemon.stages import MeasuredStages
 from runtime.daemon.status import status
+from runtime.daemon.workers import InlineWorkers
 from runtime.errors import BundleError
 from runtime.machine import gpu_in_sight
 from runtime.signature import new_key, sign
@@ -42,7 +41,7 @@ path = "bundle"
 
 def _engine(folder: Path, more: str) -> dict[str, object]:
     (folder / "homing.toml").write_text(CONFIG.format(more=more))
-    assembly = assemble(load_config(folder / "homing.toml"), MeasuredStages(MonotonicClock()))
+    assembly = assemble(load_config(folder / "homing.toml"), InlineWorkers())
     try:
         return status(assembly.daemon, 0)["engine"]
     finally:

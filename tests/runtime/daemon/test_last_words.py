@@ -10,6 +10,7 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.events import VEHICLE_LINK
 from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
 from runtime.geodesy import offset
 from runtime.guidance.reasons import Reason
@@ -57,7 +58,7 @@ def test_a_hold_needs_a_heartbeat_of_the_last_moments(lost_s: float, expected: b
     assert cockpit.daemon.rooms.guidance.granted
     age_s = (cockpit.t_ns - (cockpit.vehicle.state.heartbeat_t_ns or 0)) * 1e-9
     assert (age_s <= HEARTBEAT_FOR_LAST_WORDS.seconds) == expected
-    assert held(cockpit, cockpit.daemon.close(cockpit.t_ns)) == expected
+    assert held(cockpit, cockpit.close()) == expected
 
 
 def test_disengage_is_silent_too_where_the_mode_is_old_news() -> None:
@@ -72,11 +73,11 @@ def test_disengage_is_silent_too_where_the_mode_is_old_news() -> None:
 
 def test_after_an_error_only_a_later_heartbeat_speaks() -> None:
     cockpit = under_way()
-    assert not held(cockpit, cockpit.daemon.close(cockpit.t_ns, heard_after_ns=cockpit.t_ns))
+    assert not held(cockpit, cockpit.close(cockpit.t_ns))
     cockpit = under_way()
     failed_ns = cockpit.t_ns
     cockpit.fly(1.1)
-    assert held(cockpit, cockpit.daemon.close(cockpit.t_ns, heard_after_ns=failed_ns))
+    assert held(cockpit, cockpit.close(failed_ns))
 
 
 # The loop
@@ -145,7 +146,7 @@ class Camera:
 
 def loop(line: Line, camera: Camera) -> Loop:
     clock: Any = line
-    return Loop(line.cockpit.daemon, camera, line, Inbox(clock), clock, Patience(10.0, "test"))
+    return Loop(line.cockpit.daemon, camera, {VEHICLE_LINK: line}, Inbox(clock), clock, Patience(10.0, "test"))
 
 
 def test_a_mode_change_that_arrived_after_the_last_decision_is_heard_before_the_last_word() -> None:

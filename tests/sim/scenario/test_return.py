@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.events import ControlRequest, Event, FrameArrived, LinkData, Tick
+from runtime.events import ControlRequest, Event, FrameArrived, LinkBytes, LinkData, Tick
 from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.values import GeoPoint
-from sim.flight import SimulatedFlight
+from sim.flight import Companion, SimulatedFlight
 from sim.scenario.crew import until
 from sim.scenario.mutants import AuthorityWithoutLatch
 from sim.scenario.outcome import Outcome
@@ -90,12 +90,12 @@ class Eavesdropper:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def step(self, event: Event) -> bytes:
+    def step(self, event: Event) -> list[LinkBytes]:
         self.events.append(event)
-        return b""
+        return []
 
-    def close(self, t_ns: int) -> bytes:
-        return b""
+    def close(self, t_ns: int) -> list[LinkBytes]:
+        return []
 
 
 def test_no_truth_reaches_the_daemon(site: Site) -> None:
@@ -104,7 +104,7 @@ def test_no_truth_reaches_the_daemon(site: Site) -> None:
     autopilot = make_autopilot(site.world, plan.home, SEED)
     autopilot.start_in_flight((100.0, 50.0, -100.0), "LOITER")
     rig = make_run(site, "listening", RunOptions(), record=False).flight.rig
-    flight = SimulatedFlight(autopilot, rig, plan.home, lambda: daemon)
+    flight = SimulatedFlight(autopilot, rig, plan.home, lambda: Companion(daemon))
     companion = mavlink.MAVLink(None, srcSystem=1, srcComponent=191)
     for message_id in (mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, mavlink.MAVLINK_MSG_ID_ATTITUDE):
         ask = mavlink.MAVLink_command_long_message(

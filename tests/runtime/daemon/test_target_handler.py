@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.daemon.target_desk import TargetDesk
+from runtime.daemon.target_handler import TargetHandler
 from runtime.errors import UsageError
 from runtime.geodesy import offset
 from runtime.values import Decision, GeoPoint
@@ -38,21 +38,21 @@ def geotiff(tmp_path: Path) -> Path:
     return path
 
 
-def desk(place: GeoPoint) -> TargetDesk:
+def handler(place: GeoPoint) -> TargetHandler:
     places = Places()
     places.knows(place)
-    return TargetDesk(places, False, 50.0)
+    return TargetHandler(places, False, 50.0)
 
 
 def test_a_geotiff_that_agrees_can_be_confirmed(geotiff: Path) -> None:
-    targets = desk(offset(HERE, 10.0, 10.0))
+    targets = handler(offset(HERE, 10.0, 10.0))
     pending = targets.pending = targets.located(geotiff, None)
     assert pending.answer.decision is Decision.MATCH
     assert targets.take(pending.target_id).place == offset(HERE, 10.0, 10.0)
 
 
 def test_a_geotiff_that_disagrees_is_reported_and_not_flown(geotiff: Path) -> None:
-    targets = desk(offset(HERE, 200.0, 0.0))
+    targets = handler(offset(HERE, 200.0, 0.0))
     pending = targets.pending = targets.located(geotiff, None)
     assert pending.place is None and pending.answer.decision is Decision.NO_MATCH
     assert "200 m from the position that the image itself carries" in pending.answer.reason
@@ -62,15 +62,15 @@ def test_a_geotiff_that_disagrees_is_reported_and_not_flown(geotiff: Path) -> No
 
 
 def test_the_id_says_image_and_place(geotiff: Path) -> None:
-    targets = desk(HERE)
+    targets = handler(HERE)
     first = targets.located(geotiff, None).target_id
     assert targets.located(geotiff, None).target_id == first
-    assert desk(offset(HERE, 1.0, 0.0)).located(geotiff, None).target_id != first
+    assert handler(offset(HERE, 1.0, 0.0)).located(geotiff, None).target_id != first
     assert targets.placed(60.45, 22.25).target_id != first
 
 
 def test_a_new_target_replaces_the_one_that_waits() -> None:
-    targets = desk(HERE)
+    targets = handler(HERE)
     old = targets.placed(60.45, 22.25).target_id
     targets.pending = targets.placed(60.46, 22.25)
     new = targets.pending.target_id

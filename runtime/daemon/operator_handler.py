@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from runtime.daemon.rooms import Rooms
-from runtime.daemon.target_desk import PendingTarget
+from runtime.daemon.target_handler import PendingTarget
+from runtime.daemon.workers import Job
 from runtime.errors import HomingError, UsageError
-from runtime.events import Answer
+from runtime.events import Answer, JobDone, JobKind
 from runtime.guidance.reasons import Reason
 
 SCHEMA = 1
@@ -50,7 +51,7 @@ Request = Annotated[TargetRequest | ConfirmRequest | PlainRequest, Field(discrim
 _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 
 
-class OperatorDesk:
+class OperatorHandler:
     """Turns each request into one answer; a refusal is an answer with ``error``.
 
     ``release`` gives the vehicle back; ``status`` tells everything.
@@ -61,13 +62,13 @@ class OperatorDesk:
     ) -> None:
         self._rooms = rooms
         self._release = release
-        self._plain: dict[str, Callable[[int], Answer]] = {
+        self._simple: dict[str, Callable[[int], Answer]] = {
             "engage": self._engage,
             "disengage": self._disengage,
             "status": status,
         }
 
-    def answer(self, t_ns: int, request: dict[str, Any], reply: Callable[[Answer], None]) -> bool:
+    def answer(self, t_ns: int, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
         """Calls ``reply`` once: now, or when an image has been located. One object, ``schema`` first."""
         try:
             self._answer(t_ns, _REQUEST.validate_python(request), lambda answer: reply({"schema": SCHEMA, **answer}))
@@ -75,32 +76,39 @@ class OperatorDesk:
             reply(refusal(f"the request is not understood: {error.errors()[0]['msg']}."))
         except HomingError as error:
             reply(refusal(str(error)))
-        return True
 
     def _answer(self, t_ns: int, request: Any, reply: Callable[[Answer], None]) -> None:
         if isinstance(request, TargetRequest):
-            self._target(request, reply)
+            self._target(t_ns, request, reply)
         elif isinstance(request, ConfirmRequest):
             reply(self._confirm(request))
         else:
-            reply(self._plain[request.command](t_ns))
+            reply(self._simple[request.command](t_ns))
 
-    def _target(self, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
-        desk, image, gsd_m = self._rooms.targets, request.image, request.target_gsd_m
+    def _target(self, t_ns: int, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
+        handler, image, gsd_m = self._rooms.targets, request.image, request.target_gsd_m
         if image is not None:
-            self._rooms.errands.start(
-                lambda: desk.located(image, gsd_m), lambda found: reply(self._shown(found))
-            )
+            if self._rooms.workers.busy(JobKind.LOCATE):
+                raise UsageError("another target is being located; ask again when that is done.")
+            job = Job(JobKind.LOCATE, reply, lambda: handler.located(image, gsd_m))
+            self._rooms.workers.start(job, t_ns)
         elif request.latitude_deg is not None and request.longitude_deg is not None:
-            reply(self._shown(desk.placed(request.latitude_deg, request.longitude_deg)))
+            reply(self._shown(handler.placed(request.latitude_deg, request.longitude_deg)))
         else:
             raise UsageError("a target is an image, or a latitude and a longitude.")
 
-    def _shown(self, found: PendingTarget | Exception) -> Answer:
-        if isinstance(found, Exception):
-            expected = isinstance(found, HomingError)
-            _LOG.error("target: %s", found, exc_info=None if expected else found)
-            return {"error": str(found) if expected else "the target could not be located; the daemon's log says why."}
+    def located(self, done: JobDone) -> None:
+        """An image has been located, or could not be; the request that asked for it is answered."""
+        reply: Callable[[Answer], None] = done.subject
+        if done.error is None:
+            reply(self._shown(done.result))
+            return
+        expected = isinstance(done.error, HomingError)
+        _LOG.error("target: %s", done.error, exc_info=None if expected else done.error)
+        said = str(done.error) if expected else "the target could not be located; the daemon's log says why."
+        reply({"error": said})
+
+    def _shown(self, found: PendingTarget) -> Answer:
         self._rooms.targets.pending = found
         if found.place is not None:
             self._rooms.guidance.propose()
@@ -125,24 +133,3 @@ class OperatorDesk:
 def refusal(sentence: str) -> Answer:
     """An answer that is a refusal."""
     return {"schema": SCHEMA, "error": sentence}
-
-
-class HeldReply:
-    """Keeps answers back until the time that they took is known; afterwards passes them on as they come."""
-
-    def __init__(self, deliver: Callable[[Answer], None]) -> None:
-        self._deliver = deliver
-        self._held: list[Answer] | None = []
-
-    def __call__(self, answer: Answer) -> None:
-        """One answer."""
-        if self._held is None:
-            self._deliver(answer)
-        else:
-            self._held.append(answer)
-
-    def release(self) -> None:
-        """Now they may go."""
-        held, self._held = self._held or [], None
-        for answer in held:
-            self._deliver(answer)

@@ -47,7 +47,7 @@ class PendingTarget:
         }
 
 
-class TargetDesk:
+class TargetHandler:
     """Holds the one target that waits for a confirmation."""
 
     def __init__(self, places: Places, any_heading: bool, max_disagreement_m: float) -> None:

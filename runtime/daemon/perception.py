@@ -1,0 +1,130 @@
+"""What the daemon does with frames: the pose of their exposure, a fix by sight, and a keyframe where they show news.
+
+Fixing and recording are jobs for the workers. A frame that finds them busy is dropped and counted: the next one is
+newer. A frame is recorded only after its own fix, so that no frame is ever matched against itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+
+from runtime.camera.health import CameraHealth, CameraState
+from runtime.daemon.frame_gate import PosedFrame
+from runtime.daemon.latencies import Latencies
+from runtime.daemon.records import fix_record
+from runtime.daemon.rooms import Rooms
+from runtime.daemon.workers import Job
+from runtime.errors import HomingError
+from runtime.events import FrameArrived, JobDone, JobKind
+from runtime.localizer import FixDifference
+from runtime.record.recorder import Recorded
+from runtime.values import Decision, Fix
+
+_LOG = logging.getLogger(__name__)
+_UNUSABLE = frozenset({CameraState.FROZEN, CameraState.BLACK, CameraState.WHITE, CameraState.STAMPS_BACKWARDS})
+
+
+@dataclass(frozen=True, slots=True)
+class PerceptionSettings:
+    """``fix_interval_ns``: between the exposures of two frames that are fixed. ``any_heading``: distrust the pose's."""
+
+    record: bool = False
+    fix_interval_ns: int = 0
+    any_heading: bool = False
+
+
+class Perception:
+    """Takes frames and the results of their jobs; tells localizer and guidance of every fix."""
+
+    def __init__(self, rooms: Rooms, settings: PerceptionSettings, counts: Counter[str], latencies: Latencies) -> None:
+        self._rooms = rooms
+        self._settings = settings
+        self._counts = counts
+        self._latencies = latencies
+        self._fix_due_ns = 0
+        self.camera = CameraHealth()
+        self.last_fix: Fix | None = None
+        self.difference: FixDifference | None = None
+        self.recording_failed = ""
+
+    @property
+    def recording(self) -> bool:
+        """Live recording pauses while a target is confirmed: an arrival must not be confirmed by its own way there."""
+        return self._settings.record and self._rooms.guidance.target is None and not self.recording_failed
+
+    def arrived(self, event: FrameArrived) -> None:
+        """A frame came; what a broken camera shows goes no further."""
+        self._counts["frames"] += 1
+        self._counts["frames_dropped_queue"] += event.dropped_before
+        state = self.camera.observe(event.frame)
+        if state in _UNUSABLE:
+            self._counts[f"frames_{state.value}"] += 1
+        else:
+            self._rooms.frames.arrived(event.t_ns, event.frame)
+
+    def look(self, t_ns: int) -> None:
+        """Hands out the frame whose pose has come, if there is one."""
+        posed = self._rooms.frames.next(t_ns, self._rooms.vehicle.poses)
+        if posed is None:
+            return
+        self._latencies.add("pose_wait", t_ns - posed.arrived_t_ns)
+        due = posed.frame.t_ns >= self._fix_due_ns
+        if due and not self._rooms.workers.busy(JobKind.FIX):
+            self._fix_due_ns = posed.frame.t_ns + self._settings.fix_interval_ns
+            self._start_fix(t_ns, posed)
+        elif not self._start_record(t_ns, posed) and due:
+            self._counts["frames_dropped_busy"] += 1
+
+    def fixed(self, done: JobDone) -> None:
+        """A fix, or the error instead of one; the frame may be recorded now."""
+        posed: PosedFrame = done.subject
+        if done.error is None:
+            self._take_fix(done.t_ns, done.result, posed)
+        else:
+            self.failed(done)
+        self._start_record(done.t_ns, posed)
+
+    def recorded(self, done: JobDone) -> None:
+        """A keyframe, or why the frame did not become one. A full disk ends the recording, not the flight."""
+        if done.error is not None:
+            self.failed(done)
+            if isinstance(done.error, HomingError):
+                self.recording_failed = str(done.error)
+            return
+        recorded: Recorded = done.result
+        posed: PosedFrame = done.subject
+        self._counts["keyframes" if recorded.keyframe_id is not None else "not_recorded"] += 1
+        record = {"keyframe": recorded.keyframe_id, "reason": recorded.reason, "exposed_t_ns": posed.frame.t_ns}
+        self._rooms.journal.write("record", done.t_ns, record)
+
+    def failed(self, done: JobDone) -> None:
+        """Sight and memory may fail in flight: counted and logged, while the link and the latch go on."""
+        stage, error = done.kind.value, done.error
+        self._counts[f"{stage}_failed"] += 1
+        _LOG.error("%s: %s", stage, error, exc_info=None if isinstance(error, HomingError) else error)
+        record = {"stage": stage, "error": str(error), "kind": type(error).__name__}
+        self._rooms.journal.write("error", done.t_ns, record)
+
+    def _start_fix(self, t_ns: int, posed: PosedFrame) -> None:
+        fixer, any_heading = self._rooms.fixer, self._settings.any_heading
+        job = Job(JobKind.FIX, posed, lambda: fixer.fix(posed.frame, posed.blind_pose, any_heading=any_heading))
+        self._rooms.workers.start(job, t_ns)
+
+    def _start_record(self, t_ns: int, posed: PosedFrame) -> bool:
+        """Whether the recorder has taken the frame."""
+        recorder, workers = self._rooms.recorder, self._rooms.workers
+        if not self.recording or workers.busy(JobKind.RECORD):
+            return False
+        workers.start(Job(JobKind.RECORD, posed, lambda: recorder.add(posed.frame, posed.pose)), t_ns)
+        return True
+
+    def _take_fix(self, t_ns: int, fix: Fix, posed: PosedFrame) -> None:
+        self._counts[fix.decision.value] += 1
+        self._latencies.add("exposure_to_fix", t_ns - posed.frame.t_ns)
+        difference = self._rooms.localizer.on_fix(fix, posed.pose)
+        if fix.decision is Decision.FIX:
+            self.last_fix, self.difference = fix, difference
+        self._rooms.guidance.saw(fix)
+        self._rooms.journal.write("fix", t_ns, fix_record(fix, difference, posed))
