@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from docs.generate.configuration import models_in, value_of
 from docs.generate.markdown import sentence, table
 from runtime.bundle import Manifest
-from runtime.daemon.operator_desk import Request
+from runtime.daemon.operator_handler import Request
 from runtime.flightlog.schemas import SCHEMAS
 from runtime.history.file import create_file
 
