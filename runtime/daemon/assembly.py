@@ -22,6 +22,7 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
 from runtime.history.history import History
 from runtime.localizer import AutopilotLocalizer
+from runtime.matching.gallery import GalleryCache
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
@@ -65,13 +66,14 @@ def assemble(
         embedder = _embedder(config)
     history = _history(config, embedder.bundle)
     camera = config.camera.model()
+    galleries = GalleryCache(history)  # one for all who search
     rooms = Rooms(
         vehicle=Vehicle(_vehicle_config(config)),
         frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground),
-        fixer=Fixer(history, embedder, camera),
+        fixer=Fixer(history, embedder, camera, galleries=galleries),
         recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetHandler(
-            Locator(history, embedder), config.target.any_heading, config.target.max_disagreement_m
+            Locator(history, embedder, galleries=galleries), config.target.any_heading, config.target.max_disagreement_m
         ),
         localizer=AutopilotLocalizer(),
         guidance=Guidance(limits, config.guidance.settings(), authority),

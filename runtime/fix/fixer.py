@@ -26,6 +26,7 @@ from runtime.fix.verify import Refused, Sighting, Verified, verify
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.matching.alignment import align, centred
+from runtime.matching.gallery import GalleryCache
 from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Pose, ViewKind
 
 MAX_VERIFIED = 10
@@ -69,7 +70,8 @@ class Fixer:
     ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify. ``persist``: local
     features of keyframes are kept in the history for the next time. ``as_tagged``: the aircraft is where the tags of
     the keyframes' flight would have it, with their receiver's lag and drift, for photos that are held against such
-    tags; in flight it is where the camera is over the history's ground, as targets are.
+    tags; in flight it is where the camera is over the history's ground, as targets are. ``galleries``: the history's,
+    where others search it too.
     """
 
     def __init__(
@@ -80,14 +82,18 @@ class Fixer:
         watch: Callable[[str], None] = _unwatched,
         persist: bool = False,
         as_tagged: bool = False,
+        galleries: GalleryCache | None = None,
     ) -> None:
         self._history = history
+        self._galleries = galleries or GalleryCache(history)
         self._as_tagged = as_tagged
         self._embedder = embedder
         self._camera = camera
         self._layout: LayoutFixer | None = None
         bundle = embedder.bundle
-        self._memory = Memory(history, camera, bundle.input_size_px, persist, bundle.shared_dim)
+        self._memory = Memory(
+            history, camera, bundle.input_size_px, persist, bundle.shared_dim, self._galleries
+        )
         self._watch = watch
 
     def fix(
@@ -132,7 +138,7 @@ class Fixer:
         """What no feature finds on a map its layout may: tried last, since it costs some ten times more."""
         if ViewKind.SATELLITE not in dict(self._memory.views):
             return fix
-        self._layout = self._layout or LayoutFixer(self._history, self._embedder)
+        self._layout = self._layout or LayoutFixer(self._history, self._embedder, self._galleries)
         found = self._layout.fix(frame, known)
         self._watch("layout")
         if isinstance(found, Refusal):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from runtime.fix.sighting import Known
 from runtime.geodesy import offset
 from runtime.history.history import History
+from runtime.matching.gallery import GalleryCache
 from runtime.place.locator import Locator, Tower
 from runtime.place.target import Target
 from runtime.values import Decision, Fix, Frame, PlaceAnswer, ViewKind
@@ -32,9 +33,10 @@ class Refusal:
 class LayoutFixer:
     """Lays frames of known height and heading on the satellite tiles of a history."""
 
-    def __init__(self, history: History, embedder: Tower) -> None:
+    def __init__(self, history: History, embedder: Tower, galleries: GalleryCache | None = None) -> None:
+        """``galleries``: the history's, where others search it too."""
         self._size_px = round(embedder.bundle.input_size_px * _OVERSAMPLED)
-        self._locator = Locator(history, embedder, view=ViewKind.SATELLITE, query=ViewKind.DRONE)
+        self._locator = Locator(history, embedder, ViewKind.SATELLITE, ViewKind.DRONE, galleries)
 
     def fix(self, frame: Frame, known: Known) -> Fix | Refusal:
         """Where ``frame`` was taken; ``known`` must have height and heading."""

@@ -16,9 +16,10 @@ from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
 from runtime.fix.tag_field import TagField
 from runtime.fix.verify import Ground
-from runtime.geodesy import north_east_array_m, north_east_m
+from runtime.geodesy import north_east_m
 from runtime.history.history import History
-from runtime.matching.alignment import centred
+from runtime.matching import gallery
+from runtime.matching.bounded_cache import BoundedCache
 from runtime.matching.search import Index
 from runtime.survey.solver import SOURCE
 from runtime.values import GeoPoint, Keyframe, ViewKind
@@ -28,85 +29,94 @@ _LOG = logging.getLogger(__name__)
 
 _INVARIANT_FEATURES = 800
 _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it gets more
-_CACHED = 4000  # keyframes: features of one take up to 400 kB, of an upright one half of that
+FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
 _FEW = 0.002  # of the keyframes: so few are not worth another run of the network
-_UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The keyframes of one view embedded at one footprint: ``ids`` (N,) ascending, ``places_m`` (N, 2) north and east
-    of their centres, and an index for each way in which they are compared. A drone's own views have two: by the whole
-    vector, which tells places apart best on one day, and by what all kinds of view share, which sees past another
-    day's weather."""
+    """The keyframes of one view embedded at one footprint, with an index for each way in which they are compared. A
+    drone's own views have two: by the whole vector, which tells places apart best on one day, and by what all kinds
+    of view share, which sees past another day's weather."""
 
-    ids: NDArray[np.int64]
-    places_m: NDArray[np.float64]
+    keyframes: gallery.Rung
     indices: tuple[Index, ...]
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(N,) of its keyframes, ascending."""
+        return self.keyframes.ids
 
     def place_m(self, keyframe_id: int) -> NDArray[np.float64]:
         """(2,) north and east of one of its keyframes."""
-        return np.asarray(self.places_m[np.searchsorted(self.ids, keyframe_id)])
+        return self.keyframes.place_m(keyframe_id)
 
     def near(self, place_m: NDArray[np.float64], reach_m: float, most: int) -> list[int]:
         """The ids of at most so many of its keyframes within ``reach_m`` of a place, the nearest first."""
-        away_m = np.linalg.norm(self.places_m - place_m, axis=1)
-        order = np.argsort(away_m, kind="stable")[:most]
-        return [int(keyframe_id) for keyframe_id in self.ids[order[away_m[order] <= reach_m]]]
+        return self.keyframes.near(place_m, reach_m, most)
 
 
 class Memory:
-    """Follows a history while it grows; everything is read once.
+    """What fixing keeps of a history while it grows, in a bounded number of bytes; for one thread at a time.
 
     ``shared_dim``: how many numbers of a vector views of different kinds share; None: all.
     ``persist``: features are kept in the history too, at the price of a synced write each; not for flight.
+    ``galleries``: the history's, where others search it too.
     """
 
     def __init__(
-        self, history: History, camera: CameraModel, size_px: int, persist: bool, shared_dim: int | None = None
+        self,
+        history: History,
+        camera: CameraModel,
+        size_px: int,
+        persist: bool,
+        shared_dim: int | None = None,
+        galleries: gallery.GalleryCache | None = None,
+        features_bytes: int = FEATURES_BYTES,
     ) -> None:
         self._history = history
         self._persist = persist
         self._camera = camera
         self._size_px = size_px
         self._shared_dim = shared_dim
-        self._rungs: dict[tuple[ViewKind, float], Rung] = {}
-        self._grounds: dict[tuple[int, float], Ground] = {}
-        self._maps: dict[tuple[int, float], NDArray[np.float16]] = {}
+        self._galleries = galleries or gallery.GalleryCache(history)
+        self._grounds: BoundedCache[tuple[int, float], Ground] = BoundedCache(features_bytes, _bytes_of)
         self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
         self._tag_fields: dict[str, TagField | None] = {}
-        self._footprints: tuple[float, ...] = ()
-        self._last_id = -1
-        self.origin = GeoPoint(0.0, 0.0)
-        self.views: tuple[tuple[ViewKind, tuple[float, ...]], ...] = ()
+        self._sides_m: dict[int, float] = {}  # of the drone's keyframes, by id
+        self._sides_read_to = 0
+        self._gallery = self._galleries.snapshot()
 
     def refresh(self) -> None:
-        """Forgets what new keyframes have made stale."""
-        last_id = self._history.last_id()
-        if last_id == self._last_id:
-            return
-        if not self._grounds and last_id > 0:
-            self.origin = self._history.keyframe(last_id).ground
-        self._rungs.clear()
-        self._chosen.clear()
-        self._footprints = ()
-        self._last_id = last_id
-        self.views = tuple((view, self._history.footprints(view)) for view in self._history.views())
+        """Follows the history; what was kept of its keyframes is forgotten where it has been rewritten."""
+        latest = self._galleries.snapshot()
+        if latest.generation != self._gallery.generation:
+            self._grounds.clear()
+            self._tag_fields.clear()
+            self._sides_m, self._sides_read_to = {}, 0
+        if latest is not self._gallery:
+            self._chosen.clear()
+        self._gallery = latest
+
+    @property
+    def origin(self) -> GeoPoint:
+        """Of all metres: the gallery's."""
+        return self._gallery.origin
+
+    @property
+    def views(self) -> tuple[tuple[ViewKind, tuple[float, ...]], ...]:
+        """The views in the history, each with the footprints at which it is embedded."""
+        return tuple((view, self._gallery.footprints(view)) for view in self._gallery.views)
 
     def rung(self, view: ViewKind, footprint_m: float) -> Rung:
         """The gallery of a view at a footprint."""
-        if (view, footprint_m) not in self._rungs:
-            gallery = self._history.gallery(view, footprint_m)
-            upright = np.abs(gallery.heading_offsets_rad) < _UPRIGHT_RAD
-            vectors = gallery.vectors[upright]
-            shared = self._shared_dim or vectors.shape[1]
-            ways = (None, shared) if view is ViewKind.DRONE and shared < vectors.shape[1] else (shared,)
-            places_m = north_east_array_m(self.origin, *gallery.ground[upright].T)
-            indices = tuple(Index(vectors, way) for way in ways)
-            self._rungs[view, footprint_m] = Rung(gallery.ids[upright], places_m, indices)
-        return self._rungs[view, footprint_m]
+        keyframes = self._gallery.rung(view, footprint_m)
+        dimension = keyframes.vectors.shape[1]
+        shared = self._shared_dim or dimension
+        ways = (None, shared) if view is ViewKind.DRONE and shared < dimension else (shared,)
+        return Rung(keyframes, tuple(keyframes.index(way) for way in ways))
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
         """The fewest of ``rungs``, given largest first, that leave out no keyframe: each is compared at its largest.
@@ -119,7 +129,7 @@ class Memory:
         return self._chosen[key]
 
     def _choose(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
-        ids = {rung: self.rung(view, rung).ids for rung in rungs}
+        ids = {rung: self._gallery.rung(view, rung).ids for rung in rungs}
         least = _FEW * max((len(one) for one in ids.values()), default=0)
         seen = np.zeros(0, np.int64)
         kept = []
@@ -129,26 +139,18 @@ class Memory:
                 seen = np.union1d(seen, ids[rung])
         return kept
 
-    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float32] | None:
+    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float16] | None:
         """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""
-        missing = [keyframe_id for keyframe_id in ids if (keyframe_id, footprint_m) not in self._maps]
-        if missing:
-            read = self._history.maps(missing, footprint_m)
-            if read is None:
-                return None
-            for keyframe_id, one in zip(missing, centred(read).astype(np.float16), strict=True):
-                self._maps[keyframe_id, footprint_m] = one
-        found = np.stack([self._maps[keyframe_id, footprint_m] for keyframe_id in ids]).astype(np.float32)
-        while len(self._maps) > _CACHED:
-            self._maps.pop(next(iter(self._maps)))
-        return np.asarray(found)
+        return self._gallery.maps(ids, footprint_m)
 
     def footprints_to_try(self) -> tuple[float, ...]:
         """Sides that the history's keyframes show, for a frame of unknown height."""
-        if not self._footprints:
-            sides = [keyframe.footprint_m for keyframe in self._history.keyframes(ViewKind.DRONE, crops=False)]
-            self._footprints = distinct_footprints(sides or [m for _, rungs in self.views for m in rungs])
-        return self._footprints
+        if self._sides_read_to < self._gallery.last_id:
+            for keyframe in self._history.keyframes(ViewKind.DRONE, crops=False, after_id=self._sides_read_to):
+                self._sides_m[keyframe.keyframe_id] = keyframe.footprint_m
+            self._sides_read_to = self._gallery.last_id
+        sides_m = list(self._sides_m.values())
+        return distinct_footprints(sides_m or [m for _, rungs in self.views for m in rungs])
 
     def tag_field(self, flight: str) -> TagField | None:
         """See `tag_field_of`; as the flight was when it was first asked for: photos are recorded before the flight."""
@@ -163,9 +165,8 @@ class Memory:
         key = (keyframe_id, upright_rung_m or 0.0)
         found = self._grounds.get(key)
         if found is None:
-            if len(self._grounds) >= _CACHED:
-                self._grounds.pop(next(iter(self._grounds)))
-            found = self._grounds[key] = self._read(keyframe_id, upright_rung_m)
+            found = self._read(keyframe_id, upright_rung_m)
+            self._grounds.put(key, found)
         return found
 
     def _read(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
@@ -198,6 +199,11 @@ class Memory:
         crop = np.asarray(cv2.resize(keyframe.crop, (side_px, side_px), interpolation=how), dtype=np.uint8)
         features = extract_upright(crop, _UPRIGHT_FEATURES)
         return Features(features.points * np.float32(own_px / side_px), features.descriptors)
+
+
+def _bytes_of(ground: Ground) -> int:
+    features = ground.features
+    return features.descriptors.nbytes + features.points.nbytes + ground.points.nbytes
 
 
 def distinct_footprints(sides_m: Sequence[float]) -> tuple[float, ...]:

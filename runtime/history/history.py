@@ -166,7 +166,8 @@ class History(HistoryReader):
                 raise HistoryError(f"history {self.path} is open for reading only.")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._check_space()
+                query = "SELECT value FROM meta WHERE key = 'embedding_space_id'"
+                self._check_space(self._connection.execute(query).fetchone()[0])
                 count_rewritten(self._connection)
                 yield self._connection
                 self._connection.execute("COMMIT")
@@ -175,14 +176,6 @@ class History(HistoryReader):
                     self._connection.execute("ROLLBACK")
                 raise
             self._checkpoint()
-
-    def _check_space(self) -> None:
-        query = "SELECT value FROM meta WHERE key = 'embedding_space_id'"
-        found = self._connection.execute(query).fetchone()
-        if found and found[0] != self.embedding_space_id:
-            raise EmbeddingSpaceError(
-                f"history {self.path} was moved to embedding space {found[0]} by another program; open it again."
-            )
 
     def _checkpoint(self, now: bool = False) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import HistoryError
+from runtime.errors import EmbeddingSpaceError, HistoryError
 from runtime.history.connections import ReadingConnections
 from runtime.history.file import reported
 from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of
@@ -83,20 +83,26 @@ class HistoryReader:
         return int(self._all("SELECT max(id) FROM keyframe")[0][0] or 0)
 
     def mark(self) -> Mark:
-        """How far it has grown, and whether it has only grown, for whoever keeps what was read."""
-        found = self._all(
+        """How far it has grown, and whether it has only grown, for whoever keeps what was read.
+
+        Raises:
+            EmbeddingSpaceError: another program has moved the history to another space.
+        """
+        last_id, last_row, rewritten, space = self._all(
             "SELECT (SELECT max(id) FROM keyframe), (SELECT max(rowid) FROM embedding), "
-            "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rewritten')"
-        )
-        return Mark(*(int(value or 0) for value in found[0]))
+            "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rewritten'), "
+            "(SELECT value FROM meta WHERE key = 'embedding_space_id')"
+        )[0]
+        self._check_space(space)
+        return Mark(int(last_id or 0), int(last_row or 0), int(rewritten or 0))
 
     def stored_rungs(self, after: Mark, until: Mark) -> list[StoredRung]:
         """The views and footprints of the embeddings that were stored between two marks."""
-        # From the beginning the index alone answers; later rows are sought by their number.
-        since, row = ("e.rowid > ?", "e.rowid") if after.last_row else ("+e.rowid > ?", "+e.rowid")
+        # A "+" keeps SQLite off an index: from the beginning one that has all is read, else the later rows alone.
+        space, row = ("+embedding_space_id", "rowid") if after.last_row else ("embedding_space_id", "+rowid")
         query = (
-            "SELECT view, footprint_mm, count(*), min(keyframe_id) FROM embedding e "
-            f"WHERE embedding_space_id = ? AND {since} AND {row} <= ? GROUP BY view, footprint_mm"
+            "SELECT view, footprint_mm, count(*), min(keyframe_id) FROM embedding "
+            f"WHERE {space} = ? AND {row} > ? AND {row} <= ? GROUP BY view, footprint_mm"
         )
         rows = self._all(query, (self.embedding_space_id, after.last_row, until.last_row))
         return [StoredRung(ViewKind(view), mm / 1000, count, oldest) for view, mm, count, oldest in rows]
@@ -195,6 +201,12 @@ class HistoryReader:
         query = "SELECT arrays FROM feature WHERE keyframe_id = ? AND kind = ?"
         rows = self._all(query, (int(keyframe_id), kind))
         return decode_arrays(rows[0][0]) if rows else None
+
+    def _check_space(self, found: str | None) -> None:
+        if found is not None and found != self.embedding_space_id:
+            raise EmbeddingSpaceError(
+                f"history {self.path} was moved to embedding space {found} by another program; open it again."
+            )
 
     def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with reported(self.path), self._reading.lent() as connection:

@@ -40,13 +40,15 @@ class Surfaces:
         return np.asarray(self.dots / np.maximum(self.counts, 1e-6), dtype=np.float32)
 
 
-def align(query: Array, gallery: Array, max_shift_cells: int) -> Alignment:
+def align(query: Array, gallery: NDArray[np.floating], max_shift_cells: int) -> Alignment:
     """The best translation of ``query`` (C, h, w) onto each of ``gallery`` (N, C, h, w), within
     ``max_shift_cells`` in rows and columns."""
     return best_shifts(surfaces(query, gallery, max_shift_cells).means)
 
 
-def surfaces(query: Array, gallery: Array, max_shift_cells: int, weights: Array | None = None) -> Surfaces:
+def surfaces(
+    query: Array, gallery: NDArray[np.floating], max_shift_cells: int, weights: Array | None = None
+) -> Surfaces:
     """Scores of all translations of ``query`` (C, h, w) over ``gallery`` (N, C, h, w), by one product of matrices:
     every shifted copy of the query against every gallery map.
 

@@ -18,7 +18,7 @@ class Index:
     """
 
     def __init__(self, vectors: NDArray[np.floating], leading: int | None = None) -> None:
-        self._vectors = np.ascontiguousarray(vectors[:, :leading], dtype=np.float16)
+        self._vectors = np.asarray(vectors[:, :leading], dtype=np.float16)  # rows may lie apart: nothing is copied
 
     def __len__(self) -> int:
         return len(self._vectors)

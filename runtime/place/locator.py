@@ -20,6 +20,7 @@ from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.matching.acceptance import Acceptance
 from runtime.matching.alignment import centred
+from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
 from runtime.place.reading import Layer, Reading, compare
@@ -79,7 +80,8 @@ class Locator:
     """Finds targets in a history; it notices keyframes that are added meanwhile.
 
     ``view``: the gallery's view; by default the drone's, or the satellite tiles of a history that has nothing else.
-    ``query``: the view that targets are.
+    ``query``: the view that targets are. ``galleries``: the history's, where others search it too. For one thread at
+    a time.
     """
 
     def __init__(
@@ -88,14 +90,14 @@ class Locator:
         embedder: Tower,
         view: ViewKind | None = None,
         query: ViewKind = ViewKind.SATELLITE,
+        galleries: GalleryCache | None = None,
     ) -> None:
         self._history = history
         self._embedder = embedder
         self._view = view
         self._query = query
-        self._rungs: dict[float, Rung] = {}
-        self._origin = GeoPoint(0.0, 0.0)  # of the local metres: the first keyframe's ground
-        self._last_id = -1
+        self._galleries = galleries or GalleryCache(history)
+        self._gallery = self._galleries.snapshot()
 
     def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
         """The place of a target's centre, and the ``top`` distinct candidates in either case.
@@ -121,30 +123,19 @@ class Locator:
         reading, tried = self._best_reading(target, view, any_heading or not target.north_up, 5)
         if reading is None or not reading.peaks:
             return None
-        return reading.features(0, tried), offset(self._origin, *reading.peaks[0].ne_m)
+        return reading.features(0, tried), offset(self._gallery.origin, *reading.peaks[0].ne_m)
 
     def _refreshed(self) -> ViewKind | None:
-        last_id = self._history.last_id()
-        if last_id != self._last_id:
-            self._rungs.clear()
-            self._last_id = last_id
-            ids = self._history.ids()[:1]
-            self._origin = self._history.keyframe(ids[0]).ground if ids else self._origin
-        if self._view is not None:
-            return self._view if self._history.footprints(self._view) else None
-        views = [view for view in (ViewKind.DRONE, ViewKind.SATELLITE) if self._history.footprints(view)]
-        return views[0] if views else None
+        self._gallery = self._galleries.snapshot()
+        asked_for = (ViewKind.DRONE, ViewKind.SATELLITE) if self._view is None else (self._view,)
+        return next((view for view in asked_for if self._gallery.footprints(view)), None)
 
     def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
-        if footprint_m not in self._rungs:
-            self._rungs[footprint_m] = Rung(
-                self._history, view, footprint_m, self._origin, self._embedder.bundle.shared_dim
-            )
-        return self._rungs[footprint_m]
+        return Rung(self._gallery, view, footprint_m, self._embedder.bundle.shared_dim)
 
     def _footprints(self, view: ViewKind) -> list[float]:
         """The rungs that most keyframes have; a larger one would leave ground unsearched."""
-        counts = {rung: self._history.count(view, rung) for rung in self._history.footprints(view)}
+        counts = {rung: self._gallery.count(view, rung) for rung in self._gallery.footprints(view)}
         return [rung for rung, count in counts.items() if count >= _MOST_HAVE * max(counts.values())]
 
     def _why_no_rung(self, target: Target, view: ViewKind) -> str:
@@ -231,7 +222,7 @@ class Locator:
         candidates = []
         for place, peak in enumerate(reading.peaks):
             known = None if acceptance is None else acceptance.probability(reading.features(place, tried))
-            ground = offset(self._origin, *peak.ne_m)
+            ground = offset(self._gallery.origin, *peak.ne_m)
             candidates.append(Candidate(reading.nearest[place], ground, peak.similarity, known))
         return tuple(candidates[:top])
 

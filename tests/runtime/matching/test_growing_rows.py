@@ -1,0 +1,37 @@
+"""Rows that grow while they are read: against a plain concatenation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runtime.matching.growing_rows import GrowingRows
+
+
+def test_it_is_a_concatenation_and_what_was_handed_out_stays() -> None:
+    rng = np.random.default_rng(1)
+    grown, pieces, handed = GrowingRows(np.float16), [], []
+    for size in rng.integers(0, 90, 40):
+        pieces.append(rng.standard_normal((size, 3)).astype(np.float16))
+        grown.append(pieces[-1])
+        whole = np.concatenate(pieces)
+        assert len(grown) == len(whole)
+        handed.append((grown.first(len(grown), (3,)), whole))
+    for given, whole in handed:
+        np.testing.assert_array_equal(given, whole)
+
+
+def test_rows_are_copied_about_twice_however_many_come() -> None:
+    grown, arrays = GrowingRows(np.int64), set()
+    for number in range(5000):
+        grown.append(np.array([number]))
+        arrays.add(id(grown.first(1).base))
+    assert len(arrays) <= 8  # 64 doubled seven times holds 5000
+
+
+def test_rows_of_another_shape_are_refused() -> None:
+    grown = GrowingRows(np.float32)
+    assert grown.first(0, (4,)).shape == (0, 4)
+    grown.append(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="among rows of"):
+        grown.append(np.zeros((2, 5)))
