@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +59,24 @@ class LiveCamera:
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``; a frame that takes longer to render than the period puts the next one off."""
-        due_s, index = time.monotonic(), 0
-        while not stop.wait(max(0.0, due_s - time.monotonic())):
-            exposed_ns = time.monotonic_ns()
-            image = self.view = self._rig.image_at(self._vehicle.truth, self._home)
-            # Rendering takes longer than a lens does: the stamp is the exposure with a camera's delay, not with ours.
-            self._stream.publish(Frame(image, exposed_ns + int(self._rig.delay_s() * 1e9), "simulated camera", index))
-            index += 1
-            due_s = max(due_s + self.period_s, time.monotonic())
+        arriving: deque[Frame] = deque()
+        due_ns, index = time.monotonic_ns(), 0
+        while not stop.is_set():
+            now_ns = time.monotonic_ns()
+            if arriving and arriving[0].t_ns <= now_ns:
+                self._stream.publish(arriving.popleft())
+            elif due_ns <= now_ns:
+                arriving.append(self._exposed(now_ns, index))
+                index += 1
+                due_ns = max(due_ns + int(self.period_s * 1e9), time.monotonic_ns())
+            else:
+                next_ns = min([due_ns, *(frame.t_ns for frame in arriving)])
+                stop.wait((next_ns - now_ns) * 1e-9)
+
+    def _exposed(self, t_ns: int, index: int) -> Frame:
+        """The frame exposed now, stamped with its arrival: after a camera's delay, however long the rendering takes."""
+        image = self.view = self._rig.image_at(self._vehicle.truth, self._home)
+        return Frame(image, t_ns + int(self._rig.delay_s() * 1e9), "simulated camera", index)
 
 
 def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable[[dict[str, object]], None]) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
-from runtime.camera.health import CameraHealth, CameraState
+from runtime.camera.health import UNUSABLE_STATES, CameraHealth
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.records import fix_record
@@ -23,7 +23,6 @@ from runtime.record.recorder import Recorded
 from runtime.values import Decision, Fix
 
 _LOG = logging.getLogger(__name__)
-_UNUSABLE = frozenset({CameraState.FROZEN, CameraState.BLACK, CameraState.WHITE, CameraState.STAMPS_BACKWARDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ class Perception:
         """A frame came; what a broken camera shows goes no further."""
         self._counts["frames"] += 1
         self._counts["frames_dropped_queue"] += event.dropped_before
-        state = self.camera.observe(event.frame)
-        if state in _UNUSABLE:
+        state = self.camera.observe(event.frame, event.t_ns)
+        if state in UNUSABLE_STATES:
             self._counts[f"frames_{state.value}"] += 1
         else:
             self._rooms.frames.arrived(event.t_ns, event.frame)

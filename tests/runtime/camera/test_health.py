@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from runtime.camera.health import SILENT_AFTER_NS, CameraHealth, CameraState
+from runtime.camera.health import (
+    SILENT_AFTER_NS,
+    STAMP_AGE_LIMIT_NS,
+    STAMP_AHEAD_LIMIT_NS,
+    CameraHealth,
+    CameraState,
+)
 from runtime.values import Frame
 
 PERIOD_NS = 40_000_000
@@ -17,7 +24,8 @@ def scene(seed: int) -> np.ndarray:
 def feed(images: list[np.ndarray]) -> CameraState:
     health = CameraHealth()
     for index, image in enumerate(images):
-        state = health.observe(Frame(image, (index + 1) * PERIOD_NS, "test", index))
+        t_ns = (index + 1) * PERIOD_NS
+        state = health.observe(Frame(image, t_ns, "test", index), t_ns)
     return state
 
 
@@ -40,6 +48,40 @@ def test_black_and_white_frames_are_told_apart_from_frozen() -> None:
 def test_stamps_going_backwards_and_silence() -> None:
     health = CameraHealth()
     assert health.state(0) is CameraState.NO_FRAME_YET
-    health.observe(Frame(scene(0), 2 * PERIOD_NS, "test", 0))
-    assert health.observe(Frame(scene(1), PERIOD_NS, "test", 1)) is CameraState.STAMPS_BACKWARDS
-    assert health.state(2 * PERIOD_NS + SILENT_AFTER_NS + 1) is CameraState.SILENT
+    health.observe(Frame(scene(0), 2 * PERIOD_NS, "test", 0), 2 * PERIOD_NS)
+    assert health.observe(Frame(scene(1), PERIOD_NS, "test", 1), 3 * PERIOD_NS) is CameraState.STAMPS_BACKWARDS
+    assert health.state(3 * PERIOD_NS + SILENT_AFTER_NS) is CameraState.STAMPS_BACKWARDS
+    assert health.state(3 * PERIOD_NS + SILENT_AFTER_NS + 1) is CameraState.SILENT
+
+
+def observed(health: CameraHealth, index: int, error_ns: int = 0) -> CameraState:
+    """What the frame of an instant shows whose stamp is wrong by so much."""
+    arrived_t_ns = (index + 1000) * PERIOD_NS
+    return health.observe(Frame(scene(index), arrived_t_ns + error_ns, "test", index), arrived_t_ns)
+
+
+@pytest.mark.parametrize(
+    ("error_ns", "expected"),
+    [
+        (STAMP_AHEAD_LIMIT_NS, CameraState.OK),
+        (STAMP_AHEAD_LIMIT_NS + 1, CameraState.STAMP_IN_FUTURE),
+        (10**18, CameraState.STAMP_IN_FUTURE),
+        (-STAMP_AGE_LIMIT_NS - 1, CameraState.STAMP_TOO_OLD),
+        (-(10**18), CameraState.STAMP_TOO_OLD),
+    ],
+)
+def test_a_wrong_stamp_costs_its_own_frame_and_the_next_is_ok(error_ns: int, expected: CameraState) -> None:
+    health = CameraHealth()
+    assert observed(health, 0) is CameraState.OK
+    assert observed(health, 1, error_ns) is expected
+    assert observed(health, 3) is CameraState.OK  # 80 ms later: beyond what is taken from a coarse clock
+    first_ever = CameraHealth()
+    assert observed(first_ever, 0, error_ns) is expected
+    assert observed(first_ever, 2) is CameraState.OK
+
+
+def test_stamps_of_a_clock_that_is_not_ours_are_called_so_and_not_silence() -> None:
+    health = CameraHealth()
+    for index in range(100):
+        assert observed(health, index, 10**15) is CameraState.STAMP_IN_FUTURE
+    assert health.state(1100 * PERIOD_NS) is CameraState.STAMP_IN_FUTURE

@@ -323,6 +323,21 @@ def test_a_frozen_camera_is_not_looked_at() -> None:
     assert cockpit.ask("status")["camera"] == "silent"
 
 
+def test_one_stamp_in_the_future_costs_its_own_frame_and_no_other() -> None:
+    cockpit = Cockpit(settings=DaemonSettings())
+    cockpit.fly(3.0)
+    before = cockpit.ask("status")["counts"]
+    hour_ns = 3600 * 1_000_000_000
+    for lie_ns in (hour_ns, -hour_ns):
+        frame = cockpit.expose()
+        cockpit.daemon.step(FrameArrived(cockpit.t_ns, replace(frame, t_ns=cockpit.t_ns + lie_ns)))
+        cockpit.fly(3.0)
+    status = cockpit.ask("status")
+    assert status["camera"] == "ok"
+    assert (status["counts"]["frames_stamp_in_future"], status["counts"]["frames_stamp_too_old"]) == (1, 1)
+    assert status["counts"]["fix"] >= 2 * before["fix"] > 0
+
+
 def test_a_frame_without_telemetry_is_dropped_by_name() -> None:
     cockpit = Cockpit()
     cockpit.link_up = False
