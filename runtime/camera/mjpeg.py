@@ -1,143 +1,135 @@
 """Motion JPEG over HTTP (multipart/x-mixed-replace), with a stamp per frame where the server gives one.
 
 A part's header ``X-Timestamp-Monotonic-Ns`` is the exposure on this machine's CLOCK_MONOTONIC; a part without it is
-stamped on arrival, as any network camera's is.
+stamped on arrival, as any network camera's is. Whether a stamp can be true is judged with every camera's, by
+`CameraHealth`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+import time
 import urllib.error
 import urllib.request
-from collections import deque
 from email.message import Message
-from typing import Any
+from http.client import HTTPException, HTTPResponse
 
 import cv2
 import numpy as np
-from python_multipart import MultipartParser
-from python_multipart.exceptions import MultipartParseError
 
+from runtime.camera.multipart import PartCollector
 from runtime.clock import Now
 from runtime.errors import CameraError
-from runtime.values import Frame
+from runtime.values import Frame, ImageRGB
 
 STAMP_HEADER = "x-timestamp-monotonic-ns"
-_TIMEOUT_S = 3.0
-_CHUNK = 1 << 16
+_TIMEOUT_S = 3.0  # without a byte: the server or the network is gone
+_PICTURE_TIMEOUT_S = 10.0  # with bytes, but without a whole picture: a new connection may bring one
+_CHUNK_BYTES = 1 << 16
+_STAMP_DIGITS = 19  # 2**63 ns have as many
 
 
 class MjpegCamera:
-    """Frames of a motion JPEG stream."""
+    """Frames of a motion JPEG stream; ``damaged`` counts parts that are no picture or whose stamp is no number."""
 
-    def __init__(self, url: str, now_ns: Now) -> None:
+    def __init__(self, url: str, now_ns: Now, picture_timeout_s: float = _PICTURE_TIMEOUT_S) -> None:
+        """Raises CameraError where no motion JPEG stream answers at ``url``."""
         self._url = url
+        self._picture_timeout_s = picture_timeout_s
         self._now_ns = now_ns
         self._index = 0
+        self._interrupted = threading.Event()
+        self.damaged = 0
+        self._response = _answered(url)
         try:
-            self._response = urllib.request.urlopen(url, timeout=_TIMEOUT_S)  # noqa: S310 (the operator's own URL)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise CameraError(f"camera {url} does not open: {reason}.") from error
-        boundary = _boundary(self._response.headers)
-        if boundary is None:
+            self._parts = PartCollector(_boundary(url, self._response.headers), url)
+        except CameraError:
             self._response.close()
-            raise CameraError(f"camera {url} is not a motion JPEG stream (multipart/x-mixed-replace).")
-        self._parts = _Parts(boundary)
+            raise
 
     def read(self) -> Frame | None:
-        """The next frame; None when the server ends the stream."""
-        while True:
-            while self._parts.complete:
-                frame = self._frame(*self._parts.complete.popleft())
-                if frame is not None:
-                    return frame
-            try:
-                data = self._response.read1(_CHUNK)
-            except (OSError, ValueError) as error:
-                raise CameraError(f"camera {self._url} stopped delivering frames: {error}.") from error
+        """The next frame; None when the server ends the stream.
+
+        Raises:
+            CameraError: the server broke off, went silent, or sends what is no motion JPEG.
+        """
+        begun_s = time.monotonic()
+        while not self._interrupted.is_set():
+            frame = self._next_whole()
+            if frame is not None:
+                return frame
+            if time.monotonic() - begun_s > self._picture_timeout_s:
+                raise CameraError(f"camera {self._url} sent no whole picture for {self._picture_timeout_s:g} s.")
+            data = b"" if self._parts.ended else self._received()
             if not data:
                 return None
-            self._parts.feed(data, self._url)
+            self._parts.feed(data)
+        return None
 
-    def close(self) -> None:
-        """Hang up, also under a blocked `read`."""
+    def interrupt(self) -> None:
+        """Hang up, so that a blocked `read` ends at once; the connection is left to `close`."""
+        self._interrupted.set()
         connection = getattr(getattr(self._response, "fp", None), "raw", None)
         raw_socket = getattr(connection, "_sock", None)
         if isinstance(raw_socket, socket.socket):
-            try:
+            with contextlib.suppress(OSError):  # the other side was faster
                 raw_socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other side was faster
-        else:
-            self._response.close()
 
-    def _frame(self, headers: dict[str, str], body: bytes) -> Frame | None:
-        image = cv2.imdecode(np.frombuffer(body, dtype=np.uint8), cv2.IMREAD_COLOR)
-        if image is None:  # a torn JPEG: the next one comes
-            return None
-        stamp = headers.get(STAMP_HEADER, "")
-        t_ns = int(stamp) if stamp.isdigit() else self._now_ns()
-        rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-        frame = Frame(rgb, t_ns, self._url, self._index)
-        self._index += 1
-        return frame
+    def close(self) -> None:
+        """Let the connection go."""
+        self._response.close()
 
-
-class _Parts:
-    """Collects the parts of a multipart stream from a push parser."""
-
-    def __init__(self, boundary: str) -> None:
-        self.complete: deque[tuple[dict[str, str], bytes]] = deque()
-        self._headers: dict[str, str] = {}
-        self._field, self._value, self._body, self._taken = b"", b"", bytearray(), False
-        callbacks: Any = {
-            "on_part_begin": self._begin,
-            "on_header_field": self._on_field,
-            "on_header_value": self._on_value,
-            "on_header_end": self._header_end,
-            "on_part_data": self._on_data,
-            "on_part_end": self._end,
-        }
-        self._parser = MultipartParser(boundary, callbacks)
-
-    def feed(self, data: bytes, url: str) -> None:
+    def _received(self) -> bytes:
         try:
-            self._parser.write(data)
-        except MultipartParseError as error:
-            raise CameraError(f"camera {url} sends a damaged stream: {error}.") from error
+            return self._response.read1(_CHUNK_BYTES)
+        except (HTTPException, OSError, ValueError) as error:
+            raise CameraError(f"camera {self._url} stopped delivering frames: {_on_one_line(error)}.") from error
 
-    def _begin(self) -> None:
-        self._headers, self._body, self._taken = {}, bytearray(), False
-        self._field, self._value = b"", b""
-
-    def _on_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
-
-    def _on_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _header_end(self) -> None:
-        self._headers[self._field.decode("latin-1").lower()] = self._value.decode("latin-1").strip()
-        self._field, self._value = b"", b""
-
-    def _on_data(self, data: bytes, start: int, end: int) -> None:
-        self._body += data[start:end]
-        # Most cameras send the next boundary with the next frame: a known length spares waiting for it.
-        if str(len(self._body)) == self._headers.get("content-length"):
-            self._complete()
-
-    def _end(self) -> None:
-        if not self._taken:
-            self._complete()
-
-    def _complete(self) -> None:
-        self.complete.append((self._headers, bytes(self._body)))
-        self._taken = True
-
-
-def _boundary(headers: Message) -> str | None:
-    if headers.get_content_maintype() != "multipart":
+    def _next_whole(self) -> Frame | None:
+        while self._parts.complete:
+            headers, body = self._parts.complete.popleft()
+            stamp, image = headers.get(STAMP_HEADER), _decoded(body)
+            t_ns = self._now_ns() if stamp is None else _whole_number(stamp)
+            if image is not None and t_ns is not None:
+                self._index += 1
+                return Frame(image, t_ns, self._url, self._index - 1)
+            self.damaged += 1
         return None
-    boundary = headers.get_param("boundary")
-    return boundary.lstrip("-") if isinstance(boundary, str) else None
+
+
+def _answered(url: str) -> HTTPResponse:
+    """The answer of the server, of which only the head has been read."""
+    try:
+        response: HTTPResponse = urllib.request.urlopen(url, timeout=_TIMEOUT_S)  # noqa: S310 (the operator's own URL)
+    except (HTTPException, OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise CameraError(f"camera {url} does not open: {_on_one_line(getattr(error, 'reason', error))}.") from error
+    return response
+
+
+def _on_one_line(reason: object) -> str:
+    return " ".join(str(reason).split())
+
+
+def _decoded(body: bytes) -> ImageRGB | None:
+    """(height, width, 3) uint8; None where the bytes are no picture, such as a torn JPEG: the next one comes."""
+    try:
+        image = cv2.imdecode(np.frombuffer(body, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # no bytes at all, or a header that claims more pixels than OpenCV takes
+        return None
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _whole_number(text: str) -> int | None:
+    """ASCII digits only: `str.isdigit` alone is true of "²", which `int` refuses."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _STAMP_DIGITS else None
+
+
+def _boundary(url: str, headers: Message) -> str:
+    boundary = headers.get_param("boundary") if headers.get_content_maintype() == "multipart" else None
+    if not isinstance(boundary, str) or not boundary.lstrip("-"):
+        raise CameraError(f"camera {url} is not a motion JPEG stream (multipart/x-mixed-replace).")
+    return boundary.lstrip("-")

@@ -43,6 +43,7 @@ def test_a_closed_stream_ends_and_refuses() -> None:
     closing = threading.Timer(0.2, stream.close)
     closing.start()
     assert camera.read() is None
+    camera.close()
     closing.join()
     with pytest.raises(CameraError, match="does not open"):
         open_camera(stream.url)
