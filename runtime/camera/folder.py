@@ -42,5 +42,8 @@ class FolderCamera:
             self.unreadable += 1
         return None
 
+    def interrupt(self) -> None:
+        """Nothing blocks for long."""
+
     def close(self) -> None:
         """Nothing is held open."""

@@ -42,6 +42,9 @@ class OpenCvCamera:
         self._index += 1
         return frame
 
+    def interrupt(self) -> None:
+        """OpenCV has no way to break off a read from outside; those of a network end with their timeout."""
+
     def close(self) -> None:
         """Release the device."""
         self._capture.release()

@@ -13,7 +13,10 @@ from runtime.values import Frame
 
 
 class Camera(Protocol):
-    """A source of frames that blocks in `read`; `CameraReader` gives it a thread of its own."""
+    """A source of frames that blocks in `read`; `CameraReader` gives it a thread of its own.
+
+    `read` and `close` are called by that thread alone: a capture released under a read aborts the process.
+    """
 
     def read(self) -> Frame | None:
         """The next frame, None when a finite source is at its end.
@@ -22,8 +25,11 @@ class Camera(Protocol):
             CameraError: the source stopped delivering.
         """
 
+    def interrupt(self) -> None:
+        """From any thread, without an error: a blocked `read` ends at once where the source can do that."""
+
     def close(self) -> None:
-        """Release the device or connection; a blocked `read` returns or raises soon after."""
+        """Release the device or connection."""
 
 
 def open_camera(uri: str, now_ns: Now = time.monotonic_ns) -> Camera:

@@ -37,29 +37,32 @@ def run(
 ) -> None:
     """Fly: record, know where we are, and go where the operator points once the pilot grants it."""
     settings = load_config(config)
-    with stopped_by_signals() as stop, ExitStack() as opened:
-        _fly(settings, config, dry_run, stop, opened)
+    # What was recorded is closed first: a driver that does not let go must not cost the flight its log.
+    with stopped_by_signals() as stop, ExitStack() as devices, ExitStack() as records:
+        _fly(settings, config, dry_run, stop, devices, records)
 
 
-def _fly(config: Config, path: Path, dry_run: bool, stop: threading.Event, opened: ExitStack) -> None:
+def _fly(
+    config: Config, path: Path, dry_run: bool, stop: threading.Event, devices: ExitStack, records: ExitStack
+) -> None:
     """Opens everything, in the order in which it is quick to say what is wrong, and runs until ``stop``."""
     clock = MonotonicClock()
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
-    opened.callback(control.close)
+    devices.callback(control.close)
     log = FlightLog.open(config.log.directory, clock)
-    opened.callback(log.close)
+    records.callback(log.close)
     log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
     assembly = assemble(
         config, workers, dry_run=dry_run, journal=log, stopwatch=clock.now_ns, flight=flight
     )
-    opened.callback(assembly.close)
-    opened.callback(workers.close)  # before the history that they use
+    records.callback(assembly.close)
+    records.callback(workers.close)  # before the history that they use
     camera = _camera(config.camera.uri, clock)
-    opened.callback(camera.close)
+    devices.callback(camera.close)
     link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)
-    opened.callback(link.close)
+    devices.callback(link.close)
     patience = Patience(config.vehicle.answer_within_s, config.vehicle.uri)
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
     Loop(assembly.daemon, camera, {VEHICLE_LINK: link}, inbox, clock, patience).run(stop)

@@ -48,8 +48,8 @@ class FrameSource(Protocol):
         """The frames since the last call."""
         ...
 
-    def close(self) -> None:
-        """Stop."""
+    def counts(self) -> dict[str, int]:
+        """What went wrong so far, by name."""
         ...
 
 
@@ -218,6 +218,7 @@ class Loop:
 
     def _count(self) -> None:
         counts = self._daemon.counts
+        counts |= self._camera.counts()
         counts["link_chunks_dropped"] = sum(link.dropped_chunks for link in self._links.values())
         counts["requests_refused"] = self._inbox.refused
 

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,48 @@ def test_wrong_usage_exits_2() -> None:
 
 def test_no_daemon_is_one_sentence(tmp_path: Path) -> None:
     one_sentence(homing("status", "--socket", str(tmp_path / "c.sock")), "no daemon is running")
+
+
+MCAP_MAGIC = b"\x89MCAP0\r\n"  # the first bytes of a log, and the last ones of a finished log
+
+
+@contextmanager
+def stuck_film(folder: Path) -> Iterator[str]:
+    """The address of a film that opens, plays, and stops in the middle: FFmpeg waits in it for ever."""
+    film, pipe = folder / "film.avi", folder / "camera"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    for index in range(60):
+        writer.write(np.random.default_rng(index).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    os.mkfifo(pipe)
+    kept_open = os.open(pipe, os.O_RDWR)  # never at its end while this is open
+    data = film.read_bytes()
+    feeder = threading.Thread(target=os.write, args=(kept_open, data[: len(data) * 3 // 4]))
+    feeder.start()
+    try:
+        yield f"file://{pipe}"
+    finally:
+        feeder.join()
+        os.close(kept_open)
+
+
+def test_a_camera_that_never_returns_costs_the_flight_neither_log_nor_history(tmp_path: Path) -> None:
+    with stuck_film(tmp_path) as camera:
+        path = configured(tmp_path, camera=camera, answer_within_s=3.0)
+        said = tmp_path / "said.txt"
+        with said.open("w") as errors:
+            process = subprocess.Popen([*HOMING, "run", "--config", str(path)], cwd=ROOT, stderr=errors)
+        try:
+            eventually(lambda: any(log.read_bytes()[8:].endswith(MCAP_MAGIC) for log in tmp_path.glob("logs/*.mcap")))
+            assert "does not return" not in said.read_text()  # it still waits for the camera, with nothing left to lose
+            assert process.wait(30) == 1
+        finally:
+            process.kill()
+            process.wait()
+    assert "no vehicle answers" in said.read_text() and "the camera does not return from a read" in said.read_text()
+    with History.open(tmp_path / "history.db") as history:
+        assert len(history) == 0
+    assert not (tmp_path / "c.sock").exists()
 
 
 class Flight:
