@@ -14,7 +14,7 @@ from docs.generate.configuration import models_in, value_of
 from docs.generate.markdown import sentence, table
 from runtime.bundle import Manifest
 from runtime.daemon.operator_handler import Request
-from runtime.flightlog.schemas import SCHEMAS
+from runtime.flightlog.records import RECORDS
 from runtime.history.file import create_file
 
 
@@ -42,8 +42,11 @@ def manifest_block() -> str:
 
 def log_block() -> str:
     """The channels of the flight log with the keys of their records."""
-    rows = [(f"`{name}`", ", ".join(f"`{key}`" for key in schema["properties"])) for name, schema in SCHEMAS.items()]
-    return table(("channel", "keys of its records"), rows)
+    rows = []
+    for kind in RECORDS:
+        keys = kind.schema().get("properties", {})
+        rows.append((f"`{kind.channel}`", sentence(kind.__doc__ or ""), ", ".join(f"`{key}`" for key in keys)))
+    return table(("channel", "what", "keys of its records"), rows)
 
 
 def requests_block() -> str:

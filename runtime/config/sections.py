@@ -195,3 +195,9 @@ class LogSection(Section):
         default=Path("logs"),
         description="Folder of the flight logs, one MCAP file a run; made where there is none.",
     )
+    picture_interval_s: float = Field(
+        default=1.0,
+        ge=0.0,
+        description="Seconds between two frames that are logged as pictures of at most 320 pixels, 10 to 20 kB each; "
+        "0 logs every frame.",
+    )

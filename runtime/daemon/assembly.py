@@ -121,5 +121,6 @@ def _settings(config: Config, dry_run: bool) -> DaemonSettings:
             record=config.record.enabled,
             fix_interval_ns=round(config.fix.interval_s * 1e9),
             any_heading=config.fix.any_heading,
+            picture_interval_ns=round(config.log.picture_interval_s * 1e9),
         ),
     )

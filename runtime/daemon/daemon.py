@@ -18,7 +18,16 @@ from typing import Any
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.operator_handler import OperatorHandler, refusal
 from runtime.daemon.perception import Perception, PerceptionSettings
-from runtime.daemon.records import decision_record, event_record, setpoint_record
+from runtime.daemon.records import (
+    control_record,
+    decision_record,
+    error_record,
+    estimate_record,
+    expected,
+    job_record,
+    setpoint_record,
+    vehicle_record,
+)
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.situation_of import situation_of
 from runtime.daemon.status import status
@@ -34,6 +43,7 @@ from runtime.events import (
     LinkData,
     Tick,
 )
+from runtime.flightlog.records import LogRecord, ReleaseRecord, RequestRecord, TickRecord
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason
 from runtime.guidance.situation import Situation
@@ -49,7 +59,7 @@ from runtime.vehicle.events import (
 )
 
 _LOG = logging.getLogger(__name__)
-_NOTICE = 5  # MAV_SEVERITY
+_WARNING, _NOTICE = 4, 5  # MAV_SEVERITY
 _LATCHES: tuple[tuple[type[VehicleEvent], Reason], ...] = (
     (ConnectionLost, Reason.LINK_LOST),
     (Rebooted, Reason.REBOOTED),
@@ -58,6 +68,8 @@ _LATCHES: tuple[tuple[type[VehicleEvent], Reason], ...] = (
     (CompanionConflict, Reason.SECOND_COMPANION),
 )
 _JOURNAL_EVERY_NS = 1_000_000_000  # an unchanged decision is repeated in the log this often
+_LOG_STATE_EVERY_NS = 5_000_000_000  # this record is lost too while the disk is full
+_ESTIMATE_EVERY_NS = 200_000_000  # 5 Hz draw a smooth track
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +89,14 @@ class Daemon:
         self.settings = settings or DaemonSettings()
         self.counts: Counter[str] = Counter()
         self.latencies = Latencies()
-        self.perception = Perception(rooms, self.settings.perception, self.counts, self.latencies)
+        self.perception = Perception(rooms, self.settings.perception, self.counts, self.latencies, self.failed)
         self.estimate = Estimate(0, None, float("inf"), False, "", "no telemetry yet")
         self.started_t_ns: int | None = None
         self.now_ns = 0
         self._operator = OperatorHandler(rooms, self.release, lambda t_ns: status(self, t_ns))
         self._logged: tuple[Any, ...] = ()
-        self._log_due_ns = 0
+        self._log_due_ns = self._estimate_due_ns = self._log_state_due_ns = 0
+        self._log_lost = 0
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             LinkData: self._on_link,
             FrameArrived: self.perception.arrived,
@@ -109,32 +122,39 @@ class Daemon:
         return self._out(event.t_ns)
 
     def _on_link(self, event: LinkData) -> None:
-        self.rooms.journal.mavlink(event.data, event.t_ns, "in")
+        self.rooms.journal.link(event.link, event.data, event.t_ns, "in")
         self._heard(self.rooms.vehicle.receive(event.data, event.t_ns))
 
     def _on_done(self, event: JobDone) -> None:
+        self.rooms.journal.write(event.t_ns, job_record(event))
         self.latencies.add(event.kind.value, event.elapsed_ns)
         self._done[event.kind](event)
 
     def _on_tick(self, event: Tick) -> None:
+        self.rooms.journal.write(event.t_ns, TickRecord())
         self._heard(self.rooms.vehicle.tick(event.t_ns))
         self._guide(event.t_ns)
+        self._watch_log(event.t_ns)
         self.rooms.vehicle.feed_heartbeat(event.t_ns)
 
     def _on_request(self, event: ControlRequest) -> None:
+        self.rooms.journal.write(event.t_ns, RequestRecord(event.request))
+
         def answered(answer: Answer) -> None:
-            record = {"request": event.request, "answer": _shortened(answer)}
-            self.rooms.journal.write("control", self.now_ns, record)
+            self.rooms.journal.write(self.now_ns, control_record(event.request, answer))
             event.reply(answer)
 
         try:
             self._operator.answer(event.t_ns, event.request, answered)
         except Exception as error:  # an operator's request must not end the flight: counted, logged, refused
-            self.counts["control_failed"] += 1
-            _LOG.exception("control: %s", error)
-            record = {"stage": "control", "error": str(error), "kind": type(error).__name__}
-            self.rooms.journal.write("error", event.t_ns, record)
+            self.failed("control", event.t_ns, error)
             answered(refusal("the daemon could not do that; its log says why."))
+
+    def failed(self, stage: str, t_ns: int, error: Exception) -> None:
+        """Counts and logs what a flight survives: sight and memory may fail, while the link and the latch go on."""
+        self.counts[f"{stage}_failed"] += 1
+        _LOG.error("%s: %s", stage, error, exc_info=None if expected(error) else error)
+        self.rooms.journal.write(t_ns, error_record(stage, error))
 
     def close(self, t_ns: int, heard_after_ns: int | None = None) -> list[LinkBytes]:
         """The end: one target that holds here while the vehicle is ours, and nothing afterwards.
@@ -148,7 +168,7 @@ class Daemon:
         """Gives the vehicle back, with one target that holds here if it was ours."""
         situation = self._situation(t_ns, heard_after_ns)
         hold = self.rooms.guidance.release(t_ns, situation, self.estimate, cause)
-        self.rooms.journal.write("release", t_ns, {"cause": cause.value, "hold": hold is not None})
+        self.rooms.journal.write(t_ns, ReleaseRecord(cause.value, hold is not None))
         if hold is not None:
             self._send(t_ns, hold)
 
@@ -163,12 +183,12 @@ class Daemon:
         data = self.rooms.vehicle.outgoing()
         if not data:
             return []
-        self.rooms.journal.mavlink(data, t_ns, "out")
+        self.rooms.journal.link(VEHICLE_LINK, data, t_ns, "out")
         return [(VEHICLE_LINK, data)]
 
     def _heard(self, events: Sequence[VehicleEvent]) -> None:
         for event in events:
-            self.rooms.journal.write("vehicle", event.t_ns, event_record(event))
+            self.rooms.journal.write(event.t_ns, vehicle_record(event))
             if isinstance(event, ModeChanged):
                 self.rooms.guidance.mode_seen(event.t_ns, event.guided, first=event.previous is None)
             for kind, cause in _LATCHES:
@@ -192,6 +212,9 @@ class Daemon:
         if pose is not None:
             self.rooms.localizer.on_pose(pose)
         self.estimate = self.rooms.localizer.estimate(t_ns)
+        if t_ns >= self._estimate_due_ns:
+            self._estimate_due_ns = t_ns + _ESTIMATE_EVERY_NS
+            self.rooms.journal.write(t_ns, estimate_record(self.estimate))
         return self.rooms.guidance.decide(t_ns, self._situation(t_ns), self.estimate)
 
     def _situation(self, t_ns: int, heard_after_ns: int | None = None) -> Situation:
@@ -200,7 +223,7 @@ class Daemon:
     def _send(self, t_ns: int, setpoint: Setpoint) -> None:
         refusal = "dry_run" if self.settings.dry_run else self.rooms.vehicle.send_setpoint(setpoint, t_ns)
         self.counts["setpoints" if refusal is None else "setpoints_withheld"] += 1
-        self.rooms.journal.write("setpoint", t_ns, setpoint_record(setpoint, refusal))
+        self.rooms.journal.write(t_ns, setpoint_record(setpoint, refusal))
 
     def _journal(self, t_ns: int, decision: GuidanceDecision) -> None:
         telling = tuple(reason for reason in decision.reasons if reason is not Reason.NOT_DUE)
@@ -210,7 +233,21 @@ class Daemon:
         if said != self._logged:
             self._announce(decision)
         self._logged, self._log_due_ns = said, t_ns + _JOURNAL_EVERY_NS
-        self.rooms.journal.write("guidance", t_ns, decision_record(decision, self.estimate))
+        self.rooms.journal.write(t_ns, decision_record(decision, self.estimate))
+
+    def _watch_log(self, t_ns: int) -> None:
+        """A log that loses records says so: on the console and to the ground station once, in itself when it can."""
+        state = self.rooms.journal.state
+        if state.lost_records == self._log_lost or t_ns < self._log_state_due_ns:
+            return
+        self._log_state_due_ns = t_ns + _LOG_STATE_EVERY_NS
+        if self._log_lost == 0:
+            _LOG.warning("the flight log loses records: %s", state.reason or "they have no place in it")
+            self.rooms.vehicle.statustext("Homing: flight log loses records", _WARNING, t_ns)
+        self._log_lost = state.lost_records
+        self.rooms.journal.write(
+            t_ns, LogRecord(state.degraded, state.reason, state.lost_records, state.lost_blocks)
+        )
 
     def _announce(self, decision: GuidanceDecision) -> None:
         """Changes of state, for the log on the console and for the pilot's ground station."""
@@ -220,8 +257,3 @@ class Daemon:
         _LOG.info("%s %s: %s", decision.state.value, decision.phase.value, reasons or "commanding")
         word = decision.state.value if decision.phase is Phase.NONE else decision.phase.value
         self.rooms.vehicle.statustext(f"Homing: {word.replace('_', ' ')}", _NOTICE, decision.t_ns)
-
-
-def _shortened(answer: Answer) -> Answer:
-    """An answer for the log: a status is in the log already, piece by piece."""
-    return {"state": answer.get("state")} if "latency_ms" in answer else answer

@@ -6,43 +6,54 @@ newer. A frame is recorded only after its own fix, so that no frame is ever matc
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.camera.health import UNUSABLE_STATES, CameraHealth
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.latencies import Latencies
-from runtime.daemon.records import fix_record
+from runtime.daemon.records import expected, fix_record, frame_record, pose_record
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.workers import Job
-from runtime.errors import HomingError
 from runtime.events import FrameArrived, JobDone, JobKind
+from runtime.flightlog.records import KeyframeRecord
 from runtime.localizer import FixDifference
 from runtime.record.recorder import Recorded
 from runtime.values import Decision, Fix
 
-_LOG = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class PerceptionSettings:
-    """``fix_interval_ns``: between the exposures of two frames that are fixed. ``any_heading``: distrust the pose's."""
+    """``fix_interval_ns``: between the exposures of two frames that are fixed. ``any_heading``: distrust the pose's.
+
+    ``picture_interval_ns``: between two frames that are logged as pictures.
+    """
 
     record: bool = False
     fix_interval_ns: int = 0
     any_heading: bool = False
+    picture_interval_ns: int = 1_000_000_000
 
 
 class Perception:
     """Takes frames and the results of their jobs; tells localizer and guidance of every fix."""
 
-    def __init__(self, rooms: Rooms, settings: PerceptionSettings, counts: Counter[str], latencies: Latencies) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        settings: PerceptionSettings,
+        counts: Counter[str],
+        latencies: Latencies,
+        failed: Callable[[str, int, Exception], None],
+    ) -> None:
+        """``failed`` is told of a job that failed: its kind, the instant and the error."""
         self._rooms = rooms
         self._settings = settings
         self._counts = counts
         self._latencies = latencies
-        self._fix_due_ns = 0
+        self._failed = failed
+        self._fix_due_ns = self._picture_due_ns = 0
         self.camera = CameraHealth()
         self.last_fix: Fix | None = None
         self.difference: FixDifference | None = None
@@ -58,6 +69,10 @@ class Perception:
         self._counts["frames"] += 1
         self._counts["frames_dropped_queue"] += event.dropped_before
         state = self.camera.observe(event.frame, event.t_ns)
+        with_picture = event.t_ns >= self._picture_due_ns
+        if with_picture:
+            self._picture_due_ns = event.t_ns + self._settings.picture_interval_ns
+        self._rooms.journal.write(event.t_ns, frame_record(event, state, with_picture))
         if state in UNUSABLE_STATES:
             self._counts[f"frames_{state.value}"] += 1
         else:
@@ -69,6 +84,7 @@ class Perception:
         if posed is None:
             return
         self._latencies.add("pose_wait", t_ns - posed.arrived_t_ns)
+        self._rooms.journal.write(t_ns, pose_record(posed))
         due = posed.frame.t_ns >= self._fix_due_ns
         if due and not self._rooms.workers.busy(JobKind.FIX):
             self._fix_due_ns = posed.frame.t_ns + self._settings.fix_interval_ns
@@ -82,29 +98,20 @@ class Perception:
         if done.error is None:
             self._take_fix(done.t_ns, done.result, posed)
         else:
-            self.failed(done)
+            self._failed("fix", done.t_ns, done.error)
         self._start_record(done.t_ns, posed)
 
     def recorded(self, done: JobDone) -> None:
         """A keyframe, or why the frame did not become one. A full disk ends the recording, not the flight."""
         if done.error is not None:
-            self.failed(done)
-            if isinstance(done.error, HomingError):
+            self._failed("record", done.t_ns, done.error)
+            if expected(done.error):
                 self.recording_failed = str(done.error)
             return
         recorded: Recorded = done.result
         posed: PosedFrame = done.subject
         self._counts["keyframes" if recorded.keyframe_id is not None else "not_recorded"] += 1
-        record = {"keyframe": recorded.keyframe_id, "reason": recorded.reason, "exposed_t_ns": posed.frame.t_ns}
-        self._rooms.journal.write("record", done.t_ns, record)
-
-    def failed(self, done: JobDone) -> None:
-        """Sight and memory may fail in flight: counted and logged, while the link and the latch go on."""
-        stage, error = done.kind.value, done.error
-        self._counts[f"{stage}_failed"] += 1
-        _LOG.error("%s: %s", stage, error, exc_info=None if isinstance(error, HomingError) else error)
-        record = {"stage": stage, "error": str(error), "kind": type(error).__name__}
-        self._rooms.journal.write("error", done.t_ns, record)
+        self._rooms.journal.write(done.t_ns, KeyframeRecord(recorded.keyframe_id, recorded.reason, posed.frame.t_ns))
 
     def _start_fix(self, t_ns: int, posed: PosedFrame) -> None:
         fixer, any_heading = self._rooms.fixer, self._settings.any_heading
@@ -126,4 +133,4 @@ class Perception:
         if fix.decision is Decision.FIX:
             self.last_fix, self.difference = fix, difference
         self._rooms.guidance.saw(fix)
-        self._rooms.journal.write("fix", t_ns, fix_record(fix, difference, posed))
+        self._rooms.journal.write(t_ns, fix_record(fix, difference, posed))

@@ -1,4 +1,4 @@
-"""What goes into the flight log, as plain JSON-able records."""
+"""From what happens in the daemon to the records of the flight log."""
 
 from __future__ import annotations
 
@@ -6,56 +6,168 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
+import cv2
+
+from runtime.camera.health import CameraState
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.target_handler import point
+from runtime.errors import HomingError
+from runtime.events import Answer, FrameArrived, JobDone
+from runtime.flightlog.records import (
+    ControlRecord,
+    DifferenceRecord,
+    ErrorRecord,
+    EstimateRecord,
+    FixRecord,
+    FrameRecord,
+    GuidanceRecord,
+    JobRecord,
+    PoseRecord,
+    SetpointRecord,
+    VehicleRecord,
+)
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.localizer import FixDifference
-from runtime.values import Estimate, Fix, GeoPoint, Setpoint
+from runtime.values import Estimate, Fix, GeoPoint, ImageRGB, Measured, Setpoint
 from runtime.vehicle.events import VehicleEvent
 
+_LOGGED_SIDE_PX = 320  # longer side of a logged picture: enough to see what was below, 10 to 20 kB
+_JPEG_QUALITY = 80
 
-def event_record(event: VehicleEvent) -> dict[str, Any]:
+
+def vehicle_record(event: VehicleEvent) -> VehicleRecord:
     """A vehicle event by its name and fields."""
-    fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    return {"event": type(event).__name__, **{name: _plain(value) for name, value in fields.items()}}
+    fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
+    del fields["t_ns"]
+    return VehicleRecord(type(event).__name__, event.t_ns, fields)
 
 
-def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) -> dict[str, Any]:
+def frame_record(event: FrameArrived, state: CameraState, with_picture: bool) -> FrameRecord:
+    """A frame with what it says of the camera."""
+    frame = event.frame
+    height_px, width_px = frame.image.shape[:2]
+    return FrameRecord(
+        index=frame.index,
+        source=frame.source,
+        stamped_t_ns=frame.t_ns,
+        dropped=event.dropped_before,
+        camera=state.value,
+        width_px=width_px,
+        height_px=height_px,
+        jpeg=reduced_jpeg(frame.image) if with_picture else None,
+    )
+
+
+def reduced_jpeg(image: ImageRGB) -> bytes:
+    """A picture (H, W, 3) uint8 RGB as a JPEG of at most 320 pixels on its longer side."""
+    scale = min(1.0, _LOGGED_SIDE_PX / max(image.shape[:2]))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else image
+    encoded, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+    )
+    return bytes(data.tobytes()) if encoded else b""
+
+
+def pose_record(posed: PosedFrame) -> PoseRecord:
+    """The pose that a frame met."""
+    pose = posed.pose
+    return PoseRecord(
+        frame=posed.frame.index,
+        exposed_t_ns=posed.frame.t_ns,
+        position=pose.position,
+        position_sigma_m=pose.position_sigma_m,
+        altitude_amsl_m=_value(pose.altitude_amsl_m),
+        height_takeoff_m=_value(pose.height_takeoff_m),
+        height_agl_m=_value(pose.height_agl_m),
+        heading_rad=_value(pose.heading),
+        ned_from_body=pose.ned_from_body,
+    )
+
+
+def job_record(done: JobDone) -> JobRecord:
+    """A job that has finished."""
+    exposed_t_ns = done.subject.frame.t_ns if isinstance(done.subject, PosedFrame) else None
+    return JobRecord(done.kind.value, done.elapsed_ns, exposed_t_ns, done.error is not None)
+
+
+def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) -> FixRecord:
     """A fix with the autopilot's word at the same exposure beside it."""
-    apart = None if difference is None else dataclasses.asdict(difference)
-    return {
-        **{field.name: _plain(getattr(fix, field.name)) for field in dataclasses.fields(fix)},
-        "exposed_t_ns": posed.frame.t_ns,
-        "frame": posed.frame.index,
-        "autopilot": _plain(posed.pose.position),
-        "difference": None if apart is None or difference is None else {**apart, "distance_m": difference.distance_m},
-    }
+    apart = None
+    if difference is not None:
+        apart = DifferenceRecord(difference.t_ns, difference.north_m, difference.east_m, difference.distance_m)
+    return FixRecord(
+        t_ns=fix.t_ns,
+        decision=fix.decision.value,
+        aircraft=fix.aircraft,
+        ground=fix.ground,
+        sigma_m=fix.sigma_m,
+        keyframe_id=fix.keyframe_id,
+        inliers=fix.inliers,
+        verified=fix.verified,
+        reason=fix.reason,
+        exposed_t_ns=posed.frame.t_ns,
+        frame=posed.frame.index,
+        autopilot=posed.pose.position,
+        difference=apart,
+    )
 
 
-def decision_record(decision: GuidanceDecision, estimate: Estimate) -> dict[str, Any]:
+def estimate_record(estimate: Estimate) -> EstimateRecord:
+    """The localizer's belief."""
+    return EstimateRecord(
+        position=estimate.position,
+        sigma_m=estimate.sigma_m,
+        trusted=estimate.trusted,
+        source=estimate.source,
+        reason=estimate.reason,
+        measured_t_ns=estimate.t_ns,
+    )
+
+
+def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceRecord:
     """Guidance's state with every reason."""
-    return {
-        "state": decision.state.value,
-        "phase": decision.phase.value,
-        "reasons": [reason.value for reason in decision.reasons],
-        "distance_m": decision.distance_m,
-        "position": _plain(estimate.position),
-        "sigma_m": estimate.sigma_m,
-        "trusted": estimate.trusted,
-        "estimate_t_ns": estimate.t_ns,
-    }
+    return GuidanceRecord(
+        state=decision.state.value,
+        phase=decision.phase.value,
+        reasons=[reason.value for reason in decision.reasons],
+        distance_m=decision.distance_m,
+        position=estimate.position,
+        sigma_m=estimate.sigma_m,
+        trusted=estimate.trusted,
+        estimate_t_ns=estimate.t_ns,
+    )
 
 
-def setpoint_record(setpoint: Setpoint, withheld: str | None) -> dict[str, Any]:
+def setpoint_record(setpoint: Setpoint, withheld: str | None) -> SetpointRecord:
     """A position target; ``withheld``: why it was not sent."""
-    return {
-        **point(setpoint.position),
-        "altitude_amsl_m": setpoint.altitude_amsl_m,
-        "expires_t_ns": setpoint.expires_t_ns,
-        "reason": setpoint.reason,
-        "sent": withheld is None,
-        "withheld": withheld,
-    }
+    return SetpointRecord(
+        latitude_deg=setpoint.position.latitude_deg,
+        longitude_deg=setpoint.position.longitude_deg,
+        altitude_amsl_m=setpoint.altitude_amsl_m,
+        expires_t_ns=setpoint.expires_t_ns,
+        reason=setpoint.reason,
+        sent=withheld is None,
+        withheld=withheld,
+    )
+
+
+def control_record(request: dict[str, Any], answer: Answer) -> ControlRecord:
+    """A request with its answer; of a status only the state, as the rest is in the log already, piece by piece."""
+    return ControlRecord(request, {"state": answer.get("state")} if "latency_ms" in answer else answer)
+
+
+def error_record(stage: str, error: Exception) -> ErrorRecord:
+    """A failure that the flight survives; ``stage``: where."""
+    return ErrorRecord(stage, str(error), type(error).__name__)
+
+
+def expected(error: Exception | None) -> bool:
+    """Whether an error is one of ours, told in one sentence, and needs no traceback."""
+    return isinstance(error, HomingError)
+
+
+def _value(measured: Measured | None) -> float | None:
+    return None if measured is None else measured.value
 
 
 def _plain(value: Any) -> Any:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from runtime.clock import Now
 from runtime.daemon.frame_gate import FrameGate, Poses
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
-from runtime.flightlog.flightlog import Direction, NullFlightLog
+from runtime.flightlog.flightlog import LogState, NullFlightLog
+from runtime.flightlog.records import Direction, Record
 from runtime.guidance.guidance import Guidance
 from runtime.localizer import Localizer
 from runtime.record.recorder import Recorded
@@ -85,12 +86,17 @@ class RecordRoom(Protocol):
 class Journal(Protocol):
     """The flight log; nothing in it raises in flight."""
 
-    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+    @property
+    def state(self) -> LogState:
+        """What was written and what was lost."""
+        ...
+
+    def write(self, t_ns: int, record: Record) -> None:
         """One thing that happened."""
         ...
 
-    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
-        """Bytes of the vehicle link, as read or sent."""
+    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Bytes of a link, as read or sent."""
         ...
 
 

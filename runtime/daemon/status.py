@@ -47,6 +47,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
         "recording": daemon.perception.recording,
         "recording_failed": daemon.perception.recording_failed or None,
+        "log": _log(daemon),
         "estimate": _estimate(daemon, t_ns),
         "fix": _fix(daemon, t_ns),
         "counts": dict(sorted(daemon.counts.items())),
@@ -75,6 +76,11 @@ def _vehicle(daemon: Flying) -> dict[str, Any]:
         "failsafes": sorted(heard.failsafes),
         "problems": list(state.problems),
     }
+
+
+def _log(daemon: Flying) -> dict[str, Any]:
+    state = daemon.rooms.journal.state
+    return {"degraded": state.degraded, "reason": state.reason or None, "lost_records": state.lost_records}
 
 
 def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:

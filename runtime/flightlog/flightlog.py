@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mcap.writer import CompressionType, Writer
 
 from runtime.clock import Clock
 from runtime.errors import StorageError
 from runtime.flightlog.disk import AppendFile, DiskThread, Spool, Storage
-from runtime.flightlog.encoding import encoded
 from runtime.flightlog.read import read_flightlog
-from runtime.flightlog.schemas import schema_of
+from runtime.flightlog.records import Direction, LinkRecord, Record
 from runtime.vehicle.link.framing import PacketReader
 
 __all__ = ["Direction", "FlightLog", "LogState", "NullFlightLog", "read_flightlog"]
@@ -33,7 +32,6 @@ _FLUSH_NS = 500_000_000
 _BLOCK_BYTES = 256 * 1024
 _REOPEN_NS = 5_000_000_000
 
-Direction = Literal["in", "out"]
 Opener = Callable[[Path], Storage]
 
 
@@ -54,10 +52,10 @@ class NullFlightLog:
 
     state = LogState(False, "", 0, 0, 0, 0)
 
-    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
+    def write(self, t_ns: int, record: Record) -> None:
         """Nothing."""
 
-    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
+    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
         """Nothing."""
 
     def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:
@@ -75,7 +73,7 @@ class FlightLog:
         self._directory, self._name, self._opener = directory, name, opener
         self._start_t_ns, self._start_unix_ns = t_ns, unix_ns
         self._disk = DiskThread()
-        self._readers = {"in": PacketReader(), "out": PacketReader()}
+        self._readers: dict[tuple[str, Direction], PacketReader] = {}
         self._packets = bytearray()
         self._flushed_ns = t_ns
         self._segments = 0
@@ -129,8 +127,8 @@ class FlightLog:
             bytes_written=sum(spool.bytes_written for spool in spools),
         )
 
-    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
-        """One record; values that JSON does not know are made plain, what cannot be is counted as lost."""
+    def write(self, t_ns: int, record: Record) -> None:
+        """One record; what JSON cannot hold is counted as lost."""
         if self._closed:
             return
         self._flush_if_due(t_ns)
@@ -139,20 +137,23 @@ class FlightLog:
             self._lost += 1
             return
         try:
-            segment.add(channel, t_ns, encoded(record))
+            segment.add(t_ns, record)
         except (TypeError, ValueError, RecursionError):
             self._lost += 1
             return
         self._records += 1
 
-    def mavlink(self, data: bytes, t_ns: int, direction: Direction) -> None:
-        """Bytes of the vehicle link as they were read or sent; whole packets of them go into the .tlog."""
+    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Bytes of a link as they were read or sent, as a record; and whole packets of them into the .tlog."""
         if self._closed:
             return
         unix_us = max(0, self._start_unix_ns + t_ns - self._start_t_ns) // 1000
-        for packet in self._readers[direction].feed(data):
+        for packet in self._packets_of(link, direction).feed(data):
             self._packets += struct.pack(">Q", unix_us) + packet.raw
-        self._flush_if_due(t_ns)
+        self.write(t_ns, LinkRecord(link, direction, data))
+
+    def _packets_of(self, link: str, direction: Direction) -> PacketReader:
+        return self._readers.setdefault((link, direction), PacketReader())
 
     def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:
         """Keep a file, such as the configuration, with the log, and with every later segment of it."""
@@ -235,12 +236,14 @@ class _Segment:
         self._channels: dict[str, int] = {}
         self._sequence = 0
 
-    def add(self, channel: str, t_ns: int, data: bytes) -> None:
-        identity = self._channels.get(channel)
+    def add(self, t_ns: int, record: Record) -> None:
+        data = record.encoded()
+        identity = self._channels.get(record.channel)
         if identity is None:
-            schema = json.dumps(schema_of(channel)).encode()
-            schema_id = self._writer.register_schema(f"homing.{channel}", "jsonschema", schema)
-            identity = self._channels[channel] = self._writer.register_channel(channel, "json", schema_id)
+            schema = json.dumps(record.schema()).encode()
+            schema_id = self._writer.register_schema(f"homing.{record.channel}", "jsonschema", schema)
+            identity = self._writer.register_channel(record.channel, "json", schema_id)
+            self._channels[record.channel] = identity
         self._sequence += 1
         stamp = max(0, t_ns)
         self._writer.add_message(identity, stamp, data, stamp, self._sequence & 0xFFFFFFFF)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import InlineWorkers
 from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
+from runtime.flightlog.flightlog import LogState
+from runtime.flightlog.records import Direction, Record
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
@@ -83,16 +86,17 @@ class Places:
 
 
 class Journal:
-    """A flight log in memory."""
+    """A flight log in memory: every record as its JSON comes back."""
 
     def __init__(self) -> None:
         self.records: list[tuple[str, int, dict[str, Any]]] = []
         self.raw: list[tuple[str, bytes]] = []
+        self.state = LogState(False, "", 0, 0, 0, 0)
 
-    def write(self, channel: str, t_ns: int, record: dict[str, Any]) -> None:
-        self.records.append((channel, t_ns, record))
+    def write(self, t_ns: int, record: Record) -> None:
+        self.records.append((record.channel, t_ns, json.loads(record.encoded())))
 
-    def mavlink(self, data: bytes, t_ns: int, direction: str) -> None:
+    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
         self.raw.append((direction, data))
 
     def of(self, channel: str) -> list[dict[str, Any]]:

@@ -14,11 +14,12 @@ from runtime.daemon.daemon import DaemonSettings
 from runtime.daemon.perception import PerceptionSettings
 from runtime.errors import StorageError
 from runtime.events import FrameArrived, JobKind, Tick
+from runtime.flightlog.flightlog import LogState
 from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
 from runtime.values import Frame
-from tests.runtime.daemon.cockpit import DELAY_NS, HOME, Cockpit
+from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit
 
 TARGET = offset(HOME, 60.0, 80.0)
 
@@ -107,6 +108,34 @@ def test_the_log_tells_the_story(flown: Cockpit) -> None:
         "target", "confirm", "engage",
     ]  # fmt: skip
     assert b"".join(data for direction, data in flown.journal.raw if direction == "out") == bytes(flown.wire)
+
+
+def test_the_log_holds_every_input_and_what_was_believed(flown: Cockpit) -> None:
+    ticks = [t_ns for channel, t_ns, _ in flown.journal.records if channel == "tick"]
+    assert len(ticks) == flown.t_ns // STEP_NS and ticks == sorted(ticks)
+    frames = flown.journal.of("frame")
+    assert len(frames) == flown.frames and frames[5]["stamped_t_ns"] - frames[4]["stamped_t_ns"] == 500_000_000
+    assert sum(frame["jpeg"] is not None for frame in frames) == pytest.approx(len(frames) / 2, abs=1)
+    jobs = flown.journal.of("job")
+    assert {job["kind"] for job in jobs} == {"fix", "record"} and not any(job["failed"] for job in jobs)
+    assert len(flown.journal.of("pose")) >= len(flown.journal.of("fix"))
+    asked = [record["request"]["command"] for record in flown.journal.of("request")]
+    assert asked[:3] == ["target", "confirm", "engage"]
+    estimates = flown.journal.of("estimate")
+    assert len(estimates) == pytest.approx(5 * flown.t_ns * 1e-9, rel=0.05) and estimates[-1]["source"] == "autopilot"
+
+
+def test_a_log_that_loses_records_says_so() -> None:
+    cockpit = Cockpit()
+    cockpit.fly(2.0)
+    cockpit.journal.state = LogState(True, "No space left on device", 10, 3, 1, 0)
+    cockpit.fly(1.0)
+    assert cockpit.ask("status")["log"] == {
+        "degraded": True, "reason": "No space left on device", "lost_records": 3,
+    }  # fmt: skip
+    assert [record["lost_records"] for record in cockpit.journal.of("log")] == [3]
+    texts = [m.text for m in mavlink.MAVLink(None).parse_buffer(cockpit.wire) or [] if m.get_type() == "STATUSTEXT"]
+    assert "Homing: flight log loses records" in texts
 
 
 def test_status_says_what_an_operator_asks(flown: Cockpit) -> None:

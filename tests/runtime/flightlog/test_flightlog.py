@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import errno
 import json
 import math
@@ -15,6 +17,7 @@ import threading
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,9 +28,10 @@ from runtime.errors import StorageError, TelemetryError
 from runtime.flightlog.disk import AppendFile, DiskThread, Spool
 from runtime.flightlog.flightlog import FlightLog, NullFlightLog
 from runtime.flightlog.read import read_attachments, read_flightlog
-from runtime.flightlog.schemas import SCHEMAS
+from runtime.flightlog.records import RECORDS, Record, SetpointRecord
 from runtime.values import GeoPoint
 from runtime.vehicle.link.dialect import mavlink
+from tests.runtime.flightlog.notes import Anything, Note
 
 ROOT = Path(__file__).resolve().parents[3]
 UNIX_NS = 1_700_000_000_000_000_000
@@ -72,6 +76,10 @@ def heartbeat(sequence: int) -> bytes:
     return bytes(mavlink.MAVLink_heartbeat_message(2, 3, 0x51, sequence, 3, 3).pack(codec))
 
 
+def numbers_of(mcap: Path) -> list[int]:
+    return [record["number"] for channel, _, record in read_flightlog(mcap) if channel == "note"]
+
+
 def packets_of(tlog: Path) -> list[tuple[float, int]]:
     """(unix seconds, custom mode) of every heartbeat, as pymavlink's own log reader sees them."""
     log = mavutil.mavlink_connection(str(tlog), dialect="ardupilotmega")
@@ -84,26 +92,29 @@ def packets_of(tlog: Path) -> list[tuple[float, int]]:
 
 def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
-    written = [("fix", (5 + i) * SECOND, {"sigma_m": i * 0.5, "reason": f"no {i}"}) for i in range(20)]
-    written += [("odd channel", 30 * SECOND, {"any": ["thing"]})]
-    for channel, t_ns, record in written:
-        log.write(channel, t_ns, record)
+    written: list[tuple[int, Record]] = [((5 + i) * SECOND, Note(i, f"no {i}")) for i in range(20)]
+    written += [(30 * SECOND, Anything(["thing"]))]
+    for t_ns, record in written:
+        log.write(t_ns, record)
     log.close()
-    assert list(read_flightlog(tmp_path / "flight.mcap")) == written
+    expected = [(record.channel, t_ns, json.loads(record.encoded())) for t_ns, record in written]
+    assert list(read_flightlog(tmp_path / "flight.mcap")) == expected
+    assert expected[3] == ("note", 8 * SECOND, {"number": 3, "text": "no 3"})
     assert (log.state.records, log.state.degraded) == (21, False)
 
 
 def test_the_file_is_an_ordinary_mcap_with_schemas_clock_and_attachments(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
     log.attach("homing.toml", b"[vehicle]\n", 5 * SECOND)
-    log.write("setpoint", 6 * SECOND, {"latitude_deg": 1.0})
+    setpoint = SetpointRecord(1.0, 2.0, 30.0, 7 * SECOND, "en route", True, None)
+    log.write(6 * SECOND, setpoint)
     log.close()
     with log.mcap_path.open("rb") as stream:
         reader = make_reader(stream)
         (schema, channel, message), = reader.iter_messages()  # fmt: skip
-        assert json.loads(schema.data) == SCHEMAS["setpoint"] and schema.encoding == "jsonschema"
+        assert json.loads(schema.data) == SetpointRecord.schema() and schema.encoding == "jsonschema"
         assert (channel.topic, channel.message_encoding) == ("setpoint", "json")
-        assert json.loads(message.data) == {"latitude_deg": 1.0}
+        assert json.loads(message.data) == dataclasses.asdict(setpoint)
         clock = {m.name: m.metadata for m in reader.iter_metadata()}["clock"]
         assert clock == {"start_t_ns": str(5 * SECOND), "start_unix_ns": str(UNIX_NS)}
         assert reader.get_summary().statistics.message_count == 1
@@ -113,26 +124,26 @@ def test_the_file_is_an_ordinary_mcap_with_schemas_clock_and_attachments(tmp_pat
 def test_chunks_carry_a_checksum_and_a_damaged_one_is_left_out(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), name="flight")
     for second in range(3):
-        log.write("fix", (10 + second) * SECOND, {"number": second, "text": "x" * 200})
+        log.write((10 + second) * SECOND, Note(second, "x" * 200))
         log.flush()
     log.close()
     whole = log.mcap_path.read_bytes()
     offset = whole.index(b"zstd", whole.index(b"zstd") + 1) + 40  # inside the second chunk's data
     log.mcap_path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
-    assert [record["number"] for _, _, record in read_flightlog(log.mcap_path)] == [0, 2]
+    assert numbers_of(log.mcap_path) == [0, 2]
 
 
 def test_a_log_cut_anywhere_gives_what_came_before_the_cut(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), name="flight")
     for i in range(60):
-        log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i})
+        log.write(5 * SECOND + i * SECOND // 10, Note(i))
     log.close()
     whole = log.mcap_path.read_bytes()
     seed = random.Random(3)
     cut, lengths = tmp_path / "cut.mcap", []
     for length in sorted(seed.randrange(8, len(whole)) for _ in range(60)):
         cut.write_bytes(whole[:length])
-        numbers = [record["number"] for _, _, record in read_flightlog(cut)]
+        numbers = numbers_of(cut)
         assert numbers == list(range(len(numbers)))
         lengths.append(len(numbers))
     assert lengths == sorted(lengths) and lengths[-1] == 60
@@ -143,13 +154,14 @@ import sys, time
 from pathlib import Path
 from runtime.clock import MonotonicClock
 from runtime.flightlog.flightlog import FlightLog
+from tests.runtime.flightlog.notes import Note
 from tests.runtime.flightlog.test_flightlog import heartbeat
 clock = MonotonicClock()
 log = FlightLog.open(Path(sys.argv[1]), clock, name="flight")
 for i in range(100000):
     t_ns = clock.now_ns()
-    log.write("fix", t_ns, {"number": i})
-    log.mavlink(heartbeat(i), t_ns, "in")
+    log.write(t_ns, Note(i))
+    log.link("vehicle", heartbeat(i), t_ns, "in")
     print(i, t_ns, flush=True)
     time.sleep(0.002)
 """
@@ -165,7 +177,7 @@ def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
     writer.stdout.read()
     writer.wait()
     writer.stdout.close()
-    kept = [record["number"] for _, _, record in read_flightlog(tmp_path / "flight.mcap")]
+    kept = numbers_of(tmp_path / "flight.mcap")
     assert kept == list(range(len(kept)))
     second_before = [number for number, t_ns in told if t_ns <= told[-1][1] - SECOND]
     assert len(kept) > second_before[-1] > 100
@@ -176,8 +188,8 @@ def test_raw_mavlink_of_both_directions_is_a_tlog(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
     stream = b"".join(heartbeat(i) for i in range(10))
     for i in range(0, len(stream), 7):  # a serial port cuts packets where it likes
-        log.mavlink(b"\x00\xfd" * (i == 0) + stream[i : i + 7], 6 * SECOND + i, "in")
-    log.mavlink(heartbeat(10) + heartbeat(11), 7 * SECOND, "out")
+        log.link("vehicle", b"\x00\xfd" * (i == 0) + stream[i : i + 7], 6 * SECOND + i, "in")
+    log.link("vehicle", heartbeat(10) + heartbeat(11), 7 * SECOND, "out")
     log.close()
     found = packets_of(log.tlog_path)
     assert [mode for _, mode in found] == list(range(12))
@@ -191,19 +203,38 @@ def test_numbers_and_values_that_json_has_not(tmp_path: Path) -> None:
         RED = "red"
 
     log = FlightLog.open(tmp_path, HandClock(), name="flight")
-    record = {
-        "nan": math.nan, "deep": [math.inf, {"x": np.float32(0.5)}], "point": GeoPoint(1.0, 2.0), "colour": Colour.RED,
-        "array": np.arange(3), "names": frozenset({"b", "a"}), "path": Path("x"), "raw": b"\x01",
+    held = {
+        "nan": math.nan, "deep": [math.inf, {"x": np.float64(0.5)}], "point": GeoPoint(1.0, 2.0), "colour": Colour.RED,
+        "names": frozenset({"b"}), "path": Path("x"),
     }  # fmt: skip
-    log.write("fix", 6 * SECOND, record)
-    log.write("fix", 6 * SECOND, {"bad": object()})
+    log.write(6 * SECOND, Anything(held))
+    log.write(6 * SECOND, Anything(object()))
     log.close()
     ((_, _, back),) = read_flightlog(log.mcap_path)
-    assert back == {
+    assert back["what"] == {
         "nan": None, "deep": [None, {"x": 0.5}], "point": {"latitude_deg": 1.0, "longitude_deg": 2.0}, "colour": "red",
-        "array": [0, 1, 2], "names": ["a", "b"], "path": "x", "raw": "01",
+        "names": ["b"], "path": "x",
     }  # fmt: skip
     assert (log.state.lost_records, log.state.degraded) == (1, True)
+
+
+def test_the_bytes_of_a_link_come_back_whole_whatever_they_are(tmp_path: Path) -> None:
+    """The .tlog keeps packets alone; a replay needs garbage, cuts and all, with their instants and links."""
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    chunks = [(b"\x00\xfd\xff", 6 * SECOND), (heartbeat(1)[:5], 7 * SECOND), (heartbeat(1)[5:], 8 * SECOND)]
+    for data, t_ns in chunks:
+        log.link("radio", data, t_ns, "in")
+    log.close()
+    back = [(channel, t_ns, record) for channel, t_ns, record in read_flightlog(log.mcap_path)]
+    assert [(base64.urlsafe_b64decode(record["data"]), t_ns) for _, t_ns, record in back] == chunks
+    assert {(channel, record["link"], record["direction"]) for channel, _, record in back} == {("link", "radio", "in")}
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: str(kind.channel))
+def test_every_record_has_a_schema_of_its_own_fields(kind: type[Any]) -> None:
+    schema = kind.schema()
+    assert schema["type"] == "object"
+    assert list(schema.get("properties", {})) == [field.name for field in dataclasses.fields(kind)]
 
 
 def test_a_full_disk_is_counted_and_the_log_goes_on_when_there_is_room(tmp_path: Path) -> None:
@@ -215,8 +246,8 @@ def test_a_full_disk_is_counted_and_the_log_goes_on_when_there_is_room(tmp_path:
     def fly(start_s: int, seconds: int) -> None:
         for i in range(seconds * 10):
             t_ns = start_s * SECOND + i * SECOND // 10
-            log.write("fix", t_ns, {"number": t_ns, "noise": seed.random()})
-            log.mavlink(heartbeat(i), t_ns, "in")
+            log.write(t_ns, Note(t_ns, str(seed.random())))
+            log.link("vehicle", heartbeat(i), t_ns, "in")
         log.flush()
 
     fly(5, 30)
@@ -224,13 +255,13 @@ def test_a_full_disk_is_counted_and_the_log_goes_on_when_there_is_room(tmp_path:
     disk.room = 0
     fly(40, 30)
     assert log.state.degraded and log.state.reason == "No space left on device"
-    assert log.state.lost_records == 300
+    assert log.state.lost_records == 600  # 300 notes, 300 pieces of the link
     disk.room = 1_000_000
     fly(80, 30)
     log.close()
     files = sorted(tmp_path.glob("*.mcap"))
     assert len(files) == 2, "attempts on the full disk leave no empty files behind"
-    stamps = [t_ns for file in reversed(files) for _, t_ns, _ in read_flightlog(file)]
+    stamps = [t_ns for file in reversed(files) for name, t_ns, _ in read_flightlog(file) if name == "note"]
     assert len([t for t in stamps if t < 40 * SECOND]) == 300
     assert len([t for t in stamps if t >= 86 * SECOND]) == 240
     assert read_attachments(max(files, key=lambda f: f.stat().st_mtime_ns)) == {"homing.toml": b"x = 1\n"}
@@ -241,11 +272,12 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from runtime.flightlog.flightlog import FlightLog
+from tests.runtime.flightlog.notes import Note
 from tests.runtime.flightlog.test_flightlog import HandClock, SECOND
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 log = FlightLog.open(Path(sys.argv[1]), HandClock(), name="flight")
 for i in range(400):
-    log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i, "noise": str(hash(str(i)))})
+    log.write(5 * SECOND + i * SECOND // 10, Note(i, str(hash(str(i)))))
     log.flush()
 log.close()
 state = log.state
@@ -279,7 +311,7 @@ class StuckFile(AppendFile):
 def test_a_disk_that_hangs_does_not_hang_the_flight(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), name="flight", opener=StuckFile)
     for i in range(600):
-        log.write("fix", 5 * SECOND + i * SECOND // 10, {"number": i})
+        log.write(5 * SECOND + i * SECOND // 10, Note(i))
     assert (log.state.bytes_written, log.state.degraded) == (0, False), "all of it waits, and we are here"
     StuckFile.freed.set()
     log.close()
@@ -322,16 +354,16 @@ def test_two_logs_of_the_same_second_do_not_collide(tmp_path: Path) -> None:
 def test_nothing_is_written_after_the_end(tmp_path: Path) -> None:
     log = FlightLog.open(tmp_path, HandClock(), name="flight")
     log.close()
-    log.write("fix", 9 * SECOND, {"late": True})
-    log.mavlink(heartbeat(1), 9 * SECOND, "in")
+    log.write(9 * SECOND, Note(9))
+    log.link("vehicle", heartbeat(1), 9 * SECOND, "in")
     log.close()
     assert list(read_flightlog(log.mcap_path)) == []
 
 
 def test_the_null_log_takes_the_same_calls() -> None:
     log = NullFlightLog()
-    log.write("fix", 1, {"x": object()})
-    log.mavlink(b"\xfd", 1, "out")
+    log.write(1, Anything(object()))
+    log.link("vehicle", b"\xfd", 1, "out")
     log.attach("a", b"", 1)
     log.close()
     assert not log.state.degraded
