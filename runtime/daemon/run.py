@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
@@ -56,7 +57,9 @@ class FrameSource(Protocol):
 class WaitingLink(Link, Protocol):
     """A vehicle link that the loop can sleep on."""
 
-    dropped_chunks: int
+    def counts(self) -> dict[str, int]:
+        """What went wrong so far, by name."""
+        ...
 
     def wait(self, timeout_s: float) -> bool:
         """Until something arrives or the time is over."""
@@ -218,8 +221,11 @@ class Loop:
 
     def _count(self) -> None:
         counts = self._daemon.counts
-        counts |= self._camera.counts()
-        counts["link_chunks_dropped"] = sum(link.dropped_chunks for link in self._links.values())
+        lines: Counter[str] = Counter()
+        for link in self._links.values():
+            lines.update(link.counts())
+        for name, number in {**self._camera.counts(), **lines}.items():
+            counts[name] = number
         counts["requests_refused"] = self._inbox.refused
 
     def _check_answered(self, elapsed_ns: int) -> None:

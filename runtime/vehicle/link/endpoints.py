@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import termios
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from runtime.errors import VehicleError
@@ -59,11 +61,17 @@ class UdpServer:
         return data
 
     def write(self, data: bytes) -> None:
-        """To every recent peer; before the first one there is nobody to tell."""
+        """To every recent peer, though one of them be out of reach; before the first one there is nobody to tell."""
         now = time.monotonic()
+        failure: OSError | None = None
         for peer, heard in list(self._peers.items()):
             if now - heard <= _PEER_S:
-                self._socket.sendto(data, peer)
+                try:
+                    self._socket.sendto(data, peer)
+                except OSError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Close the socket."""
@@ -141,19 +149,32 @@ class SerialPort:
         except ImportError as error:
             raise VehicleError("a serial vehicle link needs the package pyserial: pip install pyserial") from error
         try:
-            self._port: Any = serial.Serial(device, baud, timeout=READ_TIMEOUT_S, write_timeout=1.0)
-        except ValueError as error:  # a baud rate that the driver does not know
+            with _terminal_errors():
+                self._port: Any = serial.Serial(device, baud, timeout=READ_TIMEOUT_S, write_timeout=1.0)
+        except (ValueError, OverflowError) as error:  # a baud rate that the driver does not know
             raise OSError(str(error)) from error
 
     def read(self) -> bytes:
         """What is there, at least one byte unless the time runs out. SerialException is an OSError."""
-        first = self._port.read(1)
-        return bytes(first + self._port.read(self._port.in_waiting)) if first else b""
+        with _terminal_errors():
+            first = self._port.read(1)
+            return bytes(first + self._port.read(self._port.in_waiting)) if first else b""
 
     def write(self, data: bytes) -> None:
         """All of ``data``."""
-        self._port.write(data)
+        with _terminal_errors():
+            self._port.write(data)
 
     def close(self) -> None:
         """Close the port."""
-        self._port.close()
+        with _terminal_errors():
+            self._port.close()
+
+
+@contextlib.contextmanager
+def _terminal_errors() -> Iterator[None]:
+    """A terminal's error is a line's failure: `termios.error` carries an errno, and is no OSError."""
+    try:
+        yield
+    except termios.error as error:
+        raise OSError(*error.args) from error

@@ -14,8 +14,9 @@ from runtime.vehicle.link.endpoints import Endpoint, SerialPort, TcpClient, UdpC
 
 _LOG = logging.getLogger(__name__)
 _QUEUE_CHUNKS = 2048  # some seconds of a fast link; older bytes are dropped first, and counted
-_REOPEN_FIRST_S = 0.5
-_REOPEN_MOST_S = 5.0
+_FIRST_PAUSE_S = 0.5  # before a line that broke is opened again; doubled until something arrives
+_LONGEST_PAUSE_S = 5.0
+_END_TIMEOUT_S = 2.0  # of the thread, which may still be opening a line
 
 
 class Link(Protocol):
@@ -40,12 +41,14 @@ class MavlinkLink:
         self._opener = opener
         self._clock = clock
         self._endpoint: Endpoint | None = opener()
+        self._writing = threading.Lock()  # held for a write, and to take the line away from writers
         self._queue: deque[tuple[bytes, int]] = deque()
         self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._closing = threading.Event()
         self.dropped_chunks = 0
         self.breaks = 0
+        self.failures = 0  # errors that no line is known to make
         self.failed_writes = 0
         self._thread = threading.Thread(target=self._run, name=f"link {uri}", daemon=True)
         self._thread.start()
@@ -59,7 +62,7 @@ class MavlinkLink:
         opener = opener_of(uri, baud)
         try:
             return cls(uri, opener, clock)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host's name may be none that can be asked for
             raise VehicleError(f"the vehicle link {uri} does not open: {_why(error)}") from error
 
     @property
@@ -79,46 +82,59 @@ class MavlinkLink:
         """Sleep until something arrives or the time is over; True if there is something to read."""
         return self._arrived.wait(timeout_s)
 
+    def counts(self) -> dict[str, int]:
+        """What went wrong so far, by name."""
+        return {
+            "link_breaks": self.breaks,
+            "link_chunks_dropped": self.dropped_chunks,
+            "link_failures": self.failures,
+            "link_writes_failed": self.failed_writes,
+        }
+
     def write(self, data: bytes) -> None:
-        """Send; a line that is broken swallows the bytes, and counts it."""
-        endpoint = self._endpoint
+        """Send; a line that is broken swallows the bytes, and counts it. Never raises."""
         if not data:
             return
         try:
-            if endpoint is None:
-                raise ConnectionError("the line is broken")
-            endpoint.write(data)
+            with self._writing:
+                if self._endpoint is None:
+                    raise ConnectionError("the line is broken")
+                self._endpoint.write(data)
         except OSError:
             self.failed_writes += 1
+        except Exception as error:  # this is the thread that decides: no line may stop it
+            self.failed_writes += 1
+            self._failed("write", error)
 
     def close(self) -> None:
-        """End the thread and close the line."""
+        """End the thread, which closes the line; one that is still opening it is left behind, and closes it then."""
         self._closing.set()
-        self._thread.join(timeout=2.0)
-        if self._endpoint is not None:
-            self._endpoint.close()
+        self._thread.join(_END_TIMEOUT_S)
+        if self._thread.is_alive():
+            _LOG.error("the vehicle link %s does not end within %g s and is left behind", self.uri, _END_TIMEOUT_S)
 
     def _run(self) -> None:
-        pause_s = _REOPEN_FIRST_S
+        pause_s = _FIRST_PAUSE_S
         while not self._closing.is_set():
-            if self._endpoint is None:
-                if self._closing.wait(pause_s):
-                    return
-                pause_s = min(2 * pause_s, _REOPEN_MOST_S)
+            endpoint = self._endpoint
+            if endpoint is None:
+                self._closing.wait(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 self._reopen()
-            elif self._pump(self._endpoint):
-                pause_s = _REOPEN_FIRST_S
+            elif self._pump(endpoint):
+                pause_s = _FIRST_PAUSE_S
+        self._let_go()
 
     def _pump(self, endpoint: Endpoint) -> bool:
         """Move one chunk; True if one came."""
         try:
             data = endpoint.read()
         except OSError as error:
-            if not self._closing.is_set():
-                self.breaks += 1
-                _LOG.warning("the vehicle link %s broke: %s", self.uri, _why(error))
-            self._endpoint = None
-            endpoint.close()
+            self._broke(_why(error))
+            return False
+        except Exception as error:  # the thread's edge: counted, and the line is opened anew
+            self._failed("read", error)
+            self._broke(_why(error))
             return False
         if not data:
             return False
@@ -131,13 +147,39 @@ class MavlinkLink:
             self._arrived.set()
         return True
 
+    def _broke(self, why: str) -> None:
+        self.breaks += 1
+        _LOG.warning("the vehicle link %s broke, and is opened again until it answers: %s", self.uri, why)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the line once nobody writes to it: its descriptor may be another file's the instant it is closed."""
+        with self._writing:
+            endpoint, self._endpoint = self._endpoint, None
+        try:
+            if endpoint is not None:
+                endpoint.close()
+        except OSError as error:
+            _LOG.debug("the vehicle link %s: closing: %s", self.uri, _why(error))
+        except Exception as error:  # the thread's edge
+            self._failed("close", error)
+
     def _reopen(self) -> None:
+        if self._closing.is_set():
+            return
         try:
             self._endpoint = self._opener()
         except (OSError, VehicleError) as error:
             _LOG.debug("the vehicle link %s is still closed: %s", self.uri, error)
-            return
-        _LOG.warning("the vehicle link %s is open again", self.uri)
+        except Exception as error:  # the thread's edge: the next try may go well
+            self._failed("open", error)
+        else:
+            _LOG.warning("the vehicle link %s is open again", self.uri)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.failures += 1
+        known = logging.DEBUG if self.failures > 1 else logging.ERROR  # a write that fails does so 20 times a second
+        _LOG.log(known, "the vehicle link %s failed to %s: %s", self.uri, what, error, exc_info=error)
 
 
 def opener_of(uri: str, baud: int = 921600) -> Callable[[], Endpoint]:
@@ -161,5 +203,5 @@ def opener_of(uri: str, baud: int = 921600) -> Callable[[], Endpoint]:
     return lambda: kind(host, int(port))
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

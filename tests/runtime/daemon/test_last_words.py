@@ -89,8 +89,6 @@ class Line:
     ``on_write`` and ``on_wait`` are what others do just then.
     """
 
-    dropped_chunks = 0
-
     def __init__(self, cockpit: Cockpit) -> None:
         self.cockpit = cockpit
         cockpit.lost = {"HEARTBEAT"}
@@ -105,6 +103,9 @@ class Line:
 
     def arrives(self, data: bytes) -> None:
         self.arrived.append((data, self.cockpit.t_ns))
+
+    def counts(self) -> dict[str, int]:
+        return {}
 
     def read(self) -> list[tuple[bytes, int]]:
         chunks, self.arrived = self.arrived, []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import socket
+import termios
 import threading
 import time
 import tty
@@ -131,6 +133,143 @@ def test_a_serial_port_that_is_pulled_is_a_broken_line_not_an_error() -> None:
         assert link.failed_writes == 1
 
 
+def test_a_serial_port_that_vanishes_while_it_is_opened_is_one_sentence() -> None:
+    """A line pulled between two calls of the driver shows as `termios.error`: some of many tries meet that instant."""
+    met: set[str] = set()
+    for turn in range(1500):
+        master, slave = pty.openpty()
+        name = os.ttyname(slave)
+        os.close(slave)
+        pull = threading.Timer(1e-5 * (turn % 20), os.close, (master,))
+        pull.start()
+        try:
+            opener_of(f"serial:{name}:57600")().close()
+        except OSError as error:  # and nothing else
+            met.add(type(error).__name__)
+        pull.join()
+    assert met
+
+
+def test_a_baud_rate_that_is_none_is_one_sentence() -> None:
+    master, slave = pty.openpty()
+    with pytest.raises(VehicleError, match="does not open: signed integer is greater than maximum"):
+        MavlinkLink.open(f"serial:{os.ttyname(slave)}:99999999999999", CLOCK)
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_serial_port_pulled_under_a_write_never_raises_into_the_loop() -> None:
+    for turn in range(5):
+        master, slave = pty.openpty()
+        tty.setraw(master)
+        with opened(f"serial:{os.ttyname(slave)}:57600") as link:
+            os.close(slave)
+            pull = threading.Timer(0.05 + 0.01 * turn, os.close, (master,))
+            pull.start()
+            link.write(bytes(200_000))  # more than the line holds, so that the write waits; nobody reads
+            assert link.failed_writes == 1 and link.failures == 0
+            pull.join()
+
+
+class Script:
+    """A line that does what it is told: each thing is given by `read`, or raised; then it is silent."""
+
+    def __init__(self, *says: bytes | Exception, on_write: Exception | None = None, on_close: Exception | None = None):
+        self.says, self.on_write, self.on_close = list(says), on_write, on_close
+        self.open = True
+
+    def read(self) -> bytes:
+        said = self.says.pop(0) if self.says else b""
+        if isinstance(said, Exception):
+            raise said
+        time.sleep(0.005)
+        return said
+
+    def write(self, data: bytes) -> None:
+        if self.on_write is not None:
+            raise self.on_write
+
+    def close(self) -> None:
+        self.open = False
+        if self.on_close is not None:
+            raise self.on_close
+
+
+def test_errors_that_no_line_is_known_to_make_are_counted_and_the_thread_goes_on() -> None:
+    terminal = termios.error(errno.EIO, "Input/output error")
+    openings: list[Script | Exception] = [
+        Script(b"one", terminal),
+        terminal,
+        Script(b"two", TypeError("an integer is required"), on_close=terminal),
+        ZeroDivisionError("nobody expects it"),
+        Script(b"three", on_write=TypeError("an integer is required")),
+    ]
+
+    def opener() -> Script:
+        opening = openings.pop(0)
+        if isinstance(opening, Exception):
+            raise opening
+        return opening
+
+    link = MavlinkLink("script", opener, CLOCK)
+    assert until(link, 11) == b"onetwothree"
+    link.write(b"x")
+    link.close()
+    assert link.counts() == {
+        "link_breaks": 2, "link_chunks_dropped": 0, "link_failures": 6, "link_writes_failed": 1,
+    }  # fmt: skip
+
+
+class SlowWrite(Script):
+    """A line that breaks in the middle of a write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing = threading.Event()
+        self.open_after_write = False
+
+    def read(self) -> bytes:
+        if self.writing.is_set():
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read()
+
+    def write(self, data: bytes) -> None:
+        self.writing.set()
+        time.sleep(0.3)
+        self.open_after_write = self.open
+
+
+def test_a_line_is_not_closed_under_a_write() -> None:
+    """A descriptor may be another file's as soon as it is closed, and MAVLink would go into that file."""
+    line = SlowWrite()
+    link = MavlinkLink("script", lambda: line, CLOCK)
+    link.write(b"x")
+    assert line.open_after_write
+    link.close()
+    link.write(b"after the end")
+    assert link.failures == 0 and link.failed_writes == 1 and not line.open
+
+
+def test_a_line_that_is_still_being_opened_at_the_end_is_left_behind_and_closed_there() -> None:
+    first, second, go = Script(OSError("broken")), Script(), threading.Event()
+    openings = [first, second]
+
+    def opener() -> Script:
+        if len(openings) == 1:
+            go.wait(PATIENCE_S)
+        return openings.pop(0)
+
+    link = MavlinkLink("script", opener, CLOCK)
+    while len(openings) > 1 or link.endpoint is not None:
+        time.sleep(0.01)
+    time.sleep(0.7)  # the thread is in the opener by now
+    link.close()
+    assert openings and not first.open
+    go.set()
+    link._thread.join(PATIENCE_S)
+    assert openings == [] and not second.open
+
+
 class Flood:
     """An endpoint that never stops talking, until it is told to."""
 
@@ -179,6 +318,8 @@ def test_lines_that_do_not_open_are_one_sentence() -> None:
         MavlinkLink.open(f"tcp:127.0.0.1:{port}", CLOCK)
     with pytest.raises(VehicleError, match="the vehicle link serial:/dev/ttyNOWHERE:57600 does not open: .+"):
         MavlinkLink.open("serial:/dev/ttyNOWHERE:57600", CLOCK)
+    with pytest.raises(VehicleError, match="does not open: .*label"):
+        MavlinkLink.open(f"tcp:{'a' * 80}:5760", CLOCK)
     with udp_socket() as taken:
         uri = f"udpin:127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(VehicleError, match="does not open: Address already in use"):
