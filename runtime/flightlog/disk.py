@@ -117,6 +117,8 @@ class DiskThread:
         """Write what is queued and end; a disk that hangs is left alone after ``within_s``."""
         self._queue.put(None)
         self._thread.join(within_s)
+        if self._thread.is_alive():
+            _LOG.error("the flight log's disk does not answer within %g s; its last blocks are lost", within_s)
 
     def _run(self) -> None:
         synced_s = time.monotonic()
@@ -145,14 +147,19 @@ def _serve(spool: Spool, block: bytes | None, records: int, sync: bool) -> None:
                 spool.storage.sync()
     except OSError as error:
         _lose(spool, records, error.strerror or type(error).__name__)
+    except Exception as error:  # the thread's edge: this block is lost and counted, the next one is tried
+        _LOG.error("the flight log's thread: %s", error, exc_info=error)
+        _lose(spool, records, f"{type(error).__name__}: {error}")
 
 
 def _finish(spool: Spool) -> None:
     if spool.broken and spool.bytes_written == 0:
         spool.storage.discard()
         return
-    spool.storage.sync()
-    spool.storage.close()
+    try:
+        spool.storage.sync()
+    finally:
+        spool.storage.close()
 
 
 def _lose(spool: Spool, records: int, why: str) -> None:

@@ -298,6 +298,33 @@ def test_a_real_refusal_of_the_operating_system_never_stops_the_loop(tmp_path: P
     assert all(file.stat().st_size <= 3000 for file in tmp_path.iterdir())
 
 
+class FaultyFile(AppendFile):
+    """A file whose second block meets an error that no disk makes."""
+
+    blocks = 0
+
+    def append(self, block: bytes) -> None:
+        FaultyFile.blocks += 1
+        if FaultyFile.blocks == 2:
+            raise ZeroDivisionError("nobody expects it")
+        super().append(block)
+
+
+def test_an_error_that_no_disk_makes_costs_its_block_and_not_the_log(tmp_path: Path) -> None:
+    disk, spool = DiskThread(), Spool(FaultyFile(tmp_path / "file"), contiguous=False)
+    for block in (b"one ", b"two ", b"three"):
+        disk.put(spool, block, records=2)
+    drained = threading.Thread(target=disk.drain, daemon=True)
+    drained.start()
+    drained.join(20.0)
+    assert not drained.is_alive(), "nobody writes any more"
+    assert (spool.lost_blocks, spool.lost_records) == (1, 2)
+    assert spool.broken == "ZeroDivisionError: nobody expects it"
+    disk.finish(spool)
+    disk.stop()
+    assert (tmp_path / "file").read_bytes() == b"one three"
+
+
 class StuckFile(AppendFile):
     """A card that answers nothing until it is freed."""
 
