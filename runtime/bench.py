@@ -27,7 +27,7 @@ from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Decision, Frame, GeoPoint, ImageRGB, Measured, Pose
+from runtime.values import Decision, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource
 
 _HEIGHT_M = 80.0
 _HFOV_DEG = 70.0
@@ -99,7 +99,7 @@ def pipeline(embedder: Embedder, frames: int, warm_up: int = 5) -> Pipeline:
         with History.create(Path(scratch) / "bench.db", bundle.embedding_space_id, bundle.name) as history:
             recorder = Recorder(history, embedder, camera, "bench", moved=0.05)
             for index, (north_m, east_m) in enumerate(ground.places(_STEP_M)):
-                recorder.add(ground.frame(north_m, east_m, index), _pose(north_m, east_m, index))
+                recorder.add(ground.frame(north_m, east_m, index), _pose(index), _position(north_m, east_m))
             return _fixed(history, embedder, camera, ground, frames, warm_up)
 
 
@@ -159,11 +159,13 @@ class _Ground:
         return Frame(np.ascontiguousarray(image), index * 10**9, "bench", index)
 
 
-def _pose(north_m: float, east_m: float, index: int) -> Pose:
+def _position(north_m: float, east_m: float) -> Position:
+    return Position.circular(offset(_ORIGIN, north_m, east_m), 1.0, PositionSource.AUTOPILOT)
+
+
+def _pose(index: int) -> Pose:
     return Pose(
         t_ns=index * 10**9,
-        position=offset(_ORIGIN, north_m, east_m),
-        position_sigma_m=1.0,
         height_agl_m=Measured(_HEIGHT_M, 1.0, "bench"),
         ned_from_body=ned_from_euler(0.0, 0.0, 0.0),
         attitude_measured=True,
@@ -182,11 +184,10 @@ def _fixed(
     for index in range(warm_up + frames):
         north_m, east_m = places[int(rng.integers(len(places)))]
         frame = ground.frame(north_m + _OFF_M, east_m - _OFF_M, index)
-        pose = _pose(north_m + _OFF_M, east_m - _OFF_M, index)
         if index == warm_up:
             watch.spent_ms.clear()
         began_s = watch.last_s = time.perf_counter()
-        fix = fixer.fix(frame, pose)
+        fix = fixer.fix(frame, _pose(index))
         if index >= warm_up:
             whole.append((time.perf_counter() - began_s) * 1e3)
             fixed += fix.decision is Decision.FIX

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.geodesy import north_east_m
-from runtime.values import Decision, Estimate, Fix, Pose
+from runtime.values import Decision, Estimate, Fix, NavState, Position, PositionSource, TrackingState
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
 MAX_AGE_NS = 3_000_000_000  # a word older than this says where the aircraft was
@@ -31,14 +31,14 @@ class FixDifference:
 
 
 class Localizer(Protocol):
-    """Takes poses and fixes as they come, and says where the aircraft is and whether to trust that."""
+    """Says where the aircraft is, and whether to trust that, from the autopilot's states and fixes as they come."""
 
-    def on_pose(self, pose: Pose) -> None:
-        """The autopilot's newest pose."""
+    def on_nav(self, state: NavState) -> None:
+        """The autopilot's newest state."""
         ...
 
-    def on_fix(self, fix: Fix, pose: Pose) -> FixDifference | None:
-        """A fix, with the autopilot's pose at its exposure; how far they differ where both have a position."""
+    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
+        """A fix, with the autopilot's position at its exposure; how far they differ where both are known."""
         ...
 
     def estimate(self, t_ns: int) -> Estimate:
@@ -47,30 +47,45 @@ class Localizer(Protocol):
 
 
 class AutopilotLocalizer:
-    """Believes the autopilot, within its own stated sigma; fixes are compared, never mixed in."""
+    """Believes the autopilot, within its own stated sigma; fixes are compared, never mixed in.
+
+    TRACKING while the autopilot has a fresh position and calls it good enough, else LOST with the reason: with nothing
+    but the autopilot's word there is nothing to search by, so it is never SEARCHING.
+    """
 
     def __init__(self, max_sigma_m: float = MAX_SIGMA_M) -> None:
         self._max_sigma_m = max_sigma_m
-        self._pose: Pose | None = None
+        self._newest: NavState | None = None
 
-    def on_pose(self, pose: Pose) -> None:
+    def on_nav(self, state: NavState) -> None:
         """Keeps the newest."""
-        if self._pose is None or pose.t_ns >= self._pose.t_ns:
-            self._pose = pose
+        if self._newest is None or state.t_ns >= self._newest.t_ns:
+            self._newest = state
 
-    def on_fix(self, fix: Fix, pose: Pose) -> FixDifference | None:
+    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
         """See `Localizer`."""
-        if fix.decision is not Decision.FIX or fix.aircraft is None or pose.position is None:
+        if fix.decision is not Decision.FIX or fix.aircraft is None or autopilot is None:
             return None
-        north_m, east_m = north_east_m(pose.position, fix.aircraft)
+        north_m, east_m = north_east_m(autopilot.point, fix.aircraft)
         return FixDifference(fix.t_ns, north_m, east_m)
 
     def estimate(self, t_ns: int) -> Estimate:
-        """See `Localizer`; trusted when the autopilot has a fresh position and calls it good enough."""
-        if self._pose is None or self._pose.position is None:
-            return Estimate(t_ns, None, math.inf, False, "autopilot", "the autopilot reports no position")
-        sigma_m = self._pose.position_sigma_m
-        reason = f"the autopilot's sigma is {sigma_m:.0f} m" if sigma_m > self._max_sigma_m else ""
-        if t_ns - self._pose.t_ns > MAX_AGE_NS:
-            reason = f"the autopilot's last position is {(t_ns - self._pose.t_ns) * 1e-9:.0f} s old"
-        return Estimate(self._pose.t_ns, self._pose.position, sigma_m, not reason, "autopilot", reason)
+        """See `Localizer`."""
+        if self._newest is None or self._newest.position is None:
+            return Estimate.lost(t_ns, PositionSource.AUTOPILOT, "the autopilot reports no position")
+        position, age_ns = self._newest.position, t_ns - self._newest.t_ns
+        reason = ""
+        if position.sigma_m > self._max_sigma_m:
+            reason = f"the autopilot's sigma is {position.sigma_m:.0f} m"
+        if age_ns > MAX_AGE_NS:
+            reason = f"the autopilot's last position is {age_ns * 1e-9:.0f} s old"
+        return Estimate(
+            t_ns=self._newest.t_ns,
+            state=TrackingState.LOST if reason else TrackingState.TRACKING,
+            position=position.point,
+            covariance_m2=position.covariance_m2,
+            source=position.source,
+            reason=reason,
+            velocity_ned_m_s=position.velocity_ned_m_s,
+            heading=self._newest.pose.heading,
+        )

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
-from runtime.geodesy import offset
 from runtime.rotations import rotation
 from runtime.values import Frame, ImageRGB, Pose, View
 
 MAX_TILT_RAD = math.radians(30.0)  # beyond it the far side of the crop is stretched past use
 _LATTICE = 17  # projected points per side of a crop; between them the map is smooth enough to interpolate
-_NO_SECOND: Any = None  # of two maps: both coordinates are in the first, at half the time
+_NO_SECOND_MAP: Any = None  # cv2.remap's first map holds x and y together, which takes half the time of two
 _MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
 
 
@@ -103,7 +102,6 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
         footprint_m=footprint_m,
         rectified=True,
         north_up=pose.heading is not None,
-        centre=offset(pose.position, north, east) if pose.position is not None else None,
         aircraft_ne_m=(-north, -east),
         coverage=plane._coverage(north, east, footprint_m),
         t_ns=frame.t_ns,
@@ -118,7 +116,7 @@ def centre_crop(frame: Frame, size_px: int) -> View:
     square = frame.image[top : top + side, left : left + side]
     shrinking = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
     image = cv2.resize(square, (size_px, size_px), interpolation=shrinking)
-    return View(np.asarray(image, dtype=np.uint8), None, False, False, None, None, 1.0, frame.t_ns)
+    return View(np.asarray(image, dtype=np.uint8), None, False, False, None, 1.0, frame.t_ns)
 
 
 def turned(image: ImageRGB, clockwise_rad: float) -> ImageRGB:
@@ -148,7 +146,7 @@ def _warp(
     at = ((np.arange(side, dtype=np.float32) + 0.5) / side * (_LATTICE - 1)).astype(np.float32)
     grid_x, grid_y = np.meshgrid(at, at)
     lookup = cv2.remap(pixels.astype(np.float32) - 0.5, grid_x, grid_y, cv2.INTER_LINEAR)
-    warped = cv2.remap(image, lookup, _NO_SECOND, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(image, lookup, _NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if oversampling > 1:
         warped = cv2.resize(warped, (size_px, size_px), interpolation=cv2.INTER_AREA)
     return np.asarray(warped, dtype=np.uint8)

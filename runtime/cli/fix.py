@@ -19,7 +19,7 @@ from runtime.fix.fixer import Fixer
 from runtime.history.history import History
 from runtime.place.target import MIN_SIDE_PX
 from runtime.sources.photo import CameraFlags, Photo, read_photo
-from runtime.values import Decision, Fix, Pose
+from runtime.values import Decision, Fix
 
 _THREADS = 2
 _MIN_DEVIATION = 2.0  # grey levels; a picture this even holds nothing to match
@@ -114,15 +114,8 @@ def answers(
 
 def _answer(image: Path, fixer: Fixer, photo: Photo, any_heading: bool) -> Answer:
     started_s = time.perf_counter()
-    pose = Pose(
-        t_ns=0,
-        height_agl_m=photo.pose.height_agl_m,
-        ned_from_body=photo.pose.ned_from_body,
-        attitude_measured=photo.pose.attitude_measured,
-        heading=photo.pose.heading,
-    )
     try:
-        found = fixer.fix(photo.frame, pose, any_heading=any_heading, retry=True, camera=photo.camera)
+        found = fixer.fix(photo.frame, photo.pose, any_heading=any_heading, retry=True, camera=photo.camera)
     except HomingError as error:
         return Answer(image, None, None, str(error))
     return Answer(image, found, (time.perf_counter() - started_s) * 1e3, found.reason)

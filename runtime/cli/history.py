@@ -116,15 +116,15 @@ def reembed(
 
 
 def _record(keyframe: Keyframe) -> dict[str, Any]:
-    pose = keyframe.pose
+    pose, said = keyframe.pose, keyframe.track_point
     return {
         "keyframe": keyframe.keyframe_id,
         "flight": keyframe.flight,
         "view": keyframe.view.value,
         "name": keyframe.name,
         "t_ns": pose.t_ns,
-        "latitude_deg": None if pose.position is None else pose.position.latitude_deg,
-        "longitude_deg": None if pose.position is None else pose.position.longitude_deg,
+        "latitude_deg": None if said is None else said.latitude_deg,
+        "longitude_deg": None if said is None else said.longitude_deg,
         "ground_latitude_deg": keyframe.ground.latitude_deg,
         "ground_longitude_deg": keyframe.ground.longitude_deg,
         "ground_sigma_m": keyframe.ground_sigma_m,

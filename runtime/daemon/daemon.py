@@ -47,7 +47,7 @@ from runtime.flightlog.records import LogRecord, ReleaseRecord, RequestRecord, T
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason
 from runtime.guidance.situation import Situation
-from runtime.values import Estimate, Setpoint
+from runtime.values import Estimate, PositionSource, Setpoint
 from runtime.vehicle.events import (
     CompanionConflict,
     ConnectionLost,
@@ -90,7 +90,7 @@ class Daemon:
         self.counts: Counter[str] = Counter()
         self.latencies = Latencies()
         self.perception = Perception(rooms, self.settings.perception, self.counts, self.latencies, self.failed)
-        self.estimate = Estimate(0, None, float("inf"), False, "", "no telemetry yet")
+        self.estimate = Estimate.lost(0, PositionSource.AUTOPILOT, "no telemetry yet")
         self.started_t_ns: int | None = None
         self.now_ns = 0
         self._operator = OperatorHandler(rooms, self.release, lambda t_ns: status(self, t_ns))
@@ -208,9 +208,9 @@ class Daemon:
             self._send(t_ns, decision.setpoint)
 
     def _decide(self, t_ns: int) -> GuidanceDecision:
-        pose = self.rooms.vehicle.poses.latest()
-        if pose is not None:
-            self.rooms.localizer.on_pose(pose)
+        state = self.rooms.vehicle.poses.latest()
+        if state is not None:
+            self.rooms.localizer.on_nav(state)
         self.estimate = self.rooms.localizer.estimate(t_ns)
         if t_ns >= self._estimate_due_ns:
             self._estimate_due_ns = t_ns + _ESTIMATE_EVERY_NS

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from runtime.values import Frame, Measured, Pose
+from runtime.values import Frame, Measured, NavState, Pose, Position
 
 _WAITING = 2  # frames: a third means that telemetry lags behind by more than it may
 FLAT_GROUND_SHARE = 0.03  # of the height: how far terrain is taken to differ from the take-off point
@@ -15,8 +15,8 @@ FLAT_GROUND_SHARE = 0.03  # of the height: how far terrain is taken to differ fr
 class Poses(Protocol):
     """The part of the pose buffer that frames need."""
 
-    def at(self, t_ns: int) -> Pose | None:
-        """The pose at an instant, None where telemetry does not cover it."""
+    def at(self, t_ns: int) -> NavState | None:
+        """The autopilot's state at an instant, None where telemetry does not cover it."""
         ...
 
     def missing(self, t_ns: int) -> str | None:
@@ -26,16 +26,13 @@ class Poses(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PosedFrame:
-    """A frame with the autopilot's pose at its exposure. ``frame.t_ns`` is the exposure itself."""
+    """A frame with what the autopilot says of its exposure, ``frame.t_ns``: ``pose`` (attitude, heading and heights) is
+    all that matching may know, ``position`` is what a fix is compared with and what recording keeps."""
 
     frame: Frame
     pose: Pose
+    position: Position | None
     arrived_t_ns: int
-
-    @property
-    def blind_pose(self) -> Pose:
-        """The pose as matching may know it: attitude, heading and heights, no trace of where it was."""
-        return replace(self.pose, position=None, position_sigma_m=float("inf"), velocity_ned_m_s=None)
 
 
 class FrameGate:
@@ -60,10 +57,10 @@ class FrameGate:
         """The oldest waiting frame whose pose has come; those that wait in vain are dropped by name."""
         while self._waiting:
             arrived_t_ns, frame = self._waiting[0]
-            pose = poses.at(frame.t_ns)
-            if pose is not None:
+            state = poses.at(frame.t_ns)
+            if state is not None:
                 self._waiting.popleft()
-                return PosedFrame(frame, self._grounded(pose), arrived_t_ns)
+                return PosedFrame(frame, self._grounded(state.pose), state.position, arrived_t_ns)
             why = poses.missing(frame.t_ns) or "no_pose"
             if why in ("too_new", "no_attitude", "no_position") and t_ns - arrived_t_ns <= self._max_wait_ns:
                 return None

@@ -115,7 +115,7 @@ class Perception:
 
     def _start_fix(self, t_ns: int, posed: PosedFrame) -> None:
         fixer, any_heading = self._rooms.fixer, self._settings.any_heading
-        job = Job(JobKind.FIX, posed, lambda: fixer.fix(posed.frame, posed.blind_pose, any_heading=any_heading))
+        job = Job(JobKind.FIX, posed, lambda: fixer.fix(posed.frame, posed.pose, any_heading=any_heading))
         self._rooms.workers.start(job, t_ns)
 
     def _start_record(self, t_ns: int, posed: PosedFrame) -> bool:
@@ -123,13 +123,13 @@ class Perception:
         recorder, workers = self._rooms.recorder, self._rooms.workers
         if not self.recording or workers.busy(JobKind.RECORD):
             return False
-        workers.start(Job(JobKind.RECORD, posed, lambda: recorder.add(posed.frame, posed.pose)), t_ns)
+        workers.start(Job(JobKind.RECORD, posed, lambda: recorder.add(posed.frame, posed.pose, posed.position)), t_ns)
         return True
 
     def _take_fix(self, t_ns: int, fix: Fix, posed: PosedFrame) -> None:
         self._counts[fix.decision.value] += 1
         self._latencies.add("exposure_to_fix", t_ns - posed.frame.t_ns)
-        difference = self._rooms.localizer.on_fix(fix, posed.pose)
+        difference = self._rooms.localizer.on_fix(fix, posed.position)
         if fix.decision is Decision.FIX:
             self.last_fix, self.difference = fix, difference
         self._rooms.guidance.saw(fix)

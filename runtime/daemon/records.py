@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from enum import Enum
 from typing import Any
 
@@ -69,13 +70,14 @@ def reduced_jpeg(image: ImageRGB) -> bytes:
 
 
 def pose_record(posed: PosedFrame) -> PoseRecord:
-    """The pose that a frame met."""
-    pose = posed.pose
+    """The autopilot's state that a frame met."""
+    pose, position = posed.pose, posed.position
     return PoseRecord(
         frame=posed.frame.index,
         exposed_t_ns=posed.frame.t_ns,
-        position=pose.position,
-        position_sigma_m=pose.position_sigma_m,
+        position=None if position is None else position.point,
+        position_sigma_m=math.inf if position is None else position.sigma_m,
+        position_source=None if position is None else position.source.value,
         altitude_amsl_m=_value(pose.altitude_amsl_m),
         height_takeoff_m=_value(pose.height_takeoff_m),
         height_agl_m=_value(pose.height_agl_m),
@@ -107,7 +109,7 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
         reason=fix.reason,
         exposed_t_ns=posed.frame.t_ns,
         frame=posed.frame.index,
-        autopilot=posed.pose.position,
+        autopilot=None if posed.position is None else posed.position.point,
         difference=apart,
     )
 
@@ -115,10 +117,14 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
 def estimate_record(estimate: Estimate) -> EstimateRecord:
     """The localizer's belief."""
     return EstimateRecord(
+        state=estimate.state.value,
         position=estimate.position,
+        covariance_m2=estimate.covariance_m2,
         sigma_m=estimate.sigma_m,
+        velocity_ned_m_s=estimate.velocity_ned_m_s,
+        heading_rad=_value(estimate.heading),
         trusted=estimate.trusted,
-        source=estimate.source,
+        source=estimate.source.value,
         reason=estimate.reason,
         measured_t_ns=estimate.t_ns,
     )

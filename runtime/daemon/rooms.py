@@ -16,7 +16,7 @@ from runtime.flightlog.records import Direction, Record
 from runtime.guidance.guidance import Guidance
 from runtime.localizer import Localizer
 from runtime.record.recorder import Recorded
-from runtime.values import Fix, Frame, Pose, Setpoint
+from runtime.values import Fix, Frame, NavState, Pose, Position, Setpoint
 from runtime.vehicle.events import VehicleEvent
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -24,8 +24,8 @@ from runtime.vehicle.telemetry.state import VehicleState
 class PoseRoom(Poses, Protocol):
     """The pose buffer."""
 
-    def latest(self) -> Pose | None:
-        """The newest pose."""
+    def latest(self) -> NavState | None:
+        """The autopilot's newest state."""
         ...
 
 
@@ -78,7 +78,7 @@ class FixRoom(Protocol):
 class RecordRoom(Protocol):
     """Live recording."""
 
-    def add(self, frame: Frame, pose: Pose) -> Recorded:
+    def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
         """Keeps the frame if it shows something new."""
         ...
 
@@ -103,7 +103,7 @@ class Journal(Protocol):
 class NoRecorder:
     """Where `[record]` is off."""
 
-    def add(self, frame: Frame, pose: Pose) -> Recorded:
+    def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
         """Never a keyframe."""
         return Recorded(None, "recording is off")
 

@@ -89,7 +89,8 @@ def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "position": _place(estimate.position),
         "sigma_m": estimate.sigma_m,
         "trusted": estimate.trusted,
-        "source": estimate.source,
+        "state": estimate.state.value,
+        "source": estimate.source.value,
         "age_s": _since(estimate.t_ns if estimate.position is not None else None, t_ns),
         "reason": estimate.reason,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from runtime.camera_model import CameraModel
 from runtime.errors import HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
-from runtime.fix.tag_field import TagField
+from runtime.fix.tag_field import TagField, tag_field_of
 from runtime.fix.verify import Ground
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
 from runtime.matching.bounded_cache import BoundedCache
 from runtime.matching.search import Index
-from runtime.survey.solver import SOURCE
 from runtime.values import GeoPoint, Keyframe, ViewKind
-from runtime.view import GroundPlane
 
 _LOG = logging.getLogger(__name__)
 
@@ -233,22 +231,3 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
     )
-
-
-def tag_field_of(keyframes: Iterable[Keyframe], origin: GeoPoint, camera: CameraModel) -> TagField | None:
-    """How the tags of a flight's keyframes lie from their cameras, about ``origin``; None where recording did not have
-    to solve any of them, and what it was told of their positions is believed.
-
-    ``camera``: as the fixer's; of it only the mounting is used.
-    """
-    rows = []
-    for keyframe in keyframes:
-        pose, plane = keyframe.pose, GroundPlane.of(camera, keyframe.pose)
-        if pose.heading is None or pose.heading.source != SOURCE or pose.position is None or plane is None:
-            continue
-        taken_at = np.array(north_east_m(origin, keyframe.ground)) - plane.ground_of_axis()
-        rows.append([*taken_at, pose.heading.value, *(np.array(north_east_m(origin, pose.position)) - taken_at)])
-    if not rows:
-        return None
-    table = np.array(rows)
-    return TagField(table[:, :2], table[:, 2], table[:, 3:])

@@ -11,11 +11,17 @@ less, as Student's t has it (Lange et al., JASA 84, 1989).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from runtime.camera_model import CameraModel
+from runtime.geodesy import north_east_m
+from runtime.values import GeoPoint, Keyframe
+from runtime.view import GroundPlane
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -103,3 +109,30 @@ class TagField:
         known = float((shared @ cho_solve(self._factor, shared.conj())).real)
         own = float(self._signals.covariance(place, heading, place, heading)[0, 0].real)
         return TagOffset(offset.real, offset.imag, float(np.sqrt(max(own - known, 0.0) + self._scatter_m**2)))
+
+
+def tag_field_of(keyframes: Iterable[Keyframe], origin: GeoPoint, camera: CameraModel) -> TagField | None:
+    """The offsets from the cameras of a flight's keyframes to their tags, in metres about ``origin``; None where no
+    keyframe has a tag apart from its position, and the positions are taken as they are.
+
+    ``camera``: as the fixer's. Of it only the mounting is used, for keyframes whose camera's position is not kept.
+    """
+    rows = []
+    for keyframe in keyframes:
+        camera_m = _camera_m(keyframe, origin, camera)
+        if keyframe.tag is None or keyframe.pose.heading is None or camera_m is None:
+            continue
+        tag_m = np.array(north_east_m(origin, keyframe.tag.point))
+        rows.append([*camera_m, keyframe.pose.heading.value, *(tag_m - camera_m)])
+    if not rows:
+        return None
+    table = np.array(rows)
+    return TagField(table[:, :2], table[:, 2], table[:, 3:])
+
+
+def _camera_m(keyframe: Keyframe, origin: GeoPoint, camera: CameraModel) -> Array | None:
+    """(2,) north and east of a keyframe's camera: its position, else from where it looked."""
+    if keyframe.position is not None:
+        return np.array(north_east_m(origin, keyframe.position.point))
+    plane = GroundPlane.of(camera, keyframe.pose)
+    return None if plane is None else np.array(north_east_m(origin, keyframe.ground)) - plane.ground_of_axis()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from runtime.values import GeoPoint, Quaternion
+from runtime.values import Covariance, GeoPoint, Quaternion, Velocity
 
 Direction = Literal["in", "out"]
 
@@ -111,13 +111,14 @@ class JobRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class PoseRecord(Record):
-    """The autopilot's pose at the exposure of a frame; None is unknown."""
+    """The autopilot's state at the exposure of a frame; None is unknown."""
 
     channel: ClassVar[str] = "pose"
     frame: int
     exposed_t_ns: int
     position: GeoPoint | None
     position_sigma_m: float
+    position_source: str | None
     altitude_amsl_m: float | None
     height_takeoff_m: float | None
     height_agl_m: float | None
@@ -170,8 +171,12 @@ class EstimateRecord(Record):
     """Where the localizer believes the aircraft to be; ``measured_t_ns``: the instant that the belief rests on."""
 
     channel: ClassVar[str] = "estimate"
+    state: str
     position: GeoPoint | None
+    covariance_m2: Covariance
     sigma_m: float
+    velocity_ned_m_s: Velocity | None
+    heading_rad: float | None
     trusted: bool
     source: str
     reason: str

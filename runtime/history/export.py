@@ -49,7 +49,7 @@ def as_gpx(keyframes: Sequence[Keyframe], name: str) -> str:
         document.waypoints.append(point)
     for flight in _flights(keyframes):
         track, segment = gpxpy.gpx.GPXTrack(name=flight), gpxpy.gpx.GPXTrackSegment()
-        segment.points = [_track_point(one) for one in keyframes if one.flight == flight and one.pose.position]
+        segment.points = [_track_point(one) for one in keyframes if one.flight == flight and one.track_point]
         track.segments.append(segment)
         document.tracks.append(track)
     return str(document.to_xml())
@@ -58,7 +58,7 @@ def as_gpx(keyframes: Sequence[Keyframe], name: str) -> str:
 def tracks(keyframes: Sequence[Keyframe]) -> list[tuple[str, list[GeoPoint]]]:
     """The aircraft's positions by flight, or the ground's where there is no aircraft (tiles of a map)."""
     return [
-        (flight, [one.pose.position or one.ground for one in keyframes if one.flight == flight])
+        (flight, [one.track_point or one.ground for one in keyframes if one.flight == flight])
         for flight in _flights(keyframes)
     ]
 
@@ -70,13 +70,12 @@ def _flights(keyframes: Sequence[Keyframe]) -> list[str]:
 def _track_point(keyframe: Keyframe) -> Any:
     import gpxpy.gpx
 
-    pose = keyframe.pose
-    assert pose.position is not None  # the caller asks only for keyframes with one
+    pose, at = keyframe.pose, keyframe.track_point
+    assert at is not None  # the caller asks only for keyframes with one
     elevation = None if pose.altitude_amsl_m is None else pose.altitude_amsl_m.value
     time = None
     if pose.t_ns > _YEAR_2000_NS:
         time = datetime.fromtimestamp(pose.t_ns / 1e9, timezone.utc)
-    at = pose.position
     return gpxpy.gpx.GPXTrackPoint(at.latitude_deg, at.longitude_deg, elevation=elevation, time=time)
 
 

@@ -21,7 +21,7 @@ from runtime.errors import HistoryBusyError, HistoryError, StorageError
 from runtime.history.rows import KEYFRAME_COLUMNS
 
 APPLICATION_ID = 0x484F4D48  # "HOMH": SQLite's own field for whose file this is
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 kept one position in a keyframe's own row, see `runtime.history.format_1`
 CHECKPOINT_S = 0.25  # a quarter of the second that may be lost
 _BUSY_TIMEOUT_S = 5.0  # that a write waits for another program's, before it says so
 _CHECKPOINT_WAIT_S = 0.25  # that emptying the log waits for readers, before it is put off to the next commit
@@ -39,9 +39,18 @@ def _column(name: str) -> str:
     return f"{name} INTEGER NOT NULL" if name in _INTEGER_COLUMNS else f"{name} REAL"
 
 
+POSITION_TABLE = """
+CREATE TABLE position (
+    keyframe_id INTEGER NOT NULL REFERENCES keyframe(id), role TEXT NOT NULL,
+    latitude_deg REAL NOT NULL, longitude_deg REAL NOT NULL,
+    variance_north_m2 REAL NOT NULL, covariance_north_east_m2 REAL NOT NULL, variance_east_m2 REAL NOT NULL,
+    source TEXT NOT NULL, velocity_north_m_s REAL, velocity_east_m_s REAL, velocity_down_m_s REAL,
+    PRIMARY KEY (keyframe_id, role)) WITHOUT ROWID
+"""
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE keyframe (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(map(_column, KEYFRAME_COLUMNS))});
+{POSITION_TABLE};
 CREATE TABLE embedding (
     keyframe_id INTEGER NOT NULL REFERENCES keyframe(id),
     embedding_space_id TEXT NOT NULL, view TEXT NOT NULL,
@@ -155,9 +164,9 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
     if application_id != APPLICATION_ID:
         raise HistoryError(f"{path} is not a flight history (an SQLite file of another program).")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != FORMAT_VERSION:
+    if not 1 <= version <= FORMAT_VERSION:
         raise HistoryError(
-            f"history {path} is of format {version}, this program reads {FORMAT_VERSION}; "
+            f"history {path} is of format {version}, this program reads up to {FORMAT_VERSION}; "
             "open it with the version of homing that recorded it."
         )
     connection.execute("SELECT count(*), max(id) FROM keyframe").fetchone()

@@ -17,13 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EmbeddingSpaceError, HistoryError, StorageError
-from runtime.history.file import Checkpointer, count_rewritten, create_file, open_file, reported
+from runtime.history.file import (
+    FORMAT_VERSION,
+    POSITION_TABLE,
+    Checkpointer,
+    count_rewritten,
+    create_file,
+    open_file,
+    reported,
+)
+from runtime.history.format_1 import upgrade
 from runtime.history.reader import COLUMNS, HistoryReader, millimetres
-from runtime.history.rows import KEYFRAME_COLUMNS, encode_arrays, row_of
+from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, encode_arrays, position_rows_of, row_of
 from runtime.values import Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
 _INSERT_KEYFRAME = f"INSERT INTO keyframe ({COLUMNS}) VALUES ({', '.join('?' * len(KEYFRAME_COLUMNS))})"
+_INSERT_POSITION = f"INSERT INTO position VALUES ({', '.join('?' * len(POSITION_COLUMNS))})"
 _INSERT_EMBEDDING = f"INSERT OR REPLACE INTO embedding VALUES ({', '.join('?' * 10)})"
 
 
@@ -66,10 +76,11 @@ class History(HistoryReader):
 
     @classmethod
     def open(cls, path: Path | str, *, embedding_space_id: str | None = None, write: bool = False) -> History:
-        """An existing history; ``embedding_space_id`` None takes it whatever its space is.
+        """An existing history; ``embedding_space_id`` None takes it whatever its space is. One of an older format is
+        read as it is, and brought up to date when it is opened for writing.
 
         Raises:
-            HistoryError: missing, foreign, damaged, or of another format.
+            HistoryError: missing, foreign, damaged, or of a newer format.
             EmbeddingSpaceError: it was recorded in another embedding space.
         """
         path = Path(path)
@@ -81,6 +92,8 @@ class History(HistoryReader):
                 f"history {path} is of embedding space {found}, the bundle of {embedding_space_id}; "
                 f"mend it with `homing history reembed {path}`."
             )
+        if write:
+            history._bring_up_to_date()
         return history
 
     @classmethod
@@ -89,6 +102,11 @@ class History(HistoryReader):
         if Path(path).exists():
             return cls.open(path, embedding_space_id=embedding_space_id, write=True)
         return cls.create(path, embedding_space_id, bundle_name)
+
+    def _bring_up_to_date(self) -> None:
+        if self.format_version < FORMAT_VERSION:
+            with self._writing, reported(self.path):
+                upgrade(self._connection, POSITION_TABLE, FORMAT_VERSION)
 
     def __enter__(self) -> History:
         return self
@@ -121,6 +139,7 @@ class History(HistoryReader):
         with self._transaction() as connection:
             keyframe_id = connection.execute(_INSERT_KEYFRAME, row_of(keyframe)).lastrowid
             assert keyframe_id is not None
+            connection.executemany(_INSERT_POSITION, position_rows_of(keyframe, keyframe_id))
             self._insert_embeddings(keyframe_id, self.embedding_space_id, keyframe.view, embeddings)
         return keyframe_id
 

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from runtime.errors import EmbeddingSpaceError, HistoryError
 from runtime.history.connections import ReadingConnections
 from runtime.history.file import reported
-from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of
-from runtime.values import Keyframe, Maps, ViewKind
+from runtime.history.format_1 import POSITIONS as POSITIONS_OF_FORMAT_1
+from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, decode_arrays, keyframe_of, position_of
+from runtime.values import Keyframe, Maps, Position, ViewKind
 
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
 _CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
 COLUMNS = ", ".join(KEYFRAME_COLUMNS)
+_POSITIONS = f"SELECT {', '.join(POSITION_COLUMNS)} FROM"
 _COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
 
 
@@ -75,6 +77,11 @@ class HistoryReader:
         """The bundle that recorded it."""
         return str(self._meta.get("bundle_name", ""))
 
+    @property
+    def format_version(self) -> int:
+        """The format of the file; another program may bring it up to date meanwhile."""
+        return int(self._all("PRAGMA user_version")[0][0])
+
     def __len__(self) -> int:
         return int(self._all("SELECT count(*) FROM keyframe")[0][0])
 
@@ -120,7 +127,7 @@ class HistoryReader:
         rows = self._all(f"SELECT id, {COLUMNS} FROM keyframe WHERE id = ?", (int(keyframe_id),))
         if not rows:
             raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
-        return keyframe_of(rows[0])
+        return keyframe_of(rows[0], self._positions("WHERE keyframe_id = ?", (int(keyframe_id),)).get(rows[0][0], {}))
 
     def keyframes(
         self, view: ViewKind | None = None, *, crops: bool = True, after_id: int = 0
@@ -133,8 +140,10 @@ class HistoryReader:
             for keyframe_id in self.ids(view, after_id):
                 yield self.keyframe(keyframe_id)
         else:
-            for row in self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id)):
-                yield keyframe_of(row)
+            rows = self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
+            positions = self._positions("WHERE keyframe_id > ?", (after_id,))
+            for row in rows:
+                yield keyframe_of(row, positions.get(row[0], {}))
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""
@@ -201,6 +210,14 @@ class HistoryReader:
         query = "SELECT arrays FROM feature WHERE keyframe_id = ? AND kind = ?"
         rows = self._all(query, (int(keyframe_id), kind))
         return decode_arrays(rows[0][0]) if rows else None
+
+    def _positions(self, where: str = "", parameters: Sequence[Any] = ()) -> dict[int, dict[str, Position]]:
+        """The positions of keyframes, by id and role."""
+        table = "position" if self.format_version > 1 else f"({POSITIONS_OF_FORMAT_1})"
+        found: dict[int, dict[str, Position]] = {}
+        for row in self._all(f"{_POSITIONS} {table} {where}", parameters):
+            found.setdefault(row[0], {})[row[1]] = position_of(row)
+        return found
 
     def _check_space(self, found: str | None) -> None:
         if found is not None and found != self.embedding_space_id:

@@ -1,4 +1,4 @@
-"""A keyframe as a row of the history, and back: nothing but the crop (JPEG) loses anything."""
+"""A keyframe as rows of the history (itself and its positions), and back: only the crop, a JPEG, loses anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import HistoryError
-from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, ViewKind
+from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 _JPEG_QUALITY = 95  # with full chroma: 40 dB and more on aerial crops at a quarter of a PNG's bytes
 
@@ -19,49 +19,78 @@ _NO_CROP: ImageRGB = np.zeros((0, 0, 3), np.uint8)
 
 KEYFRAME_COLUMNS = (
     "flight", "view", "name", "t_ns",
-    "latitude_deg", "longitude_deg", "position_sigma_m",
     "altitude_amsl_m", "altitude_amsl_sigma_m", "altitude_amsl_source",
     "height_takeoff_m", "height_takeoff_sigma_m", "height_takeoff_source",
     "height_agl_m", "height_agl_sigma_m", "height_agl_source",
     "attitude_w", "attitude_x", "attitude_y", "attitude_z", "attitude_measured",
     "heading_rad", "heading_sigma_rad", "heading_source",
-    "velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s",
     "ground_latitude_deg", "ground_longitude_deg", "ground_sigma_m",
     "footprint_m", "crop",
 )  # fmt: skip
+
+POSITION_COLUMNS = (
+    "keyframe_id", "role",
+    "latitude_deg", "longitude_deg",
+    "variance_north_m2", "covariance_north_east_m2", "variance_east_m2",
+    "source",
+    "velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s",
+)  # fmt: skip
+CAMERA, TAG = "camera", "tag"  # the roles of a keyframe's positions: `Keyframe.position` and `Keyframe.tag`
 
 
 def row_of(keyframe: Keyframe) -> tuple[Any, ...]:
     """The values of `KEYFRAME_COLUMNS`; an infinite sigma is stored as infinity, an unknown as NULL."""
     pose = keyframe.pose
-    position = (pose.position.latitude_deg, pose.position.longitude_deg) if pose.position else (None, None)
     return (
         keyframe.flight, keyframe.view.value, keyframe.name, pose.t_ns,
-        *position, float(pose.position_sigma_m),
         *_measured(pose.altitude_amsl_m), *_measured(pose.height_takeoff_m), *_measured(pose.height_agl_m),
         *_floats(pose.ned_from_body, 4), int(pose.attitude_measured), *_measured(pose.heading),
-        *_floats(pose.velocity_ned_m_s, 3),
         keyframe.ground.latitude_deg, keyframe.ground.longitude_deg, float(keyframe.ground_sigma_m),
         float(keyframe.footprint_m), encode_crop(keyframe.crop),
     )  # fmt: skip
 
 
-def keyframe_of(row: Sequence[Any]) -> Keyframe:
-    """The keyframe of a row: its id, then `KEYFRAME_COLUMNS`; a crop of NULL was not asked for and becomes empty."""
+def position_rows_of(keyframe: Keyframe, keyframe_id: int) -> list[tuple[Any, ...]]:
+    """The values of `POSITION_COLUMNS`, a row for each position that is known."""
+    known = ((CAMERA, keyframe.position), (TAG, keyframe.tag))
+    return [_position_row(keyframe_id, role, position) for role, position in known if position is not None]
+
+
+def _position_row(keyframe_id: int, role: str, position: Position) -> tuple[Any, ...]:
+    (north, cross), (_, east) = position.covariance_m2
+    return (
+        keyframe_id, role,
+        position.point.latitude_deg, position.point.longitude_deg,
+        float(north), float(cross), float(east),
+        position.source.value,
+        *_floats(position.velocity_ned_m_s, 3),
+    )  # fmt: skip
+
+
+def position_of(row: Sequence[Any]) -> Position:
+    """The position of a row of `POSITION_COLUMNS`."""
+    _, _, latitude_deg, longitude_deg, north, cross, east, source, *velocity = row
+    return Position(
+        point=GeoPoint(latitude_deg, longitude_deg),
+        covariance_m2=((north, cross), (cross, east)),
+        source=PositionSource(source),
+        velocity_ned_m_s=None if velocity[0] is None else (velocity[0], velocity[1], velocity[2]),
+    )
+
+
+def keyframe_of(row: Sequence[Any], positions: Mapping[str, Position]) -> Keyframe:
+    """The keyframe of a row (its id, then `KEYFRAME_COLUMNS`) and its positions by role; a crop of NULL was not asked
+    for and becomes empty."""
     keyframe_id, values = int(row[0]), dict(zip(KEYFRAME_COLUMNS, row[1:], strict=True))
     attitude = tuple(values[f"attitude_{axis}"] for axis in "wxyz")
-    velocity = tuple(values[f"velocity_{axis}_m_s"] for axis in ("north", "east", "down"))
     pose = Pose(
         t_ns=values["t_ns"],
-        position=_point(values["latitude_deg"], values["longitude_deg"]),
-        position_sigma_m=values["position_sigma_m"],
         altitude_amsl_m=_measured_of(values, "altitude_amsl", "_m"),
         height_takeoff_m=_measured_of(values, "height_takeoff", "_m"),
         height_agl_m=_measured_of(values, "height_agl", "_m"),
         ned_from_body=None if attitude[0] is None else attitude,
         attitude_measured=bool(values["attitude_measured"]),
         heading=_measured_of(values, "heading", "_rad"),
-        velocity_ned_m_s=None if velocity[0] is None else velocity,
     )
     return Keyframe(
         keyframe_id=keyframe_id,
@@ -69,10 +98,12 @@ def keyframe_of(row: Sequence[Any]) -> Keyframe:
         view=ViewKind(values["view"]),
         name=values["name"],
         pose=pose,
+        position=positions.get(CAMERA),
         ground=GeoPoint(values["ground_latitude_deg"], values["ground_longitude_deg"]),
         ground_sigma_m=values["ground_sigma_m"],
         footprint_m=values["footprint_m"],
         crop=_NO_CROP if values["crop"] is None else decode_crop(values["crop"], keyframe_id),
+        tag=positions.get(TAG),
     )
 
 
@@ -119,12 +150,6 @@ def _measured(quantity: Measured | None) -> tuple[Any, ...]:
 
 def _floats(values: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
     return (None,) * count if values is None else tuple(float(value) for value in values)
-
-
-def _point(latitude_deg: float | None, longitude_deg: float | None) -> GeoPoint | None:
-    if latitude_deg is None or longitude_deg is None:
-        return None
-    return GeoPoint(latitude_deg, longitude_deg)
 
 
 def _measured_of(values: Mapping[str, Any], name: str, unit: str) -> Measured | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from runtime.errors import GeoreferenceError, HomingError, ImageError, UsageError
 from runtime.geodesy import offset
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower, stored
-from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, ViewKind
+from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
 _PER_SIDE = 3  # a tile is at most this part of the map's shorter side
@@ -200,9 +200,17 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
     size = embedder.bundle.input_size_px
     rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
     crops = np.stack([_middle(tile, rung, size) for rung in rungs])
-    pose = Pose(t_ns=0, position=tile.centre, heading=Measured(0.0, 0.01, "map"))
     keyframe = Keyframe(
-        0, flight, ViewKind.SATELLITE, tile.name, pose, tile.centre, _REGISTRATION_SIGMA_M, tile.side_m, tile.image
+        keyframe_id=0,
+        flight=flight,
+        view=ViewKind.SATELLITE,
+        name=tile.name,
+        pose=Pose(t_ns=0, heading=Measured(0.0, 0.01, "map")),
+        position=Position.circular(tile.centre, _REGISTRATION_SIGMA_M, PositionSource.MAP),
+        ground=tile.centre,
+        ground_sigma_m=_REGISTRATION_SIGMA_M,
+        footprint_m=tile.side_m,
+        crop=tile.image,
     )
     return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from runtime.geodesy import distance_m, offset
 from runtime.history.history import StoredEmbedding
 from runtime.record.sharpness import BlurGate
 from runtime.rotations import rotation
-from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, View, ViewKind
+from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, Position, ViewKind
 from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
 
 MIN_HEIGHT_M = 10.0
@@ -108,18 +108,19 @@ class Recorder:
         self,
         frame: Frame,
         pose: Pose,
+        position: Position | None,
         *,
         camera: CameraModel | None = None,
         name: str = "",
-        aircraft: GeoPoint | None = None,
+        tag: Position | None = None,
     ) -> Recorded:
-        """Look at one frame with the pose at its exposure; record it if it shows something new.
+        """Records a frame as a keyframe if it shows something new, with the pose and position of its exposure.
 
         Args:
+            position: the camera's.
             camera: where it differs from frame to frame (a folder of photos); else the recorder's own.
             name: the keyframe's name; the frame's source by default.
-            aircraft: where the aircraft is said to be, when that is not where the camera is (a lever arm, or
-                tags that lag); ``pose`` is the camera's then, the keyframe keeps this as its position.
+            tag: what the camera's receiver wrote, when that is not where the camera is (a lever arm, a lag).
 
         Raises:
             StorageError, HistoryError: the history cannot be written.
@@ -127,8 +128,8 @@ class Recorder:
         previous, self._last_pose = self._last_pose, pose
         camera = (camera or self._camera).scaled_to(frame.image.shape[1], frame.image.shape[0])
         plane = GroundPlane.of(camera, pose)
-        refusal = _refusal(pose, plane) or _turning(previous, pose)
-        if refusal or plane is None or pose.position is None:
+        refusal = _refusal(pose, position, plane) or _turning(previous, pose)
+        if refusal or plane is None or position is None:
             return Recorded(None, refusal or "no pose")
         if self._blur.blurred(frame.image):
             return Recorded(None, "blurred")
@@ -137,12 +138,23 @@ class Recorder:
         if not rungs:
             smallest = min(self._embedder.bundle.footprints_m)
             return Recorded(None, f"sees only {side_m:.0f} m of ground, the smallest footprint is {smallest:.0f} m")
-        ground = offset(pose.position, *plane.ground_of_axis())
+        ground = offset(position.point, *plane.ground_of_axis())
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
-        view = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane))
-        kept = pose if aircraft is None else replace(pose, position=aircraft)
-        keyframe = _keyframe(frame, kept, view, plane, self._flight, name or frame.source)
+        crop = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane)).image
+        keyframe = Keyframe(
+            keyframe_id=0,
+            flight=self._flight,
+            view=ViewKind.DRONE,
+            name=name or frame.source,
+            pose=pose,
+            position=position,
+            ground=ground,
+            ground_sigma_m=_ground_sigma_m(pose, position, plane),
+            footprint_m=side_m,
+            crop=crop,
+            tag=tag,
+        )
         new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs))
         self._seen.append(_Seen(ground, side_m))
         return Recorded(new_id, "recorded")
@@ -182,9 +194,9 @@ def stored(embeddings: Embeddings, rungs: Sequence[float]) -> list[StoredEmbeddi
     ]
 
 
-def _refusal(pose: Pose, plane: GroundPlane | None) -> str:
+def _refusal(pose: Pose, position: Position | None, plane: GroundPlane | None) -> str:
     """Why a pose is of no use to a history; empty when it is."""
-    if pose.position is None:
+    if position is None:
         return "no position"
     if pose.height_agl_m is None:
         return "no height above ground"
@@ -209,17 +221,6 @@ def _turning(before: Pose | None, now: Pose) -> str:
     return "turning too fast" if turned_rad / (elapsed_ns * 1e-9) > _MAX_TURN_RAD_S else ""
 
 
-def _keyframe(frame: Frame, pose: Pose, view: View, plane: GroundPlane, flight: str, name: str) -> Keyframe:
-    assert view.centre is not None and view.footprint_m is not None  # a rectified view has both
+def _ground_sigma_m(pose: Pose, position: Position, plane: GroundPlane) -> float:
     tilt_sigma_rad = _TILT_SIGMA_RAD if pose.attitude_measured else _LEVEL_SIGMA_RAD
-    return Keyframe(
-        keyframe_id=0,
-        flight=flight,
-        view=ViewKind.DRONE,
-        name=name,
-        pose=pose,
-        ground=view.centre,
-        ground_sigma_m=math.hypot(pose.position_sigma_m, plane.height_agl_m * tilt_sigma_rad),
-        footprint_m=view.footprint_m,
-        crop=view.image,
-    )
+    return math.hypot(position.sigma_m, plane.height_agl_m * tilt_sigma_rad)

@@ -57,5 +57,7 @@ def _record_one(
         frame = read(photo)
     except ImageError as error:  # it could be read a moment ago
         return Skipped(photo.name, str(error).rpartition(": ")[2].rstrip("."))
-    recorded = recorder.add(frame, photo.pose, camera=photo.camera, name=photo.name, aircraft=photo.aircraft)
+    recorded = recorder.add(
+        frame, photo.pose, photo.position, camera=photo.camera, name=photo.name, tag=photo.tag
+    )
     return recorded if recorded.keyframe_id is not None else Skipped(photo.name, recorded.reason)

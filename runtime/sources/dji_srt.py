@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from runtime.errors import TelemetryError
 from runtime.rotations import quaternion
 from runtime.sources.track import PlaceSample, Track, TurnSample
-from runtime.values import GeoPoint
+from runtime.values import GeoPoint, PositionSource
 
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
 _PAIR = re.compile(rf"([A-Za-z_]+)\s*:\s*{_NUMBER}(?![\d.]*/)")
@@ -61,7 +61,7 @@ def read_srt(path: Path) -> tuple[Track, float | None]:
         raise TelemetryError(f"{path}: its subtitles carry no positions; is it the camera's own .SRT?")
     if focal is not None and focal >= _FOCAL_TENTHS:
         focal /= 10.0
-    return Track(places, turns, path.name, "srt", stabilised=True), focal
+    return Track(places, turns, path.name, "srt", PositionSource.TAG, stabilised=True), focal
 
 
 def _position(text: str, fields: dict[str, float]) -> GeoPoint | None:

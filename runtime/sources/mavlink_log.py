@@ -15,7 +15,7 @@ from pymavlink import mavutil
 from runtime.errors import TelemetryError
 from runtime.rotations import ned_from_euler
 from runtime.sources.track import PlaceSample, Track, TurnSample
-from runtime.values import GeoPoint
+from runtime.values import GeoPoint, PositionSource
 
 # What pymavlink lets through on a file that is no log.
 _PYMAVLINK_ERRORS = (
@@ -121,4 +121,5 @@ def _track(places: list[PlaceSample], turns: list[TurnSample], path: Path) -> Tr
         [replace(sample, t_s=sample.t_s - start_s) for sample in turns],
         path.name,
         path.suffix.lower().lstrip("."),
+        PositionSource.AUTOPILOT,
     )

@@ -17,7 +17,7 @@ from runtime.rotations import ned_from_euler, quaternion
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, lens_of
 from runtime.sources.xmp import DjiXmp, EulerDeg, read_xmp
-from runtime.values import Frame, ImageRGB, Measured, Pose, Quaternion
+from runtime.values import Frame, ImageRGB, Measured, Pose, Position, PositionSource, Quaternion
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
 _GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
@@ -56,7 +56,8 @@ class CameraFlags:
 class Photo:
     """A photo as read: pixels as the sensor gave them; the EXIF orientation is for showing, not applied.
 
-    ``pose.ned_from_body`` carries a stabilised camera's gimbal attitude; ``camera`` is mounted in it.
+    ``pose.ned_from_body`` carries a stabilised camera's gimbal attitude; ``camera`` is mounted in it. ``tag`` is the
+    position that the file carries.
     ``lens_source`` says where the field of view came from; ``"assumed"`` means that nobody knows it.
     ``gimbal_unsaid`` marks the gimbal 0/0/0 that some cameras write although they look down.
     """
@@ -64,6 +65,7 @@ class Photo:
     name: str
     frame: Frame
     pose: Pose
+    tag: Position | None
     camera: CameraModel
     lens_source: str
     gimbal_unsaid: bool = False
@@ -72,7 +74,7 @@ class Photo:
 def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> Photo:
     """Read one image file with what its EXIF and DJI XMP say of pose and lens.
 
-    A file without tags is no error: position, height and heading are None then. ``frame.t_ns`` is the time
+    A file without tags is no error: tag, height and heading are None then. ``frame.t_ns`` is the time
     of exposure since 1970 by the camera's clock, or ``index`` where the file does not say.
 
     Raises:
@@ -89,6 +91,7 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
         name=path.name,
         frame=Frame(pixels, t_ns, path.name, index),
         pose=apply_flags(_pose(t_ns, exif, xmp, flags), flags),
+        tag=_tag(exif, xmp),
         camera=lens.camera,
         lens_source=lens.source,
         gimbal_unsaid=xmp.gimbal is not None and xmp.gimbal.all_zero and flags.camera_pitch_deg is None,
@@ -146,12 +149,8 @@ def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
     if relative_m is not None and relative_m > 0:
         sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * relative_m)
         above_ground = Measured(relative_m, sigma_m, "xmp height above take-off, flat ground")
-    position = exif.position or xmp.position
-    sigma_m = xmp.rtk_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
     return Pose(
         t_ns=t_ns,
-        position=position,
-        position_sigma_m=sigma_m if position is not None else math.inf,
         altitude_amsl_m=altitude,
         height_takeoff_m=above_takeoff,
         height_agl_m=above_ground,
@@ -159,6 +158,14 @@ def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
         attitude_measured=measured,
         heading=heading,
     )
+
+
+def _tag(exif: PhotoExif, xmp: DjiXmp) -> Position | None:
+    point = exif.position or xmp.position
+    if point is None:
+        return None
+    sigma_m = xmp.rtk_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
+    return Position.circular(point, sigma_m, PositionSource.TAG)
 
 
 def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> tuple[Quaternion | None, Measured | None, bool]:

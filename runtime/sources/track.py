@@ -13,7 +13,7 @@ from scipy.spatial.transform import Slerp
 
 from runtime.errors import TelemetryError
 from runtime.rotations import quaternion, rotation, yaw_of
-from runtime.values import GeoPoint, Measured, Pose, Quaternion
+from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
 _GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged
@@ -33,7 +33,7 @@ class PlaceSample:
     altitude_amsl_m: float | None = None
     height_takeoff_m: float | None = None
     height_agl_m: float | None = None
-    velocity_ned_m_s: tuple[float, float, float] | None = None
+    velocity_ned_m_s: Velocity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class TurnSample:
 
 
 class Track:
-    """A log's positions and attitudes, each a stream of its own rate; times from the log's start.
+    """A log's positions and attitudes, each a stream of its own rate; times from the log's start. ``source`` names the
+    kind of log.
 
     Raises:
         TelemetryError: there is not a single position.
@@ -57,6 +58,7 @@ class Track:
         turns: Sequence[TurnSample],
         name: str,
         source: str,
+        position_source: PositionSource,
         stabilised: bool = False,
     ) -> None:
         if not places:
@@ -64,6 +66,7 @@ class Track:
         self.name = name
         self.stabilised = stabilised  # the attitudes are a gimbal's, not the airframe's
         self._source = source
+        self._position_source = position_source
         self._places = _ascending(places)
         self._turns = _ascending(turns)
         self._place_times = [sample.t_s for sample in self._places]
@@ -84,8 +87,8 @@ class Track:
         """Whether the log says how the aircraft was turned."""
         return bool(self._turns)
 
-    def at(self, t_s: float) -> Pose | None:
-        """The pose at an instant, positions linearly and attitudes spherically interpolated.
+    def at(self, t_s: float) -> NavState | None:
+        """The state at an instant, positions linearly and attitudes spherically interpolated.
 
         None beyond the log's ends (by more than 50 ms, or a period of a slow log) and in its holes. Without an
         attitude report near by the pose has none.
@@ -94,14 +97,23 @@ class Track:
         if found is None:
             return None
         low, high, share = found
-        pose = self._placed(self._places[low], self._places[high], share, t_s)
+        around = self._places[low], self._places[high], share
+        pose, position = self._heights(*around, t_s), self._position(*around)
         attitude = self._attitude(t_s)
-        if attitude is None:
-            return pose
-        heading = Measured(yaw_of(attitude), _HEADING_SIGMA_RAD, self._source)
-        return replace(pose, ned_from_body=attitude, attitude_measured=True, heading=heading)
+        if attitude is not None:
+            heading = Measured(yaw_of(attitude), _HEADING_SIGMA_RAD, self._source)
+            pose = replace(pose, ned_from_body=attitude, attitude_measured=True, heading=heading)
+        return NavState(pose, position)
 
-    def _placed(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
+    def _position(self, a: PlaceSample, b: PlaceSample, share: float) -> Position:
+        velocity = None
+        if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
+            mixed = (1 - share) * np.array(a.velocity_ned_m_s) + share * np.array(b.velocity_ned_m_s)
+            velocity = (float(mixed[0]), float(mixed[1]), float(mixed[2]))
+        point = _between(a.position, b.position, share)
+        return Position.circular(point, _GPS_SIGMA_M, self._position_source, velocity)
+
+    def _heights(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
         takeoff_m = _mix(a.height_takeoff_m, b.height_takeoff_m, share)
         agl_m = _mix(a.height_agl_m, b.height_agl_m, share)
         amsl_m = _mix(a.altitude_amsl_m, b.altitude_amsl_m, share)
@@ -109,18 +121,11 @@ class Track:
         if height is None and takeoff_m is not None and takeoff_m > 0:
             sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * takeoff_m)
             height = Measured(takeoff_m, sigma_m, f"{self._source} height above take-off, flat ground")
-        velocity = None
-        if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
-            mixed = (1 - share) * np.array(a.velocity_ned_m_s) + share * np.array(b.velocity_ned_m_s)
-            velocity = (float(mixed[0]), float(mixed[1]), float(mixed[2]))
         return Pose(
             t_ns=round(t_s * 1e9),
-            position=_between(a.position, b.position, share),
-            position_sigma_m=_GPS_SIGMA_M,
             altitude_amsl_m=None if amsl_m is None else Measured(amsl_m, 5.0, self._source),
             height_takeoff_m=None if takeoff_m is None else Measured(takeoff_m, _BAROMETER_SIGMA_M, self._source),
             height_agl_m=height,
-            velocity_ned_m_s=velocity,
         )
 
     def _attitude(self, t_s: float) -> Quaternion | None:

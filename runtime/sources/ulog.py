@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.errors import HomingError, TelemetryError
 from runtime.sources.track import PlaceSample, Track, TurnSample
-from runtime.values import GeoPoint
+from runtime.values import GeoPoint, PositionSource
 
 _MAGIC = b"ULog\x01\x12\x35"
 _TOPICS = ["vehicle_global_position", "vehicle_attitude", "vehicle_local_position"]
@@ -41,7 +41,8 @@ def read_ulog(path: Path) -> Track:
     starts = [data["timestamp"][0] for data in (places, attitude) if data is not None and len(data["timestamp"])]
     start_us = float(min(starts))
     turns = [] if attitude is None else _turns(attitude, start_us)
-    return Track(_places(places, topics.get("vehicle_local_position"), start_us), turns, path.name, "ulg")
+    where = _places(places, topics.get("vehicle_local_position"), start_us)
+    return Track(where, turns, path.name, "ulg", PositionSource.AUTOPILOT)
 
 
 def _places(places: dict[str, Any], local: dict[str, Any] | None, start_us: float) -> list[PlaceSample]:

@@ -17,7 +17,7 @@ from runtime.sources.lens import Lens, lens_of
 from runtime.sources.photo import CameraFlags, apply_flags
 from runtime.sources.track import Track
 from runtime.sources.xmp import DjiXmp
-from runtime.values import ImageRGB, Pose
+from runtime.values import ImageRGB, NavState
 
 
 class VideoFile:
@@ -89,16 +89,17 @@ class Filmed:
     lens: Lens
     flags: CameraFlags
 
-    def pose(self, video_s: float) -> Pose | None:
-        """The pose at a video time."""
-        pose = self.track.at(video_s + self.offset_s)
-        if pose is None:
+    def state(self, video_s: float) -> NavState | None:
+        """The pose and position at a video time."""
+        state = self.track.at(video_s + self.offset_s)
+        if state is None:
             return None
+        pose = state.pose
         if self.flags.camera_pitch_deg is not None and self.track.stabilised and pose.heading is not None:
             # The flag says how the stabilised camera looked; what remains of its attitude is the heading.
             level = ned_from_euler(0.0, 0.0, pose.heading.value)
             pose = replace(pose, ned_from_body=level, attitude_measured=False)
-        return apply_flags(pose, self.flags)
+        return NavState(apply_flags(pose, self.flags), state.position)
 
 
 def lens_of_video(size_px: tuple[int, int], focal_35mm: float | None, flags: CameraFlags) -> Lens:

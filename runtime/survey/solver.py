@@ -16,11 +16,12 @@ from runtime.rotations import quaternion, rotation
 from runtime.survey.adjust import Adjusted, Array, Observed, adjust, tag_of, turn
 from runtime.survey.mosaic import Mosaic, Ties, assemble, components, within, without_false
 from runtime.survey.overlaps import Overlap
-from runtime.values import Measured, Pose
+from runtime.values import Measured, Pose, Position, PositionSource
 
-SOURCE = "solved from overlaps"
+SOURCE = "solved from overlaps"  # of heights and headings
 MIN_PHOTOS = 4  # fewer leave scale and heading to the noise of their tags
 _MIN_TAG_SIGMA_M = 4.0  # tags of one flight err together; their own claim is too good
+_MIN_SOLVED_SIGMA_M = 1.0  # what the adjustment's own sigma leaves out: ground that is not flat
 _MIN_SPAN = 4.0  # of the tags' sigma: nearer together they say nothing of scale
 _TILT_SIGMA_RAD = math.radians(6.0)  # a copter that flies and brakes with a fixed camera
 _MEASURED_TILT_SIGMA_RAD = math.radians(1.5)
@@ -28,11 +29,20 @@ _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S = 6.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
-    """One photo: ``pose`` is the camera's, with height, heading and attitude; ``tag_residual_m`` how far its tag lies
-    from where lever and drift would put it."""
+class Tagged:
+    """What a photo's file says: its ``tag``, and of height, heading and attitude what is known."""
 
     pose: Pose
+    tag: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """One photo: the camera's ``pose``, with height, heading and attitude, and its ``position``; ``tag_residual_m`` how
+    far its tag lies from where lever and drift would put it."""
+
+    pose: Pose
+    position: Position
     tag_residual_m: float
 
 
@@ -41,8 +51,9 @@ class Solution:
     """``photos`` in the order given, None where a photo could not be tied in, with ``reasons`` for those.
 
     ``lever_m``: forward and right from the camera to what the tags mean, ``lag_s`` the receiver's lag that would
-    look the same; ``drift_m_s`` of the tags, north and east. Solved positions have neither: they are rigid, and true
-    to the tags at the middle of the flight. ``misfit_m``: median distance of points that two photos both show.
+    look the same; ``drift_m_s`` of the tags, north and east. The solved positions are free of both: overlaps tie the
+    cameras to one another, and the tags' mean at the middle of the flight says where on the Earth all of them lie.
+    ``misfit_m``: median distance of points that two photos both show.
     """
 
     photos: tuple[Solved | None, ...]
@@ -78,20 +89,20 @@ class Solution:
         )
 
 
-def solve(poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]) -> Solution:
+def solve(told: Sequence[Tagged], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]) -> Solution:
     """Heights, headings and tilts of photos that overlap, from where they overlap and where they were tagged.
 
     Args:
-        poses: all with a position; a height, heading or attitude that is there is taken as a measurement.
+        told: by the photos; a height, heading or attitude that is there is taken as a measurement.
         cameras: one per photo.
         overlaps: as `runtime.survey.overlaps` finds them.
     """
-    ties = without_false(len(poses), ties_of(cameras, overlaps))
-    photos: list[Solved | None] = [None] * len(poses)
-    reasons = ["overlaps with no other photo"] * len(poses)
+    ties = without_false(len(told), ties_of(cameras, overlaps))
+    photos: list[Solved | None] = [None] * len(told)
+    reasons = ["overlaps with no other photo"] * len(told)
     largest: Adjusted | None = None
-    for group in components(len(poses), ties):
-        members = [poses[k] for k in group]
+    for group in components(len(told), ties):
+        members = [told[k] for k in group]
         refusal = _refusal(members)
         for k in group:
             reasons[k] = reasons[k] if len(group) == 1 else refusal
@@ -109,13 +120,15 @@ def solve(poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Seque
 
 
 def seen_headings(
-    poses: Sequence[Pose], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]
+    told: Sequence[Tagged], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]
 ) -> list[float | None]:
     """Where the image tops really point, from overlaps and tags alone, good to some ten degrees; None: unseen.
 
     What a file says of its heading is not looked at: software that turns pixels leaves such tags as they were.
     """
-    bare = [replace(pose, heading=None, ned_from_body=None, attitude_measured=False) for pose in poses]
+    bare = [
+        Tagged(replace(one.pose, heading=None, ned_from_body=None, attitude_measured=False), one.tag) for one in told
+    ]
     ties = without_false(len(bare), ties_of(cameras, overlaps))
     found: list[float | None] = [None] * len(bare)
     for group in components(len(bare), ties):
@@ -153,37 +166,37 @@ def body_rays(camera: CameraModel, pixels: NDArray[np.float64]) -> Array:
     return np.asarray(rotation(camera.body_from_camera).apply(np.hstack([flat, np.ones((len(flat), 1))])))
 
 
-def _refusal(poses: Sequence[Pose]) -> str:
-    if len(poses) < MIN_PHOTOS:
-        return f"overlaps with too few others ({len(poses) - 1}) to solve its height and heading"
-    origin = poses[0].position
-    assert origin is not None
-    places = np.array([north_east_m(origin, pose.position) for pose in poses if pose.position is not None])
-    span_m = float(np.linalg.norm(np.ptp(places, axis=0)))
-    known = all(pose.height_agl_m is not None and pose.heading is not None for pose in poses)
+def _tags_m(told: Sequence[Tagged]) -> Array:
+    """(N, 2) north and east of the tags from the first."""
+    return np.array([north_east_m(told[0].tag.point, one.tag.point) for one in told])
+
+
+def _refusal(told: Sequence[Tagged]) -> str:
+    if len(told) < MIN_PHOTOS:
+        return f"overlaps with too few others ({len(told) - 1}) to solve its height and heading"
+    span_m = float(np.linalg.norm(np.ptp(_tags_m(told), axis=0)))
+    known = all(one.pose.height_agl_m is not None and one.pose.heading is not None for one in told)
     if span_m < _MIN_SPAN * _MIN_TAG_SIGMA_M and not known:
         return f"its flight's tags span {span_m:.0f} m, too little to solve height and heading"
     return ""
 
 
-def _solve_group(poses: Sequence[Pose], ties: Ties) -> Adjusted:
-    observed = _observed(poses)
-    mosaic = assemble(len(poses), ties)
+def _solve_group(told: Sequence[Tagged], ties: Ties) -> Adjusted:
+    observed = _observed(told)
+    mosaic = assemble(len(told), ties)
     start, common = _anchored(mosaic, observed)
     return adjust(start, common, ties, observed)
 
 
-def _observed(poses: Sequence[Pose]) -> Observed:
-    nan = math.nan
-    origin = poses[0].position
-    assert origin is not None
+def _observed(told: Sequence[Tagged]) -> Observed:
+    nan, poses = math.nan, [one.pose for one in told]
     time_s = np.array([pose.t_ns for pose in poses], dtype=np.float64) * 1e-9
     tilts = [_tilt(pose) for pose in poses]
     heights = [pose.height_agl_m or Measured(nan, nan, "") for pose in poses]
     headings = [pose.heading or Measured(nan, nan, "") for pose in poses]
     return Observed(
-        tag_ne_m=np.array([north_east_m(origin, pose.position) for pose in poses if pose.position is not None]),
-        tag_sigma_m=np.maximum([pose.position_sigma_m for pose in poses], _MIN_TAG_SIGMA_M),
+        tag_ne_m=_tags_m(told),
+        tag_sigma_m=np.maximum([one.tag.sigma_m for one in told], _MIN_TAG_SIGMA_M),
         time_s=time_s - (time_s.max() + time_s.min()) / 2,
         log_height=np.log([height.value for height in heights]),
         log_height_sigma=np.array([height.sigma / height.value for height in heights]),
@@ -240,35 +253,34 @@ def _with_known(factor: complex, mosaic: Mosaic, seen: Observed) -> complex:
     return complex(size * np.exp(1j * angle))
 
 
-def _solved(poses: Sequence[Pose], adjusted: Adjusted) -> list[Solved]:
-    seen = _observed(poses)
-    origin = poses[0].position
-    assert origin is not None
+def _solved(told: Sequence[Tagged], adjusted: Adjusted) -> list[Solved]:
+    seen = _observed(told)
     common = np.append(adjusted.lever_m, adjusted.drift_m_s)
     residual = np.linalg.norm(tag_of(adjusted.photos, seen.time_s, common) - seen.tag_ne_m, axis=1)
     attitudes = turn(adjusted.photos)
     found = []
-    for k, (pose, photo, sigma) in enumerate(zip(poses, adjusted.photos, adjusted.sigma, strict=True)):
+    for k, (one, photo, sigma) in enumerate(zip(told, adjusted.photos, adjusted.sigma, strict=True)):
         height_m = math.exp(photo[2])
-        solved = replace(
-            pose,
-            position=offset(origin, float(photo[0]), float(photo[1])),
-            position_sigma_m=float(max(math.hypot(sigma[0], sigma[1]) / math.sqrt(2), 1.0)),
+        pose = replace(
+            one.pose,
             height_agl_m=Measured(height_m, height_m * float(sigma[2]), SOURCE),
             ned_from_body=quaternion(attitudes[k]),
             attitude_measured=True,
             heading=Measured(math.remainder(float(photo[3]), math.tau), float(sigma[3]), SOURCE),
         )
-        found.append(Solved(solved, float(residual[k])))
+        point = offset(told[0].tag.point, float(photo[0]), float(photo[1]))
+        sigma_m = float(max(math.hypot(sigma[0], sigma[1]) / math.sqrt(2), _MIN_SOLVED_SIGMA_M))
+        found.append(Solved(pose, Position.circular(point, sigma_m, PositionSource.SURVEY), float(residual[k])))
     return found
 
 
 def _lag(photos: Sequence[Solved | None], lever_forward_m: float) -> float | None:
     """The lag of the tags that a lever backwards stands for, by the speed between consecutive photos."""
-    found = [photo.pose for photo in photos if photo is not None]
+    found = [photo for photo in photos if photo is not None]
     speeds = []
     for a, b in zip(found, found[1:], strict=False):
-        if b.t_ns > a.t_ns and a.position is not None and b.position is not None:
-            speeds.append(math.hypot(*north_east_m(a.position, b.position)) / ((b.t_ns - a.t_ns) * 1e-9))
+        elapsed_s = (b.pose.t_ns - a.pose.t_ns) * 1e-9
+        if elapsed_s > 0:
+            speeds.append(math.hypot(*north_east_m(a.position.point, b.position.point)) / elapsed_s)
     speed = float(np.median(speeds)) if speeds else 0.0
     return -lever_forward_m / speed if speed > 0.5 and lever_forward_m < -1.0 else None

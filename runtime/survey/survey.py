@@ -17,8 +17,8 @@ from runtime.geodesy import north_east_m
 from runtime.rotations import quaternion, rotation
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.survey.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
-from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, seen_headings, solve
-from runtime.values import GeoPoint, Measured, Pose
+from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, Tagged, seen_headings, solve
+from runtime.values import Measured, Pose, Position
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 _CONTRADICTS_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
@@ -37,15 +37,22 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A photo that can be recorded once its pose is complete. ``pose`` is the camera's, ``aircraft`` its tag
-    where that is another place; ``features`` where something is to be solved or checked."""
+    """A photo that can be recorded once its pose is complete. ``pose`` and ``position`` are the camera's, ``tag`` is
+    what its file says of the position where that has been solved; ``features`` where something is to be solved or
+    checked."""
 
     name: str
     pose: Pose
+    position: Position
     camera: CameraModel
     features: Features | None
     index: int = 0
-    aircraft: GeoPoint | None = None
+    tag: Position | None = None
+
+    @property
+    def told(self) -> Tagged:
+        """What its file says."""
+        return Tagged(self.pose, self.tag or self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +101,12 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
         except ImageError as error:
             skipped.append(Skipped(path.name, str(error).removeprefix(f"{path}: ").rstrip(".")))
         else:
-            if photo.pose.position is None:
+            if photo.tag is None:
                 skipped.append(Skipped(path.name, "no GPS tag"))
             elif photo.gimbal_unsaid:
                 skipped.append(Skipped(path.name, _LOOKS_AHEAD))
             else:
-                photos.append(_surveyed(photo, index, flags))
+                photos.append(_surveyed(photo, photo.tag, index, flags))
                 assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
     return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
@@ -124,7 +131,7 @@ def _solved(read: Survey, step: Step) -> Survey:
     if not unsaid:
         return read
     overlaps = _overlaps(unsaid, _candidates(unsaid), step)
-    solution = solve([photo.pose for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
+    solution = solve([photo.told for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
     outcomes = zip(solution.photos, solution.reasons, strict=True)
     outcome = {photo.name: found for photo, found in zip(unsaid, outcomes, strict=True)}
     photos: list[Surveyed] = []
@@ -132,7 +139,8 @@ def _solved(read: Survey, step: Step) -> Survey:
     for photo in read.photos:
         solved, reason = outcome.get(photo.name, (None, ""))
         if solved is not None:
-            photos.append(replace(photo, pose=solved.pose, aircraft=photo.pose.position, features=None))
+            found = replace(photo, pose=solved.pose, position=solved.position, tag=photo.position, features=None)
+            photos.append(found)
         elif reason:
             skipped.append(Skipped(photo.name, f"{_missing(photo.pose)} is not recorded, and it {reason}"))
         else:
@@ -145,7 +153,7 @@ def _corrected(read: Survey, step: Step) -> Survey:
     their overlaps show."""
     doubtful = _doubtful(read)
     overlaps = _overlaps(doubtful, _candidates(doubtful, check=True), step)
-    seen = seen_headings([photo.pose for photo in doubtful], [photo.camera for photo in doubtful], overlaps)
+    seen = seen_headings([photo.told for photo in doubtful], [photo.camera for photo in doubtful], overlaps)
     headings = {photo.name: heading for photo, heading in zip(doubtful, seen, strict=True)}
     photos, turned = [], []
     for photo in read.photos:
@@ -179,10 +187,10 @@ def _turned(pose: Pose, heading_rad: float) -> Pose:
     return replace(pose, ned_from_body=attitude, heading=Measured(heading_rad, _SEEN_SIGMA_RAD, SOURCE))
 
 
-def _surveyed(photo: Photo, index: int, flags: CameraFlags) -> Surveyed:
+def _surveyed(photo: Photo, tag: Position, index: int, flags: CameraFlags) -> Surveyed:
     trusted = flags.heading_deg is not None and not _missing(photo.pose)
     features = None if trusted else features_of(photo.frame.image)
-    return Surveyed(photo.name, photo.pose, photo.camera, features, index)
+    return Surveyed(photo.name, photo.pose, tag, photo.camera, features, index)
 
 
 def _missing(pose: Pose) -> str:
@@ -192,8 +200,8 @@ def _missing(pose: Pose) -> str:
 
 def _candidates(photos: Sequence[Surveyed], check: bool = False) -> list[tuple[int, int]]:
     """Pairs to match; a check needs fewer."""
-    tags = [photo.pose.position for photo in photos if photo.pose.position is not None]
-    places = np.array([north_east_m(tags[0], tag) for tag in tags], dtype=np.float64).reshape(-1, 2)
+    at = [photo.position.point for photo in photos]
+    places = np.array([north_east_m(at[0], one) for one in at], dtype=np.float64).reshape(-1, 2)
     return candidate_pairs(places, neighbours=4, consecutive=1) if check else candidate_pairs(places)
 
 

@@ -32,17 +32,18 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         if t_s - last_s < LOOK_S - 1e-6:
             continue
         last_s = t_s
-        pose = filmed.pose(t_s)
-        if pose is None or pose.position is None:
+        state = filmed.state(t_s)
+        if state is None or state.position is None:
             outside += 1
             continue
+        pose, position = state.pose, state.position
         said = pose.heading is not None and pose.height_agl_m is not None
-        if not said and (not _moved(last_at, pose.position) or len(photos) >= SOLVE_MOST):
+        if not said and (not _moved(last_at, position.point) or len(photos) >= SOLVE_MOST):
             continue
-        last_at = pose.position
+        last_at = position.point
         image = None if said else video.image()
         features = None if image is None else features_of(image)
-        photos.append(Surveyed(frame_name(video.path, index), pose, filmed.lens.camera, features, index))
+        photos.append(Surveyed(frame_name(video.path, index), pose, position, filmed.lens.camera, features, index))
     if not photos:
         raise TelemetryError(_nothing(video, filmed, last_s, outside))
     name = f"{video.path.name} ({outside} frames)"

@@ -51,12 +51,13 @@ class SetpointSender:
 
 def here(poses: PoseBuffer, t_ns: int, valid_s: float) -> Setpoint | str:
     """The present point at the present AMSL height as a target, or why there is none."""
-    pose = poses.latest()
-    if pose is None or pose.position is None or pose.altitude_amsl_m is None:
+    state = poses.latest()
+    if state is None or state.position is None or state.pose.altitude_amsl_m is None:
         return "no_position"
-    if t_ns - pose.t_ns > _HOLD_FRESH_NS:
+    if t_ns - state.t_ns > _HOLD_FRESH_NS:
         return "position_stale"
-    return Setpoint(t_ns, pose.position, pose.altitude_amsl_m.value, t_ns + int(valid_s * 1e9), "hold_here")
+    altitude_m = state.pose.altitude_amsl_m.value
+    return Setpoint(t_ns, state.position.point, altitude_m, t_ns + int(valid_s * 1e9), "hold_here")
 
 
 def sane(position: GeoPoint, altitude_amsl_m: float) -> bool:

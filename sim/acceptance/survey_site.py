@@ -16,7 +16,7 @@ from runtime.history.history import History
 from runtime.place.target import Target
 from runtime.record.recorder import Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, Measured, Pose
+from runtime.values import Frame, Measured, NavState, Pose, Position, PositionSource
 from runtime.view import turned
 from sim.acceptance.questions import (
     HEADING,
@@ -80,12 +80,12 @@ class SurveySite:
         bundle = embedder.bundle
         with History.create(draft, bundle.embedding_space_id, bundle.name) as history:
             recorder = Recorder(history, embedder, default_camera(), "survey")
-            for frame, pose in self._frames(camera, rng):
-                recorder.add(frame, pose)
+            for frame, state in self._frames(camera, rng):
+                recorder.add(frame, state.pose, state.position)
                 steps.step()
         draft.rename(self.history)
 
-    def _frames(self, camera: SimulatedCamera, rng: np.random.Generator) -> Iterator[tuple[Frame, Pose]]:
+    def _frames(self, camera: SimulatedCamera, rng: np.random.Generator) -> Iterator[tuple[Frame, NavState]]:
         """GPS wanders by 1 m; attitude is off by 1 degree, heading by 3 and height by 3 % for the whole flight."""
         tilt_bias, heading_bias = np.radians(rng.normal(0, 1, 2)), math.radians(rng.normal(0, 3))
         height_scale, gps = 1 + rng.normal(0, 0.03), rng.normal(0, 1, 2)
@@ -101,14 +101,14 @@ class SurveySite:
             heading = yaw + heading_bias
             pose = Pose(
                 t_ns=index * 1_400_000_000,
-                position=offset(self.world.origin, north + gps[0], east + gps[1]),
-                position_sigma_m=1.5,
                 height_agl_m=Measured(HEIGHT_M * height_scale, 3.0, "simulated"),
                 ned_from_body=ned_from_euler(roll + tilt[0], pitch + tilt[1], heading),
                 attitude_measured=True,
                 heading=Measured(heading, math.radians(3), "simulated"),
             )
-            yield Frame(image, pose.t_ns, f"frame {index}", index), pose
+            at = offset(self.world.origin, north + gps[0], east + gps[1])
+            position = Position.circular(at, 1.5, PositionSource.GPS)
+            yield Frame(image, pose.t_ns, f"frame {index}", index), NavState(pose, position)
 
     def questions(self, counts: Counts) -> Iterator[Question]:
         """Of known scale and heading; the first ``counts.searched`` of each kind also with the heading, and with the

@@ -27,7 +27,7 @@ from runtime.fix.fixer import Fixer
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder, stored
-from runtime.values import Decision, GeoPoint, Keyframe, Pose, ViewKind
+from runtime.values import Decision, GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
 from sim.camera import default_camera
 from sim.world.geotiff import GeoTiffWorld
 from tests.bench.real_map import DATA, Sample, views
@@ -69,8 +69,8 @@ def foreign(history: History, embedder: Embedder, origin: GeoPoint, count: int, 
                 vectors=embedded.vectors[[row] * len(rungs)],
                 maps=None if embedded.maps is None else embedded.maps[[row] * len(rungs)],
             )
-            pose = Pose(0, position=ground)
-            keyframe = Keyframe(0, "foreign", ViewKind.DRONE, str(start + row), pose, ground, 2.0, side_m, image)
+            at, name = Position.circular(ground, 2.0, PositionSource.AUTOPILOT), str(start + row)
+            keyframe = Keyframe(0, "foreign", ViewKind.DRONE, name, Pose(0), at, ground, 2.0, side_m, image)
             history.add(keyframe, stored(one, rungs))
 
 
@@ -84,8 +84,8 @@ def flown(history: History, embedder: Embedder, samples: Sequence[Sample]) -> fl
     """Records samples with their true positions; the median footprint."""
     recorder = Recorder(history, embedder, default_camera(), "flight", moved=0.02)
     for sample in samples:
-        pose = replace(sample.pose, position=sample.truth, position_sigma_m=1.5)
-        recorder.add(sample.frame, replace(pose, t_ns=pose.t_ns * 10**9))
+        pose = replace(sample.pose, t_ns=sample.pose.t_ns * 10**9)
+        recorder.add(sample.frame, pose, Position.circular(sample.truth, 1.5, PositionSource.AUTOPILOT))
     return float(np.median([keyframe.footprint_m for keyframe in history.keyframes()]))
 
 

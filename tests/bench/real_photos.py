@@ -33,7 +33,7 @@ from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import stored
 from runtime.sources.photo import read_photo
-from runtime.values import GeoPoint, Keyframe, Pose, ViewKind
+from runtime.values import GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
 from sim.galleries import drone_gallery, scattered
 from sim.world.world import World
 
@@ -127,8 +127,8 @@ def distractors(path: Path, flight: str, count: int) -> None:
             rungs = [rung for rung in bundle.footprints_m if rung <= side_m][-2:]  # those that are compared
             crops = np.stack([_centre(image, rung / side_m, bundle.input_size_px) for rung in rungs])
             ground = offset(place, *map(float, rng.uniform(-500, 500, 2)))
-            pose = Pose(0, position=ground)
-            keyframe = Keyframe(0, FOREIGN, ViewKind.DRONE, name, pose, ground, 3.0, side_m, image)
+            at = Position.circular(ground, 3.0, PositionSource.TAG)
+            keyframe = Keyframe(0, FOREIGN, ViewKind.DRONE, name, Pose(0), at, ground, 3.0, side_m, image)
             history.add(keyframe, stored(embedder.embed(ViewKind.DRONE, crops), rungs))
 
 
@@ -183,9 +183,9 @@ def _grey(image: np.ndarray) -> np.ndarray:
 
 
 def _tag(photo: Path) -> GeoPoint:
-    position = read_photo(photo).pose.position
-    assert position is not None
-    return position
+    tag = read_photo(photo).tag
+    assert tag is not None
+    return tag.point
 
 
 def measure(flight: str, count: int, folder: Path) -> list[Row]:

@@ -40,17 +40,17 @@ def recorded() -> NDArray[np.float64]:
     """(N, 5) camera north, east, heading and the offset north, east to the tag, of the recorded photos in order."""
     [split] = splits_of("caliterra")
     photos = complete(survey(split.history, CameraFlags())).photos
-    origin = photos[0].pose.position
+    origin = photos[0].position.point
     rows = []
     for photo in photos:
-        assert origin and photo.pose.position and photo.aircraft and photo.pose.heading
-        camera_m, tag_m = (np.array(north_east_m(origin, at)) for at in (photo.pose.position, photo.aircraft))
+        assert photo.tag and photo.pose.heading
+        camera_m, tag_m = (np.array(north_east_m(origin, at.point)) for at in (photo.position, photo.tag))
         rows.append([*camera_m, photo.pose.heading.value, *(tag_m - camera_m)])
     return np.array(rows)
 
 
 def left_out(count: int) -> Iterator[NDArray[np.bool_]]:
-    """(N,) which photos are foretold, one after another."""
+    """(N,) which photos are predicted, one after another."""
     for first in range(0, count - RUN + 1, RUN):
         for size in LEFT_OUT:
             for start in range(first + MARGIN, first + RUN - size - MARGIN + 1):

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.geodesy import offset
 from runtime.localizer import MAX_AGE_NS, AutopilotLocalizer
-from runtime.values import Decision, Fix, GeoPoint, Pose
+from runtime.values import Decision, Fix, GeoPoint, Measured, NavState, Pose, Position, PositionSource, TrackingState
 
 HERE = GeoPoint(60.45, 22.25)
 
@@ -18,29 +18,45 @@ def fix(at: GeoPoint | None) -> Fix:
     return Fix(5, decision, at, at, 1.5, 3, 30, 1, "")
 
 
+def said(t_ns: int, point: GeoPoint | None = HERE, sigma_m: float = 1.0) -> NavState:
+    """The autopilot's word."""
+    pose = Pose(t_ns, heading=Measured(0.5, 0.05, "test"))
+    if point is None:
+        return NavState(pose, None)
+    return NavState(pose, Position.circular(point, sigma_m, PositionSource.AUTOPILOT, (3.0, 4.0, 0.0)))
+
+
 def test_without_telemetry_there_is_no_estimate() -> None:
     estimate = AutopilotLocalizer().estimate(7)
     assert estimate.position is None and not estimate.trusted and math.isinf(estimate.sigma_m)
+    assert estimate.state is TrackingState.LOST and estimate.reason == "the autopilot reports no position"
+    localizer = AutopilotLocalizer()
+    localizer.on_nav(said(5, None))
+    assert localizer.estimate(7) == estimate
 
 
 def test_the_newest_pose_is_the_estimate_with_its_own_instant() -> None:
     localizer = AutopilotLocalizer()
-    localizer.on_pose(Pose(10, HERE, 1.0))
-    localizer.on_pose(Pose(9, offset(HERE, 50.0, 0.0), 1.0))  # late: reordered on the way
+    localizer.on_nav(said(10))
+    localizer.on_nav(said(9, offset(HERE, 50.0, 0.0)))  # late: reordered on the way
     estimate = localizer.estimate(12)
     assert estimate.position == HERE and estimate.t_ns == 10 and estimate.trusted
+    assert estimate.state is TrackingState.TRACKING and estimate.reason == ""
+    assert estimate.covariance_m2 == ((1.0, 0.0), (0.0, 1.0)) and estimate.source is PositionSource.AUTOPILOT
+    assert estimate.velocity_ned_m_s == (3.0, 4.0, 0.0)
+    assert estimate.heading is not None and estimate.heading.value == 0.5
 
 
 def test_a_position_the_autopilot_doubts_is_not_trusted() -> None:
     localizer = AutopilotLocalizer()
-    localizer.on_pose(Pose(10, HERE, 40.0))
+    localizer.on_nav(said(10, sigma_m=40.0))
     estimate = localizer.estimate(12)
-    assert not estimate.trusted and "40 m" in estimate.reason
+    assert estimate.state is TrackingState.LOST and not estimate.trusted and "40 m" in estimate.reason
 
 
 def test_a_position_of_long_ago_is_not_trusted() -> None:
     localizer = AutopilotLocalizer()
-    localizer.on_pose(Pose(10, HERE, 1.0))
+    localizer.on_nav(said(10))
     assert localizer.estimate(10 + MAX_AGE_NS).trusted
     estimate = localizer.estimate(11 + 2 * MAX_AGE_NS)
     assert not estimate.trusted and "6 s old" in estimate.reason and estimate.t_ns == 10
@@ -48,8 +64,8 @@ def test_a_position_of_long_ago_is_not_trusted() -> None:
 
 def test_a_fix_is_compared_and_never_mixed_in() -> None:
     localizer = AutopilotLocalizer()
-    localizer.on_pose(Pose(10, HERE, 1.0))
-    difference = localizer.on_fix(fix(offset(HERE, 3.0, -4.0)), Pose(5, HERE, 1.0))
+    localizer.on_nav(said(10))
+    difference = localizer.on_fix(fix(offset(HERE, 3.0, -4.0)), said(5).position)
     assert difference is not None and difference.t_ns == 5
     assert difference.distance_m == pytest.approx(5.0, abs=1e-3)
     assert (difference.north_m, difference.east_m) == pytest.approx((3.0, -4.0), abs=1e-3)
@@ -58,5 +74,5 @@ def test_a_fix_is_compared_and_never_mixed_in() -> None:
 
 def test_nothing_to_compare() -> None:
     localizer = AutopilotLocalizer()
-    assert localizer.on_fix(fix(None), Pose(5, HERE, 1.0)) is None
-    assert localizer.on_fix(fix(HERE), Pose(5)) is None
+    assert localizer.on_fix(fix(None), said(5).position) is None
+    assert localizer.on_fix(fix(HERE), None) is None

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from runtime.geodesy import offset
-from runtime.values import GeoPoint, Measured, Pose, Quaternion
+from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _ATTITUDE_GAP_NS = 400_000_000  # a hole in the stream longer than this is not bridged
 _POSITION_GAP_NS = 1_000_000_000
@@ -33,7 +33,7 @@ class PositionSample:
     altitude_amsl_m: Measured
     height_takeoff_m: Measured
     height_agl_m: Measured | None
-    velocity_ned_m_s: tuple[float, float, float]
+    velocity_ned_m_s: Velocity
 
 
 _Samples = deque[AttitudeSample] | deque[PositionSample]
@@ -148,32 +148,33 @@ class PoseBuffer:
             return "gap"
         return None
 
-    def at(self, t_ns: int) -> Pose | None:
-        """The pose at ``t_ns``, or None; `missing` says why."""
+    def at(self, t_ns: int) -> NavState | None:
+        """The state at ``t_ns``, or None; `missing` says why."""
         if self.missing(t_ns) is not None:
             return None
-        return self._pose(t_ns, self._attitude_at(t_ns), self._position_at(t_ns))
+        return self._state(t_ns, self._attitude_at(t_ns), self._position_at(t_ns))
 
-    def latest(self) -> Pose | None:
+    def latest(self) -> NavState | None:
         """The newest position with the attitude of that instant, or the nearest; None before both have come."""
         if not self._attitudes or not self._positions:
             return None
         position = self._positions[-1]
-        return self._pose(position.t_ns, self._attitude_at(position.t_ns), position)
+        return self._state(position.t_ns, self._attitude_at(position.t_ns), position)
 
-    def _pose(self, t_ns: int, ned_from_body: Quaternion, where: PositionSample) -> Pose:
-        return Pose(
+    def _state(self, t_ns: int, ned_from_body: Quaternion, where: PositionSample) -> NavState:
+        pose = Pose(
             t_ns=t_ns,
-            position=where.position,
-            position_sigma_m=where.sigma_m,
             altitude_amsl_m=where.altitude_amsl_m,
             height_takeoff_m=where.height_takeoff_m,
             height_agl_m=where.height_agl_m,
             ned_from_body=ned_from_body,
             attitude_measured=True,
             heading=Measured(yaw_of(ned_from_body), self._heading_sigma_rad, "vehicle"),
-            velocity_ned_m_s=where.velocity_ned_m_s,
         )
+        if where.position is None:
+            return NavState(pose, None)
+        velocity = where.velocity_ned_m_s
+        return NavState(pose, Position.circular(where.position, where.sigma_m, PositionSource.AUTOPILOT, velocity))
 
     def _attitude_at(self, t_ns: int) -> Quaternion:
         samples = self._attitudes

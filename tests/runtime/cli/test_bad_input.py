@@ -21,7 +21,7 @@ from PIL import Image
 from runtime.bundle import Bundle
 from runtime.geodesy import offset
 from runtime.history.history import History, StoredEmbedding
-from runtime.values import GeoPoint, Keyframe, Pose, ViewKind
+from runtime.values import GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
 
 ROOT = Path(__file__).parents[3]
 HOME = GeoPoint(60.4, 22.4)
@@ -78,8 +78,8 @@ def texture(seed: int, side: int = 320) -> np.ndarray:
 
 def keyframe(number: int) -> Keyframe:
     ground = offset(HOME, 20.0 * number, 0.0)
-    pose = Pose(number * 10**9, ground, 1.0)
-    return Keyframe(0, "test", ViewKind.DRONE, f"{number}", pose, ground, 1.0, 90.0, texture(number))
+    pose, at = Pose(number * 10**9), Position.circular(ground, 1.0, PositionSource.AUTOPILOT)
+    return Keyframe(0, "test", ViewKind.DRONE, f"{number}", pose, at, ground, 1.0, 90.0, texture(number))
 
 
 def gps_exif(point: GeoPoint) -> Image.Exif:

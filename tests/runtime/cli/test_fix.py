@@ -57,7 +57,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k in range(9):
             truth = Truth(float(k), 16.0 * (k // 3) - 16.0, 16.0 * (k % 3) - 16.0, 45.0, 0.3)
             frame = Frame(photograph(GROUND, 0.12, truth, CAMERA), truth.pose.t_ns, str(k), k)
-            assert recorder.add(frame, truth.pose).keyframe_id is not None
+            assert recorder.add(frame, truth.pose, truth.position).keyframe_id is not None
     return path
 
 
@@ -81,8 +81,8 @@ def test_a_photo_without_any_tag_is_fixed(history: Path, tmp_path: Path) -> None
     (line,) = lines(done)
     assert done.returncode == 0 and list(line) == FIELDS and line["decision"] == "fix"
     at = GeoPoint(line["latitude_deg"], line["longitude_deg"])
-    truth = HERE.pose.position
-    assert truth is not None and distance_m(at, truth) < 3.0
+    truth = HERE.point
+    assert distance_m(at, truth) < 3.0
     assert distance_m(GeoPoint(line["ground_latitude_deg"], line["ground_longitude_deg"]), truth) < 3.0
     assert line["sigma_m"] > 0 and line["inliers"] >= 13 and 1 <= line["verified"] <= 10 and line["latency_ms"] > 0
 
@@ -101,8 +101,8 @@ def test_tags_of_place_and_time_and_the_name_change_nothing(
 
 def test_a_recorded_heading_that_is_wrong_is_not_believed(history: Path, tmp_path: Path) -> None:
     (line,) = lines(fix(history, "--json", photo(tmp_path / "a.jpg", heading=HERE.heading + math.pi)))
-    truth = HERE.pose.position
-    assert truth is not None and line["decision"] == "fix" and line["verified"] <= 10
+    truth = HERE.point
+    assert line["decision"] == "fix" and line["verified"] <= 10
     assert distance_m(GeoPoint(line["latitude_deg"], line["longitude_deg"]), truth) < 3.0
 
 

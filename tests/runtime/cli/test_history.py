@@ -66,7 +66,7 @@ def test_gpx_is_read_back_by_its_library(flight: Path, tmp_path: Path) -> None:
     document = gpxpy.parse(out.read_text())
     assert len(document.waypoints) == 5
     points = document.tracks[0].segments[0].points
-    position = keyframe(2).pose.position
+    position = keyframe(2).track_point
     assert position is not None
     assert (points[1].latitude, points[1].longitude) == (position.latitude_deg, position.longitude_deg)
     assert points[1].elevation == 137.25 and points[1].time is not None and points[1].time.year == 2025

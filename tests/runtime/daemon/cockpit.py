@@ -26,7 +26,7 @@ from runtime.guidance.limits import Area, Limits
 from runtime.localizer import AutopilotLocalizer
 from runtime.place.target import Target
 from runtime.record.recorder import Recorded
-from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose
+from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose, Position
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
 from sim.autopilot.autopilot import Autopilot
@@ -64,7 +64,7 @@ class Notebook:
         self.frames: list[tuple[Frame, Pose]] = []
         self.error: Exception | None = None
 
-    def add(self, frame: Frame, pose: Pose) -> Recorded:
+    def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
         if self.error is not None:
             raise self.error
         self.frames.append((frame, pose))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -80,7 +80,7 @@ def test_the_live_view_is_compared_with_the_autopilot(flown: Cockpit) -> None:
 def test_matching_never_learns_where_the_autopilot_thinks_it_is(flown: Cockpit) -> None:
     assert flown.eyes.asked
     for _, pose in flown.eyes.asked:
-        assert pose.position is None and pose.velocity_ned_m_s is None
+        assert not {"position", "velocity_ned_m_s"} & {field.name for field in fields(pose)}
         assert pose.heading is not None and pose.height_agl_m is not None
 
 

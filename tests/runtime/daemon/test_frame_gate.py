@@ -42,9 +42,9 @@ def test_a_frame_waits_until_telemetry_covers_its_exposure() -> None:
     telemetry(poses, 300 * MS)
     posed = gate.next(320 * MS, poses)
     assert posed is not None and posed.frame.t_ns == posed.pose.t_ns == 240 * MS
-    assert posed.pose.heading is not None and posed.pose.position is not None
+    assert posed.pose.heading is not None and posed.position is not None
     assert math.degrees(posed.pose.heading.value) == pytest.approx(24.0, abs=0.01)
-    assert distance_m(posed.pose.position, offset(HERE, 2.4, 0.0)) < 0.01
+    assert distance_m(posed.position.point, offset(HERE, 2.4, 0.0)) < 0.01
     assert gate.next(320 * MS, poses) is None
 
 
@@ -90,17 +90,3 @@ def test_height_above_ground(flat: bool, agl_m: float | None, expected: float | 
     assert (None if height is None else height.value) == expected
     if flat and agl_m is None:
         assert height is not None and height.sigma == pytest.approx(1.5) and "flat ground" in height.source
-
-
-def test_the_blind_pose_says_nothing_of_where() -> None:
-    gate, poses = FrameGate(0.0, 0.5, True), PoseBuffer()
-    for t_ns in (0, 100 * MS):
-        telemetry(poses, t_ns)
-    gate.arrived(100 * MS, frame(50 * MS))
-    posed = gate.next(100 * MS, poses)
-    assert posed is not None
-    blind = posed.blind_pose
-    assert blind.position is None and blind.velocity_ned_m_s is None and math.isinf(blind.position_sigma_m)
-    assert (blind.ned_from_body, blind.heading, blind.height_agl_m) == (
-        posed.pose.ned_from_body, posed.pose.heading, posed.pose.height_agl_m,
-    )  # fmt: skip

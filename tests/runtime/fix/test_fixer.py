@@ -16,7 +16,6 @@ from runtime.fix.memory import Memory, distinct_footprints
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
-from runtime.survey.solver import SOURCE
 from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 from tests.runtime.survey.flights import ORIGIN, Truth, photograph
@@ -44,7 +43,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     with History.create(path, "fake-space", "fake") as made:
         recorder = Recorder(made, TOWER, CAMERA, "flight")
         for number, truth in enumerate(FLOWN):
-            assert recorder.add(frame_of(truth, number), truth.pose).keyframe_id is not None
+            assert recorder.add(frame_of(truth, number), truth.pose, truth.position).keyframe_id is not None
         yield made
 
 
@@ -60,10 +59,10 @@ class Case:
 
     @property
     def pose(self) -> Pose:
-        """As telemetry says it, a little wrong; without a position."""
+        """As telemetry says it, a little wrong."""
         wrong = replace(self.truth, heading=self.truth.heading + 0.05, pitch=self.truth.pitch + 0.01)
         height = Measured(self.truth.height_m * 1.02, 1.5, "test")
-        return replace(wrong.pose, position=None, height_agl_m=height, heading=Measured(wrong.heading, 0.05, "test"))
+        return replace(wrong.pose, height_agl_m=height, heading=Measured(wrong.heading, 0.05, "test"))
 
 
 CASES = [
@@ -101,10 +100,7 @@ def blind(fix: Fix) -> Fix:
 def test_position_time_and_name_change_nothing(history: History, any_heading: bool) -> None:
     case, fixer = CASES[0], Fixer(history, TOWER, CAMERA)
     frame = frame_of(case.truth, 99)
-    told = replace(
-        case.pose, position=offset(ORIGIN, 3000.0, 0.0), position_sigma_m=1.0, t_ns=7,
-        velocity_ned_m_s=(5.0, 0.0, 0.0), altitude_amsl_m=Measured(900.0, 1.0, "test"),
-    )  # fmt: skip
+    told = replace(case.pose, t_ns=7, altitude_amsl_m=Measured(900.0, 1.0, "test"))
     renamed = replace(frame, t_ns=123, source="other", index=77)
     first = fixer.fix(frame, case.pose, any_heading=any_heading)
     assert blind(first) == blind(fixer.fix(renamed, told, any_heading=any_heading))
@@ -113,7 +109,7 @@ def test_position_time_and_name_change_nothing(history: History, any_heading: bo
 def test_a_wrong_heading_is_tried_again_where_there_is_time(history: History) -> None:
     case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
     turned = replace(case.truth, heading=case.truth.heading + math.pi)
-    wrong = replace(turned.pose, position=None)
+    wrong = turned.pose
     frame = frame_of(case.truth, 99)
     assert fixer.fix(frame, wrong).decision is Decision.NO_FIX
     again = fixer.fix(frame, wrong, retry=True)
@@ -145,7 +141,7 @@ def test_keyframes_added_meanwhile_are_found(tmp_path: Path) -> None:
         assert fixer.fix(frame, case.pose).decision is Decision.NO_FIX
         recorder = Recorder(growing, TOWER, CAMERA, "flight")
         near = replace(case.truth, t_s=1.0, north_m=case.truth.north_m + 5, pitch=0.0, roll=0.0)
-        assert recorder.add(frame_of(near), near.pose).keyframe_id is not None
+        assert recorder.add(frame_of(near), near.pose, near.position).keyframe_id is not None
         assert fixer.fix(frame, case.pose).decision is Decision.FIX
 
 
@@ -156,8 +152,8 @@ def test_a_keyframe_that_is_misplaced_is_outvoted(tmp_path: Path) -> None:
         for number, (north, east) in enumerate([(0.0, 0.0), (6.0, 0.0), (0.0, 6.0), (-5.0, 2.0)]):
             truth = Truth(float(number), case.truth.north_m + north, case.truth.east_m + east, 45.0, 0.3)
             lie = 60.0 if number == 0 else 0.0
-            said = replace(truth.pose, position=offset(case.position, north + lie, east))
-            assert recorder.add(frame_of(truth, number), said).keyframe_id is not None
+            said = replace(truth.position, point=offset(case.position, north + lie, east))
+            assert recorder.add(frame_of(truth, number), truth.pose, said).keyframe_id is not None
         fix = Fixer(muddled, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
         assert fix.decision is Decision.FIX and fix.aircraft is not None
         assert distance_m(fix.aircraft, case.position) < 3.0
@@ -168,10 +164,12 @@ def test_keyframes_of_a_lower_flight_are_compared_too(tmp_path: Path) -> None:
     case, flown = CASES[0], replace(CASES[0].truth, height_m=24.0, north_m=CASES[0].truth.north_m + 4)
     with History.create(tmp_path / "h.db", "fake-space", "fake") as mixed:
         low, high = Recorder(mixed, TOWER, CAMERA, "low"), Recorder(mixed, TOWER, CAMERA, "high", moved=0.0)
-        assert low.add(frame_of(flown), flown.pose).keyframe_id == 1
+        assert low.add(frame_of(flown), flown.pose, flown.position).keyframe_id == 1
         for number in range(5):
             elsewhere = photograph(ground_texture(1500, seed=20 + number), GSD_M, case.truth, CAMERA)
-            assert high.add(Frame(elsewhere, number, "foreign", number), FLOWN[number].pose).keyframe_id is not None
+            there = FLOWN[number]
+            frame = Frame(elsewhere, number, "foreign", number)
+            assert high.add(frame, there.pose, there.position).keyframe_id is not None
         memory = Memory(mixed, CAMERA, TOWER.bundle.input_size_px, persist=False)
         memory.refresh()
         assert memory.chosen(ViewKind.DRONE, [32.0, 24.0]) == [32.0, 24.0]
@@ -231,21 +229,20 @@ def test_features_stay_in_the_history_where_asked(history: History) -> None:
 
 @pytest.mark.parametrize("pose_known", [True, False])
 @pytest.mark.parametrize(
-    ("source", "as_tagged", "expected_m"),
-    [(SOURCE, True, 9.0), (SOURCE, False, 0.0), ("vehicle yaw", True, 0.0)],
+    ("solved", "as_tagged", "expected_m"),
+    [(True, True, 9.0), (True, False, 0.0), (False, True, 0.0)],
 )
 def test_tags_that_trail_the_solved_cameras_trail_in_a_fix_too_where_it_is_to_be_as_they_are(
-    history: History, tmp_path: Path, source: str, as_tagged: bool, expected_m: float, pose_known: bool
+    history: History, tmp_path: Path, solved: bool, as_tagged: bool, expected_m: float, pose_known: bool
 ) -> None:
     """The keyframes' tags lie 9 m behind the solved cameras, whatever way they head; what no recording solved is
     believed as it stands."""
     case, behind_m = CASES[1], 9.0
     with History.create(tmp_path / "h.db", "fake-space", "fake") as tagged:
         for keyframe, truth in zip(history.keyframes(), FLOWN, strict=True):
-            tag = offset(ORIGIN, *trailing(truth, behind_m))
-            heading = Measured(truth.heading, 0.01, source)
-            pose = replace(keyframe.pose, position=tag, heading=heading)
-            tagged.add(replace(keyframe, pose=pose), embeddings_of(history, keyframe.keyframe_id))
+            tag = replace(truth.position, point=offset(ORIGIN, *trailing(truth, behind_m)))
+            told = replace(keyframe, tag=tag) if solved else replace(keyframe, position=tag)
+            tagged.add(told, embeddings_of(history, keyframe.keyframe_id))
         fixer = Fixer(tagged, TOWER, CAMERA, as_tagged=as_tagged)
         fix = fixer.fix(frame_of(case.truth, 99), case.pose if pose_known else Pose(0))
     assert fix.aircraft is not None and fix.sigma_m is not None

@@ -12,7 +12,7 @@ from runtime.guidance.guidance import Guidance, GuidanceDecision
 from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import State
 from runtime.guidance.situation import Situation
-from runtime.values import Estimate, GeoPoint
+from runtime.values import Estimate, GeoPoint, PositionSource, TrackingState, circular
 
 HOME = GeoPoint(60.45, 22.25)
 TARGET = offset(HOME, 200.0, 100.0)
@@ -83,7 +83,8 @@ class Pilot:
 
     @property
     def estimate(self) -> Estimate:
-        good = Estimate(self.t_ns - self.estimate_age_ns, self.here, 1.0, True, "test", "")
+        measured_t_ns, source = self.t_ns - self.estimate_age_ns, PositionSource.AUTOPILOT
+        good = Estimate(measured_t_ns, TrackingState.TRACKING, self.here, circular(1.0), source, "")
         return replace(good, **self.estimate_changes)
 
     def mode(self, name: str, first: bool = False) -> None:

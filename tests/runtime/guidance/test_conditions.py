@@ -10,7 +10,7 @@ import pytest
 from runtime.geodesy import offset
 from runtime.guidance.limits import Area
 from runtime.guidance.reasons import Reason, State
-from runtime.values import GeoPoint
+from runtime.values import GeoPoint, TrackingState
 from tests.runtime.guidance.flying import GOOD, HOME, Pilot, limits
 
 SILENT: list[tuple[dict[str, Any], Reason]] = [
@@ -100,7 +100,7 @@ def test_a_way_that_leaves_a_concave_area_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("age_ns", "changes", "reason"),
-    [(1_200_000_000, {}, Reason.ESTIMATE_STALE), (0, {"trusted": False}, Reason.ESTIMATE_UNTRUSTED)],
+    [(1_200_000_000, {}, Reason.ESTIMATE_STALE), (0, {"state": TrackingState.LOST}, Reason.ESTIMATE_UNTRUSTED)],
 )
 def test_a_passing_reason_is_waited_out_in_silence(age_ns: int, changes: dict[str, Any], reason: Reason) -> None:
     pilot = Pilot()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.history.history import History, StoredEmbedding
-from runtime.values import GeoPoint, Keyframe, Measured, Pose, ViewKind
+from runtime.values import GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 SPACE = "space-a"
 FOOTPRINTS_M = (56.0, 80.0)
@@ -25,19 +25,22 @@ def keyframe(number: int, view: ViewKind = ViewKind.DRONE, size_px: int = 64) ->
     coarse = rng.integers(0, 255, (size_px // 8, size_px // 8, 3), np.uint8)
     pose = Pose(
         t_ns=1_760_000_000 * 10**9 + number * 10**9,
-        position=GeoPoint(60.0 + number * 1e-4, 22.0 - number * 1e-4),
-        position_sigma_m=1.5,
         altitude_amsl_m=Measured(137.25, 2.0, "ekf"),
         height_takeoff_m=Measured(100.0, 1.0, "baro"),
         height_agl_m=Measured(99.5, 3.0, "rangefinder"),
         ned_from_body=(0.5, 0.5, -0.5, 0.5),
         attitude_measured=True,
         heading=Measured(1.25, 0.05, "vehicle yaw"),
+    )
+    position = Position(
+        point=GeoPoint(60.0 + number * 1e-4, 22.0 - number * 1e-4),
+        covariance_m2=((2.25, -0.5), (-0.5, 1.75)),
+        source=PositionSource.AUTOPILOT,
         velocity_ned_m_s=(8.0, -1.0, 0.25),
     )
     ground = GeoPoint(60.0 + number * 1e-4, 22.0)
     crop = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-    return Keyframe(0, "flight one", view, f"frame {number}", pose, ground, 3.0, 112.0, crop)
+    return Keyframe(0, "flight one", view, f"frame {number}", pose, position, ground, 3.0, 112.0, crop)
 
 
 def embeddings(number: int, dimension: int = 32) -> list[StoredEmbedding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from runtime.errors import EmbeddingSpaceError, HistoryError
 from runtime.history.history import History, StoredEmbedding
-from runtime.values import Pose, ViewKind
+from runtime.values import GeoPoint, Pose, Position, PositionSource, ViewKind
 from tests.runtime.history.recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
 
 
@@ -37,8 +38,21 @@ def test_a_keyframe_comes_back_as_it_was(path: Path) -> None:
 
 def test_what_is_unknown_stays_unknown(path: Path) -> None:
     with History.create(path, SPACE, "b") as history:
-        bare = replace(keyframe(1), pose=Pose(t_ns=-5))
-        assert history.keyframe(history.add(bare, [])).pose == Pose(t_ns=-5)
+        bare = replace(keyframe(1), pose=Pose(t_ns=-5), position=None)
+        found = history.keyframe(history.add(bare, []))
+        assert found.pose == Pose(t_ns=-5) and found.position is None and found.tag is None
+
+
+def test_a_tag_is_kept_apart_from_the_cameras_position(path: Path) -> None:
+    tag = Position.circular(GeoPoint(60.5, 22.5), math.inf, PositionSource.TAG)
+    with History.create(path, SPACE, "b") as history:
+        given = replace(keyframe(1), tag=tag)
+        found = history.keyframe(history.add(given, []))
+        assert found.position == given.position and found.tag == tag and found.track_point == tag.point
+        assert [one.tag for one in history.keyframes(crops=False)] == [tag]
+        history.add(keyframe(2), [])
+        last = history.keyframe(2)
+        assert last.tag is None and last.position is not None and last.track_point == last.position.point
 
 
 def test_embeddings_and_maps_come_back_in_half_precision(path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.geodesy import offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.place.target import Target
-from runtime.values import Embeddings, GeoPoint, Keyframe, Measured, Pose, ViewKind
+from runtime.values import Embeddings, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 ORIGIN = GeoPoint(60.4, 22.4)
 SPACE, SIZE_PX, CELLS = "colours", 64, 16
@@ -101,10 +101,11 @@ class Land:
             crops = [cv2.resize(self.cut(north, east, rung, rung / SIZE_PX), (SIZE_PX, SIZE_PX)) for rung in RUNGS_M]
             made = tower.embed(view, np.stack(crops))
             ground = offset(ORIGIN, north + self.at_ne_m[0], east + self.at_ne_m[1])
-            pose = Pose(0, ground, 1.0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
+            at = Position.circular(ground, 1.0, PositionSource.AUTOPILOT)
+            pose = Pose(0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
             maps = made.maps if made.maps is not None else [None] * len(RUNGS_M)
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(RUNGS_M, made.vectors, maps, strict=True)]
-            keyframe = Keyframe(0, "survey", view, "", pose, ground, 1.0, RUNGS_M[-1], crops[-1])
+            keyframe = Keyframe(0, "survey", view, "", pose, at, ground, 1.0, RUNGS_M[-1], crops[-1])
             history.add(keyframe, stored)
 
 

@@ -15,7 +15,7 @@ from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorded, Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, GeoPoint, Measured, Pose, ViewKind
+from runtime.values import Frame, GeoPoint, Measured, Pose, Position, PositionSource, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 
 HOME = GeoPoint(60.4, 22.4)
@@ -23,18 +23,17 @@ CAMERA = CameraModel.from_hfov(640, 480, 70.0)  # at 100 m: 140 x 105 m of groun
 TEXTURE = ground_texture(1200)
 
 
-def pose_at(
+def at(
     north_m: float, t_s: float = 0.0, height_m: float = 100.0, roll: float = 0.0, yaw: float = 0.0
-) -> Pose:
-    return Pose(
+) -> tuple[Pose, Position]:
+    pose = Pose(
         t_ns=round(t_s * 1e9),
-        position=offset(HOME, north_m, 0.0),
-        position_sigma_m=2.0,
         height_agl_m=Measured(height_m, 1.0, "test"),
         ned_from_body=ned_from_euler(roll, 0.0, yaw),
         attitude_measured=True,
         heading=Measured(yaw, 0.05, "test"),
     )
+    return pose, Position.circular(offset(HOME, north_m, 0.0), 2.0, PositionSource.AUTOPILOT)
 
 
 def frame_at(index: int, t_s: float = 0.0, blur_px: float = 0.0) -> Frame:
@@ -65,7 +64,7 @@ def test_a_straight_flight_is_kept_every_quarter_footprint(recorder: Recorder, h
     kept = [
         float(north)
         for index, north in enumerate(steps_m)
-        if recorder.add(frame_at(index, index), pose_at(float(north), index)).keyframe_id is not None
+        if recorder.add(frame_at(index, index), *at(float(north), index)).keyframe_id is not None
     ]
     assert kept == [0.0, 18.0, 36.0, 54.0, 72.0, 90.0, 108.0, 126.0, 144.0]
     assert len(history) == 9
@@ -74,62 +73,64 @@ def test_a_straight_flight_is_kept_every_quarter_footprint(recorder: Recorder, h
 def test_hovering_and_drifting_to_and_fro_add_nothing(recorder: Recorder, history: History) -> None:
     for index in range(60):
         drift_m = 12.0 * math.sin(index / 3)
-        recorder.add(frame_at(index % 20, index), pose_at(drift_m, index))
+        recorder.add(frame_at(index % 20, index), *at(drift_m, index))
     assert len(history) <= 2
     before = len(history)
     for index in range(60, 120):
-        recorder.add(frame_at(index % 20, index), pose_at(12.0 * math.sin(index / 3), index))
+        recorder.add(frame_at(index % 20, index), *at(12.0 * math.sin(index / 3), index))
     assert len(history) == before
 
 
 def test_climbing_by_a_fifth_is_a_new_view(recorder: Recorder) -> None:
-    assert recorder.add(frame_at(0), pose_at(0.0, 0, height_m=100.0)).keyframe_id == 1
-    assert refused(recorder.add(frame_at(1), pose_at(0.0, 1, height_m=115.0))).startswith("has not moved")
-    assert recorder.add(frame_at(2), pose_at(0.0, 2, height_m=122.0)).keyframe_id == 2
+    assert recorder.add(frame_at(0), *at(0.0, 0, height_m=100.0)).keyframe_id == 1
+    assert refused(recorder.add(frame_at(1), *at(0.0, 1, height_m=115.0))).startswith("has not moved")
+    assert recorder.add(frame_at(2), *at(0.0, 2, height_m=122.0)).keyframe_id == 2
 
 
 def test_every_useless_pose_is_refused_with_its_reason(recorder: Recorder) -> None:
-    good = pose_at(0.0)
+    good, where = at(0.0)
     cases = {
-        "no position": replace(good, position=None),
-        "no height above ground": replace(good, height_agl_m=None),
-        "below 10 m": pose_at(0.0, height_m=9.0),
-        "no heading": replace(good, heading=None, ned_from_body=None),
-        "tilted 31 deg from straight down": pose_at(0.0, roll=math.radians(31)),
+        "no position": (good, None),
+        "no height above ground": (replace(good, height_agl_m=None), where),
+        "below 10 m": at(0.0, height_m=9.0),
+        "no heading": (replace(good, heading=None, ned_from_body=None), where),
+        "tilted 31 deg from straight down": at(0.0, roll=math.radians(31)),
     }
-    for reason, pose in cases.items():
-        assert refused(recorder.add(frame_at(0), pose)) == reason
-    assert recorder.add(frame_at(0), good).keyframe_id == 1
+    for reason, (pose, position) in cases.items():
+        assert refused(recorder.add(frame_at(0), pose, position)) == reason
+    assert recorder.add(frame_at(0), good, where).keyframe_id == 1
 
 
 def test_a_blurred_frame_is_refused_and_the_next_sharp_one_kept(recorder: Recorder) -> None:
     for index in range(8):
-        assert recorder.add(frame_at(index), pose_at(40.0 * index, index)).keyframe_id is not None
-    assert refused(recorder.add(frame_at(9, blur_px=3.0), pose_at(400.0, 9))) == "blurred"
-    assert recorder.add(frame_at(9), pose_at(400.0, 10)).keyframe_id is not None
+        assert recorder.add(frame_at(index), *at(40.0 * index, index)).keyframe_id is not None
+    assert refused(recorder.add(frame_at(9, blur_px=3.0), *at(400.0, 9))) == "blurred"
+    assert recorder.add(frame_at(9), *at(400.0, 10)).keyframe_id is not None
 
 
 def test_a_frame_in_a_fast_turn_is_refused(recorder: Recorder) -> None:
-    recorder.add(frame_at(0), pose_at(0.0, 0.0))
-    fast = pose_at(40.0, 0.1, yaw=math.radians(9.0))  # 90 deg/s
-    slow = pose_at(40.0, 0.2, yaw=math.radians(11.0))  # 20 deg/s
-    assert refused(recorder.add(frame_at(1), fast)) == "turning too fast"
-    assert recorder.add(frame_at(2), slow).keyframe_id is not None
+    recorder.add(frame_at(0), *at(0.0, 0.0))
+    fast = at(40.0, 0.1, yaw=math.radians(9.0))  # 90 deg/s
+    slow = at(40.0, 0.2, yaw=math.radians(11.0))  # 20 deg/s
+    assert refused(recorder.add(frame_at(1), *fast)) == "turning too fast"
+    assert recorder.add(frame_at(2), *slow).keyframe_id is not None
 
 
 def test_a_view_below_the_smallest_rung_is_refused(history: History) -> None:
     recorder = Recorder(history, FakeEmbedder(FakeBundle(footprints_m=(64.0,))), CAMERA, "flight")
-    reason = refused(recorder.add(frame_at(0), pose_at(0.0, height_m=30.0)))
+    reason = refused(recorder.add(frame_at(0), *at(0.0, height_m=30.0)))
     assert reason.startswith("sees only 3") and reason.endswith("the smallest footprint is 64 m")
 
 
 def test_what_is_kept_of_a_frame(recorder: Recorder, history: History) -> None:
     roll = math.radians(10.0)  # rolled right: the camera looks left, which is west when heading north
-    recorder.add(frame_at(0, 5.0), pose_at(0.0, 5.0, roll=roll))
+    recorder.add(frame_at(0, 5.0), *at(0.0, 5.0, roll=roll))
     keyframe = history.keyframe(1)
     north_m, east_m = north_east_m(HOME, keyframe.ground)
     assert north_m == pytest.approx(0.0, abs=0.01)
     assert east_m == pytest.approx(-100.0 * math.tan(roll), abs=0.01)
+    pose, position = at(0.0, 5.0, roll=roll)
+    assert keyframe.pose == pose and keyframe.position == position and keyframe.tag is None
     assert keyframe.flight == "flight" and keyframe.name == "frame 0" and keyframe.view is ViewKind.DRONE
     assert keyframe.crop.shape[0] == keyframe.crop.shape[1] >= 320
     assert 95.0 < keyframe.footprint_m < 125.0
@@ -139,7 +140,7 @@ def test_what_is_kept_of_a_frame(recorder: Recorder, history: History) -> None:
 
 def test_the_embeddings_are_of_the_drone_view(history: History) -> None:
     embedder = FakeEmbedder()
-    Recorder(history, embedder, CAMERA, "flight").add(frame_at(0), pose_at(0.0))
+    Recorder(history, embedder, CAMERA, "flight").add(frame_at(0), *at(0.0))
     assert embedder.views == [ViewKind.DRONE, ViewKind.DRONE]
     maps = history.maps([1], 64.0)
     assert maps is not None and maps.shape == (1, 1, 8, 8)

@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import IFDRational
 from runtime.errors import ImageError, UsageError
 from runtime.rotations import rotation, yaw_of
 from runtime.sources.photo import CameraFlags, Photo, read_photo
+from runtime.values import PositionSource
 from runtime.view import GroundPlane
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
@@ -30,9 +31,9 @@ def camera_axis_ned(photo: Photo) -> np.ndarray:
 @pytest.mark.parametrize(("latitude", "longitude"), [(60.1, 24.9), (-33.85, 151.2), (30.17, -98.09), (-0.5, -78.5)])
 def test_the_signs_of_all_four_quarters_of_the_earth(tmp_path: Path, latitude: float, longitude: float) -> None:
     photo = read_photo(write_photo(tmp_path / "a.jpg", place=gps(latitude, longitude)))
-    assert photo.pose.position is not None
-    assert photo.pose.position.latitude_deg == pytest.approx(latitude, abs=1e-8)
-    assert photo.pose.position.longitude_deg == pytest.approx(longitude, abs=1e-8)
+    assert photo.tag is not None and photo.tag.source is PositionSource.TAG
+    assert photo.tag.point.latitude_deg == pytest.approx(latitude, abs=1e-8)
+    assert photo.tag.point.longitude_deg == pytest.approx(longitude, abs=1e-8)
 
 
 def test_altitude_below_the_sea_and_a_missing_one(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_no_fix_is_no_position(tmp_path: Path) -> None:
     nowhere = gps(0.0, 0.0)
     broken = {1: "N", 2: (IFDRational(0, 0), IFDRational(0, 0), IFDRational(0, 0)), 3: "E", 4: photos.degrees(1.0)}
     for name, place in (("void", void), ("nowhere", nowhere), ("broken", broken), ("none", None)):
-        assert read_photo(write_photo(tmp_path / f"{name}.jpg", place=place)).pose.position is None
+        assert read_photo(write_photo(tmp_path / f"{name}.jpg", place=place)).tag is None
 
 
 def test_time_with_subseconds_and_zone(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_xmp_that_is_broken_or_hostile_is_as_none(tmp_path: Path) -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY x "y">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&x;</x:xmpmeta>'
     for name, block in (("cut", dji_xmp(RelativeAltitude=5)[:-30]), ("bomb", bomb), ("words", b"not xml")):
         photo = read_photo(write_photo(tmp_path / f"{name}.jpg", place=gps(46.8, -92.0), xmp=block))
-        assert photo.pose.height_agl_m is None and photo.pose.position is not None
+        assert photo.pose.height_agl_m is None and photo.tag is not None
 
 
 def test_files_that_are_no_photo(tmp_path: Path) -> None:
@@ -163,15 +164,15 @@ def test_flags_that_make_no_sense(flags: dict[str, float]) -> None:
 def test_a_png_without_any_tag(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 30, 4), np.uint8), "RGBA").convert("LA").save(tmp_path / "a.png")
     photo = read_photo(tmp_path / "a.png")
-    assert photo.frame.image.shape == (20, 30, 3) and photo.pose.position is None and photo.pose.heading is None
+    assert photo.frame.image.shape == (20, 30, 3) and photo.tag is None and photo.pose.heading is None
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real flights are not here")
 def test_two_real_cameras() -> None:
     canon = read_photo(DATA / "caliterra/IMG_9354.jpg")
     assert canon.lens_source == "exif focal plane" and canon.camera.fx_px == pytest.approx(929.4, abs=0.5)
-    assert canon.pose.height_agl_m is None and canon.pose.heading is None and canon.pose.position is not None
-    assert canon.pose.position.longitude_deg == pytest.approx(-98.089992, abs=1e-5)
+    assert canon.pose.height_agl_m is None and canon.pose.heading is None and canon.tag is not None
+    assert canon.tag.point.longitude_deg == pytest.approx(-98.089992, abs=1e-5)
     dji = read_photo(DATA / "brighton/DJI_0018.JPG")
     assert dji.lens_source == "known camera" and dji.pose.attitude_measured
     assert dji.pose.height_agl_m is not None and dji.pose.height_agl_m.value == 39.8

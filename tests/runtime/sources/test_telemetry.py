@@ -11,6 +11,7 @@ from runtime.errors import TelemetryError, UsageError
 from runtime.rotations import rotation
 from runtime.sources.telemetry import read_telemetry
 from runtime.sources.track import Track
+from runtime.values import GeoPoint, PositionSource
 from tests.runtime.sources.logs import (
     LATITUDE,
     LONGITUDE,
@@ -26,10 +27,11 @@ RECORDED = Path(__file__).parents[4] / "shared/data/mavlink"
 
 def check(track: Track, t_s: float, height_m: float | None = 60.0, heading_deg: float | None = 45.0) -> None:
     """The flight north of the log writers."""
-    pose = track.at(t_s)
-    assert pose is not None and pose.position is not None
-    assert pose.position.latitude_deg == pytest.approx(latitude_at(t_s), abs=2e-7)
-    assert pose.position.longitude_deg == pytest.approx(LONGITUDE, abs=2e-7)
+    state = track.at(t_s)
+    assert state is not None and state.position is not None
+    pose, at = state.pose, state.position.point
+    assert at.latitude_deg == pytest.approx(latitude_at(t_s), abs=2e-7)
+    assert at.longitude_deg == pytest.approx(LONGITUDE, abs=2e-7)
     assert pose.t_ns == round(t_s * 1e9)
     if height_m is not None:
         assert pose.height_agl_m is not None and pose.height_agl_m.value == pytest.approx(height_m, abs=0.01)
@@ -43,8 +45,11 @@ def test_tlog(tmp_path: Path) -> None:
     assert len(track) == 41 and track.span_s == pytest.approx((0.0, 4.0))
     for t_s in (0.0, 1.23, 4.0):
         check(track, t_s)
-    pose = track.at(2.0)
-    assert pose is not None and pose.velocity_ned_m_s == (5.0, 0.0, 0.0)
+    state = track.at(2.0)
+    assert state is not None and state.position is not None
+    assert state.position.velocity_ned_m_s == (5.0, 0.0, 0.0)
+    assert state.position.source is PositionSource.AUTOPILOT
+    pose = state.pose
     assert pose.altitude_amsl_m is not None and pose.altitude_amsl_m.value == pytest.approx(560.0)
     assert pose.height_takeoff_m is not None and pose.height_takeoff_m.value == pytest.approx(60.0)
     assert pose.ned_from_body is not None and pose.attitude_measured
@@ -63,8 +68,8 @@ def test_dataflash(tmp_path: Path) -> None:
         check(track, t_s)
     raw = read_telemetry(write_dataflash(tmp_path / "b.bin", seconds=2, fused=False)).track
     check(raw, 1.0, height_m=None)
-    pose = raw.at(1.0)
-    assert pose is not None and pose.height_agl_m is None  # a GPS altitude is no height above ground
+    state = raw.at(1.0)
+    assert state is not None and state.pose.height_agl_m is None  # a GPS altitude is no height above ground
 
 
 def test_ulog(tmp_path: Path) -> None:
@@ -110,23 +115,23 @@ def test_srt_of_several_generations(
     last = said.track.at(4.9)  # within a period of the last subtitle: still its second
     assert last is not None and said.track.at(5.2) is None
     if heading_deg is None:
-        assert last.heading is None and last.ned_from_body is None
+        assert last.pose.heading is None and last.pose.ned_from_body is None
 
 
 def test_south_and_west_and_swapped_coordinates(tmp_path: Path) -> None:
     south = read_telemetry(write_srt(tmp_path / "a.srt", ["GPS(-70.66,-33.44,16) BAROMETER:50.0"] * 2)).track.at(0.0)
     swapped = read_telemetry(write_srt(tmp_path / "b.srt", ["GPS(-33.44,151.2,16) BAROMETER:50.0"] * 2)).track.at(0.0)
     assert south is not None and south.position is not None
-    assert (south.position.latitude_deg, south.position.longitude_deg) == (-33.44, -70.66)
+    assert south.position.point == GeoPoint(-33.44, -70.66) and south.position.source is PositionSource.TAG
     assert swapped is not None and swapped.position is not None
-    assert (swapped.position.latitude_deg, swapped.position.longitude_deg) == (-33.44, 151.2)
+    assert swapped.position.point == GeoPoint(-33.44, 151.2)
 
 
 def test_a_gimbal_of_zeros_is_no_attitude(tmp_path: Path) -> None:
     text = BRACKETS.format(n=1, lat=LATITUDE, lon=LONGITUDE, h=60.0, amsl=560.0, spelt="longitude")
     zeros = text.replace("gb_yaw: 45.0 gb_pitch: -90.0", "gb_yaw: 0.0 gb_pitch: 0.0")
-    pose = read_telemetry(write_srt(tmp_path / "a.srt", [zeros] * 2)).track.at(0.5)
-    assert pose is not None and pose.heading is None
+    state = read_telemetry(write_srt(tmp_path / "a.srt", [zeros] * 2)).track.at(0.5)
+    assert state is not None and state.pose.heading is None
 
 
 @pytest.mark.parametrize("suffix", [".srt", ".tlog", ".bin", ".ulg"])
@@ -152,7 +157,7 @@ def test_logs_of_real_autopilots(name: str) -> None:
     track = read_telemetry(RECORDED / f"{name}.tlog").track
     first_s, last_s = track.span_s
     flown = [track.at(first_s + k * (last_s - first_s) / 50) for k in range(51)]
-    poses = [pose for pose in flown if pose is not None]
+    poses = [state.pose for state in flown if state is not None]
     assert len(poses) >= 45 and track.has_attitude
     heights = [pose.height_takeoff_m.value for pose in poses if pose.height_takeoff_m is not None]
     assert max(heights) > 8.0 and min(heights) < 2.0  # it took off

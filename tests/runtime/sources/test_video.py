@@ -19,6 +19,7 @@ from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.sources.video import Filmed, lens_of_video, open_video
 from runtime.survey.survey import Skipped, complete
 from runtime.survey.video import frame_reader, gathered, survey_video
+from runtime.values import PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources.films import write_video
 from tests.runtime.survey.flights import ORIGIN, Truth, tagged
@@ -36,14 +37,9 @@ def northwards(seconds: float, speed_m_s: float = 6.0) -> list[Truth]:
 
 def track_of(flown: list[Truth], ahead_s: float = 0.0, attitude: bool = True) -> Track:
     """A log of the flight whose clock runs ``ahead_s`` before the video's."""
-    poses = [truth.pose for truth in flown]
-    places = [
-        PlaceSample(truth.t_s + ahead_s, pose.position, None, truth.height_m)
-        for truth, pose in zip(flown, poses, strict=True)
-        if pose.position is not None
-    ]
-    turns = [TurnSample(t.t_s + ahead_s, p.ned_from_body) for t, p in zip(flown, poses, strict=True) if p.ned_from_body]
-    return Track(places, turns if attitude else [], "log", "test")
+    places = [PlaceSample(truth.t_s + ahead_s, truth.point, None, truth.height_m) for truth in flown]
+    turns = [TurnSample(t.t_s + ahead_s, t.pose.ned_from_body) for t in flown if t.pose.ned_from_body]
+    return Track(places, turns if attitude else [], "log", "test", PositionSource.AUTOPILOT)
 
 
 def filmed(track: Track, offset_s: float = 0.0, **flags: float) -> Filmed:
@@ -97,38 +93,40 @@ def test_heading_is_solved_where_the_telemetry_has_none(tmp_path: Path) -> None:
     heading = math.radians(70.0)
     flown = [Truth(k / 2, 3.0 * k - 30.0, 4.0 * (k % 8) - 10.0, 50.0, heading) for k in range(18)]
     path = write_video(tmp_path / "a.mp4", GROUND, 0.1, flown, CAMERA, 2.0)
-    positions = [pose.position for pose in tagged(flown, noise_m=0.5)]
     places = [
-        PlaceSample(truth.t_s, position, None, truth.height_m)
-        for truth, position in zip(flown, positions, strict=True)
-        if position is not None
+        PlaceSample(truth.t_s, told.tag.point, None, truth.height_m)
+        for truth, told in zip(flown, tagged(flown, noise_m=0.5), strict=True)
     ]
     with open_video(path) as video:
-        read = survey_video(video, filmed(Track(places, [], "log", "test")))
+        read = survey_video(video, filmed(Track(places, [], "log", "test", PositionSource.AUTOPILOT)))
     assert all(photo.features is not None for photo in read.photos)
     ready = complete(read)
     assert ready.solution is not None and len(ready.photos) >= 8
     for photo in ready.photos:
         assert photo.pose.heading is not None and photo.pose.heading.source == "solved from overlaps"
         assert math.degrees(photo.pose.heading.value) == pytest.approx(70.0, abs=4.0)
+        assert photo.position.source is PositionSource.SURVEY
+        assert photo.tag is not None and photo.tag.source is PositionSource.AUTOPILOT
 
 
 def test_flags_override_the_log(tmp_path: Path) -> None:
     flown = northwards(1.0)
-    pose = filmed(track_of(flown), height_agl_m=80.0, heading_deg=30.0).pose(0.5)
-    assert pose is not None and pose.height_agl_m is not None and pose.height_agl_m.value == 80.0
+    state = filmed(track_of(flown), height_agl_m=80.0, heading_deg=30.0).state(0.5)
+    assert state is not None
+    pose = state.pose
+    assert pose.height_agl_m is not None and pose.height_agl_m.value == 80.0
     assert pose.heading is not None and math.degrees(pose.heading.value) == pytest.approx(30.0)
 
 
 def test_a_pitch_flag_replaces_a_gimbals_tilt_but_not_an_airframes() -> None:
     flown = [Truth(0.0, 0.0, 0.0, 50.0, 0.5, pitch=0.2), Truth(0.1, 0.0, 0.0, 50.0, 0.5, pitch=0.2)]
-    fixed = filmed(track_of(flown), camera_pitch_deg=-80.0).pose(0.0)
+    fixed = filmed(track_of(flown), camera_pitch_deg=-80.0).state(0.0)
     track = track_of(flown)
     track.stabilised = True
-    gimbal = filmed(track, camera_pitch_deg=-90.0).pose(0.0)
-    assert fixed is not None and fixed.attitude_measured
-    assert gimbal is not None and not gimbal.attitude_measured and gimbal.heading is not None
-    assert gimbal.heading.value == pytest.approx(0.5)
+    gimbal = filmed(track, camera_pitch_deg=-90.0).state(0.0)
+    assert fixed is not None and fixed.pose.attitude_measured
+    assert gimbal is not None and not gimbal.pose.attitude_measured and gimbal.pose.heading is not None
+    assert gimbal.pose.heading.value == pytest.approx(0.5)
 
 
 def test_frames_outside_the_log_are_counted(tmp_path: Path) -> None:

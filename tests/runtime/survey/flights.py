@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
 from runtime.rotations import ned_from_euler
-from runtime.values import GeoPoint, Measured, Pose
+from runtime.survey.solver import Tagged
+from runtime.values import GeoPoint, Measured, Pose, Position, PositionSource
 from runtime.view import GroundPlane
 
 ORIGIN = GeoPoint(48.2, 11.6)
@@ -36,13 +37,21 @@ class Truth:
         """As a complete pose."""
         return Pose(
             t_ns=round(self.t_s * 1e9),
-            position=offset(ORIGIN, self.north_m, self.east_m),
-            position_sigma_m=3.0,
             height_agl_m=Measured(self.height_m, 0.1, "truth"),
             ned_from_body=ned_from_euler(self.roll, self.pitch, self.heading),
             attitude_measured=True,
             heading=Measured(self.heading, 0.01, "truth"),
         )
+
+    @property
+    def point(self) -> GeoPoint:
+        """Where the camera was."""
+        return offset(ORIGIN, self.north_m, self.east_m)
+
+    @property
+    def position(self) -> Position:
+        """As a receiver says it."""
+        return Position.circular(self.point, 3.0, PositionSource.TAG)
 
     def plane(self, camera: CameraModel) -> GroundPlane:
         """The ground below, as the camera sees it."""
@@ -95,17 +104,17 @@ def photograph(ground: NDArray[np.uint8], gsd_m: float, truth: Truth, camera: Ca
 
 def tagged(
     flown: Sequence[Truth], noise_m: float, lag_s: float = 0.0, drift_m_s: float = 0.0, seed: int = 5
-) -> list[Pose]:
-    """Poses as a plain camera with GPS writes them: only a time and a noisy, trailing, drifting position."""
+) -> list[Tagged]:
+    """What a plain camera with GPS writes: only a time and a noisy, trailing, drifting position."""
     rng = np.random.default_rng(seed)
     middle_s = (flown[0].t_s + flown[-1].t_s) / 2
-    poses = []
+    told = []
     for before, here in zip([flown[0], *flown[:-1]], flown, strict=True):
         elapsed_s = here.t_s - before.t_s
         share = lag_s / elapsed_s if elapsed_s else 0.0
         drift_m = drift_m_s * (here.t_s - middle_s)
         north_m = here.north_m + share * (before.north_m - here.north_m) + drift_m + rng.normal(0, noise_m)
         east_m = here.east_m + share * (before.east_m - here.east_m) + rng.normal(0, noise_m)
-        position = offset(ORIGIN, north_m, east_m)
-        poses.append(Pose(t_ns=round(here.t_s * 1e9), position=position, position_sigma_m=3.0))
-    return poses
+        tag = Position.circular(offset(ORIGIN, north_m, east_m), 3.0, PositionSource.TAG)
+        told.append(Tagged(Pose(t_ns=round(here.t_s * 1e9)), tag))
+    return told

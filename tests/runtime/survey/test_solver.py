@@ -15,8 +15,8 @@ from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.sources.photo import read_photo
 from runtime.survey.overlaps import Overlap, candidate_pairs, features_of, overlap_of
-from runtime.survey.solver import SOURCE, Solution, solve
-from runtime.values import Measured, Pose
+from runtime.survey.solver import SOURCE, Solution, Tagged, solve
+from runtime.values import Measured
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.survey.flights import ORIGIN, Truth, lawnmower, photograph, tagged
 
@@ -46,9 +46,9 @@ def errors(solution: Solution, flown: Sequence[Truth]) -> dict[str, np.ndarray]:
     """Place in metres, height as a share, heading and tilt in degrees, per photo."""
     rows = []
     for solved, truth in zip(solution.photos, flown, strict=True):
-        assert solved is not None and solved.pose.position is not None and solved.pose.ned_from_body is not None
+        assert solved is not None and solved.pose.ned_from_body is not None
         assert solved.pose.height_agl_m is not None and solved.pose.heading is not None
-        north, east = north_east_m(ORIGIN, solved.pose.position)
+        north, east = north_east_m(ORIGIN, solved.position.point)
         real = rotation(truth.pose.ned_from_body)  # type: ignore[arg-type]
         down = rotation(solved.pose.ned_from_body).apply([0, 0, 1]) @ real.apply([0, 0, 1])
         rows.append(
@@ -86,8 +86,8 @@ def test_noisy_tags_average_out_over_the_flight() -> None:
 
 def test_trailing_tags_are_told_from_the_camera() -> None:
     flown = lawnmower(4, 8)  # 12 m in 3 s: a lag of 2 s is 8 m
-    poses = tagged(flown, noise_m=0.5, lag_s=2.0)
-    solution = solve(poses, [CAMERA] * len(flown), exact_overlaps(flown))
+    told = tagged(flown, noise_m=0.5, lag_s=2.0)
+    solution = solve(told, [CAMERA] * len(flown), exact_overlaps(flown))
     assert solution.lever_m[0] == pytest.approx(-8.0, abs=2.0)
     assert solution.lag_s == pytest.approx(2.0, abs=0.5)
     assert np.median(errors(solution, flown)["height"]) < 0.04
@@ -97,21 +97,21 @@ def test_trailing_tags_are_told_from_the_camera() -> None:
 
 def test_a_drifting_receiver_does_not_turn_the_flight() -> None:
     flown = lawnmower(5, 8)
-    poses = tagged(flown, noise_m=0.5, drift_m_s=0.25)
-    solution = solve(poses, [CAMERA] * len(flown), exact_overlaps(flown))
+    told = tagged(flown, noise_m=0.5, drift_m_s=0.25)
+    solution = solve(told, [CAMERA] * len(flown), exact_overlaps(flown))
     assert solution.drift_m_s[0] == pytest.approx(0.25, abs=0.06)
     assert np.median(errors(solution, flown)["heading_deg"]) < 2.0
 
 
 def test_a_wild_tag_and_a_false_overlap_do_no_harm() -> None:
     flown = lawnmower(3, 7)
-    poses = tagged(flown, noise_m=0.5)
+    told = tagged(flown, noise_m=0.5)
     wild = replace(flown[9], north_m=flown[9].north_m + 60.0)
-    poses[9] = replace(poses[9], position=wild.pose.position)
+    told[9] = replace(told[9], tag=wild.position)
     overlaps = exact_overlaps(flown)
     rng = np.random.default_rng(9)
     false = Overlap(0, 20, rng.uniform(0, 360, (8, 2)), rng.uniform(0, 360, (8, 2)), 25)
-    solution = solve(poses, [CAMERA] * len(flown), [*overlaps, false])
+    solution = solve(told, [CAMERA] * len(flown), [*overlaps, false])
     found = errors(solution, flown)
     assert found["place_m"].max() < 3.0 and found["height"].max() < 0.05
     assert solution.pairs == len(overlaps)
@@ -119,11 +119,18 @@ def test_a_wild_tag_and_a_false_overlap_do_no_harm() -> None:
 
 def test_what_is_known_is_kept() -> None:
     flown = lawnmower(3, 7)
-    poses = [
-        replace(pose, height_agl_m=Measured(truth.height_m, 0.2, "flag"), heading=Measured(truth.heading, 0.01, "flag"))
-        for pose, truth in zip(tagged(flown, noise_m=4.0), flown, strict=True)
+    told = [
+        replace(
+            one,
+            pose=replace(
+                one.pose,
+                height_agl_m=Measured(truth.height_m, 0.2, "flag"),
+                heading=Measured(truth.heading, 0.01, "flag"),
+            ),
+        )
+        for one, truth in zip(tagged(flown, noise_m=4.0), flown, strict=True)
     ]
-    found = errors(solve(poses, [CAMERA] * len(flown), exact_overlaps(flown)), flown)
+    found = errors(solve(told, [CAMERA] * len(flown), exact_overlaps(flown)), flown)
     assert found["height"].max() < 0.015
     assert found["heading_deg"].max() < 1.5
 
@@ -156,8 +163,8 @@ def test_photos_of_one_spot_say_nothing_of_scale() -> None:
 
 
 def test_no_overlaps_at_all() -> None:
-    poses = tagged(lawnmower(1, 3), noise_m=1.0)
-    solution = solve(poses, [CAMERA] * 3, [])
+    told = tagged(lawnmower(1, 3), noise_m=1.0)
+    solution = solve(told, [CAMERA] * 3, [])
     assert solution.photos == (None, None, None)
     assert solution.summary() == "nothing could be solved from overlaps"
 
@@ -166,13 +173,13 @@ def test_from_pixels_to_poses_on_a_painted_flight() -> None:
     flown = lawnmower(2, 6)
     ground = ground_texture(1800)
     features = [features_of(photograph(ground, 0.1, truth, CAMERA)) for truth in flown]
-    poses = tagged(flown, noise_m=1.0)
-    places = np.array([north_east_m(ORIGIN, pose.position) for pose in poses if pose.position is not None])
+    told = tagged(flown, noise_m=1.0)
+    places = np.array([north_east_m(ORIGIN, one.tag.point) for one in told])
     overlaps = [
         overlap for i, j in candidate_pairs(places) if (overlap := overlap_of(i, j, features)) is not None
     ]
     assert len(overlaps) >= 20
-    solution = solve(poses, [CAMERA] * len(flown), overlaps)
+    solution = solve(told, [CAMERA] * len(flown), overlaps)
     found = errors(solution, flown)
     assert found["height"].max() < 0.04 and found["heading_deg"].max() < 2.5 and found["place_m"].max() < 2.5
     first = solution.photos[0]
@@ -183,13 +190,11 @@ def test_from_pixels_to_poses_on_a_painted_flight() -> None:
 def test_a_real_flight_of_a_camera_without_attitude() -> None:
     paths = sorted(CALITERRA.glob("*.jpg"))[24:48]  # three lines over the building site
     photos = [read_photo(path) for path in paths]
-    poses: list[Pose] = [photo.pose for photo in photos]
+    told = [Tagged(photo.pose, photo.tag) for photo in photos if photo.tag is not None]
     features = [features_of(photo.frame.image) for photo in photos]
-    origin = poses[0].position
-    assert origin is not None
-    places = np.array([north_east_m(origin, pose.position) for pose in poses if pose.position is not None])
+    places = np.array([north_east_m(told[0].tag.point, one.tag.point) for one in told])
     overlaps = [found for i, j in candidate_pairs(places) if (found := overlap_of(i, j, features)) is not None]
-    solution = solve(poses, [photo.camera for photo in photos], overlaps)
+    solution = solve(told, [photo.camera for photo in photos], overlaps)
     assert all(photo is not None for photo in solution.photos)
     # The climb had ended: the ground is seen at one scale to a few per cent, whatever the receiver's altitude says.
     low, middle, high = np.percentile(solution.heights_m, [0, 50, 100])

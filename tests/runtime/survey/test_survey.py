@@ -17,7 +17,7 @@ from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, record
 from runtime.sources.photo import CameraFlags
 from runtime.survey.survey import Skipped, Survey, complete, list_images, pairs_to_match, survey
-from runtime.values import Keyframe
+from runtime.values import Keyframe, PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
@@ -35,8 +35,7 @@ def write_flight(
     ground = ground_texture(1600)
     written = []
     for k, truth in enumerate(flown):
-        position = truth.pose.position
-        assert position is not None
+        position = truth.point
         angles = {"GimbalYawDegree": math.degrees(truth.heading), "GimbalPitchDegree": -90, "GimbalRollDegree": 0}
         block = dji_xmp(RelativeAltitude=truth.height_m, **angles) if xmp else None
         written.append(
@@ -143,9 +142,11 @@ def test_photos_without_attitude_are_solved_and_recorded(tmp_path: Path) -> None
             assert keyframe.pose.heading is not None and keyframe.pose.height_agl_m is not None
             assert math.degrees(math.remainder(keyframe.pose.heading.value - truth.heading, math.tau)) < 2.0
             assert keyframe.pose.height_agl_m.value == pytest.approx(truth.height_m, rel=0.04)
-            assert keyframe.pose.position is not None and truth.pose.position is not None
-            assert distance_m(keyframe.pose.position, truth.pose.position) < 0.1  # its tag, as it is
-            assert distance_m(keyframe.ground, offset(truth.pose.position, *truth.plane(CAMERA).ground_of_axis())) < 3.0
+            assert keyframe.tag is not None and keyframe.tag.source is PositionSource.TAG
+            assert distance_m(keyframe.tag.point, truth.point) < 0.1  # as it is
+            assert keyframe.position is not None and keyframe.position.source is PositionSource.SURVEY
+            assert distance_m(keyframe.position.point, truth.point) < 3.0
+            assert distance_m(keyframe.ground, offset(truth.point, *truth.plane(CAMERA).ground_of_axis())) < 3.0
 
 
 def test_pixels_turned_against_the_recorded_heading_are_found_out(tmp_path: Path) -> None:

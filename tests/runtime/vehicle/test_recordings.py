@@ -95,9 +95,9 @@ def test_poses_follow_the_recorded_telemetry() -> None:
         vehicle.receive(packet.raw, t_ns)
         while left_out and left_out[0][0] < t_ns - 300_000_000:
             at_ns, truth = left_out.popleft()
-            pose = vehicle.poses.at(at_ns)
-            assert pose is not None and pose.position is not None
-            errors_m.append(distance_m(truth, pose.position))
+            state = vehicle.poses.at(at_ns)
+            assert state is not None and state.position is not None
+            errors_m.append(distance_m(truth, state.position.point))
     assert len(errors_m) > 250 and max(errors_m) < 0.1
 
 
@@ -145,8 +145,8 @@ def test_gps_loss_is_seen_7_seconds_before_the_autopilot_gives_up() -> None:
     assert told["critical"] == pytest.approx(79.57, abs=0.1)
     landing = flight(name).of(ModeChanged)[-1]
     assert (landing.mode, landing.critical) == ("LAND", True)  # type: ignore[attr-defined]
-    pose = flight(name).vehicle.poses.latest()
-    assert pose is not None and pose.position_sigma_m == float("inf")
+    state = flight(name).vehicle.poses.latest()
+    assert state is not None and (state.position is None or state.position.sigma_m == float("inf"))
 
 
 def test_a_gps_jump_is_a_glitch_then_believed() -> None:

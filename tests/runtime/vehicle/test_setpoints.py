@@ -104,12 +104,12 @@ def test_an_unknown_autopilot_is_never_commanded() -> None:
 
 def test_hold_here_is_the_present_point_at_the_present_height() -> None:
     wire = flying()
-    pose = wire.vehicle.poses.latest()
+    state = wire.vehicle.poses.latest()
     assert wire.vehicle.hold_here(wire.t_ns) is None
     wire.run(0.1)
     ((_, packet),) = wire.sent_of(NAME)
-    assert pose is not None and pose.position is not None
-    assert packet.message.lat_int == round(pose.position.latitude_deg * 1e7)
+    assert state is not None and state.position is not None
+    assert packet.message.lat_int == round(state.position.point.latitude_deg * 1e7)
     assert packet.message.alt == pytest.approx(528.1)
     wire.peer.intervals_ns.clear()
     assert wire.vehicle.hold_here(wire.t_ns + 2 * SECOND) == "position_stale"

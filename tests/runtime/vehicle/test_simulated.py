@@ -87,8 +87,8 @@ def test_it_connects_with_every_required_stream_and_a_clock() -> None:
     state = flight.vehicle.state
     assert state.problems == () and state.ready
     assert state.timesync_offset_ns is not None
-    pose = flight.vehicle.poses.at(flight.t_ns - 100 * MS)
-    assert pose is not None and pose.position is not None and distance_m(pose.position, HOME) < 10.0
+    nav = flight.vehicle.poses.at(flight.t_ns - 100 * MS)
+    assert nav is not None and nav.position is not None and distance_m(nav.position.point, HOME) < 10.0
 
 
 def test_it_flies_to_our_target_and_says_that_it_took_it() -> None:

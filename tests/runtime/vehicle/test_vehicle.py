@@ -156,12 +156,12 @@ def test_poses_are_stamped_when_measured_not_when_they_came() -> None:
     wire.run(4.0)
     for back_ms in (30, 100, 555, 1500):
         t_ns = wire.t_ns - back_ms * MS
-        pose = wire.vehicle.poses.at(t_ns)
-        assert pose is not None and pose.position is not None and pose.heading is not None
-        metres_off = (pose.position.latitude_deg - HERE.latitude_deg) * 111_412.0 - 10.0 * t_ns * 1e-9
+        state = wire.vehicle.poses.at(t_ns)
+        assert state is not None and state.position is not None and state.pose.heading is not None
+        metres_off = (state.position.point.latitude_deg - HERE.latitude_deg) * 111_412.0 - 10.0 * t_ns * 1e-9
         assert abs(metres_off) < 0.05, "at 10 m/s and 12 ms of delay an arrival stamp would be 0.12 m off"
-        assert pose.heading.value == pytest.approx(0.2 * t_ns * 1e-9 % 6.283185307, abs=2e-3)
-        assert pose.position_sigma_m == pytest.approx(0.8)
+        assert state.pose.heading.value == pytest.approx(0.2 * t_ns * 1e-9 % 6.283185307, abs=2e-3)
+        assert state.position.sigma_m == pytest.approx(0.8)
     state = wire.vehicle.state
     assert state.timesync_offset_ns == pytest.approx(wire.peer.clock_offset_ns, abs=1000)
     assert state.timesync_rtt_s == pytest.approx(0.024)
@@ -367,7 +367,7 @@ def test_a_clock_step_of_a_second_is_followed() -> None:
     state = wire.vehicle.state
     assert state.timesync_offset_ns == pytest.approx(wire.peer.clock_offset_ns, abs=1000)
     assert state.counters.timesync_steps == 1 and state.reboots == 0
-    pose = wire.vehicle.poses.at(wire.t_ns - 100 * MS)
-    assert pose is not None and pose.position is not None
-    off_m = (pose.position.latitude_deg - HERE.latitude_deg) * 111_412.0 - 10.0 * (wire.t_ns - 100 * MS) * 1e-9
+    nav = wire.vehicle.poses.at(wire.t_ns - 100 * MS)
+    assert nav is not None and nav.position is not None
+    off_m = (nav.position.point.latitude_deg - HERE.latitude_deg) * 111_412.0 - 10.0 * (wire.t_ns - 100 * MS) * 1e-9
     assert abs(off_m) < 0.05

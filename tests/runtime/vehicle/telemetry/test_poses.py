@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
 from runtime.geodesy import north_east_m
-from runtime.values import GeoPoint, Measured
+from runtime.values import GeoPoint, Measured, PositionSource
 from runtime.vehicle.telemetry.poses import (
     AttitudeSample,
     PoseBuffer,
@@ -91,9 +91,13 @@ def test_yaw_is_the_heading_of_the_nose(yaw: float) -> None:
 
 @given(st.integers(0, 1_000_000_000))
 def test_between_samples_everything_moves_in_proportion(t_ns: int) -> None:
-    pose = filled().at(t_ns)
-    assert pose is not None and pose.t_ns == t_ns and pose.position is not None and pose.altitude_amsl_m is not None
-    assert pose.position.latitude_deg == pytest.approx(60.0 + t_ns * 1e-13, abs=1e-9)
+    state = filled().at(t_ns)
+    assert state is not None and state.t_ns == t_ns and state.position is not None
+    pose = state.pose
+    assert pose.altitude_amsl_m is not None
+    assert state.position.point.latitude_deg == pytest.approx(60.0 + t_ns * 1e-13, abs=1e-9)
+    assert state.position.sigma_m == 1.0 and state.position.source is PositionSource.AUTOPILOT
+    assert state.position.velocity_ned_m_s == (10.0, -5.0, -1.0)
     assert pose.altitude_amsl_m.value == pytest.approx(540 + t_ns * 1e-8)
     assert pose.heading is not None and pose.heading.value == pytest.approx(0.3 * t_ns * 1e-9, abs=1e-6)
     assert pose.attitude_measured
@@ -104,19 +108,19 @@ def test_the_slow_obvious_way_gives_the_same_pose() -> None:
     for t_ns in range(0, 1_000_000_000, 37 * MS):
         times = [i * 100 * MS for i in range(11)]
         north = np.interp(t_ns, times, [60.0 + i * 1e-5 for i in range(11)])
-        pose = buffer.at(t_ns)
-        assert pose is not None and pose.position is not None
-        assert pose.position.latitude_deg == pytest.approx(north, abs=1e-10)
+        state = buffer.at(t_ns)
+        assert state is not None and state.position is not None
+        assert state.position.point.latitude_deg == pytest.approx(north, abs=1e-10)
 
 
 def test_it_extrapolates_50_ms_and_not_51() -> None:
     buffer = filled()
     last = 1_000_000_000
-    pose = buffer.at(last + 50 * MS)
-    assert pose is not None and pose.position is not None and pose.heading is not None
-    north, east = north_east_m(GeoPoint(60.0001, 22.0), pose.position)
+    state = buffer.at(last + 50 * MS)
+    assert state is not None and state.position is not None and state.pose.heading is not None
+    north, east = north_east_m(GeoPoint(60.0001, 22.0), state.position.point)
     assert (north, east) == (pytest.approx(0.5, abs=0.01), pytest.approx(-0.25, abs=0.01))
-    assert pose.heading.value == pytest.approx(0.3 * 1.05, abs=1e-3)
+    assert state.pose.heading.value == pytest.approx(0.3 * 1.05, abs=1e-3)
     assert buffer.at(last + 51 * MS) is None and buffer.missing(last + 51 * MS) == "too_new"
 
 
@@ -160,4 +164,4 @@ def test_the_antimeridian_is_crossed_the_short_way() -> None:
     buffer.add_position(position(100 * MS, longitude_deg=-179.99999))
     pose = buffer.at(50 * MS)
     assert pose is not None and pose.position is not None
-    assert abs(pose.position.longitude_deg) == pytest.approx(180.0, abs=1e-9)
+    assert abs(pose.position.point.longitude_deg) == pytest.approx(180.0, abs=1e-9)

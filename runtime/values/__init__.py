@@ -1,0 +1,42 @@
+"""The typed values that travel between the rooms, from camera frame to setpoint.
+
+Times are monotonic nanoseconds, angles radians, lengths metres, positions WGS-84. The body frame is FRD
+(x forward, y right, z down), the local frame NED, the camera frame x right, y down, z along the optical axis.
+Quaternions are (w, x, y, z); a transform ``a_from_b`` takes vectors of frame b to frame a.
+"""
+
+from __future__ import annotations
+
+from runtime.values.answers import Candidate, Decision, Fix, PlaceAnswer
+from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
+from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
+from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
+
+__all__ = [
+    "Candidate",
+    "Covariance",
+    "Decision",
+    "Embeddings",
+    "Estimate",
+    "Fix",
+    "Frame",
+    "GeoPoint",
+    "ImageRGB",
+    "Keyframe",
+    "Maps",
+    "Measured",
+    "NavState",
+    "PlaceAnswer",
+    "Pose",
+    "Position",
+    "PositionSource",
+    "Quaternion",
+    "Setpoint",
+    "TrackingState",
+    "Vectors",
+    "Velocity",
+    "View",
+    "ViewKind",
+    "axis_sigma_m",
+    "circular",
+]
