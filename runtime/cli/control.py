@@ -59,9 +59,11 @@ def confirm(
 
 
 def engage(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Consent to the flight: the pilot's next switch into the guided mode starts it. No mode is switched here."""
+    """Consent to one flight: the pilot's switch into the guided mode starts it, if it comes in time ([guidance]
+    consent_s). No mode is switched here."""
     answer = _asked({"command": "engage"}, config, socket)
-    _tell(answer, "engaged: waiting for the pilot to switch into the guided mode", as_json)
+    left = _duration(answer["consent_left_s"])
+    _tell(answer, f"engaged: for {left} the pilot's switch into the guided mode starts the flight", as_json)
 
 
 def disengage(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
@@ -120,6 +122,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     seen = "none" if fix is None else f"{fix['age_s']:.1f} s ago, {_metres(fix['difference_m'])} from the autopilot"
     return [
         f"state     {answer['state']} {answer['phase']}" + (" (dry run)" if answer["dry_run"] else ""),
+        f"consent   {_consent(answer)}",
         f"reasons   {', '.join(answer['reasons']) or 'none'}",
         f"vehicle   {vehicle['stack'] or 'silent'} {vehicle['mode'] or ''} {armed}",
         f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
@@ -136,6 +139,23 @@ def _engine_lines(engine: dict[str, Any] | None) -> list[str]:
         return []
     runs = f"engine    {engine['precision']} on {engine['backend']}, parity {engine['parity']:.6f}"
     return [runs, *(f"warning   {warning}" for warning in engine["warnings"])]
+
+
+def _consent(answer: dict[str, Any]) -> str:
+    left_s = answer["consent_left_s"]
+    if left_s is not None:
+        return f"ends in {_duration(left_s)} unless the pilot switches into the guided mode"
+    if answer["state"] == "engaged":
+        return "given for this flight, which runs"
+    missing = "engage" if answer["target"] is not None else "confirm` a target and `homing engage"
+    return f"none: `homing {missing}`"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "this flight"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _place(place: dict[str, Any] | None) -> str:

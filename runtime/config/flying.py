@@ -53,6 +53,10 @@ class GuidanceSection(Section):
         default=1.0, gt=0, le=5,
         description="An older estimate of the position commands nothing.",
     )
+    consent_s: float = Field(
+        default=300.0, ge=10, le=3600,
+        description="How long after `homing engage` the pilot's switch into the guided mode still starts the flight.",
+    )
     arrival_radius_m: float = Field(
         default=3.0, gt=0, le=20,
         description="Distance from the target at which the vehicle has arrived.",
@@ -89,6 +93,7 @@ class GuidanceSection(Section):
             setpoint_interval_ns=_ns(self.setpoint_interval_s),
             setpoint_lifetime_ns=_ns(self.setpoint_lifetime_s),
             estimate_max_age_ns=_ns(self.estimate_max_age_s),
+            consent_ns=_ns(self.consent_s),
             arrival=ArrivalRules(
                 radius_m=self.arrival_radius_m,
                 max_speed_m_s=self.arrival_speed_m_s,

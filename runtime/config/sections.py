@@ -137,7 +137,7 @@ class HistorySection(Section):
 
 
 class RecordSection(Section):
-    """[record]: live recording; it pauses from the moment a target is confirmed."""
+    """[record]: live recording; it pauses while a target is confirmed."""
 
     enabled: bool = Field(default=False, description="Record keyframes in flight.")
     flight: str | None = Field(

@@ -28,6 +28,7 @@ from runtime.daemon.records import (
     setpoint_record,
     vehicle_record,
 )
+from runtime.daemon.revocations import revocation
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.situation_of import situation_of
 from runtime.daemon.status import status
@@ -48,25 +49,10 @@ from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, PositionSource, Setpoint
-from runtime.vehicle.events import (
-    CompanionConflict,
-    ConnectionLost,
-    ForeignTarget,
-    ModeChanged,
-    OtherAutopilot,
-    Rebooted,
-    VehicleEvent,
-)
+from runtime.vehicle.events import ModeChanged, VehicleEvent
 
 _LOG = logging.getLogger(__name__)
 _WARNING, _NOTICE = 4, 5  # MAV_SEVERITY
-_LATCHES: tuple[tuple[type[VehicleEvent], Reason], ...] = (
-    (ConnectionLost, Reason.LINK_LOST),
-    (Rebooted, Reason.REBOOTED),
-    (ForeignTarget, Reason.FOREIGN_TARGET),
-    (OtherAutopilot, Reason.SECOND_AUTOPILOT),
-    (CompanionConflict, Reason.SECOND_COMPANION),
-)
 _JOURNAL_EVERY_NS = 1_000_000_000  # an unchanged decision is repeated in the log this often
 _LOG_STATE_EVERY_NS = 5_000_000_000  # this record is lost too while the disk is full
 _ESTIMATE_EVERY_NS = 200_000_000  # 5 Hz draw a smooth track
@@ -191,9 +177,9 @@ class Daemon:
             self.rooms.journal.write(event.t_ns, vehicle_record(event))
             if isinstance(event, ModeChanged):
                 self.rooms.guidance.mode_seen(event.t_ns, event.guided, first=event.previous is None)
-            for kind, cause in _LATCHES:
-                if isinstance(event, kind):
-                    self.rooms.guidance.latch(cause)
+            cause = revocation(event)
+            if cause is not None:
+                self.rooms.guidance.latch(cause)
 
     # estimate ─▶ guidance ─▶ setpoint
 

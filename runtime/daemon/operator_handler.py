@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import PendingTarget
 from runtime.daemon.workers import Job
@@ -122,8 +123,12 @@ class OperatorHandler:
 
     def _engage(self, t_ns: int) -> Answer:
         guidance = self._rooms.guidance
-        guidance.engage()
-        return {"engaged": True, "waiting_for": "the pilot's transition into the guided mode"}
+        guidance.engage(t_ns)
+        return {
+            "engaged": True,
+            "waiting_for": "the pilot's transition into the guided mode",
+            "consent_left_s": seconds(guidance.consent_left_ns(t_ns)),
+        }
 
     def _disengage(self, t_ns: int) -> Answer:
         self._release(t_ns, Reason.OPERATOR_DISENGAGED)

@@ -136,12 +136,18 @@ def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceR
         state=decision.state.value,
         phase=decision.phase.value,
         reasons=[reason.value for reason in decision.reasons],
+        consent_left_s=seconds(decision.consent_left_ns),
         distance_m=decision.distance_m,
         position=estimate.position,
         sigma_m=estimate.sigma_m,
         trusted=estimate.trusted,
         estimate_t_ns=estimate.t_ns,
     )
+
+
+def seconds(duration_ns: int | None) -> float | None:
+    """A duration for people and programs, to the millisecond."""
+    return None if duration_ns is None else round(duration_ns * 1e-9, 3)
 
 
 def setpoint_record(setpoint: Setpoint, withheld: str | None) -> SetpointRecord:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.perception import Perception
+from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import point
 from runtime.values import Estimate, GeoPoint
@@ -38,6 +39,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "state": decision.state.value,
         "phase": decision.phase.value,
         "reasons": [reason.value for reason in decision.reasons],
+        "consent_left_s": seconds(daemon.rooms.guidance.consent_left_ns(t_ns)),
         "dry_run": daemon.dry_run,
         "target": _place(daemon.rooms.guidance.target),
         "distance_m": decision.distance_m,

@@ -191,6 +191,7 @@ class GuidanceRecord(Record):
     state: str
     phase: str
     reasons: list[str]
+    consent_left_s: float | None  # null without consent, and once it was used
     distance_m: float | None
     position: GeoPoint | None
     sigma_m: float

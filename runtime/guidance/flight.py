@@ -23,6 +23,7 @@ class GuidanceSettings:
     setpoint_lifetime_ns: int = 1_000_000_000
     estimate_max_age_ns: int = 1_000_000_000
     patience_ns: int = 2_000_000_000  # of silence under a passing reason before authority is given up
+    consent_ns: int = 300_000_000_000  # from `engage` to the pilot's transition: long enough to tell him
     height_slack_m: float = 3.0  # gusts and climb past floor or ceiling while the height sent lies within them
     arrival: ArrivalRules = ArrivalRules()
 

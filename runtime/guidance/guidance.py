@@ -16,7 +16,7 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.checks import estimate_reasons, place_reasons, target_reasons, vehicle_reasons
 from runtime.guidance.flight import Flight, GuidanceSettings
 from runtime.guidance.limits import Limits
-from runtime.guidance.reasons import FORBIDDING, PASSING, WAITING_FOR_PILOT, Phase, Reason, State
+from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, WAITING_FOR_PILOT, Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, Fix, GeoPoint, Setpoint
 
@@ -33,6 +33,7 @@ class GuidanceDecision:
     setpoint: Setpoint | None
     reasons: tuple[Reason, ...]  # all that hold, by name
     distance_m: float | None  # to the confirmed target
+    consent_left_ns: int | None = None  # see `Authority.consent_left_ns`
 
 
 class Guidance:
@@ -47,9 +48,10 @@ class Guidance:
         self._limits = limits
         self._settings = settings or GuidanceSettings()
         self._authority = authority or Authority()
-        self._target: GeoPoint | None = None
         self._target_pending = False
         self._flight: Flight | None = None
+        self._finished = Phase.NONE  # how the last flight ended, until another target is confirmed
+        self._before: Situation | None = None
         self._was_granted = False
         self._passing_since_ns: int | None = None
         self._last = GuidanceDecision(0, State.DISABLED, Phase.NONE, None, (), None)
@@ -62,12 +64,16 @@ class Guidance:
     @property
     def target(self) -> GeoPoint | None:
         """The confirmed target."""
-        return self._target
+        return self._authority.target
 
     @property
     def granted(self) -> bool:
         """Whether the pilot's authority stands."""
         return self._authority.granted
+
+    def consent_left_ns(self, t_ns: int) -> int | None:
+        """See `Authority.consent_left_ns`."""
+        return self._authority.consent_left_ns(t_ns)
 
     # What the operator does
 
@@ -83,21 +89,22 @@ class Guidance:
         """
         if self._authority.granted:
             raise CommandingError("a flight is under way; disengage before confirming another target.")
-        if target != self._target:
-            self._authority.latch(Reason.TARGET_CHANGED)
-        self._target, self._target_pending = target, False
+        self._authority.confirmed(target)
+        self._target_pending = False
+        self._finished = Phase.NONE
 
-    def engage(self) -> None:
-        """The operator consents: from READY on, the pilot's next transition into the guided mode grants authority.
+    def engage(self, t_ns: int) -> None:
+        """The operator consents: the pilot's transition into the guided mode grants authority once guidance is READY,
+        if it comes before the configured time has passed.
 
         Raises:
             CommandingError: commanding is disabled, or no target is confirmed.
         """
         if self._limits is None:
             raise CommandingError("commanding is disabled in the configuration; see [commanding].")
-        if self._target is None:
+        if self.target is None:
             raise CommandingError("no target is confirmed; give one with `homing target` and `homing confirm`.")
-        self._authority.consented()
+        self._authority.consented(t_ns + self._settings.consent_ns)
 
     def release(self, t_ns: int, vehicle: Situation, estimate: Estimate, cause: Reason) -> Setpoint | None:
         """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours.
@@ -119,10 +126,10 @@ class Guidance:
         if first:
             self._authority.mode_forgotten()
         fresh = 0 <= t_ns - self._last.t_ns <= _READY_MAX_AGE_NS
-        self._authority.mode_seen(guided, ready=fresh and self._last.state is State.READY)
+        self._authority.mode_seen(t_ns, guided, ready=fresh and self._last.state is State.READY)
 
     def latch(self, cause: Reason) -> None:
-        """Somebody else is in command (see `Authority`)."""
+        """Somebody else is in command, or this flight of the vehicle is over (see `Authority`)."""
         self._authority.latch(cause)
         if cause in (Reason.REBOOTED, Reason.LINK_LOST):
             self._authority.mode_forgotten()
@@ -136,6 +143,8 @@ class Guidance:
 
     def decide(self, t_ns: int, vehicle: Situation, estimate: Estimate) -> GuidanceDecision:
         """A setpoint, or all the reasons for none."""
+        self._authority.time_passed(t_ns)
+        self._notice_an_end(vehicle)
         if self._limits is None:
             self._last = self._decision(t_ns, estimate, State.DISABLED, {Reason.COMMANDING_DISABLED})
             return self._last
@@ -146,6 +155,19 @@ class Guidance:
             self._last = self._waiting(t_ns, vehicle, estimate, reasons)
         return self._last
 
+    def _notice_an_end(self, vehicle: Situation) -> None:
+        """Before authority the end of a flight of the vehicle's ends what the operator said; afterwards `_engaged`
+        gives up for the same reasons."""
+        before, self._before = self._before, vehicle
+        if before is None or self._authority.granted:
+            return
+        if before.connected and not vehicle.connected:
+            self._authority.latch(Reason.LINK_LOST)
+        elif before.armed and not vehicle.armed:
+            self._authority.latch(Reason.WAS_DISARMED)
+        elif before.in_air and not vehicle.in_air:
+            self._authority.latch(Reason.LANDED)
+
     def _conditions(
         self, t_ns: int, vehicle: Situation, estimate: Estimate, limits: Limits
     ) -> Iterable[Reason]:
@@ -155,8 +177,8 @@ class Guidance:
         yield from place_reasons(limits, vehicle.home, estimate.position)
         if not vehicle.guided:
             yield Reason.MODE_NOT_GUIDED
-        if self._target is not None:
-            yield from target_reasons(limits, vehicle.home, estimate.position, self._target)
+        if self.target is not None:
+            yield from target_reasons(limits, vehicle.home, estimate.position, self.target)
         else:
             yield Reason.TARGET_NOT_CONFIRMED if self._target_pending else Reason.NO_TARGET
 
@@ -191,14 +213,22 @@ class Guidance:
             return self._decision(t_ns, estimate, State.YIELDED, reasons, hold)
         if reasons:
             return self._decision(t_ns, estimate, State.ENGAGED, reasons)
-        assert self._target is not None and estimate.position is not None
+        assert self.target is not None and estimate.position is not None
         assert vehicle.ground_speed_m_s is not None
         if self._flight is None:
-            self._flight = Flight(self._target, vehicle, limits, self._settings)
+            self._flight = Flight(self.target, vehicle, limits, self._settings)
         answer = self._flight.next(t_ns, estimate.position, vehicle.ground_speed_m_s)
-        if isinstance(answer, Reason):
-            return self._decision(t_ns, estimate, State.ENGAGED, {answer})
-        return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
+        if not isinstance(answer, Reason):
+            return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
+        if answer in FINISHED:
+            return self._finish(t_ns, estimate, self._flight.phase, answer)
+        return self._decision(t_ns, estimate, State.ENGAGED, {answer})
+
+    def _finish(self, t_ns: int, estimate: Estimate, phase: Phase, cause: Reason) -> GuidanceDecision:
+        """The flight is over, the vehicle holds at the target, and nothing follows from what was granted for it."""
+        self._finished = phase
+        self._authority.latch(cause)
+        return self._decision(t_ns, estimate, State.YIELDED, {cause})
 
     def _must_give_up(self, t_ns: int, reasons: set[Reason]) -> bool:
         if not reasons & PASSING:
@@ -225,11 +255,12 @@ class Guidance:
         reasons: set[Reason],
         setpoint: Setpoint | None = None,
     ) -> GuidanceDecision:
-        known = self._target is not None and estimate.position is not None
-        distance = distance_m(estimate.position, self._target) if known else None  # type: ignore[arg-type]
-        phase = self._flight.phase if self._flight is not None else Phase.NONE
+        known = self.target is not None and estimate.position is not None
+        distance = distance_m(estimate.position, self.target) if known else None  # type: ignore[arg-type]
+        phase = self._flight.phase if self._flight is not None else self._finished
         ordered = tuple(sorted(reasons, key=lambda reason: reason.value))
-        return GuidanceDecision(t_ns, state, phase, setpoint, ordered, distance)
+        left_ns = self._authority.consent_left_ns(t_ns)
+        return GuidanceDecision(t_ns, state, phase, setpoint, ordered, distance, left_ns)
 
 
 def _mode_is_fresh(vehicle: Situation) -> bool:

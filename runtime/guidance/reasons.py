@@ -44,6 +44,9 @@ class Reason(str, Enum):
     LINK_LOST = "link_lost"
     OPERATOR_DISENGAGED = "operator_disengaged"
     TARGET_CHANGED = "target_changed"  # another target was confirmed: the operator must engage for it
+    CONSENT_EXPIRED = "consent_expired"  # nobody granted the vehicle within `consent_s` of `homing engage`
+    LANDED = "landed"  # after the operator's word: that was for the flight that is over
+    WAS_DISARMED = "was_disarmed"  # the same
     SHUT_DOWN = "shut_down"
 
     # The vehicle
@@ -98,6 +101,12 @@ FORBIDDING = frozenset(
     }
 )
 """Reasons under which not even a hold may be sent: the vehicle is not ours to command."""
+
+ENDS_CONFIRMATION = frozenset({Reason.WAS_DISARMED, Reason.LANDED, Reason.LINK_LOST, Reason.REBOOTED})
+"""Causes that end the confirmation of a target even before anybody consented to it: another flight begins."""
+
+FINISHED = frozenset({Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED})
+"""Reasons with which a flight is over."""
 
 WAITING_FOR_PILOT = frozenset({Reason.AUTHORITY_NOT_GRANTED, Reason.MODE_NOT_GUIDED})
 """All that may be missing in READY: the pilot's transition into the guided mode."""

@@ -62,9 +62,11 @@ class ArmedChanged(VehicleEvent):
 
 @dataclass(frozen=True, slots=True)
 class LandedChanged(VehicleEvent):
-    """EXTENDED_SYS_STATE changed: "on_ground", "in_air", "taking_off", "landing" or "undefined"."""
+    """EXTENDED_SYS_STATE changed: "on_ground", "in_air", "taking_off", "landing" or "undefined"; ``previous`` None
+    for the first report, which is no transition."""
 
     landed: str
+    previous: str | None
 
 
 @dataclass(frozen=True, slots=True)

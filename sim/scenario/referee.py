@@ -18,6 +18,9 @@ from runtime.values import GeoPoint
 GUIDED = 4  # ArduCopter's number
 _SAME_TARGET_M = 1.0
 _FOREIGN_KNOWN_NS = 1_000_000_000
+_CONSENT_NS = 300_000_000_000  # the configuration's default, which the scenarios leave as it is
+_SILENCE_NS = 5_000_000_000  # without a heartbeat: the companion must take the link for lost
+_IN_AIR = mavlink.MAV_LANDED_STATE_IN_AIR
 
 # What a companion may always say: who it is, what time it is, what it wants to be told, what it has to tell.
 _HARMLESS_MESSAGES = frozenset(
@@ -45,13 +48,16 @@ class Referee:
     """Told of everything people do; reads every byte between the companion and the autopilot.
 
     The companion can only obey what it could have heard: authority ends when the autopilot's new mode, or its echo of
-    somebody else's target, has been delivered to it (a second after such a target at the latest).
+    somebody else's target, has been delivered to it (a second after such a target at the latest). The operator's word
+    is for one flight: it ends when a disarming, a landing or a silence is heard of, and after five minutes.
     """
 
     def __init__(self) -> None:
         self._from_companion, self._to_companion = _parser(), _parser()
-        self._operator_ready = False
+        self._engaged_ns: int | None = None
         self._guided: bool | None = None
+        self._armed = self._in_air = False
+        self._beat_ns: int | None = None
         self._authority = False
         self._foreign: tuple[int, GeoPoint] | None = None
         self.commands: list[WireCommand] = []
@@ -67,9 +73,9 @@ class Referee:
         """Commanding messages that were sent while nobody had granted the vehicle."""
         return sum(not command.authorised for command in self.commands)
 
-    def operator_engaged(self) -> None:
-        """The operator confirmed a target and engaged, and the daemon answered that it is ready."""
-        self._operator_ready = True
+    def operator_engaged(self, t_ns: int) -> None:
+        """The operator confirmed a target and engaged at ``t_ns``, and the daemon has answered that it is ready."""
+        self._engaged_ns = t_ns
 
     def foreign_target(self, point: GeoPoint, t_ns: int) -> None:
         """Somebody else sent the vehicle a position target."""
@@ -86,7 +92,11 @@ class Referee:
             if message.get_srcComponent() != mavlink.MAV_COMP_ID_AUTOPILOT1:
                 continue
             if message.get_type() == "HEARTBEAT":
-                self._mode_seen(message.custom_mode == GUIDED)
+                self._beat(message, t_ns)
+            elif message.get_type() == "EXTENDED_SYS_STATE":
+                if self._in_air and message.landed_state != _IN_AIR:
+                    self._revoke()
+                self._in_air = message.landed_state == _IN_AIR
             elif message.get_type() == "POSITION_TARGET_GLOBAL_INT" and self._foreign is not None:
                 seen = GeoPoint(message.lat_int / 1e7, message.lon_int / 1e7)
                 if distance_m(seen, self._foreign[1]) < _SAME_TARGET_M:
@@ -102,15 +112,27 @@ class Referee:
             else:
                 self.commands.append(_command(message, t_ns, self._authority))
 
-    def _mode_seen(self, guided: bool) -> None:
-        if guided and self._guided is False and self._operator_ready:
+    def _beat(self, message: Any, t_ns: int) -> None:
+        armed = bool(message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+        if self._armed and not armed:
+            self._revoke()
+        if self._beat_ns is not None and t_ns - self._beat_ns > _SILENCE_NS:
+            self._revoke()
+            self._guided = None
+        self._armed, self._beat_ns = armed, t_ns
+        self._mode_seen(message.custom_mode == GUIDED, t_ns)
+
+    def _mode_seen(self, guided: bool, t_ns: int) -> None:
+        in_time = self._engaged_ns is not None and t_ns - self._engaged_ns < _CONSENT_NS
+        if guided and self._guided is False and in_time:
             self._authority = True
         if self._guided and not guided:
             self._revoke()
         self._guided = guided
 
     def _revoke(self) -> None:
-        self._authority = self._operator_ready = False
+        self._authority = False
+        self._engaged_ns = None
         self._foreign = None
 
 

@@ -185,13 +185,14 @@ def _engage(site: Site, flight: Flight, question: Question) -> bool:
     flight.fly(3.0)
     answer: dict[str, Any] = ask_where(flight, question, site.world.origin).answer
     confirmed = flight.ask({"command": "confirm", "target_id": answer.get("target_id")})
+    engaged_ns = flight.t_ns
     engaged = flight.ask({"command": "engage"})
     if "error" in confirmed or "error" in engaged:
         _LOG.error("%s %s", confirmed.get("error", ""), engaged.get("error", ""))
         return False
     for _ in range(int(_READY_LIMIT_S)):
         if _status(flight)["state"] == "ready":
-            flight.referee.operator_engaged()
+            flight.referee.operator_engaged(engaged_ns)
             flight.pilot_set_mode("GUIDED")
             return True
         flight.fly(1.0)

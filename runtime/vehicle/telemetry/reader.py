@@ -195,10 +195,11 @@ class Reader:
 
     def _extended_state(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         landed = _LANDED.get(m.landed_state, "undefined")
-        if landed == self.telemetry.landed:
+        previous = self.telemetry.landed
+        if landed == previous:
             return []
         self._set(landed=landed)
-        return [LandedChanged(now_ns, landed)]
+        return [LandedChanged(now_ns, landed, previous)]
 
     def _home(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         home = _point(m)

@@ -117,6 +117,7 @@ class Cockpit:
         authority: Authority | None = None,
         limits: Limits | None = None,
         settings: DaemonSettings | None = None,
+        guidance: GuidanceSettings | None = None,
         latency_ms: dict[JobKind, float] | None = None,
         mode: str = "LOITER",
         seed: int = 1,
@@ -129,6 +130,7 @@ class Cockpit:
         self.autopilot.start_in_flight((-150.0, 0.0, -HEIGHT_M), mode)
         self.settings = settings or DaemonSettings(perception=PerceptionSettings(record=True))
         self.limits = limits or operator_limits()
+        self.guidance = guidance or GuidanceSettings()
         self.latency_ms = latency_ms or {}
         self.authority = authority
         self.eyes, self.notebook, self.places, self.journal = Eyes(), Notebook(), Places(), Journal()
@@ -150,7 +152,7 @@ class Cockpit:
             recorder=self.notebook,
             targets=TargetHandler(self.places, False, 50.0),
             localizer=AutopilotLocalizer(),
-            guidance=Guidance(self.limits, GuidanceSettings(), self.authority),
+            guidance=Guidance(self.limits, self.guidance, self.authority),
             workers=self.workers,
             journal=self.journal,
         )

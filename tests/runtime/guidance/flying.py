@@ -92,6 +92,9 @@ class Pilot:
         self.vehicle = replace(self.vehicle, mode=name, guided=guided)
         self.guidance.mode_seen(self.t_ns, guided, first)
 
+    def engage(self) -> None:
+        self.guidance.engage(self.t_ns)
+
     def tick(self) -> GuidanceDecision:
         self.t_ns += TICK_NS
         return self.guidance.decide(self.t_ns, self.vehicle, self.estimate)
@@ -107,7 +110,7 @@ class Pilot:
             return decision
         self.guidance.propose()
         self.guidance.confirm(TARGET)
-        self.guidance.engage()
+        self.engage()
         decision = self.tick()
         if state is State.READY:
             return decision

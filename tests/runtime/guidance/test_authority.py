@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -17,8 +18,13 @@ from hypothesis.errors import NoSuchExample
 from runtime.errors import CommandingError
 from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
+from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.guidance import GuidanceDecision
+from runtime.guidance.reasons import Phase as FlightPhase
 from runtime.guidance.reasons import Reason, State
+from runtime.guidance.situation import Situation
+from runtime.values import Decision, Fix
+from sim.scenario.mutants import CONSENT_MUTANTS
 from tests.runtime.guidance.flying import TARGET, AuthorityWithoutLatch, Pilot
 
 MODES = ("GUIDED", "LOITER", "ALT_HOLD", "AUTO", "RTL", "LAND", "STABILIZE")
@@ -41,6 +47,9 @@ FLAWS: dict[str, dict[str, object]] = {
     "low": {"height_takeoff_m": 10.0},
     "high": {"height_takeoff_m": 200.0},
 }
+CONSENT_NS = GuidanceSettings().consent_ns
+HARD = {"link_lost", "rebooted", "was_disarmed", "landed"}
+FINISHED = (Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED)
 NEVER = {"disarmed", "landed", "failsafe", "silent", "second_autopilot", "sticks"}
 
 
@@ -50,6 +59,8 @@ class Said:
 
     what: str
     decision: GuidanceDecision | None = None
+    t_ns: int = 0
+    vehicle: Situation | None = None  # as guidance was told on a tick
 
 
 class Story:
@@ -62,10 +73,11 @@ class Story:
 
     def play(self, event: str) -> None:
         """``mode X``, ``first X``, ``latch X``, ``flaw X``, ``mend``, ``out``, ``in``, ``confirm``, ``retarget``,
-        ``engage``, ``disengage``, ``stale``, ``tick``, ``pause``."""
+        ``engage``, ``disengage``, ``stale``, ``arrive``, ``tick``, ``pause`` (3 s) and ``wait`` (200 s)."""
         verb, _, what = event.partition(" ")
         decision = getattr(self, f"_{verb}")(what)
-        self.lines.append(Said(event, decision))
+        pilot = self.pilot
+        self.lines.append(Said(event, decision, pilot.t_ns, pilot.vehicle if decision is not None else None))
 
     def _mode(self, name: str) -> None:
         self.pilot.mode(name)
@@ -115,7 +127,7 @@ class Story:
 
     def _engage(self, _: str) -> None:
         try:
-            self.pilot.guidance.engage()
+            self.pilot.engage()
         except CommandingError:
             self.lines.append(Said("refused"))
 
@@ -123,6 +135,14 @@ class Story:
         pilot = self.pilot
         pilot.guidance.release(pilot.t_ns, pilot.vehicle, pilot.estimate, Reason.OPERATOR_DISENGAGED)
         return None
+
+    def _wait(self, _: str) -> None:
+        self.pilot.t_ns += 200_000_000_000
+
+    def _arrive(self, _: str) -> None:
+        """The aircraft hovers over the target, and the live view knows it."""
+        self.pilot.here = TARGET
+        self.pilot.guidance.saw(Fix(self.pilot.t_ns, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
 
     def _pause(self, _: str) -> None:
         self.pilot.t_ns += 3_000_000_000
@@ -157,41 +177,101 @@ def _without_right(before: list[Said]) -> list[str]:
     told = [line.decision for line in before[:start] if line.decision is not None]
     if not told or told[-1].state is not State.READY:
         return ["the transition was not seen after READY"]
-    if "pause" in _since_last_tick(before[:start]):
+    if {"pause", "wait"} & {line.what for line in before[_last_tick(before[:start]) : start]}:
         return ["READY was long ago when the transition came"]
-    # READY must have stood until the transition, and nothing may have come between since.
-    spoiling = ("latch", "disengage")
-    return [line.what for line in before[start:] if line.what.startswith(spoiling)] + [
-        line.what
-        for line in before[_last_tick(before[:start]) : start]
-        if line.what.startswith((*spoiling, "retarget"))
-    ]
+    # READY must have stood until the transition, the operator's word too, and nothing may have come between since.
+    ended = [before[i].what for i in range(start, len(before)) if _ends_all(before, i) or _ends_consent(before, i)]
+    return ended + _without_word(before[:start], entered.t_ns)
+
+
+def _without_word(before: list[Said], t_ns: int) -> list[str]:
+    """Reads the operator's word forwards, as the table in `runtime.guidance.authority` has it."""
+    target, engaged_ns, flying = "", None, False
+    for i, line in enumerate(before):
+        accepted = before[i - 1].what != "refused"
+        expired = engaged_ns is not None and not flying and line.t_ns - engaged_ns >= CONSENT_NS
+        stands = engaged_ns is not None or flying
+        landed = flying and (_leaves(line) or (line.decision is not None and line.decision.state is not State.ENGAGED))
+        if _ends_all(before, i) or expired or landed or (stands and _ends_consent(before, i)):
+            target, engaged_ns, flying = "", None, False
+        if line.what in ("confirm", "retarget") and accepted:
+            target, engaged_ns = line.what, engaged_ns if line.what == target else None
+        if line.what == "engage" and accepted:
+            engaged_ns = line.t_ns
+        flying = flying or (line.decision is not None and line.decision.state is State.ENGAGED)
+    if not target:
+        return ["no target was confirmed for this flight"]
+    if engaged_ns is None:
+        return ["the operator did not engage for this flight"]
+    return ["the operator engaged too long ago"] if t_ns - engaged_ns >= CONSENT_NS else []
+
+
+def _leaves(line: Said) -> bool:
+    return line.what.startswith(("mode", "first")) and not line.what.endswith("GUIDED")
+
+
+def _ends_all(before: list[Said], i: int) -> bool:
+    """Whether line ``i`` tells of the end of the vehicle's own flight or of ours, or of a link that was lost."""
+    line = before[i]
+    if line.what.startswith("latch") and line.what.split()[1] in HARD:
+        return True
+    if line.what.startswith("first"):
+        forgotten = max((k for k in range(i) if before[k].what in ("latch link_lost", "latch rebooted")), default=-1)
+        return any(line.what.startswith(("mode", "first")) for line in before[forgotten + 1 : i])
+    if line.decision is not None and line.decision.phase in (FlightPhase.CONFIRMED, FlightPhase.NOT_CONFIRMED):
+        return line.decision.reasons[0] in FINISHED and len(line.decision.reasons) == 1
+    ticks = [earlier.vehicle for earlier in before[:i] if earlier.vehicle is not None]
+    if line.vehicle is None or not ticks:
+        return False
+    was, now = ticks[-1], line.vehicle
+    return (was.connected > now.connected) or (was.armed > now.armed) or (was.in_air > now.in_air)
+
+
+def _ends_consent(before: list[Said], i: int) -> bool:
+    return before[i].what.startswith(("latch", "disengage"))
 
 
 def _last_tick(before: list[Said]) -> int:
     return max((index for index, line in enumerate(before) if line.what == "tick"), default=0)
 
 
-def _since_last_tick(before: list[Said]) -> list[str]:
-    return [line.what for line in before[_last_tick(before) :]]
-
-
 EVENTS = (
     [f"mode {mode}" for mode in MODES]
-    + [f"latch {cause.value}" for cause in LATCHES]
+    + [f"latch {cause.value}" for cause in (*LATCHES, Reason.WAS_DISARMED, Reason.LANDED)]
     + [f"flaw {flaw}" for flaw in FLAWS]
     + ["first GUIDED", "first LOITER", "mend", "out", "in", "stale", "confirm", "retarget", "engage", "disengage"]
-    + ["pause", "tick"]
+    + ["arrive", "pause", "wait", "tick"]
 )
 # Long runs of nothing but ticks, and the usual way to an engaged flight, so that stories get somewhere.
 USUAL = ["first LOITER", "tick", "confirm", "engage", "tick", "mode GUIDED", "tick"]
+LEAVE_AND_ENTER = ["mode LOITER", "tick", "mode GUIDED", "tick"]
+ARRIVE = ["arrive", "tick", "arrive", "arrive", "pause", "pause", "tick"]  # and are seen there
+AGAIN = ["confirm", "engage", "tick", "mode GUIDED", "tick"]
 STORIES = st.lists(
     st.one_of(
         st.sampled_from([[event] for event in EVENTS]),
-        st.sampled_from([["tick"] * 8, USUAL, ["engage", "tick"], ["mode LOITER", "tick", "mode GUIDED", "tick"]]),
+        st.sampled_from(
+            [["tick"] * 8, USUAL, AGAIN, ARRIVE, ["engage", "tick"], LEAVE_AND_ENTER, [*LEAVE_AND_ENTER[:2], *AGAIN]]
+        ),
     ),
     max_size=25,
 ).map(lambda parts: [event for part in parts for event in part])
+
+
+# The operator's word, then one or two things that may end it, then the pilot's switch.
+ENDINGS = st.lists(
+    st.one_of(
+        st.sampled_from([[event, "tick", "mend", "in", "tick"] for event in EVENTS]),
+        st.sampled_from([["wait", "wait", "tick"], ARRIVE, ["mode LOITER", "tick"], ["engage", "tick"]]),
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda parts: [event for part in parts for event in part])
+WORDS = st.tuples(
+    st.sampled_from([USUAL[:4], USUAL[:5], USUAL]),
+    ENDINGS,
+    st.sampled_from([["tick"], LEAVE_AND_ENTER[:2], ["engage", "tick"], AGAIN[:3]]),
+).map(lambda parts: [*(event for part in parts for event in part), *LEAVE_AND_ENTER[2:]])
 
 
 def told(events: list[str], authority: Callable[[], Authority] = Authority) -> Story:
@@ -202,7 +282,7 @@ def told(events: list[str], authority: Callable[[], Authority] = Authority) -> S
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STORIES)
+@given(st.one_of(STORIES, WORDS))
 def test_no_setpoint_without_authority_in_any_story(events: list[str]) -> None:
     story = told(events)
     assert violations(story) == []
@@ -231,21 +311,29 @@ def test_every_setpoint_of_any_story_keeps_the_limits_and_every_silence_has_a_re
         assert setpoint.expires_t_ns > decision.t_ns
 
 
+@pytest.mark.parametrize("anew", [False, True])
 @pytest.mark.parametrize("state", list(State))
-def test_every_mode_and_event_in_every_state(state: State) -> None:
-    """Each event in each state, then a mode, then two seconds in which all is well: who had the right?"""
-    sent_at_all = 0
+def test_every_mode_and_event_in_every_state(state: State, anew: bool) -> None:
+    """Each event in each state, then a mode, then a second in which all is well: who had the right?
+
+    ``anew``: before the mode the operator confirms and engages again, as he must for another flight.
+    """
+    flown = 0
     for event, mode in product(EVENTS, MODES):
         story = Story(Pilot(disabled=state is State.DISABLED))
         for step in _way_to(state):
             story.play(step)
         assert story.lines[-1].decision is not None and story.lines[-1].decision.state is state
-        for step in [event, "tick", "mend", "in", f"mode {mode}"] + ["tick"] * 40:
+        begun = len(story.lines)
+        for step in [event, "tick", "mend", "in", *(["confirm", "engage", "tick"] if anew else []), f"mode {mode}"]:
             story.play(step)
+        for _ in range(20):
+            story.play("tick")
         assert violations(story) == [], (state, event, mode)
-        sent_at_all += sum(1 for line in story.lines if line.decision and line.decision.setpoint)
+        flown += any(line.decision and line.decision.setpoint for line in story.lines[begun:])
     # In the states that can lead to a flight the sweep must have flown, or it has proved nothing.
-    assert (sent_at_all > 0) == (state in (State.READY, State.ENGAGED, State.MONITOR, State.YIELDED))
+    may_fly = {State.READY, State.ENGAGED, State.MONITOR} | ({State.YIELDED} if anew else set())
+    assert (flown > 0) == (state in may_fly)
 
 
 @pytest.mark.parametrize("event", [event for event in EVENTS if event.startswith(("latch", "disengage", "retarget"))])
@@ -291,3 +379,28 @@ def test_restart_while_in_guided_is_latched_off() -> None:
     assert before.lines[-1].decision is not None and before.lines[-1].decision.setpoint is not None
     after = told(["first GUIDED", "tick", "confirm", "engage"] + ["tick"] * 60)
     assert not any(line.decision and line.decision.setpoint for line in after.lines)
+
+
+QUICK = settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
+
+
+@pytest.mark.parametrize("mutant", CONSENT_MUTANTS)
+def test_the_same_property_catches_every_consent_that_outlives_its_flight(mutant: type[Authority]) -> None:
+    assert find(WORDS, lambda events: bool(violations(told(events, mutant))), settings=QUICK, random=Random(5))
+
+
+@pytest.mark.parametrize(
+    ("mutant", "story"),
+    [
+        (CONSENT_MUTANTS[0], [*USUAL[:5], "wait", "wait", "tick", "mode GUIDED", "tick"]),
+        (CONSENT_MUTANTS[1], [*USUAL[:5], "flaw landed", "tick", "mend", "tick", "mode GUIDED", "tick"]),
+        (CONSENT_MUTANTS[1], [*USUAL[:5], "latch was_disarmed", "tick", "mode GUIDED", "tick"]),
+        (CONSENT_MUTANTS[2], [*USUAL, *ARRIVE, "in", *LEAVE_AND_ENTER]),
+        (CONSENT_MUTANTS[2], [*USUAL, *LEAVE_AND_ENTER]),
+        (CONSENT_MUTANTS[3], [*USUAL, "mode LOITER", "tick", "engage", "tick", "mode GUIDED", "tick"]),
+    ],
+)
+def test_a_story_for_each_rule_that_only_the_mutant_flies(mutant: type[Authority], story: list[str]) -> None:
+    assert violations(told(story, mutant))
+    assert violations(told(story)) == []
+    assert told(story).lines[-1].decision.setpoint is None  # type: ignore[union-attr]

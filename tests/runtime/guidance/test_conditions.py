@@ -82,7 +82,7 @@ def test_a_target_outside_the_limits_is_never_ready(target: GeoPoint, reason: Re
     pilot = Pilot()
     pilot.mode("LOITER", first=True)
     pilot.guidance.confirm(target)
-    pilot.guidance.engage()
+    pilot.engage()
     decision = pilot.tick()
     assert decision.state is State.MONITOR and reason in decision.reasons
 
@@ -94,7 +94,7 @@ def test_a_way_that_leaves_a_concave_area_is_refused() -> None:
     pilot.mode("LOITER", first=True)
     pilot.here = offset(HOME, 300.0, -250.0)
     pilot.guidance.confirm(offset(HOME, 300.0, 250.0))
-    pilot.guidance.engage()
+    pilot.engage()
     assert Reason.PATH_LEAVES_AREA in pilot.tick().reasons
 
 

@@ -22,7 +22,7 @@ def test_disabled_without_limits_and_nothing_enables_it() -> None:
     pilot.mode("LOITER", first=True)
     pilot.guidance.confirm(TARGET)
     with pytest.raises(CommandingError, match="disabled"):
-        pilot.guidance.engage()
+        pilot.engage()
     pilot.tick()
     pilot.mode("GUIDED")
     decision = pilot.tick()
@@ -34,7 +34,7 @@ def test_engage_needs_a_confirmed_target() -> None:
     pilot = Pilot()
     pilot.guidance.propose()
     with pytest.raises(CommandingError, match="no target is confirmed"):
-        pilot.guidance.engage()
+        pilot.engage()
     assert Reason.TARGET_NOT_CONFIRMED in pilot.tick().reasons
 
 
@@ -62,7 +62,7 @@ def test_being_in_guided_already_grants_nothing() -> None:
     pilot.mode("GUIDED", first=True)
     pilot.tick()
     pilot.guidance.confirm(TARGET)
-    pilot.guidance.engage()
+    pilot.engage()
     for decision in pilot.ticks(100):
         assert decision.setpoint is None
         assert decision.state is State.MONITOR
@@ -82,7 +82,8 @@ def test_first_mode_after_a_lost_link_is_no_transition() -> None:
     pilot = Pilot()
     pilot.to(State.READY)
     pilot.guidance.latch(Reason.LINK_LOST)
-    pilot.guidance.engage()
+    pilot.guidance.confirm(TARGET)
+    pilot.engage()
     pilot.tick()
     pilot.mode("GUIDED")
     assert all(decision.setpoint is None for decision in pilot.ticks(20))
@@ -103,7 +104,10 @@ def test_another_will_latches_until_consent_and_a_fresh_transition(cause: Reason
     pilot.mode("GUIDED")  # a fresh transition, but nobody engaged again
     assert all(decision.setpoint is None for decision in pilot.ticks(40))
     pilot.mode("LOITER")
-    pilot.guidance.engage()
+    with pytest.raises(CommandingError, match="no target is confirmed"):
+        pilot.engage()
+    pilot.guidance.confirm(TARGET)
+    pilot.engage()
     assert pilot.tick().state is State.READY
     pilot.mode("GUIDED")
     assert pilot.tick().setpoint is not None

@@ -38,7 +38,7 @@ def test_a_target_is_never_more_than_five_seconds_ahead(speed_m_s: float) -> Non
     pilot.mode("LOITER", first=True)
     pilot.here = offset(HOME, -200.0, -300.0)
     pilot.guidance.confirm(far)
-    pilot.guidance.engage()
+    pilot.engage()
     pilot.tick()
     pilot.mode("GUIDED")
     pilot.vehicle = replace(pilot.vehicle, ground_speed_m_s=speed_m_s)

@@ -22,9 +22,13 @@ class Wire:
         self.autopilot = mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
         self.companion = mavlink.MAVLink(None, srcSystem=1, srcComponent=191)
 
-    def mode(self, number: int, t_s: float = 0.0) -> None:
-        beat = mavlink.MAVLink_heartbeat_message(2, 3, 217, number, 4, 3)
+    def mode(self, number: int, t_s: float = 0.0, armed: bool = True) -> None:
+        beat = mavlink.MAVLink_heartbeat_message(2, 3, 217 if armed else 89, number, 4, 3)
         self.referee.companion_heard(beat.pack(self.autopilot), int(t_s * SECOND))
+
+    def landed(self, state: int, t_s: float = 0.0) -> None:
+        said = mavlink.MAVLink_extended_sys_state_message(0, state)
+        self.referee.companion_heard(said.pack(self.autopilot), int(t_s * SECOND))
 
     def echo(self, point: GeoPoint, t_s: float) -> None:
         self.referee.companion_heard(target(point, mavlink.MAVLink_position_target_global_int_message).pack(
@@ -45,7 +49,7 @@ def target(point: GeoPoint, kind: Any, *to: int) -> Any:
 def engaged() -> Wire:
     wire = Wire()
     wire.mode(5)
-    wire.referee.operator_engaged()
+    wire.referee.operator_engaged(0)
     wire.mode(4)
     return wire
 
@@ -54,7 +58,7 @@ def test_a_setpoint_after_the_transition_is_authorised_and_before_it_is_not() ->
     wire = Wire()
     wire.mode(5)
     wire.setpoint()
-    wire.referee.operator_engaged()
+    wire.referee.operator_engaged(0)
     wire.setpoint()
     wire.mode(4)
     wire.setpoint()
@@ -65,7 +69,7 @@ def test_a_setpoint_after_the_transition_is_authorised_and_before_it_is_not() ->
 def test_being_guided_already_grants_nothing() -> None:
     wire = Wire()
     wire.mode(4)
-    wire.referee.operator_engaged()
+    wire.referee.operator_engaged(0)
     wire.mode(4)
     wire.setpoint()
     assert wire.referee.without_authority == 1
@@ -78,6 +82,51 @@ def test_leaving_the_mode_ends_it_and_returning_does_not_bring_it_back() -> None
         wire.mode(mode)
         wire.setpoint(2.0)
     assert wire.referee.without_authority == 2
+
+
+def disarms(wire: Wire) -> None:
+    wire.mode(5, 2.0, armed=False)
+    wire.mode(5, 3.0)
+
+
+def lands(wire: Wire) -> None:
+    wire.landed(mavlink.MAV_LANDED_STATE_LANDING, 2.0)
+    wire.landed(mavlink.MAV_LANDED_STATE_IN_AIR, 3.0)
+
+
+def hears_nothing(wire: Wire) -> None:
+    wire.mode(5, 9.0)
+
+
+def waits(wire: Wire) -> None:
+    for second in range(2, 302):
+        wire.mode(5, second)
+
+
+def test_the_operators_word_is_for_one_flight_of_the_vehicle_and_five_minutes() -> None:
+    """What happened between `engage` and the pilot's switch, and how many targets were sent without a right to."""
+    for happens, unauthorised in ((None, 0), (disarms, 1), (lands, 1), (hears_nothing, 1), (waits, 1)):
+        wire = Wire()
+        wire.mode(5)
+        wire.landed(mavlink.MAV_LANDED_STATE_IN_AIR)
+        wire.referee.operator_engaged(0)
+        if happens is not None:
+            happens(wire)
+        end_s = {hears_nothing: 10.0, waits: 302.0}.get(happens, 4.0)  # type: ignore[arg-type]
+        wire.mode(5, end_s)
+        wire.mode(4, end_s + 1.0)
+        wire.setpoint(end_s + 1.1)
+        assert wire.referee.without_authority == unauthorised, happens
+
+
+def test_a_disarming_or_a_landing_ends_a_flight_too() -> None:
+    for happens in (disarms, lands):
+        wire = engaged()
+        wire.landed(mavlink.MAV_LANDED_STATE_IN_AIR)
+        wire.setpoint(1.0)
+        happens(wire)
+        wire.setpoint(4.0)
+        assert wire.referee.without_authority == 1
 
 
 def test_a_foreign_target_ends_it_once_the_companion_can_know() -> None:
