@@ -11,12 +11,15 @@ from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.stack import OtherStack, Stack
 
+_STACKS: dict[int, type[Stack]] = {
+    mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA: ArduPilot,
+    mavlink.MAV_AUTOPILOT_PX4: Px4,
+}
+
 
 def stack_of(autopilot: int) -> Stack:
     """The rules for a HEARTBEAT's ``autopilot``."""
-    if autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA:
-        return ArduPilot()
-    return Px4() if autopilot == mavlink.MAV_AUTOPILOT_PX4 else OtherStack()
+    return _STACKS.get(autopilot, OtherStack)()
 
 
 class Roster:

@@ -1,4 +1,4 @@
-"""What differs between autopilots, as the one interface that `ardupilot.py` and `px4.py` fill."""
+"""What differs between autopilots, as the one interface that `ardupilot/stack.py` and `px4/stack.py` fill."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ reports what the autopilot does and passes on targets that guidance has decided 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from runtime.values import Setpoint
@@ -57,6 +58,11 @@ class Vehicle:
         self._sync_asked_ns = -(10**18)
         self._reboots = self._ignored = 0
         self._setpoints = SetpointSender(self._writer.put, self._watch)
+        self._handlers: dict[str, Callable[[Any, int], list[VehicleEvent]]] = {
+            "COMMAND_ACK": self._acknowledged,
+            "POSITION_TARGET_GLOBAL_INT": self._watch.global_report,
+            "POSITION_TARGET_LOCAL_NED": self._local_target,
+        }
 
     # --- in -------------------------------------------------------------------------------------------------
 
@@ -106,18 +112,18 @@ class Vehicle:
         if remote_ns is not None:
             events += self._check_reboot(remote_ns, t_ns)
         self._streams.seen(packet.message_id, t_ns)
-        if name == "COMMAND_ACK":
-            return events + self._acknowledged(message, t_ns)
-        if name == "POSITION_TARGET_GLOBAL_INT":
-            return events + self._watch.global_report(message, t_ns)
-        if name == "POSITION_TARGET_LOCAL_NED":
-            return events + self._local_target(message, t_ns)
+        handler = self._handlers.get(name)
+        if handler is not None:
+            return events + handler(message, t_ns)
+        return events + self._telemetry(message, remote_ns, t_ns)
+
+    def _telemetry(self, message: Any, remote_ns: int | None, t_ns: int) -> list[VehicleEvent]:
+        """A message that says how the vehicle is; ``remote_ns``: its instant on the autopilot's clock."""
         measured_ns = t_ns if remote_ns is None else self._sync.to_local(remote_ns, t_ns)
-        guided = self._reader.telemetry.guided
-        number = self._reader.telemetry.mode_number
-        events += self._reader.take(message, measured_ns, t_ns)
+        before = self._reader.telemetry
+        events = self._reader.take(message, measured_ns, t_ns)
         now = self._reader.telemetry
-        if now.mode_number != number or now.guided != guided:
+        if now.mode_number != before.mode_number or now.guided != before.guided:
             self._watch.mode_changed(now.guided, t_ns)
         return events
 
