@@ -1,6 +1,6 @@
 """`homing-evaluate`: what a checkpoint or a bundle is worth, on University-1652 or on galleries of one area.
 
-    homing-evaluate DATA [--checkpoint towers.pt | --bundle DIR] [--pair drone:satellite] [--out out/evaluation]
+``homing-evaluate DATA [--checkpoint towers.pt | --bundle DIR] [--pair drone:satellite] [--out out/evaluation]``
 """
 
 from __future__ import annotations
