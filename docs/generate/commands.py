@@ -32,7 +32,7 @@ Command = Callable[..., Any]
 def block() -> str:
     """A part for each program, and in it one for each command."""
     parts: list[str] = []
-    for app in (runtime.cli.main.app, sim.cli.app):
+    for app in _APPS:
         parts += [f"## {app.info.name}", _text(app.info.help)]
         for path, command in _leaves(str(app.info.name), app):
             parts += [f"### {path}", *_command(path, command)]
@@ -41,6 +41,18 @@ def block() -> str:
     return "\n\n".join(parts)
 
 
+def options() -> dict[str, set[str]]:
+    """What may follow each command as an option."""
+    commands = dict(_ALONE)
+    for app in _APPS:
+        commands.update(_leaves(str(app.info.name), app))
+    return {
+        path: {name for param in get_params_from_function(command).values() for name in _option_names(param)}
+        for path, command in commands.items()
+    }
+
+
+_APPS = (runtime.cli.main.app, sim.cli.app)
 _ALONE: dict[str, Command] = {
     "homing-train": train.fit.fit,
     "homing-evaluate": train.evaluate.cli.evaluate,
@@ -82,10 +94,16 @@ def _argument(param: ParamMeta) -> str:
 
 
 def _names(param: ParamMeta) -> str:
+    return ", ".join(f"`{name}`" for name in _option_names(param))
+
+
+def _option_names(param: ParamMeta) -> list[str]:
+    if isinstance(param.default, ArgumentInfo):
+        return []
     given = [name for name in param.default.param_decls or () if name.startswith("-")]
     name = "--" + param.name.replace("_", "-")
     both = [name, name.replace("--", "--no-", 1)] if param.annotation is bool else [name]
-    return ", ".join(f"`{one}`" for one in given or both)
+    return given or both
 
 
 def _value(param: ParamMeta) -> str:

@@ -59,7 +59,11 @@ def assemble(
     live keyframes are filed under where the configuration gives no name. ``stopwatch``: measures the deciding thread.
 
     Raises:
-        CommandingError, BundleError, EmbeddingSpaceError, HistoryError, StorageError.
+        CommandingError: commanding is enabled without its limits.
+        BundleError: the bundle is missing, damaged or not signed as it must be.
+        EmbeddingSpaceError: the history was recorded with towers of another space.
+        HistoryError: the history is damaged or of another format.
+        StorageError: the history cannot be made or opened.
     """
     limits = config.commanding.limits()
     if embedder is None:

@@ -62,6 +62,18 @@ def draw_map(
     """A north-up map in metres about ``origin``; later layers lie on top."""
     figure = Figure(figsize=(8.0, 8.6), layout="constrained")
     axes = figure.add_subplot()
+    paint_map(axes, origin, lines, marks, background)
+    figure.set_size_inches(8.0, _page_height(axes))
+    axes.set_title(title)
+    if lines or marks:
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)  # off the map: nothing is hidden
+    return figure
+
+
+def paint_map(
+    axes: Axes, origin: GeoPoint, lines: Sequence[Line], marks: Sequence[Marks], background: Background | None = None
+) -> None:
+    """Draw a north-up map in metres about ``origin`` on ``axes``; later layers lie on top."""
     if background is not None:
         north, east = north_east_m(origin, background.centre)
         half_height, half_width = background.height_m / 2, background.width_m / 2
@@ -80,14 +92,9 @@ def draw_map(
         for label, (north, east) in zip(layer.labels, ground, strict=False):
             axes.annotate(label, (east, north), xytext=(4, 4), textcoords="offset points", fontsize=7)
     axes.set_aspect("equal")
-    figure.set_size_inches(8.0, _page_height(axes))
     axes.set_xlabel("east [m]")
     axes.set_ylabel("north [m]")
-    axes.set_title(title)
     axes.grid(alpha=0.25)
-    if lines or marks:
-        figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)  # off the map: nothing is hidden
-    return figure
 
 
 def _page_height(axes: Axes) -> float:

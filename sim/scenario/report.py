@@ -17,6 +17,7 @@ from runtime.values import GeoPoint
 from sim.satellite import SatelliteImage
 from sim.scenario.aircraft import Truth
 from sim.scenario.outcome import Outcome
+from sim.scenario.picture import write_picture
 from sim.scenario.questions import Reply, read_picture
 from sim.scenario.return_home import Recording
 from sim.scenario.setup import Site
@@ -27,20 +28,21 @@ _LEG_COLOURS = ("#c2185b", "#6a1b9a", "#ef6c00", "#00838f")
 
 
 def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording, wall_s: float) -> None:
-    """Write the page and, beside it, the map.
+    """Write the page and, beside it, the map and one picture of the flight.
 
     Raises:
         StorageError: a file cannot be written.
     """
     logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap")) for name in recording.tracks}
+    ground, pictures = _ground(site), _pictures(site, recording)
     report = FlightReport(
         title=f"Scenario return, seed {site.seed}",
         lead=_lead(outcome),
         result="PASS" if outcome.passed else "FAIL",
         checks=outcome.checks(),
         facts=_facts(outcome, wall_s),
-        map=_map(site, outcome, recording),
-        pictures=_pictures(site, recording),
+        map=_map(site, outcome, recording, ground),
+        pictures=pictures,
         plots=_plots(outcome, logs.get("return", [])),
         tables=(
             _answers(outcome.replies),
@@ -50,6 +52,9 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
         ),
     )
     write_flight_report(path, report)
+    if recording.chosen is not None:
+        picture, target = path.with_name(path.stem + "_picture.jpg"), recording.chosen.question
+        write_picture(picture, site, recording.tracks["return"], target, pictures, ground)
 
 
 def _lead(outcome: Outcome) -> str:
@@ -85,7 +90,13 @@ def _spread(values: list[float], unit: str) -> str:
     return f"median {median:.1f} {unit}, p95 {p95:.1f} {unit}, worst {most:.1f} {unit}"
 
 
-def _map(site: Site, outcome: Outcome, recording: Recording) -> Any:
+def _ground(site: Site) -> Background:
+    """The satellite image of the whole world."""
+    image = SatelliteImage(site.world).render((0.0, 0.0), site.world.size_m, _MAP_GSD_M)
+    return Background(image, site.world.origin, site.world.size_m, site.world.size_m)
+
+
+def _map(site: Site, outcome: Outcome, recording: Recording, ground: Background) -> Any:
     origin = site.world.origin
     with History.open(site.history) as history:
         keyframes = tuple(keyframe.ground for keyframe in history.keyframes(crops=False))
@@ -109,8 +120,6 @@ def _map(site: Site, outcome: Outcome, recording: Recording) -> Any:
         marks.append(Marks("answers", answers, "black", "+", 40.0))
     if recording.chosen is not None:
         marks.append(Marks("flown to", (offset(origin, *recording.chosen.question.truth),), "#c2185b", "*", 190.0))
-    image = SatelliteImage(site.world).render((0.0, 0.0), site.world.size_m, _MAP_GSD_M)
-    ground = Background(image, origin, site.world.size_m, site.world.size_m)
     return draw_map(origin, lines, marks, ground, f"seed {site.seed}")
 
 

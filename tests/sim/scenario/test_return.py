@@ -155,3 +155,4 @@ def test_the_report_tells_the_flight(site: Site, flown: tuple[Outcome, Recording
     for needed in ("position target", "pilot takes over", "not engaged", "The matched keyframe", "The arrival"):
         assert needed in text, needed
     assert (tmp_path / "report_map.png").stat().st_size > 50_000
+    assert 30_000 < (tmp_path / "report_picture.jpg").stat().st_size < 400_000  # it goes into the README
