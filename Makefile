@@ -15,12 +15,12 @@ lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/mkdocs build --strict
+	.venv/bin/python -m mkdocs build --strict
 
 # Brings what the pages say of the code up to date, and builds them as a site in site/.
 docs: .venv/ready
 	.venv/bin/python -m docs.generate
-	.venv/bin/mkdocs build --strict
+	.venv/bin/python -m mkdocs build --strict
 
 unit: .venv/ready
 	.venv/bin/python -m pytest

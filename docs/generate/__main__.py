@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import api, commands, configuration, formats, tree
+from docs.generate import commands, configuration, formats, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -24,38 +24,29 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "log channels": formats.log_block,
     "control requests": formats.requests_block,
     "files": tree.block,
-    "rooms": api.index_block,
 }
 _BLOCK = re.compile(r"(?ms)^(<!-- generated: ([\w ]+) -->\n).*?^(<!-- end -->)$")
 
 
 def generated() -> Iterator[tuple[Path, str]]:
-    """Each page that holds a generated part, or is one, with the text that it should have."""
+    """Each page that holds generated parts, with the text that it should have."""
     for page in sorted(DOCS.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         if _BLOCK.search(text):
             yield page, _BLOCK.sub(_filled, text)
-    for name, text in api.pages():
-        yield DOCS / "api" / name, text
 
 
 def stale() -> list[Path]:
-    """The pages that do not say what the code says, and the API pages of rooms that are gone."""
-    wanted = dict(generated())
-    changed = [page for page, text in wanted.items() if not page.is_file() or page.read_text(encoding="utf-8") != text]
-    return changed + [page for page in (DOCS / "api").glob("*.md") if page not in wanted]
+    """The pages that do not say what the code says."""
+    return [page for page, text in generated() if page.read_text(encoding="utf-8") != text]
 
 
 def write() -> None:
     """Bring every page up to date and say which ones changed."""
-    wanted = dict(generated())
-    for page in stale():
-        if page in wanted:
-            page.parent.mkdir(exist_ok=True)
-            page.write_text(wanted[page], encoding="utf-8")
-        else:
-            page.unlink()
-        print(f"{page.relative_to(DOCS.parent)}: {'written' if page in wanted else 'removed'}")
+    for page, text in generated():
+        if page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+            print(f"{page.relative_to(DOCS.parent)}: written")
 
 
 def _filled(match: re.Match[str]) -> str:
