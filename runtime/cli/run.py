@@ -65,7 +65,7 @@ def _fly(
     devices.callback(link.close)
     patience = Patience(config.vehicle.answer_within_s, config.vehicle.uri)
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
-    Loop(assembly.daemon, camera, {VEHICLE_LINK: link}, inbox, clock, patience).run(stop)
+    Loop(assembly.daemon, camera, {VEHICLE_LINK: link}, inbox, clock, patience, control.counts).run(stop)
     warn("stopped; everything recorded is kept.")
 
 

@@ -184,7 +184,7 @@ class ControlSection(Section):
 
     socket: Path = Field(
         default_factory=default_socket,
-        description="Unix socket of `homing target|confirm|engage|disengage|status`.",
+        description="Unix socket of `homing target|confirm|engage|disengage|status`, in a folder of this user's own.",
     )
 
 

@@ -9,28 +9,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from runtime.control.trust import is_trusted, peer_uid
 from runtime.errors import ControlError
 
 MAX_LINE_BYTES = 1 << 20
 
 
 def default_socket() -> Path:
-    """Where daemon and commands meet unless told otherwise: a folder that only this user can enter."""
+    """Where daemon and commands meet unless told otherwise: a folder that only this user can enter.
+
+    XDG_RUNTIME_DIR where it is this user's (it stays another's under `sudo`), else one of our own beside it in the
+    temporary folder.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(runtime) if runtime else Path(tempfile.gettempdir()) / f"homing-{os.getuid()}"
-    return folder / "homing.sock"
+    if runtime and _is_ours(Path(runtime)):
+        return Path(runtime) / "homing.sock"
+    return Path(tempfile.gettempdir()) / f"homing-{os.geteuid()}" / "homing.sock"
 
 
 def ask(path: Path, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
     """Sends one request and waits for its answer.
 
     Raises:
-        ControlError: no daemon runs there, or it did not answer in time, or it refused.
+        ControlError: no daemon runs there, it is another user's, it did not answer in time, or it refused.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
             connection.connect(str(path))
+            _check_listener(path, peer_uid(connection))
             connection.sendall(json.dumps(request).encode() + b"\n")
             line = _line(connection)
         except (FileNotFoundError, ConnectionRefusedError):
@@ -52,6 +59,20 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 60.0) -> dict[st
     if answer.get("error"):
         raise ControlError(str(answer["error"]))
     return answer
+
+
+def _is_ours(folder: Path) -> bool:
+    """True too where it is not there yet: the daemon makes it."""
+    try:
+        return folder.stat().st_uid == os.geteuid()
+    except OSError:
+        return True
+
+
+def _check_listener(path: Path, uid: int) -> None:
+    """What another user made to listen there is told nothing, and its answers are not believed."""
+    if not is_trusted(uid):
+        raise ControlError(f"what listens at {path} belongs to user {uid}; ask as that user, or choose another socket.")
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -117,8 +117,9 @@ class Loop:
         inbox: Inbox,
         clock: Clock,
         patience: Patience,
+        counts: Callable[[], dict[str, int]] = dict,
     ) -> None:
-        """``links`` by name; the loop sleeps on the vehicle's."""
+        """``links`` by name; the loop sleeps on the vehicle's. ``counts``: what went wrong where requests come from."""
         self._daemon = daemon
         self._camera = camera
         self._links = links
@@ -126,6 +127,7 @@ class Loop:
         self._inbox = inbox
         self._clock = clock
         self._patience = patience
+        self._counts = counts
         self._camera_dropped = 0
         self._answered = False
 
@@ -224,7 +226,7 @@ class Loop:
         lines: Counter[str] = Counter()
         for link in self._links.values():
             lines.update(link.counts())
-        for name, number in {**self._camera.counts(), **lines}.items():
+        for name, number in {**self._camera.counts(), **lines, **self._counts()}.items():
             counts[name] = number
         counts["requests_refused"] = self._inbox.refused
 

@@ -111,13 +111,45 @@ def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
 def test_nonsense_from_a_client_is_answered(path: Path) -> None:
     server = ControlServer(path, echo)
     try:
-        for line in (b"hello\n", b"[1, 2]\n", b"\xff\xff\n"):
+        for line in (b"hello\n", b"[1, 2]\n", b"\xff\xff\n", b"[" * 100_000 + b"\n", b"1" * 10_000 + b"\n"):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(str(path))
                 connection.sendall(line)
                 answer = json.loads(connection.recv(4096))
                 assert "one JSON object" in answer["error"]
         assert ask(path, {"a": 3})["heard"] == {"a": 3}
+    finally:
+        server.close()
+
+
+def test_a_request_that_the_daemon_fails_at_is_answered_and_counted(path: Path) -> None:
+    def submit(request: dict[str, Any], reply: Callable[[dict[str, Any]], None]) -> None:
+        if request["n"] == 0:
+            raise ZeroDivisionError("nobody expects it")
+        reply({"schema": 1, "value": object() if request["n"] == 1 else 2})
+
+    server = ControlServer(path, submit)
+    try:
+        for number in (0, 1):
+            with pytest.raises(ControlError, match="the daemon failed at this; its log says why"):
+                ask(path, {"n": number})
+        assert server.counts() == {"control_failures": 2, "control_foreign_users": 0}
+        assert ask(path, {"n": 2})["value"] == 2
+    finally:
+        server.close()
+
+
+def test_many_may_ask_at_once(path: Path) -> None:
+    """More than wait in a listener's usual queue, while it is held up."""
+    server = ControlServer(path, echo)
+    try:
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+        for connection in waiting:
+            connection.settimeout(20.0)
+            connection.connect(str(path))
+        assert ask(path, {"a": 5})["heard"] == {"a": 5}
+        for connection in waiting:
+            connection.close()
     finally:
         server.close()
 
