@@ -74,7 +74,7 @@ class LinkRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord(Record):
-    """A frame that came; ``jpeg``: reduced, and only of a frame every so often (`[log] frame_interval_s`)."""
+    """A frame that came; ``jpeg``: reduced, and only of a frame every so often (`[log] picture_interval_s`)."""
 
     channel: ClassVar[str] = "frame"
     index: int
