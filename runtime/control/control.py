@@ -110,12 +110,12 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.wfile.write(json.dumps(_refusal("the daemon failed at this; its log says why.")).encode() + b"\n")
 
     def _answer(self) -> dict[str, Any]:
-        uid = peer_uid(self.connection)
+        line, uid = self.rfile.readline(MAX_LINE_BYTES), peer_uid(self.connection)  # read first: who writes hears why
         if not is_trusted(uid):
             self.server.foreign_users += 1
             return _refusal(f"this daemon takes no requests of user {uid}; ask as user {os.geteuid()} or as root.")
         try:
-            request = json.loads(self.rfile.readline(MAX_LINE_BYTES))
+            request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
