@@ -29,3 +29,18 @@ HEARTBEAT_FOR_LAST_WORDS = MaxAge(
     1.5,
     "heartbeats come at 1 Hz: one that is older was followed by another that did not arrive, and may have said more",
 )
+SYS_STATUS = MaxAge(
+    "SYS_STATUS, for the health bits that tell of failsafes",
+    3.0,
+    "requested at 2 Hz and accepted from 1 Hz on: two may be lost",
+)
+RC_CHANNELS = MaxAge(
+    "RC_CHANNELS, for the pilot's sticks",
+    2.0,
+    "requested at 5 Hz and accepted from 2.5 Hz on: four may be lost",
+)
+FENCE_STATUS = MaxAge(
+    "FENCE_STATUS, for a breach of the geofence",
+    5.0,
+    "requested at 1 Hz and accepted from 0.5 Hz on: one may be lost",
+)

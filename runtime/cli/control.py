@@ -124,6 +124,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"state     {answer['state']} {answer['phase']}" + (" (dry run)" if answer["dry_run"] else ""),
         f"consent   {_consent(answer)}",
         f"reasons   {', '.join(answer['reasons']) or 'none'}",
+        *([f"waived    {', '.join(answer['waived'])}"] if answer.get("waived") else []),
         f"vehicle   {vehicle['stack'] or 'silent'} {vehicle['mode'] or ''} {armed}",
         f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,10 +12,12 @@ from runtime.guidance.arrival import ArrivalRules
 from runtime.guidance.carrot import bounds_agree
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.limits import Area, Limits
+from runtime.guidance.reasons import WAIVABLE
 from runtime.values import GeoPoint
 
 LatitudeDeg = Annotated[float, Field(ge=-90, le=90)]
 LongitudeDeg = Annotated[float, Field(ge=-180, le=180)]
+Waiver = Literal["rc", "fence"]  # the names of `WAIVABLE`
 _NEEDED_TO_COMMAND = (
     "polygon",
     "floor_height_takeoff_m",
@@ -125,6 +127,11 @@ class CommandingSection(Section):
         default=None, ge=0, le=100,
         description="Below this remaining charge nothing is commanded.",
     )
+    waive: tuple[Waiver, ...] = Field(
+        default=(),
+        description="What need not be known: `rc` (the pilot's receiver and sticks), `fence` (PX4 says nothing of its "
+        "own). What is known to be bad is never waived.",
+    )
 
     def limits(self) -> Limits | None:
         """The operator's limits; None while commanding is off.
@@ -150,6 +157,7 @@ class CommandingSection(Section):
             ceiling_height_takeoff_m=self.ceiling_height_takeoff_m,
             max_distance_m=self.max_distance_m,
             battery_reserve_percent=self.battery_reserve_percent,
+            waived=frozenset(WAIVABLE[name] for name in self.waive),
         )
 
 

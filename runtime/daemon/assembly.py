@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from runtime.record.recorder import Recorder
 from runtime.signature import verify
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ def assemble(
         StorageError: the history cannot be made or opened.
     """
     limits = config.commanding.limits()
+    if limits is not None and limits.waived:
+        waived = ", ".join(sorted(reason.value for reason in limits.waived))
+        _LOG.warning("[commanding] waive: this is commanded all the same: %s", waived)
     if embedder is None:
         embedder = _embedder(config)
     history = _history(config, embedder.bundle)

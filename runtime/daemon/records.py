@@ -137,6 +137,7 @@ def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceR
         phase=decision.phase.value,
         reasons=[reason.value for reason in decision.reasons],
         consent_left_s=seconds(decision.consent_left_ns),
+        waived=[reason.value for reason in decision.waived],
         distance_m=decision.distance_m,
         position=estimate.position,
         sigma_m=estimate.sigma_m,

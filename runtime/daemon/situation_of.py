@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
+from runtime.freshness import RC_CHANNELS, SYS_STATUS, MaxAge
 from runtime.guidance.situation import Situation
-from runtime.vehicle.telemetry.state import VehicleState
+from runtime.vehicle.telemetry.state import Telemetry, VehicleState
 
-STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "fence", "rc", "battery"})
+STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "rc", "battery"})
 
 
 def situation_of(
     state: VehicleState, t_ns: int, yield_to_sticks: bool = True, heard_after_ns: int | None = None
 ) -> Situation:
-    """The `Situation` at ``t_ns``; what telemetry does not say is False or None, which never speaks for commanding.
+    """The `Situation` at ``t_ns``; what telemetry does not say, or said too long ago, is False or None, which never
+    speaks for commanding.
 
     ``heard_after_ns``: a heartbeat that did not come later counts as unknown.
     """
@@ -26,13 +28,14 @@ def situation_of(
         single_autopilot=state.other_autopilot is None,
         single_companion=not state.companion_conflict,
         time_synced=state.time_synced,
-        streams_ok=not state.streams_missing,
+        streams_ok=bool(state.streams) and not state.streams_missing,
         mode=heard.mode or "",
         guided=heard.guided,
         armed=bool(heard.armed),
         in_air=heard.landed == "in_air",
-        failsafe=bool(heard.failsafes & STOPPING_FAILSAFES),
-        sticks_moved=yield_to_sticks and bool(heard.sticks_moved),
+        failsafe=_failsafe(heard, t_ns),
+        fence_breached=_fence_breached(heard, t_ns),
+        sticks_moved=_sticks_moved(heard, t_ns, yield_to_sticks),
         ekf_ok=estimator is not None and estimator.ok and not estimator.gps_glitch,
         battery_percent=None if heard.battery_remaining is None else 100.0 * heard.battery_remaining,
         altitude_amsl_m=None if heard.altitude_amsl_m is None else heard.altitude_amsl_m.value,
@@ -40,6 +43,30 @@ def situation_of(
         ground_speed_m_s=None if velocity is None else math.hypot(velocity[0], velocity[1]),
         home=None if heard.home is None else heard.home.position,
     )
+
+
+def _fresh(arrival_ns: int | None, t_ns: int, limit: MaxAge) -> bool:
+    return arrival_ns is not None and t_ns - arrival_ns <= limit.ns
+
+
+def _failsafe(heard: Telemetry, t_ns: int) -> bool | None:
+    """One that is known acts whatever its age; that there is none is known by what was heard lately."""
+    if heard.failsafes & STOPPING_FAILSAFES:
+        return True
+    known = heard.system_status is not None and _fresh(heard.sys_status_t_ns, t_ns, SYS_STATUS)
+    return False if known else None
+
+
+def _fence_breached(heard: Telemetry, t_ns: int) -> bool | None:
+    return heard.fence_breached if heard.fence_breached or _fresh(heard.sys_status_t_ns, t_ns, SYS_STATUS) else None
+
+
+def _sticks_moved(heard: Telemetry, t_ns: int, yield_to_sticks: bool) -> bool | None:
+    """Sticks that rest need a receiver that works: the autopilot repeats the last values of one that is lost."""
+    moved = heard.sticks_moved if _fresh(heard.sticks_t_ns, t_ns, RC_CHANNELS) else None
+    if moved and yield_to_sticks:
+        return True
+    return False if moved is not None and heard.rc_receiver_ok else None
 
 
 def _heartbeat_age_s(state: VehicleState, t_ns: int, heard_after_ns: int | None) -> float | None:

@@ -39,6 +39,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "state": decision.state.value,
         "phase": decision.phase.value,
         "reasons": [reason.value for reason in decision.reasons],
+        "waived": [reason.value for reason in decision.waived],
         "consent_left_s": seconds(daemon.rooms.guidance.consent_left_ns(t_ns)),
         "dry_run": daemon.dry_run,
         "target": _place(daemon.rooms.guidance.target),

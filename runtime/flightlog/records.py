@@ -192,6 +192,7 @@ class GuidanceRecord(Record):
     phase: str
     reasons: list[str]
     consent_left_s: float | None  # null without consent, and once it was used
+    waived: list[str]  # unknowns that hold and that the configuration waives
     distance_m: float | None
     position: GeoPoint | None
     sigma_m: float

@@ -34,6 +34,7 @@ class GuidanceDecision:
     reasons: tuple[Reason, ...]  # all that hold, by name
     distance_m: float | None  # to the confirmed target
     consent_left_ns: int | None = None  # see `Authority.consent_left_ns`
+    waived: tuple[Reason, ...] = ()  # unknowns that hold and that the operator waived
 
 
 class Guidance:
@@ -53,6 +54,7 @@ class Guidance:
         self._finished = Phase.NONE  # how the last flight ended, until another target is confirmed
         self._before: Situation | None = None
         self._was_granted = False
+        self._waived: set[Reason] = set()
         self._passing_since_ns: int | None = None
         self._last = GuidanceDecision(0, State.DISABLED, Phase.NONE, None, (), None)
 
@@ -113,7 +115,7 @@ class Guidance:
         """
         hold = None
         if self._authority.granted and self._limits is not None and _mode_is_fresh(vehicle):
-            reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits))
+            reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits)) - self._limits.waived
             hold = self._hold(t_ns, estimate, reasons, cause)
         self._authority.latch(cause)
         self._flight = None
@@ -148,7 +150,8 @@ class Guidance:
         if self._limits is None:
             self._last = self._decision(t_ns, estimate, State.DISABLED, {Reason.COMMANDING_DISABLED})
             return self._last
-        reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits))
+        found = set(self._conditions(t_ns, vehicle, estimate, self._limits))
+        reasons, self._waived = found - self._limits.waived, found & self._limits.waived
         if self._authority.granted:
             self._last = self._engaged(t_ns, vehicle, estimate, reasons, self._limits)
         else:
@@ -258,9 +261,14 @@ class Guidance:
         known = self.target is not None and estimate.position is not None
         distance = distance_m(estimate.position, self.target) if known else None  # type: ignore[arg-type]
         phase = self._flight.phase if self._flight is not None else self._finished
-        ordered = tuple(sorted(reasons, key=lambda reason: reason.value))
         left_ns = self._authority.consent_left_ns(t_ns)
-        return GuidanceDecision(t_ns, state, phase, setpoint, ordered, distance, left_ns)
+        return GuidanceDecision(
+            t_ns, state, phase, setpoint, _ordered(reasons), distance, left_ns, _ordered(self._waived)
+        )
+
+
+def _ordered(reasons: set[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: reason.value))
 
 
 def _mode_is_fresh(vehicle: Situation) -> bool:

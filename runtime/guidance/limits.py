@@ -1,4 +1,4 @@
-"""The operator's limits: a polygon, a floor and ceiling, a maximum distance, a battery reserve."""
+"""The operator's limits: a polygon, a floor and ceiling, a maximum distance, a battery reserve, and what he waives."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shapely.validation import explain_validity
 
 from runtime.errors import CommandingError
 from runtime.geodesy import distance_m, north_east_m
+from runtime.guidance.reasons import Reason
 from runtime.values import GeoPoint
 
 
@@ -51,6 +52,7 @@ class Limits:
     ceiling_height_takeoff_m: float
     max_distance_m: float  # from the autopilot's home
     battery_reserve_percent: float
+    waived: frozenset[Reason] = frozenset()  # of `WAIVABLE`: what need not be known
 
     def within_distance(self, home: GeoPoint, point: GeoPoint) -> bool:
         """Whether a point is no farther from home than the operator allows."""

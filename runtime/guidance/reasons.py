@@ -55,8 +55,12 @@ class Reason(str, Enum):
     SECOND_COMPANION = "second_companion"
     DISARMED = "disarmed"
     NOT_IN_AIR = "not_in_air"  # on the ground, taking off, landing, or unknown
-    FAILSAFE = "failsafe"  # the autopilot reports critical, emergency or termination
+    FAILSAFE = "failsafe"  # the autopilot reports critical, emergency, termination, a lost receiver or a bad battery
+    FAILSAFE_UNKNOWN = "failsafe_unknown"  # it does not say
+    FENCE_BREACHED = "fence_breached"
+    FENCE_UNKNOWN = "fence_unknown"  # nothing says that the fence is kept, nor that there is none
     STICKS_MOVED = "sticks_moved"  # the pilot wants the vehicle
+    RC_UNKNOWN = "rc_unknown"  # no receiver that works is heard of, or nothing of the sticks
     TIME_NOT_SYNCED = "time_not_synced"
     STREAM_MISSING = "stream_missing"
     EKF_NOT_OK = "ekf_not_ok"
@@ -97,6 +101,7 @@ FORBIDDING = frozenset(
         Reason.DISARMED,
         Reason.NOT_IN_AIR,
         Reason.FAILSAFE,
+        Reason.FENCE_BREACHED,
         Reason.STICKS_MOVED,
     }
 )
@@ -111,7 +116,18 @@ FINISHED = frozenset({Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED})
 WAITING_FOR_PILOT = frozenset({Reason.AUTHORITY_NOT_GRANTED, Reason.MODE_NOT_GUIDED})
 """All that may be missing in READY: the pilot's transition into the guided mode."""
 
+WAIVABLE = {"rc": Reason.RC_UNKNOWN, "fence": Reason.FENCE_UNKNOWN}
+"""What the operator may fly without knowing, by its name in the configuration; what is known to be bad he may not."""
+
 PASSING = frozenset(
-    {Reason.ESTIMATE_STALE, Reason.ESTIMATE_UNTRUSTED, Reason.TIME_NOT_SYNCED, Reason.STREAM_MISSING}
+    {
+        Reason.ESTIMATE_STALE,
+        Reason.ESTIMATE_UNTRUSTED,
+        Reason.TIME_NOT_SYNCED,
+        Reason.STREAM_MISSING,
+        Reason.FAILSAFE_UNKNOWN,
+        Reason.FENCE_UNKNOWN,
+        Reason.RC_UNKNOWN,
+    }
 )
 """Reasons that may come and go within moments: silence first, and only then a hold and the end of authority."""

@@ -13,16 +13,17 @@ class Situation:
 
     connected: bool = False
     heartbeat_age_s: float | None = None  # of the autopilot's newest heartbeat, which carries the mode
-    single_autopilot: bool = True
-    single_companion: bool = True  # nobody else speaks with our own ids
+    single_autopilot: bool = False
+    single_companion: bool = False  # nobody else speaks with our own ids
     time_synced: bool = False
     streams_ok: bool = False  # all telemetry that commanding rests on comes as requested
     mode: str = ""
     guided: bool = False
     armed: bool = False
     in_air: bool = False  # flying: neither on the ground nor in the autopilot's own take-off or landing
-    failsafe: bool = False
-    sticks_moved: bool = False
+    failsafe: bool | None = None
+    fence_breached: bool | None = None
+    sticks_moved: bool | None = None
     ekf_ok: bool = False
     battery_percent: float | None = None
     altitude_amsl_m: float | None = None

@@ -24,7 +24,7 @@ class VehicleConfig:
     command_attempts: int = 4
     attitude_hz: float = 30.0
     position_hz: float = 20.0
-    optional_streams: bool = True  # sticks, range finder, fence, local targets: wanted, not needed
+    optional_streams: bool = True  # sticks, range finder, fence, local targets: their absence is known by their age
     heading_sigma_rad: float = math.radians(3.0)  # a calibrated compass in flight
     height_sigma_m: float = 1.0  # barometer against take-off, over minutes
     altitude_sigma_m: float = 2.0  # AMSL by GPS where it reports no v_acc

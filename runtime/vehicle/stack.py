@@ -46,6 +46,10 @@ class Stack(Protocol):
     def reports_local_targets(self) -> bool:
         """Whether the echo of a position target comes as POSITION_TARGET_LOCAL_NED only."""
 
+    @property
+    def no_fence_without_bit(self) -> bool:
+        """Whether SYS_STATUS would say so if there were a geofence."""
+
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The mode's usual name, or "MODE_<number>"."""
 
@@ -125,6 +129,7 @@ class OtherStack:
     setpoint_period_s: float | None = None
     takes_targets_outside_guided = False
     reports_local_targets = False
+    no_fence_without_bit = False
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The bare number."""

@@ -221,12 +221,18 @@ def autopilot_version(state: State) -> Message:
     )
 
 
+def fence_status(state: State) -> Message | None:
+    """FENCE_STATUS may be asked for; ArduCopter sends it while a fence is enabled, and here none is."""
+    return None
+
+
 def gps2_raw(state: State) -> Message | None:
     """GPS2_RAW may be asked for; there is no second receiver to speak of."""
     return None
 
 
 BUILDERS: dict[int, Builder] = {
+    mavlink.MAVLINK_MSG_ID_FENCE_STATUS: fence_status,
     mavlink.MAVLINK_MSG_ID_GPS2_RAW: gps2_raw,
     mavlink.MAVLINK_MSG_ID_HEARTBEAT: heartbeat,
     mavlink.MAVLINK_MSG_ID_SYS_STATUS: sys_status,

@@ -19,6 +19,7 @@ class ArduPilot:
     setpoint_period_s: float | None = None
     takes_targets_outside_guided = False
     reports_local_targets = False
+    no_fence_without_bit = True
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
     estimator_ok = staticmethod(estimator.estimator_ok)

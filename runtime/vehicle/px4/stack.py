@@ -18,6 +18,7 @@ class Px4:
     setpoint_period_s: float | None = 0.1  # 10 Hz: five times what COM_OF_LOSS_T's default of 1 s needs at least
     takes_targets_outside_guided = True
     reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
+    no_fence_without_bit = False  # recorded: it never sets the bit
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
     estimator_ok = staticmethod(estimator.estimator_ok)

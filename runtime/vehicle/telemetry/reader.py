@@ -2,7 +2,8 @@
 
 Failsafe signals, by name: ``critical`` and ``emergency`` (HEARTBEAT.system_status 5 and 6: a failsafe acts),
 ``terminated`` (8), ``estimator`` (no believed position after there was one), ``gps`` (the fix fell below 3D),
-``gps_glitch`` (GPS disagrees with the rest), ``fence`` (breached), ``rc`` and ``battery`` (their health bits fell).
+``gps_glitch`` (GPS disagrees with the rest), ``fence`` (breached), ``rc`` (the receiver is lost after it was heard),
+``battery`` (its health bit fell).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged,
 from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.stack import Stack
 from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample, quaternion_from_euler
+from runtime.vehicle.telemetry.safety import SafetySignals, sticks_moved
 from runtime.vehicle.telemetry.state import EstimatorState, GeoHeight, GpsState, Telemetry
 
 _LANDED = {1: "on_ground", 2: "in_air", 3: "taking_off", 4: "landing"}
@@ -27,12 +29,8 @@ _STATES = {
     "emergency": mavlink.MAV_STATE_EMERGENCY,
     "terminated": mavlink.MAV_STATE_FLIGHT_TERMINATION,
 }
-_HEALTH = {
-    "rc": mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER,
-    "battery": mavlink.MAV_SYS_STATUS_SENSOR_BATTERY,
-}
+_BATTERY = mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
 _FIX_3D = 3
-_STICK_PWM_US = 100  # off centre by more than trims and noise
 _RANGE_FRESH_NS = 500_000_000
 _GPS_FALLBACK_SIGMA_M = 2.5  # a 3D fix that reports no accuracy
 
@@ -51,6 +49,7 @@ class Reader:
         self._estimator_was_ok = False
         self._range: tuple[int, float] | None = None
         self._chunks: dict[int, dict[int, str]] = {}
+        self._safety = SafetySignals(stack.no_fence_without_bit)
         self.telemetry = Telemetry()
         self._handlers: dict[str, Callable[[Any, int, int], list[VehicleEvent]]] = {
             "HEARTBEAT": self._heartbeat,
@@ -188,10 +187,14 @@ class Reader:
             battery_remaining=m.battery_remaining / 100 if m.battery_remaining >= 0 else None,
             battery_v=m.voltage_battery * 1e-3 if m.voltage_battery != 0xFFFF else None,
         )
-        events: list[VehicleEvent] = []
-        for name, bit in _HEALTH.items():
-            events += self._failsafe(name, bool(watched & bit and not health & bit), "health bit of SYS_STATUS", now_ns)
-        return events
+        self._safety.sys_status(m)
+        self._set(sys_status_t_ns=now_ns, rc_receiver_ok=self._safety.receiver_ok)
+        detail = "health bit of SYS_STATUS"
+        return [
+            *self._failsafe("battery", bool(watched & _BATTERY and not health & _BATTERY), detail, now_ns),
+            *self._failsafe("rc", self._safety.receiver_lost, detail, now_ns),
+            *self._fence_known(detail, now_ns),
+        ]
 
     def _extended_state(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         landed = _LANDED.get(m.landed_state, "undefined")
@@ -214,9 +217,7 @@ class Reader:
         return []
 
     def _sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        values = [m.chan1_raw, m.chan2_raw, m.chan4_raw]  # roll, pitch, yaw; throttle rests anywhere
-        heard = [v for v in values if v not in (0, 0xFFFF)]
-        self._set(sticks_moved=any(abs(v - 1500) > _STICK_PWM_US for v in heard) if heard else None)
+        self._set(sticks_moved=sticks_moved(m), sticks_t_ns=now_ns)
         return []
 
     def _distance(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
@@ -226,7 +227,13 @@ class Reader:
         return []
 
     def _fence(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        return self._failsafe("fence", bool(m.breach_status), f"fence breach type {m.breach_type}", now_ns)
+        self._safety.fence_status(m, now_ns)
+        return self._fence_known(f"fence breach type {m.breach_type}", now_ns)
+
+    def _fence_known(self, detail: str, now_ns: int) -> list[VehicleEvent]:
+        breached = self._safety.fence_breached(now_ns)
+        self._set(fence_breached=breached)
+        return self._failsafe("fence", breached is True, detail, now_ns)
 
     def _text(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         text = m.text if isinstance(m.text, str) else bytes(m.text).decode("utf-8", "replace")

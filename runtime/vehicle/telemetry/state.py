@@ -91,7 +91,11 @@ class Telemetry:
     heading: Measured | None = None
     home: GeoHeight | None = None
     origin: GeoHeight | None = None
-    sticks_moved: bool | None = None  # a hint: roll, pitch or yaw stick off its centre (default channel order)
+    sys_status_t_ns: int | None = None  # arrival of the newest SYS_STATUS
+    rc_receiver_ok: bool | None = None  # None: the autopilot does not say that there is one
+    sticks_moved: bool | None = None  # roll, pitch or yaw stick off its centre (default channel order)
+    sticks_t_ns: int | None = None  # arrival of the newest RC_CHANNELS
+    fence_breached: bool | None = None  # False also where the autopilot says that there is no fence
     failsafes: frozenset[str] = frozenset()
     last_text: str = ""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from runtime.config.config import Config, load_config
+from runtime.config.flying import Waiver
 from runtime.errors import CommandingError, ConfigError
+from runtime.guidance.reasons import WAIVABLE, Reason
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "homing.toml"
 SMALL = """\
@@ -176,3 +179,18 @@ def test_not_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(path)
+
+
+def test_what_is_waived_is_a_list_of_known_names(tmp_path: Path) -> None:
+    enabled = (SMALL + LIMITS).replace("enabled = true", 'enabled = true\nwaive = ["rc", "fence"]')
+    limits = load_config(written(tmp_path, enabled)).commanding.limits()
+    assert limits is not None and limits.waived == frozenset({Reason.RC_UNKNOWN, Reason.FENCE_UNKNOWN})
+    said = refused(tmp_path, enabled.replace('"fence"', '"failsafe"'))
+    assert "commanding.waive[1]" in said and "'rc' or 'fence'" in said
+    assert set(get_args(Waiver)) == set(WAIVABLE)
+
+
+def test_how_long_consent_lasts_is_configured_in_seconds(tmp_path: Path) -> None:
+    text = SMALL + "\n[guidance]\nconsent_s = 45.0\n"
+    assert load_config(written(tmp_path, text)).guidance.settings().consent_ns == 45_000_000_000
+    assert "guidance.consent_s" in refused(tmp_path, text.replace("45.0", "0"))

@@ -19,7 +19,7 @@ from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
 from runtime.values import Frame
-from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit
+from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit, operator_limits
 
 TARGET = offset(HOME, 60.0, 80.0)
 
@@ -399,3 +399,41 @@ def test_nothing_at_all_happens_without_a_vehicle() -> None:
     for tick in range(100):
         daemon.step(Tick(tick * 50_000_000))
     assert daemon.rooms.guidance.last.setpoint is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason"), [("RC_CHANNELS", Reason.RC_UNKNOWN), ("SYS_STATUS", Reason.FAILSAFE_UNKNOWN)]
+)
+def test_what_was_never_heard_prevents_ready(lost: str, reason: Reason) -> None:
+    cockpit = Cockpit()
+    cockpit.lost = {lost}
+    cockpit.fly(6.0)
+    cockpit.give_target(TARGET)
+    cockpit.ask("engage")
+    cockpit.fly(1.0)
+    status = cockpit.ask("status")
+    assert status["state"] == "monitor" and reason.value in status["reasons"]
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(3.0)
+    assert cockpit.commands() == []
+
+
+def test_a_receiver_that_falls_silent_in_flight_ends_it_without_another_target() -> None:
+    cockpit = under_way()
+    cockpit.lost = {"RC_CHANNELS"}
+    cockpit.fly(2.1)
+    cockpit.forget_wire()
+    cockpit.fly(5.0)
+    assert cockpit.commands() == []
+    assert cockpit.ask("status")["state"] == "yielded" and "rc_unknown" in cockpit.ask("status")["reasons"]
+
+
+def test_a_waived_unknown_is_flown_with_and_said() -> None:
+    cockpit = Cockpit(limits=replace(operator_limits(), waived=frozenset({Reason.RC_UNKNOWN})))
+    cockpit.lost = {"RC_CHANNELS"}
+    cockpit.to_ready(TARGET)
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(3.0)
+    assert cockpit.commands()
+    assert cockpit.ask("status")["waived"] == ["rc_unknown"]
+    assert any(record["waived"] == ["rc_unknown"] for record in cockpit.journal.of("guidance"))

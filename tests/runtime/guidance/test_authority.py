@@ -42,6 +42,9 @@ FLAWS: dict[str, dict[str, object]] = {
     "silent": {"connected": False},
     "second_autopilot": {"single_autopilot": False},
     "sticks": {"sticks_moved": True},
+    "sticks_unknown": {"sticks_moved": None},
+    "fence_unknown": {"fence_breached": None},
+    "failsafe_unknown": {"failsafe": None},
     "battery": {"battery_percent": 5.0},
     "ekf": {"ekf_ok": False},
     "low": {"height_takeoff_m": 10.0},
@@ -51,6 +54,7 @@ CONSENT_NS = GuidanceSettings().consent_ns
 HARD = {"link_lost", "rebooted", "was_disarmed", "landed"}
 FINISHED = (Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED)
 NEVER = {"disarmed", "landed", "failsafe", "silent", "second_autopilot", "sticks"}
+NEVER |= {"sticks_unknown", "fence_unknown", "failsafe_unknown"}
 
 
 @dataclass(frozen=True)

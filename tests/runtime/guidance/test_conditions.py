@@ -9,7 +9,8 @@ import pytest
 
 from runtime.geodesy import offset
 from runtime.guidance.limits import Area
-from runtime.guidance.reasons import Reason, State
+from runtime.guidance.reasons import WAIVABLE, Reason, State
+from runtime.guidance.situation import Situation
 from runtime.values import GeoPoint, TrackingState
 from tests.runtime.guidance.flying import GOOD, HOME, Pilot, limits
 
@@ -20,6 +21,7 @@ SILENT: list[tuple[dict[str, Any], Reason]] = [
     ({"armed": False}, Reason.DISARMED),
     ({"in_air": False}, Reason.NOT_IN_AIR),
     ({"failsafe": True}, Reason.FAILSAFE),
+    ({"fence_breached": True}, Reason.FENCE_BREACHED),
     ({"sticks_moved": True}, Reason.STICKS_MOVED),
     ({"guided": False}, Reason.MODE_NOT_GUIDED),
 ]
@@ -33,6 +35,12 @@ HELD: list[tuple[dict[str, Any], Reason]] = [
     ({"height_takeoff_m": 94.0}, Reason.ABOVE_CEILING),
     ({"ground_speed_m_s": None}, Reason.SPEED_UNKNOWN),
     ({"home": None}, Reason.HOME_UNKNOWN),
+]
+
+UNKNOWN: list[tuple[dict[str, Any], Reason]] = [
+    ({"failsafe": None}, Reason.FAILSAFE_UNKNOWN),
+    ({"fence_breached": None}, Reason.FENCE_UNKNOWN),
+    ({"sticks_moved": None}, Reason.RC_UNKNOWN),
 ]
 
 
@@ -52,7 +60,7 @@ def test_a_condition_that_fails_in_flight_ends_it(change: dict[str, Any], reason
     assert all(later.setpoint is None for later in pilot.ticks(40))
 
 
-@pytest.mark.parametrize(("change", "reason"), SILENT + HELD)
+@pytest.mark.parametrize(("change", "reason"), SILENT + HELD + UNKNOWN)
 def test_a_condition_that_fails_prevents_ready(change: dict[str, Any], reason: Reason) -> None:
     pilot = Pilot()
     pilot.to(State.READY)
@@ -114,6 +122,48 @@ def test_a_passing_reason_is_waited_out_in_silence(age_ns: int, changes: dict[st
     decisions = pilot.ticks(60)  # 3 s: too long
     assert decisions[-1].state is State.YIELDED
     assert all(decision.setpoint is None for decision in decisions)
+
+
+@pytest.mark.parametrize(("change", "reason"), UNKNOWN)
+def test_what_becomes_unknown_in_flight_is_waited_out_in_silence(change: dict[str, Any], reason: Reason) -> None:
+    pilot = Pilot()
+    pilot.to(State.ENGAGED)
+    good, pilot.vehicle = pilot.vehicle, replace(pilot.vehicle, **change)
+    for decision in pilot.ticks(30):
+        assert decision.state is State.ENGAGED and decision.setpoint is None and decision.reasons == (reason,)
+    pilot.vehicle = good
+    assert any(decision.setpoint for decision in pilot.ticks(10))
+    pilot.vehicle = replace(good, **change)
+    decisions = pilot.ticks(60)
+    assert decisions[-1].state is State.YIELDED and all(decision.setpoint is None for decision in decisions)
+
+
+def test_the_operator_may_waive_what_is_unknown_and_never_what_is_bad() -> None:
+    for name, reason in WAIVABLE.items():
+        (change,) = [change for change, unknown in UNKNOWN if unknown is reason]
+        pilot = Pilot(operator_limits=limits(waived=frozenset({reason})))
+        pilot.vehicle = replace(GOOD, **change)
+        pilot.to(State.ENGAGED)
+        decision = pilot.guidance.last
+        assert decision.setpoint is not None and decision.waived == (reason,), name
+        pilot.vehicle = replace(pilot.vehicle, **{field: True for field in change})
+        assert pilot.tick().setpoint is None and pilot.guidance.last.state is State.YIELDED
+    assert "failsafe" not in WAIVABLE
+
+
+def test_nothing_known_speaks_for_commanding() -> None:
+    """A situation of which nothing was heard fails every condition that telemetry answers."""
+    pilot = Pilot()
+    pilot.mode("LOITER", first=True)
+    pilot.guidance.confirm(offset(HOME, 100.0, 0.0))
+    pilot.engage()
+    pilot.vehicle = replace(Situation(), connected=True, guided=True)
+    assert set(pilot.tick().reasons) == {
+        Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION, Reason.DISARMED, Reason.NOT_IN_AIR, Reason.FAILSAFE_UNKNOWN,
+        Reason.FENCE_UNKNOWN, Reason.RC_UNKNOWN, Reason.TIME_NOT_SYNCED, Reason.STREAM_MISSING, Reason.EKF_NOT_OK,
+        Reason.SPEED_UNKNOWN, Reason.HOME_UNKNOWN, Reason.BATTERY_UNKNOWN, Reason.HEIGHT_UNKNOWN,
+        Reason.ALREADY_GUIDED, Reason.AUTHORITY_NOT_GRANTED,
+    }  # fmt: skip
 
 
 def test_no_position_at_all_ends_it_without_a_hold() -> None:

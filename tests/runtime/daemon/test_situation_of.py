@@ -1,0 +1,77 @@
+"""What telemetry does not say, or said too long ago, is unknown to guidance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runtime.daemon.situation_of import situation_of
+from runtime.freshness import RC_CHANNELS, SYS_STATUS
+from runtime.guidance.situation import Situation
+from runtime.vehicle.telemetry.state import Telemetry, VehicleState
+
+NOW_NS = 100_000_000_000
+HEARD = Telemetry(
+    system_status=4,
+    sys_status_t_ns=NOW_NS,
+    rc_receiver_ok=True,
+    sticks_moved=False,
+    sticks_t_ns=NOW_NS,
+    fence_breached=False,
+)
+
+
+def seen(heard: Telemetry = HEARD, later_ns: int = 0, yield_to_sticks: bool = True) -> Situation:
+    return situation_of(VehicleState(NOW_NS, telemetry=heard), NOW_NS + later_ns, yield_to_sticks)
+
+
+def test_nothing_heard_is_nothing_known() -> None:
+    situation = situation_of(VehicleState(NOW_NS), NOW_NS)
+    assert (situation.failsafe, situation.fence_breached, situation.sticks_moved) == (None, None, None)
+    assert not situation.streams_ok and situation.heartbeat_age_s is None  # no stream was asked for yet
+
+
+def test_all_heard_is_all_well() -> None:
+    situation = seen()
+    assert (situation.failsafe, situation.fence_breached, situation.sticks_moved) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("field", "limit_ns"),
+    [("failsafe", SYS_STATUS.ns), ("fence_breached", SYS_STATUS.ns), ("sticks_moved", RC_CHANNELS.ns)],
+)
+def test_good_news_ages_and_bad_news_does_not(field: str, limit_ns: int) -> None:
+    assert getattr(seen(later_ns=limit_ns), field) is False and getattr(seen(later_ns=limit_ns + 1), field) is None
+    bad = replace(HEARD, failsafes=frozenset({"critical"}), fence_breached=True)
+    if field != "sticks_moved":
+        assert getattr(seen(bad, later_ns=10 * limit_ns), field) is True
+
+
+@pytest.mark.parametrize(
+    ("heard", "yields", "known"),
+    [
+        ({"sticks_moved": True}, True, True),
+        ({"sticks_moved": True}, False, False),
+        ({"sticks_moved": True, "rc_receiver_ok": None}, True, True),
+        ({"sticks_moved": True, "rc_receiver_ok": None}, False, None),
+        ({"rc_receiver_ok": None}, True, None),
+        ({"rc_receiver_ok": False}, True, None),
+        ({"sticks_moved": None}, True, None),
+        ({"sticks_t_ns": None}, False, None),
+    ],
+)
+def test_sticks_at_rest_are_known_from_a_receiver_that_works(
+    heard: dict[str, Any], yields: bool, known: bool | None
+) -> None:
+    assert seen(replace(HEARD, **heard), yield_to_sticks=yields).sticks_moved is known
+
+
+@pytest.mark.parametrize("name", ["critical", "emergency", "terminated", "rc", "battery"])
+def test_every_failsafe_signal_that_stops(name: str) -> None:
+    assert seen(replace(HEARD, failsafes=frozenset({name}), system_status=None, sys_status_t_ns=None)).failsafe is True
+
+
+def test_a_vehicle_whose_state_is_not_heard_is_not_known_to_be_well() -> None:
+    assert seen(replace(HEARD, system_status=None)).failsafe is None
