@@ -179,8 +179,9 @@ def _legs(outcome: Outcome) -> Table:
 def _commands(name: str, log: list[Any]) -> Table:
     """Every command with its answer; for a position target that is the autopilot's own report of having taken it."""
     start_ns = log[0][1] if log else 0
-    events = [record for channel, _, record in log if channel == "vehicle"]
-    taken = {_spot(event["target"]): event["latency_s"] for event in events if event["event"] == "TargetTaken"}
+    events = [r for channel, _, r in log if channel == "vehicle" and r["event"] == "TargetTaken"]
+    details = [event.get("details", event) for event in events]  # older logs have them beside the name
+    taken = {_spot(detail["target"]): detail["latency_s"] for detail in details}
     rows = []
     for channel, t_ns, record in log:
         when = f"{(t_ns - start_ns) * 1e-9:.2f} s"
