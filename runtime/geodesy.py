@@ -17,6 +17,16 @@ def offset(origin: GeoPoint, north_m: float, east_m: float) -> GeoPoint:
     return GeoPoint(float(latitude), float(longitude))
 
 
+def offsets(origin: GeoPoint, north_east_m: NDArray[np.float64]) -> list[GeoPoint]:
+    """Like `offset` for (N, 2) metres north and east, at the cost of one or two of it."""
+    north, east = north_east_m.T
+    latitudes, longitudes, _ = pymap3d.enu2geodetic(
+        east, north, np.zeros_like(east), origin.latitude_deg, origin.longitude_deg, 0.0
+    )
+    points = zip(np.asarray(latitudes).tolist(), np.asarray(longitudes).tolist(), strict=True)
+    return [GeoPoint(latitude, longitude) for latitude, longitude in points]
+
+
 def north_east_m(origin: GeoPoint, point: GeoPoint) -> tuple[float, float]:
     """(north, east) in metres from ``origin`` to ``point`` in the origin's local tangent plane."""
     east, north, _ = pymap3d.geodetic2enu(

@@ -61,7 +61,7 @@ def _one(
         target = load(path, gsd_m)
     except ImageError as error:
         warn(str(error))
-        return None, PlaceAnswer(Decision.ERROR, None, None, None, (), str(error))
+        return None, PlaceAnswer.error(str(error))
     return target, locator.locate(target, any_heading=any_heading, top=top)
 
 

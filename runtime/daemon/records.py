@@ -34,6 +34,7 @@ from runtime.vehicle.events import VehicleEvent
 
 _LOGGED_SIDE_PX = 320  # longer side of a logged picture: enough to see what was below, 10 to 20 kB
 _JPEG_QUALITY = 80
+_LOGGED_HYPOTHESES = 12  # of a fix: some 4 kB
 
 
 def vehicle_record(event: VehicleEvent) -> VehicleRecord:
@@ -102,6 +103,7 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
         decision=fix.decision.value,
         aircraft=fix.aircraft,
         ground=fix.ground,
+        covariance_m2=fix.covariance_m2,
         sigma_m=fix.sigma_m,
         keyframe_id=fix.keyframe_id,
         inliers=fix.inliers,
@@ -111,6 +113,7 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
         frame=posed.frame.index,
         autopilot=None if posed.position is None else posed.position.point,
         difference=apart,
+        hypotheses=fix.hypotheses[:_LOGGED_HYPOTHESES],
     )
 
 

@@ -18,21 +18,45 @@ from runtime.fix.planar_pose import PlanarPose, Prior, solve
 from runtime.fix.sheets import Sheets
 from runtime.fix.verify import NOISE, Verified
 
-_AGREES = 0.25  # of the footprint: keyframes further apart disagree
+Array = NDArray[np.float64]
+
+_AGREES_WITHIN = 0.25  # of the footprint: keyframes further apart disagree
 _MAX_SIGMA_M = 50.0  # a georeference that says nothing says at least this
 _POSE_SIGMA = np.array([math.radians(3.0), 0.03, math.radians(2.0), math.radians(2.0)])  # of recorded poses, see Sheets
-_OWN = 0.5  # of the variance of a recorded keyframe's georeference; the rest is shared by its neighbours
+_OWN_SHARE = 0.5  # of the variance of a recorded keyframe's georeference; the rest it shares with its neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """The camera's pose, its horizontal 1-sigma per axis with the keyframes' georeference, how many ``agreeing``
-    keyframes it rests on, and the one of them with the most pairs."""
+    """The camera's pose through all ``members`` (the keyframes that agree), its (2, 2) ``covariance_m2`` north and east
+    with the keyframes' georeference, and the ``strongest`` of them, with the most pairs."""
 
     pose: PlanarPose
-    sigma_m: float
-    agreeing: int
+    covariance_m2: Array
+    members: tuple[Verified, ...]
     strongest: Verified
+
+    @property
+    def agreeing(self) -> int:
+        """How many keyframes it rests on."""
+        return len(self.members)
+
+    @property
+    def sigma_m(self) -> float:
+        """Horizontal 1-sigma per axis."""
+        return math.sqrt(float(np.trace(self.covariance_m2)) / 2)
+
+
+def consensuses_of(passed: Sequence[Verified], middle_ray: tuple[float, float], prior: Prior) -> list[Consensus]:
+    """The keyframes that passed, in groups that agree on a place: the largest, then the largest of the rest, and so on.
+    See `consensus_of`."""
+    found: list[Consensus] = []
+    left = list(passed)
+    while left:
+        found.append(consensus_of(left, middle_ray, prior))
+        spoken_for = {id(one) for one in found[-1].members}
+        left = [one for one in left if id(one) not in spoken_for]
+    return found
 
 
 def consensus_of(passed: Sequence[Verified], middle_ray: tuple[float, float], prior: Prior) -> Consensus:
@@ -40,13 +64,13 @@ def consensus_of(passed: Sequence[Verified], middle_ray: tuple[float, float], pr
     middle = np.array([middle_ray])
     ground = np.array([one.pose.ground_of(middle)[0] for one in passed])
     pairs = np.array([one.inliers for one in passed], dtype=np.float64)
-    reach_m = _AGREES * np.array([one.keyframe.footprint_m for one in passed])
+    reach_m = _AGREES_WITHIN * np.array([one.keyframe.footprint_m for one in passed])
     near = np.linalg.norm(ground[:, None] - ground[None], axis=2) <= reach_m[:, None]
     group = near[int(np.argmax(near @ pairs))]
     agreeing = [one for one, inside in zip(passed, group, strict=True) if inside]
     strongest = max(agreeing, key=lambda one: one.inliers)
     pose = _adjusted(agreeing, strongest, prior)
-    return Consensus(pose, _sigma(agreeing, pose, ground[group]), len(agreeing), strongest)
+    return Consensus(pose, _covariance(agreeing, pose, ground[group]), tuple(agreeing), strongest)
 
 
 def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -> PlanarPose:
@@ -63,7 +87,7 @@ def _adjusted(agreeing: Sequence[Verified], strongest: Verified, prior: Prior) -
 
 
 def _sheets(agreeing: Sequence[Verified]) -> Sheets:
-    shift_m = np.sqrt(_own(agreeing)) * _georeference(agreeing)
+    shift_m = np.sqrt(_own_share(agreeing)) * _georeference(agreeing)
     recorded = np.array([[math.isfinite(one.keyframe.height_m)] for one in agreeing])
     return Sheets(
         of=np.repeat(np.arange(len(agreeing)), [len(one.rays) for one in agreeing]),
@@ -73,23 +97,28 @@ def _sheets(agreeing: Sequence[Verified]) -> Sheets:
     )
 
 
-def _sigma(agreeing: Sequence[Verified], pose: PlanarPose, places: NDArray[np.float64]) -> float:
-    """The pose's own, the part of the georeference that neighbours share, and how far the keyframes lie apart."""
+def _covariance(agreeing: Sequence[Verified], pose: PlanarPose, places: Array) -> Array:
+    """(2, 2) m2, north and east: the pose's own, the part of the georeference that neighbours share, and how far the
+    keyframes lie apart. ``places`` (N, 2): east and south."""
     weights = np.array([one.inliers for one in agreeing], dtype=np.float64)
     weights /= weights.sum()
-    georeference, of_own = _georeference(agreeing), _own(agreeing)
-    own = float(of_own[0] * georeference[0] ** 2) if len(agreeing) == 1 else 0.0  # of several it is in the pose's
-    shared = float(weights @ ((1.0 - of_own) * georeference**2))
+    georeference, own_share = _georeference(agreeing), _own_share(agreeing)
+    own = float(own_share[0] * georeference[0] ** 2) if len(agreeing) == 1 else 0.0  # of several it is in the pose's
+    shared = float(weights @ ((1.0 - own_share) * georeference**2))
     centred = places - weights @ places
-    spread = float(np.sum(weights * (centred**2).mean(axis=1))) * float(np.sum(weights**2))
-    return math.sqrt(pose.sigma_m**2 + own + shared + spread)
+    spread = (centred.T * weights) @ centred * float(np.sum(weights**2))
+    east_south = pose.covariance_m2 + spread + np.eye(2) * (own + shared)
+    return np.asarray(_NORTH_EAST_FROM_EAST_SOUTH @ east_south @ _NORTH_EAST_FROM_EAST_SOUTH.T)
 
 
-def _own(agreeing: Sequence[Verified]) -> NDArray[np.float64]:
+_NORTH_EAST_FROM_EAST_SOUTH = np.array([[0.0, -1.0], [1.0, 0.0]])
+
+
+def _own_share(agreeing: Sequence[Verified]) -> Array:
     """(N,) shares of the variance of the keyframes' places that each has for itself; tiles of one map have none."""
-    return np.array([_OWN if math.isfinite(one.keyframe.height_m) else 0.0 for one in agreeing])
+    return np.array([_OWN_SHARE if math.isfinite(one.keyframe.height_m) else 0.0 for one in agreeing])
 
 
-def _georeference(agreeing: Sequence[Verified]) -> NDArray[np.float64]:
+def _georeference(agreeing: Sequence[Verified]) -> Array:
     """(N,) 1-sigma of the keyframes' places."""
     return np.array([min(one.keyframe.sigma_m, _MAX_SIGMA_M) for one in agreeing])

@@ -10,24 +10,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from runtime.fix.sighting import Known
+from runtime.fix.query import Known
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
 from runtime.place.locator import Locator, Tower
 from runtime.place.target import Target
-from runtime.values import Decision, Fix, Frame, PlaceAnswer, ViewKind
+from runtime.values import Decision, Fix, Frame, Hypothesis, PlaceAnswer, ViewKind, circular
 from runtime.view import GroundPlane, rectify
 
 _COVERAGE = 0.9  # of the square that is cut from the frame
+_CANDIDATE_SIGMA_M = 10.0  # of a place that was not accepted: a peak's surroundings, see `runtime.place.ground`
+_LEAST_DOUBT = 1e-4  # of a probability: what a table fitted to some thousand answers can tell from certainty
 _OVERSAMPLED = 1.25  # pixels of that square for one of the network's: it is cut once more, at the rungs
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No layout fix, and why."""
+    """No layout fix, why, and the places that the layout resembles all the same."""
 
     reason: str
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 class LayoutFixer:
@@ -45,9 +48,10 @@ class LayoutFixer:
             return Refusal("its layout needs a known height and heading")
         target = layout_target(frame, known, plane, self._size_px)
         answer = self._locator.locate(target)
+        hypotheses = _hypotheses(answer, known, plane)
         if answer.decision is not Decision.MATCH:
-            return Refusal(f"on the map {answer.reason}")
-        return _fix_of(frame, known, plane, answer)
+            return Refusal(f"on the map {answer.reason}", hypotheses)
+        return Fix.at(frame.t_ns, hypotheses[0], f"by its layout on the map: {answer.reason}", hypotheses)
 
 
 def layout_target(frame: Frame, known: Known, plane: GroundPlane, size_px: int) -> Target:
@@ -57,18 +61,28 @@ def layout_target(frame: Frame, known: Known, plane: GroundPlane, size_px: int) 
     return Target(image, side_m / size_px, True, None, "the frame")
 
 
-def _fix_of(frame: Frame, known: Known, plane: GroundPlane, answer: PlaceAnswer) -> Fix:
-    assert answer.place is not None and answer.sigma_m is not None  # a match has both
+def _hypotheses(answer: PlaceAnswer, known: Known, plane: GroundPlane) -> tuple[Hypothesis, ...]:
+    """The candidates of an answer as places where the frame may have been taken, the likeliest first."""
     north_m, east_m = plane.ground_of_axis()
     tilt_m = math.tan(known.prior.tilt_sigma_rad) * plane.height_agl_m  # the axis is off by the attitude's error
-    return Fix(
-        t_ns=frame.t_ns,
-        decision=Decision.FIX,
-        aircraft=offset(answer.place, -north_m, -east_m),
-        ground=answer.place,
-        sigma_m=math.hypot(answer.sigma_m, tilt_m),
-        keyframe_id=answer.candidates[0].keyframe_id,
-        inliers=0,
-        verified=0,
-        reason=f"by its layout on the map: {answer.reason}",
+    sigma_m = math.hypot(_CANDIDATE_SIGMA_M if answer.sigma_m is None else answer.sigma_m, tilt_m)
+    return tuple(
+        Hypothesis(
+            aircraft=offset(one.ground, -north_m, -east_m),
+            ground=one.ground,
+            covariance_m2=circular(sigma_m),
+            keyframe_ids=(one.keyframe_id,),
+            inliers=0,
+            log_likelihood_ratio=_log_odds(one.probability),
+            similarity=one.similarity,
+        )
+        for one in answer.candidates
     )
+
+
+def _log_odds(probability: float | None) -> float:
+    """Of a candidate's probability: the likelihood ratio, for even odds beforehand; 0 where it has none."""
+    if probability is None:
+        return 0.0
+    bounded = min(max(probability, _LEAST_DOUBT), 1.0 - _LEAST_DOUBT)
+    return math.log(bounded / (1.0 - bounded))

@@ -43,16 +43,21 @@ class Prior:
 class PlanarPose:
     """``east_m``, ``south_m`` of the camera and its height; ``level_from_query`` (3, 3) turns the query's rays.
 
-    ``sigma_m``: horizontal 1-sigma per axis from the pairs' scatter and the priors; ``residual_m``: median
-    distance between where a ray meets the ground and its partner.
+    ``covariance_m2`` (2, 2): of east and south, from the pairs' scatter and the priors; ``residual_m``: median distance
+    between where a ray meets the ground and its partner.
     """
 
     east_m: float
     south_m: float
     height_m: float
     level_from_query: Array
-    sigma_m: float
+    covariance_m2: Array
     residual_m: float
+
+    @property
+    def sigma_m(self) -> float:
+        """Horizontal 1-sigma per axis."""
+        return math.sqrt(max(self.covariance_m2[0, 0] + self.covariance_m2[1, 1], 0.0) / 2)
 
     @property
     def tilt_rad(self) -> float:
@@ -114,9 +119,8 @@ def solve(
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
             break
-    covariance = np.linalg.inv(normal)
-    sigma = math.sqrt(max(covariance[3, 3] + covariance[4, 4], 0.0) / 2)
-    return PlanarPose(state[3], state[4], state[5], _turn(state), sigma, float(np.median(lengths)))
+    covariance = np.linalg.inv(normal)[3:5, 3:5]
+    return PlanarPose(state[3], state[4], state[5], _turn(state), covariance, float(np.median(lengths)))
 
 
 def _similarity(rays: Array, ground: Array) -> Array:

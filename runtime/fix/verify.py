@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 
 # Against 3,432 pairs of foreign photos chance made 4 pairs agree where height and heading are known, and 8
 # where they are not, 6 of them plausibly; each more is about six times rarer (tests/bench/chance_pairs.py).
+_CHANCE_PAIRS_POSED, _CHANCE_PAIRS, _RARER_BY_PAIR = 4, 8, 6.0
 MIN_INLIERS_POSED = 8
 MIN_INLIERS = 13
 _TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss
@@ -28,7 +29,7 @@ _MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inl
 _MAX_TILT_RAD = math.radians(35.0)
 _HEIGHT_RATIO = 1.35  # a known height is believed this far
 _VOTE = 0.06  # of the footprint: how far 3 % of height and 3 degrees of heading move a vote at the crop's edge
-_MOST_PAIRS = 60
+_MAX_PAIRS_SOLVED = 60  # of a keyframe: with more a pose gets slower, not better
 NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
 
 
@@ -79,7 +80,7 @@ class Refused:
 
 
 def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
-    """Look for the query's ground in a keyframe."""
+    """Whether a keyframe shows the query's ground, from pairs of their local features that agree on one camera pose."""
     pairs = pair(query.features, keyframe.features)
     least = MIN_INLIERS_POSED if query.prior.posed else MIN_INLIERS
     if len(pairs) < least:
@@ -101,6 +102,12 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     return Verified(keyframe, count, pose, rays, ground)
 
 
+def log_likelihood_ratio(inliers: int, posed: bool) -> float:
+    """Natural log of how much rarer so many agreeing pairs are between foreign views than the most that chance made
+    there once in 3,432; 0 for so few that chance makes them too. ``posed``: height and heading were known."""
+    return max(0, inliers - (_CHANCE_PAIRS_POSED if posed else _CHANCE_PAIRS)) * math.log(_RARER_BY_PAIR)
+
+
 def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:
     """Why no camera above flat ground, known as it is, makes this map; empty when one could."""
     if pose.tilt_rad > _MAX_TILT_RAD:
@@ -119,8 +126,8 @@ def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: floa
 
 
 def _thinned(rows: Array) -> Array:
-    """Every so-manieth row: past sixty pairs a pose gets slower, not better."""
-    return rows[:: -(-len(rows) // _MOST_PAIRS)]
+    """At most sixty of the rows, evenly picked."""
+    return rows[:: -(-len(rows) // _MAX_PAIRS_SOLVED)]
 
 
 def agreeing_posed(

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from runtime.values import Covariance, GeoPoint, Quaternion, Velocity
+from runtime.values import Covariance, GeoPoint, Hypothesis, Quaternion, Velocity
 
 Direction = Literal["in", "out"]
 
@@ -138,13 +138,14 @@ class DifferenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class FixRecord(Record):
-    """A fix, or an honest no; with the autopilot's word at the same exposure beside it."""
+    """A fix, or an honest no, with the likeliest places considered; beside it the autopilot's word of the exposure."""
 
     channel: ClassVar[str] = "fix"
     t_ns: int
     decision: str
     aircraft: GeoPoint | None
     ground: GeoPoint | None
+    covariance_m2: Covariance | None
     sigma_m: float | None
     keyframe_id: int | None
     inliers: int
@@ -154,6 +155,7 @@ class FixRecord(Record):
     frame: int
     autopilot: GeoPoint | None
     difference: DifferenceRecord | None
+    hypotheses: tuple[Hypothesis, ...]
 
 
 @dataclass(frozen=True, slots=True)

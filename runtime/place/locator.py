@@ -106,12 +106,12 @@ class Locator:
         """
         view = self._refreshed()
         if view is None:
-            return _nothing("the history holds no keyframes")
+            return PlaceAnswer.no_match("the history holds no keyframes")
         reading, tried = self._best_reading(target, view, any_heading or not target.north_up, top)
         if reading is None:
-            return _nothing(self._why_no_rung(target, view))
+            return PlaceAnswer.no_match(self._why_no_rung(target, view))
         if not reading.peaks:
-            return _nothing("the target overlaps too little of what was flown")
+            return PlaceAnswer.no_match("the target overlaps too little of what was flown")
         acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
         return self._answer(target, reading, acceptance, tried, top)
 
@@ -207,12 +207,12 @@ class Locator:
         best = candidates[0]
         if acceptance is None or best.probability is None:
             reason = "the bundle has no acceptance table for these views, so no place can be accepted"
-            return PlaceAnswer(Decision.NO_MATCH, None, None, None, candidates, reason)
+            return PlaceAnswer.no_match(reason, candidates)
         keyframe = self._history.keyframe(best.keyframe_id)
         sigma_m = acceptance.place_sigma_m(keyframe.ground_sigma_m)
         refusal = _refusal(target, best, acceptance, sigma_m)
         if refusal:
-            return PlaceAnswer(Decision.NO_MATCH, None, None, best.probability, candidates, refusal)
+            return PlaceAnswer.no_match(refusal, candidates, best.probability)
         reason = f"it stands out of its surroundings by {reading.contrast:.1f} deviations"
         return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
 
@@ -255,7 +255,3 @@ def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: f
         if apart_m > max(_OWN_POSITION_M, 4 * sigma_m):
             return f"it matches {apart_m:.0f} m away from where the target's own georeference puts it"
     return ""
-
-
-def _nothing(reason: str) -> PlaceAnswer:
-    return PlaceAnswer(Decision.NO_MATCH, None, None, None, (), reason)

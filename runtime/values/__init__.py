@@ -7,7 +7,7 @@ Quaternions are (w, x, y, z); a transform ``a_from_b`` takes vectors of frame b 
 
 from __future__ import annotations
 
-from runtime.values.answers import Candidate, Decision, Fix, PlaceAnswer
+from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
@@ -21,6 +21,7 @@ __all__ = [
     "Fix",
     "Frame",
     "GeoPoint",
+    "Hypothesis",
     "ImageRGB",
     "Keyframe",
     "Maps",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime.values.quantities import GeoPoint
+from runtime.values.quantities import Covariance, GeoPoint, axis_sigma_m
 
 
 class Decision(str, Enum):
@@ -19,22 +19,78 @@ class Decision(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A place where a frame may have been taken, with what speaks for it.
+
+    ``aircraft`` with its ``covariance_m2``, and ``ground``, the point at the image's centre. ``keyframe_ids``: those it
+    rests on, the strongest first. ``inliers``: pairs of features of the strongest that agree, or nearly did.
+    ``log_likelihood_ratio``: natural log of how much likelier what agrees is there than by chance; 0 where nothing was
+    verified. ``similarity``: the highest cosine of its keyframes with the frame, None where none was found by it.
+    """
+
+    aircraft: GeoPoint
+    ground: GeoPoint
+    covariance_m2: Covariance
+    keyframe_ids: tuple[int, ...]
+    inliers: int
+    log_likelihood_ratio: float
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
     """Where one frame was taken, by sight alone.
 
-    ``aircraft`` and ``ground`` (the point at the image's centre) are set when ``decision`` is FIX. ``sigma_m`` is
-    1-sigma horizontal per axis. ``verified`` counts the keyframes that were verified geometrically.
+    ``aircraft``, its ``covariance_m2`` and ``ground`` (the point at the image's centre) are set when ``decision`` is
+    FIX. ``verified`` counts the keyframes that were verified geometrically. ``hypotheses``: every place that was
+    considered, the likeliest first, whatever was decided. Make one with `at` or `none`.
     """
 
     t_ns: int
     decision: Decision
     aircraft: GeoPoint | None
     ground: GeoPoint | None
-    sigma_m: float | None
+    covariance_m2: Covariance | None
     keyframe_id: int | None
     inliers: int
     verified: int
     reason: str
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+    @classmethod
+    def at(
+        cls, t_ns: int, place: Hypothesis, reason: str, hypotheses: tuple[Hypothesis, ...] = (), verified: int = 0
+    ) -> Fix:
+        """The frame was taken at one of the hypotheses."""
+        return cls(
+            t_ns=t_ns,
+            decision=Decision.FIX,
+            aircraft=place.aircraft,
+            ground=place.ground,
+            covariance_m2=place.covariance_m2,
+            keyframe_id=place.keyframe_ids[0],
+            inliers=place.inliers,
+            verified=verified,
+            reason=reason,
+            hypotheses=hypotheses or (place,),
+        )
+
+    @classmethod
+    def none(
+        cls,
+        t_ns: int,
+        reason: str,
+        hypotheses: tuple[Hypothesis, ...] = (),
+        inliers: int = 0,
+        verified: int = 0,
+    ) -> Fix:
+        """An honest no. ``inliers``: the most pairs that agreed on a keyframe that was refused."""
+        return cls(t_ns, Decision.NO_FIX, None, None, None, None, inliers, verified, reason, hypotheses)
+
+    @property
+    def sigma_m(self) -> float | None:
+        """1-sigma per axis of ``aircraft``."""
+        return None if self.covariance_m2 is None else axis_sigma_m(self.covariance_m2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +113,15 @@ class PlaceAnswer:
     probability: float | None
     candidates: tuple[Candidate, ...]
     reason: str
+
+    @classmethod
+    def no_match(
+        cls, reason: str, candidates: tuple[Candidate, ...] = (), probability: float | None = None
+    ) -> PlaceAnswer:
+        """The target is nowhere; ``probability``: of the best candidate, where there is one."""
+        return cls(Decision.NO_MATCH, None, None, probability, candidates, reason)
+
+    @classmethod
+    def error(cls, reason: str) -> PlaceAnswer:
+        """The target could not be used."""
+        return cls(Decision.ERROR, None, None, None, (), reason)

@@ -11,7 +11,7 @@ import numpy as np
 from runtime.cli.output import Progressing
 from runtime.embedder.embedder import Embedder
 from runtime.fix.layout import layout_target
-from runtime.fix.sighting import known_of
+from runtime.fix.query import known_of
 from runtime.history.history import History
 from runtime.place.target import Target
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable

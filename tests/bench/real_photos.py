@@ -27,8 +27,7 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
-from runtime.fix.memory import tag_field_of
-from runtime.fix.tag_field import TagOffset
+from runtime.fix.tag_field import TagOffset, tag_field_of
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import stored

@@ -8,14 +8,24 @@ import pytest
 
 from runtime.geodesy import offset
 from runtime.localizer import MAX_AGE_NS, AutopilotLocalizer
-from runtime.values import Decision, Fix, GeoPoint, Measured, NavState, Pose, Position, PositionSource, TrackingState
+from runtime.values import (
+    Decision,
+    Fix,
+    GeoPoint,
+    Measured,
+    NavState,
+    Pose,
+    Position,
+    PositionSource,
+    TrackingState,
+    circular,
+)
 
 HERE = GeoPoint(60.45, 22.25)
 
 
 def fix(at: GeoPoint | None) -> Fix:
-    decision = Decision.NO_FIX if at is None else Decision.FIX
-    return Fix(5, decision, at, at, 1.5, 3, 30, 1, "")
+    return Fix.none(5, "") if at is None else Fix(5, Decision.FIX, at, at, circular(1.5), 3, 30, 1, "")
 
 
 def said(t_ns: int, point: GeoPoint | None = HERE, sigma_m: float = 1.0) -> NavState:

@@ -26,7 +26,7 @@ from runtime.guidance.limits import Area, Limits
 from runtime.localizer import AutopilotLocalizer
 from runtime.place.target import Target
 from runtime.record.recorder import Recorded
-from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose, Position
+from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose, Position, circular
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
 from sim.autopilot.autopilot import Autopilot
@@ -52,9 +52,9 @@ class Eyes:
         if self.error is not None:
             raise self.error
         if self.blind:
-            return Fix(frame.t_ns, Decision.NO_FIX, None, None, None, None, 0, 0, "nothing known")
+            return Fix.none(frame.t_ns, "nothing known")
         here = self.truth[frame.index]
-        return Fix(frame.t_ns, Decision.FIX, here, here, 2.0, 1, 30, 1, "")
+        return Fix(frame.t_ns, Decision.FIX, here, here, circular(2.0), 1, 30, 1, "")
 
 
 class Notebook:
@@ -75,7 +75,7 @@ class Places:
     """Knows where one target is, and no other."""
 
     def __init__(self) -> None:
-        self.answer = PlaceAnswer(Decision.NO_MATCH, None, None, None, (), "the best place does not stand out")
+        self.answer = PlaceAnswer.no_match("the best place does not stand out")
 
     def knows(self, place: GeoPoint) -> None:
         candidate = Candidate(3, place, 0.8, 0.97)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.fix.consensus import consensus_of
+from runtime.fix.consensus import consensus_of, consensuses_of
 from runtime.fix.local_features import Features
 from runtime.fix.planar_pose import PlanarPose, Prior, solve
 from runtime.fix.verify import Ground, Verified
 
 PRIOR = Prior(math.radians(10.0))
-TRUTH = PlanarPose(20.0, -10.0, 50.0, np.eye(3), 0.0, 0.0)
+TRUTH = PlanarPose(20.0, -10.0, 50.0, np.eye(3), np.zeros((2, 2)), 0.0)
 SIDE_M, SIGMA_M = 60.0, 2.0
 NOTHING = Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
 
@@ -78,6 +78,27 @@ def test_sigma_says_how_far_the_keyframes_lie_apart() -> None:
     near = [passed(k, (0.0, 0.0), np.zeros(2)) for k in range(2)]
     apart = [passed(0, (0.0, 0.0), np.array([-6.0, 0.0])), passed(1, (0.0, 0.0), np.array([6.0, 0.0]))]
     assert consensus_of(apart, (0.0, 0.0), PRIOR).sigma_m > 1.3 * consensus_of(near, (0.0, 0.0), PRIOR).sigma_m
+
+
+def test_the_covariance_is_north_first_then_east() -> None:
+    """Two keyframes that lie apart to the east leave the east in doubt, and two to the north-east both together."""
+    east = [passed(0, (0.0, 0.0), np.array([-6.0, 0.0])), passed(1, (0.0, 0.0), np.array([6.0, 0.0]))]
+    (north_north, north_east), (_, east_east) = consensus_of(east, (0.0, 0.0), PRIOR).covariance_m2
+    assert east_east > 2 * north_north and abs(north_east) < 0.2 * east_east
+    slanted = [passed(0, (0.0, 0.0), np.array([-5.0, 5.0])), passed(1, (0.0, 0.0), np.array([5.0, -5.0]))]
+    agreed = consensus_of(slanted, (0.0, 0.0), PRIOR)
+    assert agreed.covariance_m2[0, 1] == pytest.approx(agreed.covariance_m2[1, 0])
+    assert agreed.covariance_m2[0, 1] > 5.0
+    assert agreed.sigma_m == pytest.approx(math.sqrt(np.trace(agreed.covariance_m2) / 2))
+
+
+def test_keyframes_of_another_place_are_a_group_of_their_own() -> None:
+    here = [passed(k, (0.1 * k, 0.0), np.zeros(2), inliers=20) for k in range(3)]
+    elsewhere = passed(9, (0.0, 0.0), np.array([80.0, 0.0]), inliers=50)
+    alone = passed(10, (0.0, 0.0), np.array([0.0, 200.0]), inliers=9)
+    groups = consensuses_of([alone, elsewhere, *here], (0.0, 0.0), PRIOR)
+    assert [group.members for group in groups] == [tuple(here), (elsewhere,), (alone,)]
+    assert consensuses_of([], (0.0, 0.0), PRIOR) == []
 
 
 def test_tiles_of_one_map_err_as_one() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from runtime.camera_model import CameraModel
 from runtime.fix.layout import LayoutFixer, Refusal
-from runtime.fix.sighting import Known, known_of
+from runtime.fix.query import Known, known_of
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.values import Decision, Fix, Frame, Measured, Pose, ViewKind
@@ -63,6 +63,8 @@ def test_a_frame_is_fixed_within_its_sigma(tiles: History, land: Land, truth: Tr
     assert distance_m(fix.aircraft, at) < 3 * fix.sigma_m < 15.0
     assert distance_m(fix.ground, offset(at, *truth.plane(CAMERA).ground_of_axis())) < 4.0
     assert fix.t_ns == frame.t_ns and fix.inliers == 0
+    assert fix.hypotheses[0].aircraft == fix.aircraft and fix.hypotheses[0].log_likelihood_ratio > 0
+    assert all(one.log_likelihood_ratio < fix.hypotheses[0].log_likelihood_ratio for one in fix.hypotheses[1:])
     keyframe = tiles.keyframe(fix.keyframe_id or 0)
     assert distance_m(keyframe.ground, fix.ground) < 16.0
 
@@ -72,6 +74,7 @@ def test_ground_that_the_map_does_not_show_is_refused(tiles: History, land: Land
     frame = frame_of(land, truth)
     refused = LayoutFixer(tiles, TOWER).fix(frame, believed(frame, truth))
     assert isinstance(refused, Refusal) and "no place stands out" in refused.reason
+    assert refused.hypotheses and all(one.similarity is not None for one in refused.hypotheses)
 
 
 def test_an_unknown_height_or_heading_is_refused_with_the_reason(tiles: History, land: Land) -> None:

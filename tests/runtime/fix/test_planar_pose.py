@@ -25,7 +25,7 @@ def posed(roll: float, pitch: float, heading: float, height_m: float = 60.0) -> 
     about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
     about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
     about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
-    return PlanarPose(120.0, -40.0, height_m, about_z @ about_y @ about_x, 0.0, 0.0)
+    return PlanarPose(120.0, -40.0, height_m, about_z @ about_y @ about_x, np.zeros((2, 2)), 0.0)
 
 
 RAYS = np.random.default_rng(0).uniform(-0.6, 0.6, (80, 2))

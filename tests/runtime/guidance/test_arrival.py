@@ -7,7 +7,7 @@ from dataclasses import replace
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.reasons import Phase, Reason, State
-from runtime.values import Decision, Fix, GeoPoint, Setpoint
+from runtime.values import Decision, Fix, GeoPoint, Setpoint, circular
 from tests.runtime.guidance.flying import TARGET, TICK_NS, Pilot
 
 
@@ -30,7 +30,7 @@ def fly(pilot: Pilot, seconds: float, speed_m_s: float = 8.0) -> list[Setpoint]:
 
 
 def look(pilot: Pilot, where: GeoPoint) -> None:
-    fix = Fix(pilot.t_ns, Decision.FIX, where, where, 2.0, 7, 40, 1, "")
+    fix = Fix(pilot.t_ns, Decision.FIX, where, where, circular(2.0), 7, 40, 1, "")
     pilot.guidance.saw(fix)
 
 
@@ -81,10 +81,10 @@ def test_a_look_from_before_the_arrival_does_not_confirm_it() -> None:
     arrival = Arrival(TARGET, rules)
     arrival.moved(10 * TICK_NS, TARGET, 0.0)
     for t_ns in (8 * TICK_NS, 9 * TICK_NS, 10 * TICK_NS):
-        arrival.saw(Fix(t_ns, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
+        arrival.saw(Fix(t_ns, Decision.FIX, TARGET, TARGET, circular(2.0), 7, 40, 1, ""))
     arrival.moved(10 * TICK_NS + rules.hold_ns, TARGET, 0.0)
     assert arrival.phase is Phase.HOLDING  # one look alone is in time, and two are needed
-    arrival.saw(Fix(11 * TICK_NS, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
+    arrival.saw(Fix(11 * TICK_NS, Decision.FIX, TARGET, TARGET, circular(2.0), 7, 40, 1, ""))
     arrival.moved(10 * TICK_NS + rules.hold_ns + TICK_NS, TARGET, 0.0)
     assert arrival.phase is Phase.CONFIRMED
 

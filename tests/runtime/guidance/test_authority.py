@@ -23,7 +23,7 @@ from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase as FlightPhase
 from runtime.guidance.reasons import Reason, State
 from runtime.guidance.situation import Situation
-from runtime.values import Decision, Fix
+from runtime.values import Decision, Fix, circular
 from sim.scenario.mutants import CONSENT_MUTANTS
 from tests.runtime.guidance.flying import TARGET, AuthorityWithoutLatch, Pilot
 
@@ -146,7 +146,7 @@ class Story:
     def _arrive(self, _: str) -> None:
         """The aircraft hovers over the target, and the live view knows it."""
         self.pilot.here = TARGET
-        self.pilot.guidance.saw(Fix(self.pilot.t_ns, Decision.FIX, TARGET, TARGET, 2.0, 7, 40, 1, ""))
+        self.pilot.guidance.saw(Fix(self.pilot.t_ns, Decision.FIX, TARGET, TARGET, circular(2.0), 7, 40, 1, ""))
 
     def _pause(self, _: str) -> None:
         self.pilot.t_ns += 3_000_000_000
