@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
                 sent = part[0]
                 self.wfile.write(part[1])
             self.wfile.write(f"--{_BOUNDARY}--\r\n".encode("ascii"))
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             return  # the client left
 
     def log_message(self, format: str, *args: object) -> None:

@@ -115,7 +115,7 @@ class Udp:
         while True:
             try:
                 data, peer = self.sock.recvfrom(READ_BYTES)
-            except (BlockingIOError, ConnectionRefusedError):  # refused: nobody listens there, yet
+            except OSError:  # nothing waits; or the echo of a datagram that nobody took, as UDP may
                 return got
             self.peer = (peer[0], peer[1])
             got.append((self.link, data))
@@ -131,7 +131,7 @@ class Udp:
         for datagram in whole_messages(data):
             try:
                 self.sock.sendto(datagram, self.peer)
-            except (BlockingIOError, ConnectionRefusedError):
+            except OSError:
                 return
 
     def close(self) -> None:
@@ -173,8 +173,12 @@ def open_endpoint(uri: str, new_link: Callable[[], int]) -> Endpoint:
         raise UsageError(f"The endpoint {uri} cannot be opened: {error.strerror}; choose another port.") from error
 
 
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 5 and int(text) <= 65535
+
+
 def _parse(uri: str) -> tuple[str, str, int]:
     parts = uri.split(":")
-    if len(parts) != 3 or parts[0] not in ("tcpin", "udpin", "udpout") or not parts[2].isdigit():
+    if len(parts) != 3 or parts[0] not in ("tcpin", "udpin", "udpout") or not _is_port(parts[2]):
         raise UsageError(f"{uri!r} is not an endpoint: write tcpin:HOST:PORT, udpin:HOST:PORT or udpout:HOST:PORT.")
     return parts[0], parts[1], int(parts[2])

@@ -186,21 +186,28 @@ def opener_of(uri: str, baud: int = 921600) -> Callable[[], Endpoint]:
     """What opens ``uri``; VehicleError when it is no address of ours."""
     scheme, _, rest = uri.partition(":")
     if scheme == "serial" and rest:
-        device, _, rate = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", str(baud))
-        return lambda: SerialPort(device, int(rate))
-    host, _, port = rest.rpartition(":")
+        device, _, rate = rest.rpartition(":")
+        rate_baud = _whole_number(rate)
+        return lambda: SerialPort(rest, baud) if rate_baud is None else SerialPort(device, rate_baud)
+    host, _, port_text = rest.rpartition(":")
+    port = _whole_number(port_text)
     kinds: dict[str, Callable[[str, int], Endpoint]] = {
         "udpin": UdpServer,
         "udp": UdpServer,  # as MAVProxy and pymavlink read it
         "udpout": UdpClient,
         "tcp": TcpClient,
     }
-    if scheme not in kinds or not host or not port.isdigit() or int(port) > 65535:
+    if scheme not in kinds or not host or port is None or port > 65535:
         raise VehicleError(
             f'"{uri}" is no vehicle link: write udpin:HOST:PORT, udpout:HOST:PORT, tcp:HOST:PORT or serial:DEVICE:BAUD'
         )
     kind = kinds[scheme]
-    return lambda: kind(host, int(port))
+    return lambda: kind(host, port)
+
+
+def _whole_number(text: str) -> int | None:
+    """Up to 18 decimal digits: `str.isdigit` alone is true of "²" and of any length, which `int` refuses."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
 
 
 def _why(error: Exception) -> str:

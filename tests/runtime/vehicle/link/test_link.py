@@ -12,6 +12,7 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,16 @@ def test_udpin_answers_whoever_spoke() -> None:
         assert link.failed_writes == 0
 
 
+def test_udpin_answers_the_others_where_one_is_out_of_reach() -> None:
+    with udp_socket() as peer, opened("udpin:127.0.0.1:0") as link:
+        assert isinstance(link.endpoint, UdpServer)
+        link.endpoint._peers[("255.255.255.255", 9)] = time.monotonic()  # the kernel refuses to send there
+        peer.sendto(b"here", ("127.0.0.1", link.endpoint.port))
+        assert until(link, 4) == b"here"
+        link.write(b"to all")
+        assert peer.recv(100) == b"to all" and link.failed_writes == 1
+
+
 def test_udpout_to_a_closed_port_waits_for_it_to_open() -> None:
     with udp_socket() as peer:
         port = peer.getsockname()[1]
@@ -131,6 +142,34 @@ def test_a_serial_port_that_is_pulled_is_a_broken_line_not_an_error() -> None:
         assert link.breaks == 1 and link.endpoint is None
         link.write(b"into the void")
         assert link.failed_writes == 1
+
+
+def test_a_serial_port_that_comes_back_is_opened_again(tmp_path: Path) -> None:
+    """As a USB autopilot that is replugged: the same name in /dev, another device behind it."""
+    device = tmp_path / "ttyAUTOPILOT"
+    master, slave = pty.openpty()
+    device.symlink_to(os.ttyname(slave))
+    with opened(f"serial:{device}:57600") as link:
+        os.write(master, b"before")
+        assert until(link, 6) == b"before"
+        os.close(slave)
+        os.close(master)
+        device.unlink()
+        while link.endpoint is not None:
+            link.write(b"into the void")  # whatever instant of the break it meets
+        link.write(b"into the void")
+        master, slave = pty.openpty()
+        tty.setraw(master)
+        device.symlink_to(os.ttyname(slave))
+        while link.endpoint is None:
+            time.sleep(0.01)
+        os.write(master, b"after")
+        assert until(link, 5) == b"after"
+        link.write(b"still here")
+        assert os.read(master, 100) == b"still here"
+        assert link.breaks == 1 and link.failures == 0 and link.failed_writes > 0
+    os.close(master)
+    os.close(slave)
 
 
 def test_a_serial_port_that_vanishes_while_it_is_opened_is_one_sentence() -> None:
@@ -304,8 +343,12 @@ def test_a_queue_that_nobody_reads_drops_the_oldest_and_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["", "tcp", "tcp:host", "udpin:0.0.0.0:", "tcp:h:99999", "ftp:host:21", "serial:", "udpout::5"]
-)
+    "uri",
+    [
+        "", "tcp", "tcp:host", "udpin:0.0.0.0:", "tcp:h:99999", "ftp:host:21", "serial:", "udpout::5",
+        "tcp:host:²", "tcp:host:" + "1" * 5000,
+    ],
+)  # fmt: skip
 def test_an_address_that_is_none_is_one_sentence(uri: str) -> None:
     with pytest.raises(VehicleError, match="is no vehicle link: write udpin:HOST:PORT"):
         MavlinkLink.open(uri, CLOCK)
