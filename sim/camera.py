@@ -12,6 +12,7 @@ import numpy.typing as npt
 from runtime.camera_model import CameraModel
 from runtime.rotations import rotation
 from runtime.values import Quaternion
+from sim.compiled import compiled
 from sim.render import Renderer
 
 Image = npt.NDArray[np.uint8]
@@ -54,7 +55,7 @@ class SimulatedCamera:
         self._faults = faults or CameraFaults()
         self._rng = np.random.default_rng([seed, 11])
         self._gain = 0.0  # log of the automatic exposure's error, a slow random walk
-        self._noise = self._rng.standard_normal((1 << 22,), dtype=np.float32)
+        self._noise = self._rng.standard_normal((1 << 22,), dtype=np.float32) * np.float32(self._faults.noise)
 
     def capture(
         self,
@@ -93,17 +94,25 @@ class SimulatedCamera:
         faults = self._faults
         if math.hypot(*smear_px) > 0.3:
             image = np.asarray(cv2.filter2D(image, -1, _streak(*smear_px)), np.uint8)
-        blurred = cv2.GaussianBlur(image, (5, 5), faults.blur_px)
+        blurred = np.asarray(cv2.GaussianBlur(image, (5, 5), faults.blur_px), np.uint8)
         self._gain = 0.9 * self._gain + math.sqrt(1 - 0.81) * faults.exposure_wobble * float(self._rng.normal())
         start = int(self._rng.integers(0, len(self._noise) - image.size))
-        noise = self._noise[start : start + image.size].reshape(image.shape)
-        exposed = blurred.astype(np.float32) * np.float32(math.exp(self._gain)) + noise * np.float32(faults.noise)
-        out = np.asarray(np.clip(exposed + 0.5, 0, 255), np.uint8)
+        out = np.empty(image.shape, np.uint8)
+        _expose(blurred.ravel(), np.float32(math.exp(self._gain)), self._noise[start:], out.ravel())
         if faults.jpeg_quality is not None:
-            _, packed = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, faults.jpeg_quality])
+            bgr = cv2.cvtColor(out, cv2.COLOR_RGB2BGR)
+            _, packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, faults.jpeg_quality])
             unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-            out = unpacked[..., ::-1]
-        return np.ascontiguousarray(out)
+            out = np.asarray(cv2.cvtColor(unpacked, cv2.COLOR_BGR2RGB), np.uint8)
+        return out
+
+
+@compiled
+def _expose(levels: Image, gain: np.float32, noise: npt.NDArray[np.float32], out: Image) -> None:
+    """Fill out (N,) with levels (N,) times the gain plus noise (at least N), rounded."""
+    half, black, white = np.float32(0.5), np.float32(0.0), np.float32(255.0)
+    for i in range(len(out)):
+        out[i] = np.int32(min(max(levels[i] * gain + noise[i] + half, black), white))
 
 
 def _streak(dx_px: float, dy_px: float) -> npt.NDArray[np.float32]:
