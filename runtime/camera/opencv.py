@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import cv2
 import numpy as np
@@ -18,7 +19,10 @@ _READ_TIMEOUT_MS = 3_000
 
 
 class OpenCvCamera:
-    """A capture whose frames carry the driver's stamp where it is monotonic, else the instant of arrival."""
+    """A capture whose frames carry the driver's stamp where it is monotonic, else the instant of arrival.
+
+    A file plays at its own pace from the instant at which it was opened, as if it were a camera.
+    """
 
     def __init__(self, uri: str, now_ns: Now) -> None:
         self._uri = uri
@@ -28,6 +32,7 @@ class OpenCvCamera:
         if not self._capture.isOpened():
             raise CameraError(f"camera {uri} does not open; check that it is connected and not in use elsewhere.")
         self._start_ns = now_ns()
+        self._interrupted = threading.Event()
         self._index = 0
 
     def read(self) -> Frame | None:
@@ -40,10 +45,13 @@ class OpenCvCamera:
         rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
         frame = Frame(rgb, self._stamp_ns(), self._uri, self._index)
         self._index += 1
+        if not self._live:
+            self._interrupted.wait(max(0, frame.t_ns - self._now_ns()) * 1e-9)
         return frame
 
     def interrupt(self) -> None:
         """OpenCV has no way to break off a read from outside; those of a network end with their timeout."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """Release the device."""

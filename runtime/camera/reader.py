@@ -36,7 +36,7 @@ class CameraReader:
         self.breaks = 0  # times that a live camera stopped
         self.failures = 0  # errors that no camera is known to make
         self.ended = False
-        self.error: CameraError | None = None  # why no frames come; None while they do
+        self.error: Exception | None = None  # why no frames come; None while they do
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 

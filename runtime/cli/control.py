@@ -130,6 +130,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
         f"last fix  {seen}",
         f"camera    {answer['camera']}, {answer['counts'].get('frames', 0)} frames",
+        *([f"          {answer['camera_error']}"] if answer.get("camera_error") else []),
         *_engine_lines(answer.get("engine")),
         f"recording {'yes' if answer['recording'] else 'no'}, {answer['counts'].get('keyframes', 0)} keyframes",
     ]

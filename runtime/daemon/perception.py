@@ -55,6 +55,7 @@ class Perception:
         self._failed = failed
         self._fix_due_ns = self._picture_due_ns = 0
         self.camera = CameraHealth()
+        self.camera_error = ""  # why no frames come, in the words of the camera's thread
         self.last_fix: Fix | None = None
         self.difference: FixDifference | None = None
         self.recording_failed = ""

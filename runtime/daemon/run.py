@@ -44,6 +44,7 @@ class FrameSource(Protocol):
     """A camera with a thread of its own."""
 
     dropped: int
+    error: Exception | None  # why no frames come; None while they do
 
     def poll(self) -> list[Frame]:
         """The frames since the last call."""
@@ -229,6 +230,7 @@ class Loop:
         for name, number in {**self._camera.counts(), **lines, **self._counts()}.items():
             counts[name] = number
         counts["requests_refused"] = self._inbox.refused
+        self._daemon.perception.camera_error = "" if self._camera.error is None else str(self._camera.error)
 
     def _check_answered(self, elapsed_ns: int) -> None:
         self._answered = self._answered or self._daemon.rooms.vehicle.state.connected

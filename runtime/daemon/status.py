@@ -47,6 +47,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "pending_target": None if pending is None else pending.as_answer(),
         "vehicle": _vehicle(daemon),
         "camera": daemon.perception.camera.state(t_ns).value,
+        "camera_error": daemon.perception.camera_error or None,
         "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
         "recording": daemon.perception.recording,
         "recording_failed": daemon.perception.recording_failed or None,

@@ -31,8 +31,8 @@ def eventually(what: Callable[[], bool]) -> None:
 
 
 def film(path: Path, frames: int = 400) -> Path:
-    """MPEG-4 of noise, so that a decoder with threads of its own is at work whenever it is closed."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (640, 480))
+    """MPEG-4 of noise, to be played faster than it is decoded: the decoder's threads are at work when it is closed."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 1000.0, (640, 480))
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (480, 640, 3), dtype=np.uint8) for _ in range(4)]
     for index in range(frames):

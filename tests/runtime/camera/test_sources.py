@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.camera.health import CameraHealth, CameraState
 from runtime.camera.reader import CameraReader
 from runtime.camera.source import Camera, open_camera
 from runtime.errors import CameraError
@@ -104,6 +105,30 @@ def test_video_file_runs_on_its_own_time_line(tmp_path: Path) -> None:
     stamps = [frame.t_ns for frame in iter(camera.read, None)]
     assert len(stamps) == 3
     assert np.diff(stamps).tolist() == pytest.approx([100e6, 100e6], abs=1e6)
+    camera.close()
+
+
+def film(path: Path, frames_per_s: float) -> str:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), frames_per_s, (64, 48))
+    for level in (20, 60, 100, 140):
+        writer.write(picture(level))
+    writer.release()
+    return str(path)
+
+
+def test_a_video_file_plays_at_its_own_pace(tmp_path: Path) -> None:
+    """Else its frames would be stamped long after the instants at which they come."""
+    camera, health = open_camera(film(tmp_path / "flight.avi", 10.0)), CameraHealth()
+    assert [health.observe(frame, time.monotonic_ns()) for frame in iter(camera.read, None)] == [CameraState.OK] * 4
+    camera.close()
+
+
+def test_a_video_file_that_waits_for_its_next_frame_is_interrupted_at_once(tmp_path: Path) -> None:
+    camera = open_camera(film(tmp_path / "slow.avi", 1.0), now_ns=lambda: 0)  # would wait for 1 + 2 + 3 s
+    camera.interrupt()
+    begun_s = time.monotonic()
+    assert len(list(iter(camera.read, None))) == 4
+    assert time.monotonic() - begun_s < 2.0
     camera.close()
 
 

@@ -1,0 +1,106 @@
+"""What goes wrong in the adapters' threads is told by `homing status`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from runtime.camera.reader import CameraReader
+from runtime.daemon.daemon import Daemon
+from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.daemon.status import status
+from runtime.errors import CameraError
+from runtime.events import VEHICLE_LINK
+from runtime.values import Frame
+from tests.runtime.daemon.cockpit import Cockpit
+
+PATIENCE_S = 30.0  # only ever used up by a failure
+
+
+class FailingOnce:
+    """A camera that breaks at its first read, and is well once it is opened again and ``go`` is set."""
+
+    def __init__(self, go: threading.Event) -> None:
+        self.go, self.reads = go, 0
+
+    def read(self) -> Frame | None:
+        self.reads += 1
+        if self.reads == 1:
+            raise ZeroDivisionError("nobody expects it")
+        return Frame(np.zeros((4, 4, 3), np.uint8), self.reads, "failing", self.reads)
+
+    def interrupt(self) -> None:
+        self.go.set()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def reopened(self) -> FailingOnce:
+        if not self.go.is_set():
+            raise CameraError("the camera is not there.")
+        return self
+
+
+class Silence:
+    """A link on which nobody speaks, and the clock as well."""
+
+    def __init__(self) -> None:
+        self.t_ns = 10_000_000_000
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def counts(self) -> dict[str, int]:
+        return {"link_failures": 2, "link_breaks": 5}
+
+    def read(self) -> list[tuple[bytes, int]]:
+        return []
+
+    def wait(self, timeout_s: float) -> bool:
+        self.t_ns += round(timeout_s * 1e9)
+        threading.Event().wait(timeout_s / 10)
+        return False
+
+    def write(self, data: bytes) -> None:
+        """Nobody hears it."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def eventually(daemon: Daemon, what: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first status of which it is true."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        answer = status(daemon, daemon.now_ns)
+        if what(answer):
+            return answer
+        time.sleep(0.01)
+    raise AssertionError(f"it never came true; at last {answer['camera_error']}, {answer['counts']}")
+
+
+def test_what_goes_wrong_in_a_thread_is_seen_in_the_status() -> None:
+    line, daemon, go, stop = Silence(), Cockpit().daemon, threading.Event(), threading.Event()
+    camera = FailingOnce(go)
+    reader = CameraReader(camera, reopen=camera.reopened)
+    clock: Any = line
+    links: Any = {VEHICLE_LINK: line}
+    loop = Loop(daemon, reader, links, Inbox(clock), clock, Patience(1e9, "test"), lambda: {"control_failures": 7})
+    running = threading.Thread(target=loop.run, args=(stop,))
+    running.start()
+    try:
+        seen = eventually(daemon, lambda status: status["camera_error"] is not None)
+        assert seen["camera_error"] == "the camera failed: nobody expects it."
+        assert seen["counts"]["camera_failures"] == seen["counts"]["camera_breaks"] == 1
+        assert (seen["counts"]["link_failures"], seen["counts"]["link_breaks"]) == (2, 5)
+        assert seen["counts"]["control_failures"] == 7
+        go.set()
+        eventually(daemon, lambda status: status["camera_error"] is None)
+    finally:
+        stop.set()
+        running.join(PATIENCE_S)
+        reader.close()
