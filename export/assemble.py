@@ -111,7 +111,7 @@ def _write_files(recipe: Recipe, draft: Path) -> Manifest:
         stem = SHARED if shared else view.value
         reference = source.embed(images)
         embeddings[view] = _write_array(draft, f"parity/{stem}.npy", reference)
-        towers[view] = _Tower(recipe, source, stem, draft, images, reference).files()
+        towers[view] = TowerFiles(recipe, source, stem, draft, images, reference).files()
     first = next(iter(towers.values()))["fp32"]
     vectors, maps = OnnxEngine(draft / first.file, threads=1).run(images[:1])
     return Manifest(
@@ -131,7 +131,7 @@ def _write_files(recipe: Recipe, draft: Path) -> Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tower:
+class TowerFiles:
     """One tower on its way into the draft, at each precision; the others begin at its float32 graph."""
 
     recipe: Recipe

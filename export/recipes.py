@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from export.assemble import Recipe
 from export.source import of_file
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_cpu import OnnxCpu
+from runtime.embedder.parity_set import Crops, parity_pair
 from runtime.errors import UsageError
+from runtime.values import ViewKind
 
 FOOTPRINTS_M = (20.0, 28.0, 40.0, 56.0, 80.0, 112.0, 160.0, 224.0)  # by the square root of two, rounded
 
@@ -60,7 +64,8 @@ def again(path: Path, size_px: int | None) -> Recipe:
         )
     Embedder(bundle, precision="fp32", backends=(OnnxCpu.name,))
     files = {view: bundle.model(view, "fp32").file for view in bundle.views}
-    sources = {file: of_file(bundle.path / file, bundle.name) for file in files.values()}
+    views = {file: view for view, file in files.items()}
+    sources = {file: of_file(bundle.path / file, bundle.name, _undecided(bundle, view)) for file, view in views.items()}
     return Recipe(
         name=bundle.name,
         licence=bundle.manifest.licence,
@@ -71,3 +76,9 @@ def again(path: Path, size_px: int | None) -> Recipe:
         training=bundle.manifest.training,
         appearance_dim=bundle.manifest.appearance_dim,
     )
+
+
+def _undecided(bundle: Bundle, view: ViewKind) -> Crops:
+    """The parity images of which the bundle's own reference says nothing."""
+    images, reference = parity_pair(bundle, view)
+    return images[~np.isfinite(reference).all(axis=1)]

@@ -44,7 +44,10 @@ class Tower(nn.Module):
         return found.float()
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.backbone(crops)[self.depth]
+        return self.of_features(self.backbone(crops)[self.depth])
+
+    def of_features(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(N, C, h, w) features of the backbone to what `forward` gives."""
         vector, grid = self.head(features)
         if self.appearance is None:
             return vector, grid

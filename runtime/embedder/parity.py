@@ -1,7 +1,10 @@
 """The parity gate: what an engine must agree with before it may fly, after export and on the drone alike.
 
 Cosines alone are not enough: a history is searched by the *order* of similarities, so the largest change of any
-pairwise similarity and the nearest neighbour of every image count as well.
+pairwise similarity and the nearest neighbour of every image count as well. Images that the reference itself holds for
+equally near are tied: which of them an engine puts first is decided by rounding and says nothing of the engine. The
+same holds for an image whose whole embedding is decided by rounding (a flat colour, of which a network's cells differ
+by nothing else): its reference is a row of nan, and finite numbers are all that is asked.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ class Bar:
     top1_share_min: float
 
     def of_a_sample(self) -> Bar:
-        """The bar for a few of the images: without their near neighbours, who is nearest among them says nothing."""
+        """The bar for a few of the images, which asks nothing of nearest neighbours: an image's true ones may be among
+        those left out, and what is left is far from it, and by chance nearly equally far."""
         return replace(self, top1_share_min=0.0)
 
 
-_FAITHFUL = Bar(cosine_min=0.9995, similarity_change_max=0.002, top1_share_min=1.0)
+_SIMILARITY_CHANGE_MAX = 0.002  # of a faithful engine; two similarities that lie no further apart are tied
+_FAITHFUL = Bar(cosine_min=0.9995, similarity_change_max=_SIMILARITY_CHANGE_MAX, top1_share_min=1.0)
 # Eight bits move similarities by more than that; what they must not do is to find other places.
 BARS = {"fp32": _FAITHFUL, "fp16": _FAITHFUL, "int8": Bar(0.98, None, 0.98)}
 
@@ -37,14 +42,15 @@ BARS = {"fp32": _FAITHFUL, "fp16": _FAITHFUL, "int8": Bar(0.98, None, 0.98)}
 class Comparison:
     """(N, D) candidate against (N, D) reference, both unit rows; nan throughout where something is not finite.
 
-    A cosine is counted as 1 - |a - b|^2 / 2, which it is for unit rows. A crop without any feature has a row of zeros:
-    two of them agree, and a row that is too short or too long does not.
+    Rows of nan in the reference are left out, once the candidate's are known to be finite. A cosine is counted as
+    1 - |a - b|^2 / 2, which it is for unit rows. A crop without any feature has a row of zeros: two of them agree, and
+    a row that is too short or too long does not.
     """
 
     cosine_min: float
     cosine_mean: float
     similarity_change: float  # largest change of any pairwise similarity
-    top1_share: float  # of the images whose nearest neighbour stays the same
+    top1_share: float  # of the images whose nearest neighbour is the reference's, or tied with it in the reference
     finite: bool
 
     def refusal(self, bar: Bar) -> str | None:
@@ -64,12 +70,14 @@ class Comparison:
 
 def compare(candidate: Vectors, reference: Vectors) -> Comparison:
     """Measure a candidate's embeddings of the parity images against the reference's."""
-    if candidate.shape != reference.shape or not np.isfinite(candidate).all():
+    decided = np.isfinite(reference).all(axis=1)
+    if candidate.shape != reference.shape or not np.isfinite(candidate).all() or not decided.any():
         nan = float("nan")
         return Comparison(nan, nan, nan, 0.0, False)
+    candidate, reference = candidate[decided], reference[decided]
     cosine = 1.0 - np.sum((candidate.astype(np.float64) - reference) ** 2, axis=1) / 2
     ours, theirs = _similarities(candidate), _similarities(reference)
-    same = float((np.argmax(ours, axis=1) == np.argmax(theirs, axis=1)).mean())
+    same = float(_nearest_kept(ours, theirs).mean())
     change = float(np.abs(ours - theirs).max())
     return Comparison(float(cosine.min()), float(cosine.mean()), change, same, True)
 
@@ -94,6 +102,12 @@ def gate(name: str, comparison: Comparison, bar: Bar) -> None:
     reason = comparison.refusal(bar)
     if reason is not None:
         raise BundleError(f"{name} is refused: {reason}.")
+
+
+def _nearest_kept(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """For each image, whether the reference holds our nearest neighbour for as near as its own, up to a tie."""
+    of_ours = np.take_along_axis(theirs, np.argmax(ours, axis=1)[:, None], axis=1)[:, 0]
+    return np.asarray(theirs.max(axis=1) - of_ours <= _SIMILARITY_CHANGE_MAX)
 
 
 def _similarities(vectors: Vectors) -> NDArray[np.float64]:

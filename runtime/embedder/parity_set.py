@@ -36,7 +36,7 @@ def parity_images(bundle: Bundle) -> Crops:
 
 
 def parity_embeddings(bundle: Bundle, view: ViewKind) -> Vectors:
-    """(N, D) float32: what the reference made of the parity images.
+    """(N, D) float32: what the reference made of the parity images; a row of nan where rounding decides (`parity`).
 
     Raises:
         BundleError: there is none for this view, or it is no array of one row per image.
