@@ -69,7 +69,7 @@ class Recipe:
 def assemble(recipe: Recipe, out: Path) -> Bundle:
     """Make the bundle beside ``out`` and put it there in one step; a bundle already there is replaced.
 
-    A calibration already there, and what was measured since, are kept when the embedding space is the same.
+    An acceptance already there, and what was measured since, are kept when the embedding space is the same.
 
     Raises:
         UsageError: ``out`` holds something that is no bundle, or a precision is not one of ours.
@@ -212,7 +212,7 @@ def _hashed(draft: Path, path: Path) -> HashedFile:
 
 
 def _kept(recipe: Recipe, out: Path) -> dict[str, Any]:
-    """What was measured of the same embedding space after an earlier export: its calibration, and what training's
+    """What was measured of the same embedding space after an earlier export: its acceptance, and what training's
     summary has gained since."""
     try:
         before = Bundle.load(out).manifest

@@ -16,9 +16,9 @@ import typer
 
 from runtime.bundle import MANIFEST, Bundle, ModelFile
 from runtime.embedder.embedder import Embedder, parity_images
+from runtime.embedder.engine_build import build_engines
 from runtime.embedder.onnx_cpu import OnnxCpu
 from runtime.errors import EngineError, HomingError, UsageError
-from runtime.gpu.building import build_engines
 from runtime.gpu.key import PROFILES
 from runtime.values import ViewKind
 

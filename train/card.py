@@ -1,7 +1,7 @@
 """The model card of trained towers: ``python -m train.card out/default/best.pt --evaluation DIR ... --out MODEL.md``.
 
 What they learned from, under which licences, what they were measured at, and what they are not for. Figures come from
-the report.json of homing-evaluate and the calibration.json beside it; nothing is typed in.
+the report.json of homing-evaluate and the reliability.json of `train.evaluate.reliability`; nothing is typed in.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from train.towers import Towers, load_towers
 LIMITS = (
     "Trained on procedural worlds and on views that are rectified, north up and of known scale; figures on other data "
     "are other figures.",
-    "A probability holds for galleries like those it was calibrated on; elsewhere it must be calibrated again.",
+    "A probability holds for galleries like those it was fitted on; elsewhere it must be fitted again.",
     "Never a sole means of navigation.",
 )
 Row = dict[str, Any]
 
 
-def card(towers: Towers, notes: Row, evaluations: Sequence[Row], calibration: Row | None, data: Sequence[str]) -> str:
+def card(towers: Towers, notes: Row, evaluations: Sequence[Row], reliability: Row | None, data: Sequence[str]) -> str:
     """The text, in Markdown; ``data`` names each source with its licence."""
     spec = towers.spec
     backbones = ", ".join(dict.fromkeys(_described(spec.backbone(view)) for view in spec.views))
@@ -42,8 +42,8 @@ def card(towers: Towers, notes: Row, evaluations: Sequence[Row], calibration: Ro
     for evaluation in evaluations:
         for title, rows in evaluation["tables"].items():
             parts += _table(title, rows)
-    for name, result in (calibration or {}).items():
-        parts += _calibrated(name, result)
+    for name, result in (reliability or {}).items():
+        parts += _accepted(name, result)
     return "\n".join([*parts, "## Limits", "", *[f"- {line}" for line in LIMITS], ""])
 
 
@@ -61,7 +61,7 @@ def _table(title: str, rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def _calibrated(name: str, result: Row) -> list[str]:
+def _accepted(name: str, result: Row) -> list[str]:
     report = result["report"]
     shares = {"right places accepted": report["right_accepted"], **report["strangers_accepted"]}
     lines = [f"### accepted, {name.replace('_', ' ')} (strangers at most {result['false_acceptance_rate']:.1%})", ""]
@@ -75,17 +75,25 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="Towers of homing-train.")],
     data: Annotated[list[str], typer.Option(help="A source of training data and its licence; once for each.")],
     evaluation: Annotated[list[Path] | None, typer.Option(help="Folder that homing-evaluate wrote.")] = None,
-    calibration: Annotated[Path | None, typer.Option(help="Folder that the calibration wrote.")] = None,
+    reliability: Annotated[
+        Path | None, typer.Option("--reliability", "--calibration", help="Folder of train.evaluate.reliability.cli.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("MODEL.md"),
 ) -> None:
     """Write the model card."""
     towers, notes = load_towers(checkpoint)
     reports = [_read(folder / "report.json") for folder in evaluation or []]
-    calibrated = _read(calibration / "calibration.json") if calibration is not None else None
+    accepted = _read(_reliability_in(reliability)) if reliability is not None else None
     try:
-        out.write_text(card(towers, notes, reports, calibrated, data), encoding="utf-8")
+        out.write_text(card(towers, notes, reports, accepted, data), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def _reliability_in(folder: Path) -> Path:
+    """The file of a folder; earlier versions called it calibration.json."""
+    found, earlier = folder / "reliability.json", folder / "calibration.json"
+    return earlier if earlier.is_file() and not found.is_file() else found
 
 
 def _read(path: Path) -> Row:
@@ -93,7 +101,8 @@ def _read(path: Path) -> Row:
         content: Row = json.loads(path.read_text(encoding="utf-8"))
         return content
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: run homing-evaluate or the calibration first.") from error
+        how = "run homing-evaluate or train.evaluate.reliability.cli first"
+        raise UsageError(f"{path} cannot be read: {how}.") from error
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, say, warn
 from runtime.embedder.backends import BACKENDS
+from runtime.embedder.engine_build import build_engines
 from runtime.embedder.onnx_tensorrt import OnnxTensorRt
 from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import EngineError, UsageError
-from runtime.gpu.building import build_engines
 from runtime.gpu.engine_file import engine_path, read_engine
 from runtime.gpu.key import PROFILES, Profile
 from runtime.machine import default_threads

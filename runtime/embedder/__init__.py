@@ -1,1 +1,4 @@
-"""Crops to embeddings: the engines that run a bundle's towers."""
+"""Crops to embeddings: the engines that run a bundle's towers.
+
+Imports run one way: from here to `runtime.gpu`, which knows CUDA and TensorRT and none of this.
+"""

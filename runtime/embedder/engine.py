@@ -29,11 +29,10 @@ class Engine(Protocol):
 
 
 class Backend(Protocol):
-    """One way to run towers. ``precisions`` are those it should be given, best first; ``on_gpu`` says where."""
+    """One way to run towers. ``precisions`` are those it should be given, best first."""
 
     name: str
     precisions: tuple[str, ...]
-    on_gpu: bool
 
     def missing(self) -> str | None:
         """What this computer lacks for it and what to install, None where nothing is missing. Starts nothing."""

@@ -15,7 +15,6 @@ class OnnxCpu:
 
     name = "onnxruntime-cpu"
     precisions: tuple[str, ...] = ("fp32",)  # a CPU computes float16 in float32, and pays for the casts
-    on_gpu = False
 
     def missing(self) -> str | None:
         """Nothing: it is part of every ONNX Runtime."""

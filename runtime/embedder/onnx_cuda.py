@@ -18,7 +18,6 @@ class OnnxCuda:
 
     name = "onnxruntime-cuda"
     precisions: tuple[str, ...] = ("fp16", "fp32")
-    on_gpu = True
 
     def missing(self) -> str | None:
         """See `Backend.missing`."""

@@ -21,7 +21,6 @@ class OnnxTensorRt:
 
     name = "onnxruntime-tensorrt"
     precisions: tuple[str, ...] = ("fp16", "fp32")
-    on_gpu = True
 
     def missing(self) -> str | None:
         """See `Backend.missing`."""

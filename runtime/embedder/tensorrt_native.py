@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from runtime.embedder.engine import Engine
 from runtime.errors import EngineError
-from runtime.gpu.build import BuildOrder
-from runtime.gpu.cuda import Cuda, cuda
+from runtime.gpu.cuda_calls import Cuda, cuda
 from runtime.gpu.engine_file import BuiltEngine, engine_path, read_engine, rebuild_command
 from runtime.gpu.key import FLIGHT, EngineKey, Profile
+from runtime.gpu.plan import BuildOrder
 from runtime.gpu.tensorrt_library import logger, tensorrt
 from runtime.values import Maps, Vectors
 
@@ -26,7 +26,6 @@ class TensorRt:
 
     name = "tensorrt"
     precisions: tuple[str, ...] = ("fp16", "fp32")
-    on_gpu = True
 
     def __init__(self, profile: Profile = FLIGHT) -> None:
         self.profile = profile

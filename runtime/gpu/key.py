@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundle import sha256_of
-from runtime.gpu.cuda import Device
+from runtime.gpu.cuda_calls import Device
 
 _NAMES = {
     "onnx_sha256": "model",

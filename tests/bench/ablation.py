@@ -28,9 +28,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.university import RECTIFIED, Plan, make_university
+from train.data.pairs import Pair
 from train.data.places import read_places
 from train.data.university import University
-from train.evaluate.measure import Pair
 from train.evaluate.same_area import measured
 from train.loop.config import TrainConfig
 from train.loop.selection import Selection

@@ -17,7 +17,8 @@ from train.embedding_head import HeadSpec  # noqa: E402
 from train.towers import Towers, TowersSpec, save_towers  # noqa: E402
 
 
-def test_the_card_holds_the_figures_of_the_reports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["reliability.json", "calibration.json"])  # earlier versions wrote the second
+def test_the_card_holds_the_figures_of_the_reports(name: str, tmp_path: Path) -> None:
     spec = TowersSpec(backbones={ViewKind.DRONE: BackboneSpec("resnet18", 0)}, head=HeadSpec(map_channels=4))
     save_towers(Towers(spec), tmp_path / "best.pt", {"step": 40})
     report = {"tables": {"drone_to_satellite": [{"what": "chance", "R@1": 0.0125}, {"what": "ours", "R@1": 0.9375}]}}
@@ -25,7 +26,7 @@ def test_the_card_holds_the_figures_of_the_reports(tmp_path: Path) -> None:
     share = {"share": 0.91, "of": 300, "interval_95": [0.87, 0.94]}
     result = {"report": {"right_accepted": share, "strangers_accepted": {"another world": share}},
               "false_acceptance_rate": 0.01}  # fmt: skip
-    (tmp_path / "calibration.json").write_text(json.dumps({"a, vector": result}))
+    (tmp_path / name).write_text(json.dumps({"a, vector": result}))
     main(tmp_path / "best.pt", ["worlds: Apache-2.0"], [tmp_path], tmp_path, tmp_path / "MODEL.md")
     text = (tmp_path / "MODEL.md").read_text()
     for part in ("| ours | 0.9375 |", "| chance | 0.0125 |", "- worlds: Apache-2.0", "step 40", "none: random weights",

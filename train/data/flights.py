@@ -33,7 +33,7 @@ Image = NDArray[np.uint8]  # (S, S, 3) RGB
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CropPair:
     """A keyframe's crop and the map's, of one square of ground."""
 
     drone: Image
@@ -42,7 +42,7 @@ class Pair:
     test: bool
 
 
-def pairs(history: History, opened: Map, origin: GeoPoint) -> Iterator[Pair]:
+def pairs(history: History, opened: Map, origin: GeoPoint) -> Iterator[CropPair]:
     """Every drone keyframe that the map covers, in order of time; squares that a test block shares with the rest, and
     that are not of the test themselves, are left out, so that no ground is in both."""
     frames = sorted(history.keyframes(ViewKind.DRONE, crops=False), key=lambda one: one.pose.t_ns)
@@ -59,10 +59,10 @@ def pairs(history: History, opened: Map, origin: GeoPoint) -> Iterator[Pair]:
         if tile.coverage < _COVERED:
             continue
         crop = history.keyframe(frame.keyframe_id).crop
-        yield Pair(_resized(crop), _resized(tile.image), squares[index], bool(test[index]))
+        yield CropPair(_resized(crop), _resized(tile.image), squares[index], bool(test[index]))
 
 
-def write_pairs(found: Iterator[Pair], out: Path) -> int:
+def write_pairs(found: Iterator[CropPair], out: Path) -> int:
     """Write a folder as `train.data.university` reads it; how many pairs there were.
 
     Raises:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from runtime.errors import ImageError, UsageError
 from train.data.augment import Window
+from train.data.pairs import Pair
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Crop, Picture, Skipped, by_place, paired_places, read_crop
-from train.evaluate.measure import Pair
 
 log = logging.getLogger(__name__)
 

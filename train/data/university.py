@@ -17,8 +17,6 @@ from pathlib import Path
 from runtime.errors import UsageError
 from train.data.views import Picture, pictures_in
 
-TRAIN_VIEWS = ("drone", "satellite", "street", "google")
-TEST_VIEWS = ("drone", "satellite", "street")
 GROUND = "street"  # what the data set calls the ground view
 
 

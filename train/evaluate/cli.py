@@ -22,6 +22,7 @@ from rich.table import Table
 
 from runtime.cli.output import Steps, progress
 from runtime.errors import StorageError
+from train.data.pairs import Pair
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Skipped
@@ -37,9 +38,8 @@ from train.evaluate.files import (
     write_picture,
     write_queries,
 )
-from train.evaluate.measure import (
+from train.evaluate.measure import (  # fmt: skip
     Asked,
-    Pair,
     ask,
     by_labels,
     by_metres,
@@ -50,7 +50,7 @@ from train.evaluate.measure import (
     misjudged,
     unknown_heading,
     unknown_scale,
-)  # fmt: skip
+)
 from train.evaluate.protocol import Features, Ranking, best, multi_query
 from train.evaluate.same_area import SameArea, overlapping_neighbours
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.errors import UsageError
 from runtime.place.attempt import SCALE_STEP
 from runtime.place.locator import HEADINGS
-from runtime.values import ViewKind
+from train.data.pairs import TOWER_OF, Pair
 from train.data.places import Square
 from train.data.university import University
 from train.data.views import IMAGES, Picture, Skipped
@@ -24,30 +24,8 @@ from train.evaluate.files import FeatureSet
 from train.evaluate.protocol import Features, Ranking, multi_query, normalised, rank
 from train.evaluate.same_area import SHOWN, SameArea, by_map, by_variants, by_vector, measured
 
-TOWER_OF = {
-    "drone": ViewKind.DRONE, "satellite": ViewKind.SATELLITE, "street": ViewKind.GROUND, "google": ViewKind.GROUND,
-}  # fmt: skip
 MOST_SCALE = 1.5  # how wrong an unknown scale is, either way
 _STORED_CHUNK, _PICTURE_CHUNK = 16384, 512  # distractors at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Which view is asked and which answers, by the data set's names."""
-
-    query: str
-    gallery: str
-
-    @classmethod
-    def parse(cls, text: str) -> Pair:
-        """``query:gallery``; raises UsageError when it is not that, or a view has no name here."""
-        names = text.split(":")
-        if len(names) != 2 or not all(name in TOWER_OF for name in names):
-            raise UsageError(f"{text} is no pair of views: write query:gallery, each of {', '.join(TOWER_OF)}.")
-        return cls(names[0], names[1])
-
-    def __str__(self) -> str:
-        return f"{self.query}_to_{self.gallery}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Features = NDArray[np.float32]  # (N, D), unit rows
 Labels = NDArray[np.int64]  # (N,), -1 is junk
 
-JUNK, DISTRACTOR = -1, -2  # labels that are no query's answer
+JUNK = -1  # a label that is no query's answer
 _BLOCK = 1024  # queries held against one chunk at a time
 _CHUNK = 8192  # gallery rows at a time
 _NEVER = np.iinfo(np.int64).max

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import UsageError
 from train.data.augment import Strength, any_window, augmented, cut, turned_alike, turned_shifts
+from train.data.pairs import Pair
 from train.data.places import displaced, related
 from train.data.training_set import TrainingSet
-from train.evaluate.measure import Pair
 
 Crops = NDArray[np.uint8]
 _NEAR = 12  # neighbours to choose from

@@ -16,8 +16,8 @@ from runtime.config.file import Problem, TomlFile
 from runtime.errors import ConfigError, UsageError
 from runtime.values import ViewKind
 from train.backbones import LITE0, NONE, BackboneSpec
+from train.data.pairs import TOWER_OF, Pair
 from train.embedding_head import CELLS, HeadSpec
-from train.evaluate.measure import TOWER_OF, Pair
 from train.losses.catalogue import LossSpec
 from train.towers import TowersSpec
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from train.data.pairs import TOWER_OF, Pair
 from train.data.places import read_places
 from train.data.university import University
 from train.data.views import Skipped
 from train.evaluate.encoder import Change, TowersEncoder, embed_pictures
-from train.evaluate.measure import TOWER_OF, Asked, Pair, by_labels, by_metres, in_weather, misjudged
+from train.evaluate.measure import Asked, by_labels, by_metres, in_weather, misjudged
 from train.precision import FP32
 from train.towers import Towers
 

@@ -18,9 +18,9 @@ from runtime.errors import StorageError
 from runtime.values import ViewKind
 from train.backbones import BackboneSpec
 from train.data.augment import Strength
+from train.data.pairs import TOWER_OF
 from train.data.training_set import TrainingSet
 from train.embedding_head import EmbeddingHead, fit_
-from train.evaluate.measure import TOWER_OF
 from train.loop.batches import Batch, Memory, choose, make_batch
 from train.loop.config import TrainConfig
 from train.loop.gradients import Processes, Sides, Step, backward

@@ -10,9 +10,7 @@ import pytest
 
 from runtime.errors import ImageError, UsageError
 from tests.train.data.folders import picture, university, write
-from train.data.dense_uav import dense_uav
 from train.data.places import Square, overlaps, read_places, relation, write_places
-from train.data.sues200 import sues200
 from train.data.university import University
 from train.data.views import Picture, Skipped, by_place, paired_places, read_batches, read_crop
 
@@ -74,33 +72,6 @@ def test_an_unreadable_picture_is_named_skipped_and_counted(
 def test_crops_are_rgb(tmp_path: Path) -> None:
     write(tmp_path / "a.png", 5)
     np.testing.assert_array_equal(read_crop(tmp_path / "a.png", 32), picture(5)[..., ::-1])
-
-
-def test_sues200(tmp_path: Path) -> None:
-    for place in ("0001", "0002"):
-        for height in (150, 200):
-            write(tmp_path / f"drone_view_512/{place}/{height}/0.jpg", height)
-        write(tmp_path / f"satellite-view/{place}/0.png", 1)
-    views = sues200(tmp_path, 200)
-    assert [(p.place, p.path.parent.name) for p in views["drone"]] == [("0001", "200"), ("0002", "200")]
-    assert len(views["satellite"]) == 2
-    with pytest.raises(UsageError, match="has no height of 170 m"):
-        sues200(tmp_path, 170)
-    with pytest.raises(UsageError, match="not laid out like SUES-200"):
-        sues200(tmp_path / "satellite-view", 150)
-
-
-def test_dense_uav(tmp_path: Path) -> None:
-    write(tmp_path / "train/drone/000000/H80.JPG", 1)
-    write(tmp_path / "train/satellite/000000/H80.tif", 1)
-    gps = tmp_path / "Dense_GPS_train.txt"
-    gps.write_text("./train/drone/000000/H80.JPG E120.387 N30.324 93.3\n")
-    university_, positions = dense_uav(tmp_path)
-    assert len(university_.train("satellite")) == 1
-    assert (positions["000000"].latitude_deg, positions["000000"].longitude_deg) == (30.324, 120.387)
-    gps.write_text("./train/drone/000000/H80.JPG 120.387\n")
-    with pytest.raises(UsageError, match="line 1 is no position"):
-        dense_uav(tmp_path)
 
 
 def test_overlap_is_counted_ground() -> None:

@@ -144,7 +144,7 @@ def test_the_command_measures_a_checkpoint(tmp_path: Path) -> None:
     save_towers(towers, tmp_path / "towers.pt")
     root = area(tmp_path / "data", places=25, seeds=tuple(range(6)))
     measure(root, tmp_path / "towers.pt", None, ["drone:satellite"], [8], 0.2, tmp_path / "out")
-    found = json.loads((tmp_path / "out/calibration.json").read_text())
+    found = json.loads((tmp_path / "out/reliability.json").read_text())
     assert set(found) == {"drone_to_satellite, vector", "drone_to_satellite, re-ranked"}
     for result in found.values():
         assert set(result["report"]["strangers_accepted"]) == set(STRANGERS)

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch")
 
 from tests.train.loop.tiny import CELL_PX, area  # noqa: E402
 from train.data.augment import Strength, Window, any_window, cut, turned_alike, turned_shifts  # noqa: E402
+from train.data.pairs import Pair  # noqa: E402
 from train.data.places import Square, displaced, related  # noqa: E402
 from train.data.training_set import TrainingPlace, TrainingSet  # noqa: E402
-from train.evaluate.measure import Pair  # noqa: E402
 from train.loop.batches import Memory, choose, make_batch  # noqa: E402
 
 PAIR = Pair("drone", "satellite")

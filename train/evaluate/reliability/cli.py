@@ -16,11 +16,12 @@ import typer
 
 from runtime.bundle import Bundle, write_manifest
 from runtime.errors import HomingError, StorageError, UsageError
+from train.data.pairs import Pair
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Skipped
 from train.evaluate.encoder import Embedded, open_encoder
-from train.evaluate.measure import Pair, ask
+from train.evaluate.measure import ask
 from train.evaluate.reliability.model import Reliability, fit, with_threshold
 from train.evaluate.reliability.questions import MAP, VECTOR, Evidence, Side, evidence
 
@@ -35,7 +36,7 @@ def measure(
     pair: Annotated[list[str] | None, typer.Option(help="query:gallery.")] = None,
     size: Annotated[list[int] | None, typer.Option(min=2, help="Gallery sizes.")] = None,
     rate: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of strangers that may be accepted.")] = 0.01,
-    out: Annotated[Path, typer.Option(help="Folder for calibration.json and the plots.")] = Path("out/reliability"),
+    out: Annotated[Path, typer.Option(help="Folder for reliability.json and the plots.")] = Path("out/reliability"),
 ) -> None:
     """Fit, choose the threshold and report, each on areas of its own."""
     encoder, folder, squares = open_encoder(checkpoint, bundle), University.open(data), read_places(data)
@@ -57,7 +58,7 @@ def measure(
             strangers = ", ".join(f"{kind} {share}" for kind, share in reliability.strangers.items())
             typer.echo(f"{name}: right places accepted {reliability.accepted}; strangers: {strangers}")
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    (out / "calibration.json").write_text(text, encoding="utf-8")
+    (out / "reliability.json").write_text(text, encoding="utf-8")
     if bundle is not None:
         manifest = Bundle.load(bundle).manifest
         write_manifest(bundle, manifest.model_copy(update={"training": {**manifest.training, KEY: result}}))

@@ -14,10 +14,10 @@ from runtime.embedder.engine import Engine
 from runtime.embedder.parity import BARS, Comparison, compare, gate
 from runtime.embedder.parity_set import parity_pair
 from runtime.embedder.tensorrt_native import TensorRtEngine
-from runtime.gpu.build import BuildOrder, TimeLeft, build_plan
-from runtime.gpu.cuda import Cuda, cuda
+from runtime.gpu.cuda_calls import Cuda, cuda
 from runtime.gpu.engine_file import BuiltEngine, engine_path, write_engine
 from runtime.gpu.key import EngineKey, Profile
+from runtime.gpu.plan import BuildOrder, TimeLeft, build_plan
 from runtime.gpu.tensorrt_library import tensorrt
 from runtime.values import ViewKind
 
