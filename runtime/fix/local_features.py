@@ -17,8 +17,8 @@ from runtime.values import ImageRGB
 
 INVARIANT = "rootsift-1"  # these name detector and settings in the history's cache: a change of either changes them
 UPRIGHT = "upright-2"
-_CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
-_RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
+_MIN_CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
+_MAX_RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Features:
 
     def packed(self) -> dict[str, NDArray[Any]]:
         """The arrays that the history caches: a byte per descriptor entry."""
-        return {"points": self.points, "descriptors": np.round(self.descriptors * _BYTE).astype(np.uint8)}
+        return {"points": self.points, "descriptors": np.round(self.descriptors * _BYTES_PER_ONE).astype(np.uint8)}
 
     @classmethod
     def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
@@ -42,13 +42,13 @@ class Features:
         return cls(arrays["points"].astype(np.float32), _unit(arrays["descriptors"].astype(np.float32)))
 
 
-_BYTE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: sqrt(0.2) * 512 still fits a byte
+_BYTES_PER_ONE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: sqrt(0.2) * 512 still fits a byte
 
 
 def extract(image: ImageRGB, limit: int) -> Features:
     """The ``limit`` strongest features of an (H, W, 3) uint8 image."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    detector = cv2.SIFT.create(nfeatures=limit, contrastThreshold=_CONTRAST)
+    detector = cv2.SIFT.create(nfeatures=limit, contrastThreshold=_MIN_CONTRAST)
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     if descriptors is None or len(keypoints) == 0:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
@@ -63,7 +63,7 @@ def extract_upright(image: ImageRGB, limit: int) -> Features:
     many pairs, and no pair that is turned.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    corners = cv2.goodFeaturesToTrack(grey, limit, _CORNER_QUALITY, _CORNER_DISTANCE_PX)
+    corners = cv2.goodFeaturesToTrack(grey, limit, _MIN_CORNER_QUALITY, _MIN_CORNER_DISTANCE_PX)
     if np.ndim(corners) == 0:  # None: an even image
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
     # Made all at once they get the angle -1 (degree): the same for every feature, so it changes no pair.
@@ -73,8 +73,8 @@ def extract_upright(image: ImageRGB, limit: int) -> Features:
     return Features(points, _root(np.asarray(descriptors, np.float32)))
 
 
-_CORNER_QUALITY = 0.01  # of the strongest corner
-_CORNER_DISTANCE_PX = 4.0
+_MIN_CORNER_QUALITY = 0.01  # of the strongest corner
+_MIN_CORNER_DISTANCE_PX = 4.0
 _UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
 _FIRST_OCTAVE = 1 << 8  # OpenCV packs octave 0, layer 1 so: the image itself, never doubled
 
@@ -91,7 +91,7 @@ def pair(a: Features, b: Features) -> NDArray[np.int64]:
     similarity[rows, best] = -1.0
     second = similarity.max(axis=1)
     # Unit rows: squared distance is 2 - 2 s, so Lowe's ratio of distances needs no root.
-    clear = (1.0 - top) < _RATIO**2 * (1.0 - second)
+    clear = (1.0 - top) < _MAX_RATIO**2 * (1.0 - second)
     keep = np.flatnonzero(mutual & clear)
     return np.stack([keep, best[keep]], axis=1).astype(np.int64)
 

@@ -30,7 +30,7 @@ _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it g
 FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
-_FEW = 0.002  # of the keyframes: so few are not worth another run of the network
+_MIN_ADDED_SHARE = 0.002  # of the keyframes: a rung that adds fewer is not worth another run of the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Memory:
 
     def _choose(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
         ids = {rung: self._gallery.rung(view, rung).ids for rung in rungs}
-        least = _FEW * max((len(one) for one in ids.values()), default=0)
+        least = _MIN_ADDED_SHARE * max((len(one) for one in ids.values()), default=0)
         seen = np.zeros(0, np.int64)
         kept = []
         for rung in rungs:

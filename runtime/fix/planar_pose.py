@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.fix.sheets import Moves, Sheets
+from runtime.fix.sheets import Corrections, Sheets
 
 Array = NDArray[np.float64]
 
-_ITERATIONS = 12
+_MAX_STEPS = 12  # of Gauss-Newton
 _CROSS_X = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 _CROSS_Z = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-_HUBER = 2.0  # sigmas, from where a pair counts linearly
+_HUBER_SIGMAS = 2.0  # beyond them a pair counts linearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def solve(
     ground: Array,
     noise_m: float,
     prior: Prior,
-    rounds: int = _ITERATIONS,
+    rounds: int = _MAX_STEPS,
     start: PlanarPose | None = None,
     sheets: Sheets | None = None,
 ) -> PlanarPose:
@@ -96,25 +96,25 @@ def solve(
 
     ``noise_m``: the least 1-sigma of a pair; the scatter found raises it. ``rounds``: at most so many steps, from
     ``start`` where a pose through most of the same pairs is there already. ``sheets``: where the points are of several
-    keyframes, each of which is then moved as the pairs ask for and its sigmas allow, so that what the keyframes err
-    against each other is not taken for a tilt of the camera.
+    keyframes; the recorded pose of each is then corrected within its sigmas, so that what the keyframes err against
+    each other is not taken for a tilt of the camera.
     """
     state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
-    moves = None if sheets is None else Moves(sheets, ground)
+    corrections = None if sheets is None else Corrections(sheets, ground)
     weights = np.full(len(rays), 1.0 / noise_m)
     for _ in range(rounds):
         missed = _miss(state, rays, ground)
-        residuals = missed if moves is None else missed - moves.best(missed, weights)
+        residuals = missed if corrections is None else missed - corrections.best(missed, weights)
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
         sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
-        weights = np.sqrt(np.minimum(1.0, _HUBER * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
+        weights = np.sqrt(np.minimum(1.0, _HUBER_SIGMAS * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
         jacobian = _jacobian(state, rays, weights)
         known, pull = _prior_rows(state, prior)
         normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
-        if moves is not None:
-            normal -= moves.taken(jacobian, weights)
-            residuals = missed - moves.best(missed, weights)
+        if corrections is not None:
+            normal -= corrections.taken(jacobian, weights)
+            residuals = missed - corrections.best(missed, weights)
         step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:

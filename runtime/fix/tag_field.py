@@ -1,12 +1,13 @@
-"""Where a flight's position tags lie from its cameras, for any camera pose near it: least-squares collocation.
+"""Predicts where a flight's receiver would have tagged a camera of any pose near it, from the offsets between the
+cameras and the tags of its recorded keyframes: least-squares collocation.
 
-The recording of photos that overlap solves where their cameras were to within a metre of one another; the receiver
-that tagged them may lag, drift and wander by far more, and what a flight calls a position is what its tags say.
-Their offset from the camera is taken as a sum of independent normal signals: one for the whole flight, one that grows
-over the ground as a drifting receiver's does over a survey, a lever in the body frame (a lag looks just so, since the
-nose points where a survey flies), and one that two photos share when they were taken near each other with the same
-heading, as neighbours on a survey line are. H. Moritz, Advanced Physical Geodesy, 1980, part B; tags far off count
-less, as Student's t has it (Lange et al., JASA 84, 1989).
+Cameras of overlapping photos are solved to within a metre of one another; the receiver that tagged them may lag, drift
+and wander by far more, which whoever compares fixes with such tags has to account for. The offset is taken as a sum of
+independent normal signals: one for the whole flight, one that grows over the ground as a drifting receiver's does over
+a survey, a lever in the body frame (a lag has the same effect, since the nose points where a survey flies), and one
+that two photos share when they were taken near each other with the same heading, as neighbours on a survey line are.
+H. Moritz, Advanced Physical Geodesy, 1980, part B; tags far off count less, as Student's t has it (Lange et al.,
+JASA 84, 1989).
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from runtime.view import GroundPlane
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_FREEDOM = 2.0  # of Student's t: a receiver that repeats itself, or overshoots a turn, errs by tens of metres
-_ROUNDS = 15
-_MOST = 400  # keyframes; more cost seconds and say little new
+_STUDENT_FREEDOM = 2.0  # degrees: a receiver that repeats itself, or overshoots a turn, errs by tens of metres
+_REWEIGHTINGS = 15  # the weights have settled by then
+_MAX_TAGS = 400  # evenly picked of a flight's; more cost seconds and say little new
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +86,18 @@ class TagField:
         self, cameras_m: Array, headings_rad: Array, offsets_m: Array, signals: Signals = SIGNALS
     ) -> None:
         self._signals = signals
-        chosen = np.arange(0, len(cameras_m), -(-len(cameras_m) // _MOST))
+        chosen = np.arange(0, len(cameras_m), -(-len(cameras_m) // _MAX_TAGS))
         self._middle_m = cameras_m.mean(axis=0)
         self._places = cameras_m[chosen] - self._middle_m
         self._headings = headings_rad[chosen]
         offsets: Complex = offsets_m[chosen, 0] + 1j * offsets_m[chosen, 1]
         prior = signals.covariance(self._places, self._headings, self._places, self._headings)
         noise = np.full(len(chosen), signals.tag_m**2)
-        for _ in range(_ROUNDS):
+        for _ in range(_REWEIGHTINGS):
             self._factor = cho_factor(prior + np.diag(noise))
             self._weights = cho_solve(self._factor, offsets)
             missed = np.abs(noise * self._weights)  # what is left of each offset
-            noise = signals.tag_m**2 * (_FREEDOM + (missed / signals.tag_m) ** 2) / (_FREEDOM + 2.0)
+            noise = signals.tag_m**2 * (_STUDENT_FREEDOM + (missed / signals.tag_m) ** 2) / (_STUDENT_FREEDOM + 2.0)
         without_itself = self._weights / np.diag(cho_solve(self._factor, np.eye(len(chosen)))).real
         self._scatter_m = float(np.median(np.abs(without_itself))) / 1.18  # median of a Rayleigh is 1.18 sigma
 

@@ -24,11 +24,11 @@ Array = NDArray[np.float64]
 _CHANCE_PAIRS_POSED, _CHANCE_PAIRS, _RARER_BY_PAIR = 4, 8, 6.0
 MIN_INLIERS_POSED = 8
 MIN_INLIERS = 13
-_TOLERANCE = 0.012  # of the keyframe's footprint: an inlier's largest miss
+_MAX_MISS = 0.012  # of the keyframe's footprint: how far an inlier's ray may pass its point
 _MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inliers along their narrower axis
 _MAX_TILT_RAD = math.radians(35.0)
-_HEIGHT_RATIO = 1.35  # a known height is believed this far
-_VOTE = 0.06  # of the footprint: how far 3 % of height and 3 degrees of heading move a vote at the crop's edge
+_MAX_HEIGHT_RATIO = 1.35  # of the solved height to a known one, or the other way
+_MAX_VOTE_SCATTER = 0.06  # of the footprint: 3 % of height and 3 degrees of heading move a vote at its edge as far
 _MAX_PAIRS_SOLVED = 60  # of a keyframe: with more a pose gets slower, not better
 NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
 
@@ -90,7 +90,7 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     if query.prior.posed:
         inside, near = agreeing_posed(rays, ground, query.prior, keyframe.footprint_m)
     else:
-        inside = agreeing(rays, ground, _TOLERANCE * keyframe.footprint_m)
+        inside = agreeing(rays, ground, _MAX_MISS * keyframe.footprint_m)
     count = int(inside.sum())
     if count < least:
         return Refused(keyframe.keyframe_id, count, "too few features agree on one place")
@@ -112,12 +112,12 @@ def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: floa
     """Why no camera above flat ground, known as it is, makes this map; empty when one could."""
     if pose.tilt_rad > _MAX_TILT_RAD:
         return "the camera would have to be tilted too far"
-    if pose.residual_m > _TOLERANCE * footprint_m:
+    if pose.residual_m > _MAX_MISS * footprint_m:
         return "the features do not lie as on flat ground"
     if math.isfinite(prior.heading_sigma_rad) and abs(pose.heading_rad) > 4 * prior.heading_sigma_rad:
         return "the heading disagrees"
     ratio = pose.height_m / prior.height_m
-    if math.isfinite(prior.height_sigma_m) and not 1 / _HEIGHT_RATIO < ratio < _HEIGHT_RATIO:
+    if math.isfinite(prior.height_sigma_m) and not 1 / _MAX_HEIGHT_RATIO < ratio < _MAX_HEIGHT_RATIO:
         return "the height disagrees"
     narrow = math.sqrt(max(float(np.linalg.eigvalsh(np.cov(ground.T))[0]), 0.0))
     if narrow < _MIN_SPREAD * footprint_m:
@@ -138,12 +138,12 @@ def agreeing_posed(
     sampling, so no chance in it."""
     votes = ground - rays * prior.height_m
     apart = np.linalg.norm(votes[:, None] - votes[None], axis=2)
-    near = apart <= _VOTE * footprint_m
+    near = apart <= _MAX_VOTE_SCATTER * footprint_m
     inside = near[int(near.sum(axis=1).argmax())]
     pose: PlanarPose | None = None
     if inside.sum() < 4:
         return np.asarray(inside), pose
-    for tolerance in (2.5 * _TOLERANCE, _TOLERANCE):  # the first pose is bent by votes that only happened to be near
+    for tolerance in (2.5 * _MAX_MISS, _MAX_MISS):  # the first pose is bent by votes that only happened to be near
         chosen = _thinned(rays[inside]), _thinned(ground[inside])
         pose = solve(*chosen, NOISE * footprint_m, prior, rounds=3, start=pose)
         missed = np.linalg.norm(pose.ground_of(rays) - ground, axis=1)
@@ -157,14 +157,14 @@ def agreeing(rays: Array, ground: Array, tolerance_m: float) -> NDArray[np.bool_
     """(N,) which pairs agree with one unfolded homography from rays to the ground."""
     centre = ground.mean(axis=0)  # keeps the numbers small for the solver
     found, mask = cv2.findHomography(
-        rays * _SCALE, ground - centre, cv2.USAC_MAGSAC, tolerance_m, maxIters=1000, confidence=0.999
+        rays * _RAY_SCALE, ground - centre, cv2.USAC_MAGSAC, tolerance_m, maxIters=1000, confidence=0.999
     )
     if np.ndim(found) != 2:  # None: no homography
         return np.zeros(len(rays), bool)
     inside = mask.ravel().astype(bool)
-    depth = np.hstack([rays * _SCALE, np.ones((len(rays), 1))]) @ found[2]
+    depth = np.hstack([rays * _RAY_SCALE, np.ones((len(rays), 1))]) @ found[2]
     determinant = np.linalg.det(found) / np.where(np.abs(depth) > 1e-9, depth, np.nan) ** 3
     return np.asarray(inside & (determinant > 0))  # positive: keeps the handedness of the ground there
 
 
-_SCALE = 100.0  # rays to numbers of the size of metres: USAC normalises by pixels
+_RAY_SCALE = 100.0  # makes rays numbers of the size of metres: USAC normalises by pixels

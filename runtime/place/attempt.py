@@ -15,17 +15,17 @@ from runtime.values import ImageRGB
 
 SCALE_STEP = 1.15  # between tried scales: at most 7 % off, a cell at the edge of a map
 LARGEST_SCALE = 2.5  # a target of unknown scale shows at most this many of the largest rung
-_FITS = 0.98  # of a rung: a target this little smaller still fills it
-_SMALLEST_SHARE = 0.6  # of the smallest rung: a smaller target leaves too few cells
-_SECOND = 0.6  # a next smaller rung at least this large is compared as well: finer cells, other crops
-_MAX_CROPS = 3  # along each side of a target
-_SPARE = 1.04  # sides this many rungs long give more than one crop: each is evidence of its own
+_MIN_FILLED = 0.98  # of a rung's side: a target this little smaller still fills it
+_MIN_FILLED_SMALLEST = 0.6  # of the smallest rung's side: a smaller target leaves too few cells
+_MIN_SECOND_RUNG = 0.6  # of the largest that fits: the next is compared too if this large: finer cells, other crops
+_MAX_CROPS_PER_SIDE = 3
+_MIN_RUNGS_FOR_TWO_CROPS = 1.04  # along a side: a second crop of nearly the same ground is no evidence of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A reading of a target: ``gsd_m`` metres per pixel, its upper edge towards ``heading_rad`` (clockwise from
-    north), compared at the rungs ``footprints_m``, the largest first."""
+    """A scale and heading that a target may have: ``gsd_m`` metres per pixel, its upper edge towards ``heading_rad``
+    (clockwise from north), compared at the rungs ``footprints_m``, the largest first."""
 
     gsd_m: float
     heading_rad: float
@@ -45,11 +45,11 @@ class Crop:
 def rungs_for(side_m: float, footprints_m: Sequence[float]) -> tuple[float, ...]:
     """The largest rung that a target of that side fills and the one below it; the smallest where the target nearly
     fills it; none where it is smaller still."""
-    fitting = sorted((rung for rung in footprints_m if rung * _FITS <= side_m), reverse=True)
+    fitting = sorted((rung for rung in footprints_m if rung * _MIN_FILLED <= side_m), reverse=True)
     if fitting:
-        return tuple(rung for rung in fitting[:2] if rung >= _SECOND * fitting[0])
+        return tuple(rung for rung in fitting[:2] if rung >= _MIN_SECOND_RUNG * fitting[0])
     smallest = min(footprints_m, default=math.inf)
-    return (smallest,) if side_m >= _SMALLEST_SHARE * smallest else ()
+    return (smallest,) if side_m >= _MIN_FILLED_SMALLEST * smallest else ()
 
 
 def scales_m(target: Target, footprints_m: Sequence[float]) -> list[float]:
@@ -64,7 +64,7 @@ def scales_m(target: Target, footprints_m: Sequence[float]) -> list[float]:
 def crops_of(
     target: Target, attempt: Attempt, footprint_m: float, size_px: int, map_shape: tuple[int, int], alone: bool = False
 ) -> list[Crop]:
-    """The crops of a reading at a rung: a few that together show the target, or one about its centre (``alone``)."""
+    """The crops of a target at a rung: a few that together show it, or one about its centre (``alone``)."""
     height, width = target.image.shape[:2]
     up_m = [0.0] if alone else _offsets(height * attempt.gsd_m, footprint_m)
     right_m = [0.0] if alone else _offsets(width * attempt.gsd_m, footprint_m)
@@ -74,9 +74,9 @@ def crops_of(
 
 
 def _offsets(length_m: float, footprint_m: float) -> list[float]:
-    if length_m <= _SPARE * footprint_m:
+    if length_m <= _MIN_RUNGS_FOR_TWO_CROPS * footprint_m:
         return [0.0]
-    count = min(_MAX_CROPS, max(2, math.ceil(length_m / footprint_m)))
+    count = min(_MAX_CROPS_PER_SIDE, max(2, math.ceil(length_m / footprint_m)))
     room = (length_m - footprint_m) / 2
     reach = min(room, footprint_m * (count - 1) / 2)  # of a very large target the middle is enough
     return [float(offset) for offset in np.linspace(-reach, reach, count)]

@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 from runtime.matching.gallery import Snapshot
 from runtime.values import ViewKind
 
-EXHAUSTIVE = 300  # keyframes: up to here every one is aligned
+MAX_EXHAUSTIVE = 300  # keyframes: of so many every one is aligned, of more those on the shortlist
 SHORTLIST = 100  # by vector; their neighbours join them, so that overlapping keyframes can vote
-_APART = 3.0  # footprints: keyframes further apart share no lattice
+_MAX_LATTICE_GAP = 3.0  # footprints: keyframes further apart share no lattice
 
 
 class Rung:
@@ -29,7 +29,7 @@ class Rung:
 
     def shortlist(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Rows to align: the most similar to any of (Q, D) vectors, and their neighbours on the ground."""
-        if len(self.ids) <= EXHAUSTIVE:
+        if len(self.ids) <= MAX_EXHAUSTIVE:
             return np.arange(len(self.ids))
         best = np.unique(self.index.search(vectors, SHORTLIST)[0])
         near = self._keyframes.tree.query_ball_point(self.ne_m[best], self.footprint_m / 2)
@@ -38,7 +38,7 @@ class Rung:
     def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Rows parted into areas of ground that lie far from one another."""
         tree = cKDTree(self.ne_m[rows])
-        graph = tree.sparse_distance_matrix(tree, _APART * self.footprint_m)
+        graph = tree.sparse_distance_matrix(tree, _MAX_LATTICE_GAP * self.footprint_m)
         count, labels = connected_components(graph, directed=False)
         return [rows[labels == label] for label in range(count)]
 

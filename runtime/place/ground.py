@@ -1,8 +1,8 @@
 """Scores of where a target's centre lies, of all keyframes together on one lattice over the ground.
 
-Keyframes overlap, and each says at every translation how well the target fits. Laid on the ground where they belong
-these surfaces agree at a true place and scatter at a stranger's: the whole flight acts as one feature map. What
-counts is how far a peak stands out of its surroundings (a few cells), since that is layout; the broad rise around
+Each keyframe scores the target at every translation over its own ground. Laid where the keyframes belong and summed,
+these scores agree at a true place and scatter for an out-of-coverage query: the whole flight acts as one feature map.
+What counts is how far a peak stands out of its surroundings (a few cells), since that is layout; the broad rise around
 it is the kind of ground.
 """
 

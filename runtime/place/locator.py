@@ -23,16 +23,16 @@ from runtime.matching.alignment import centred
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
-from runtime.place.reading import Layer, Reading, compare
+from runtime.place.hypothesis import Layer, TargetHypothesis, compare
 from runtime.place.target import Target
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
 
 HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
-_SKETCHED = 24  # attempts aligned, by their middle alone, after the vectors have sorted them
-_READ_FULLY = 2  # of those
-_REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # of a step in heading and in scale
-_MOST_HAVE = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
-_OWN_POSITION_M = 15.0  # a GeoTIFF further than this (or 4 sigma) from the match disagrees with it
+_MAX_SKETCHED = 24  # attempts compared by their middle alone, of those that the vectors rank first
+_MAX_COMPARED = 2  # of those compared by the whole target
+_REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # steps in heading and in scale
+_MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
+_MAX_FROM_OWN_POSITION_M = 15.0  # or 4 sigma: a GeoTIFF further from the match disagrees with it
 
 
 class Contract(Protocol):
@@ -107,23 +107,23 @@ class Locator:
         view = self._refreshed()
         if view is None:
             return PlaceAnswer.no_match("the history holds no keyframes")
-        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, top)
-        if reading is None:
+        hypothesis, tried = self._best_hypothesis(target, view, any_heading or not target.north_up, top)
+        if hypothesis is None:
             return PlaceAnswer.no_match(self._why_no_rung(target, view))
-        if not reading.peaks:
+        if not hypothesis.peaks:
             return PlaceAnswer.no_match("the target overlaps too little of what was flown")
         acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
-        return self._answer(target, reading, acceptance, tried, top)
+        return self._answer(target, hypothesis, acceptance, tried, top)
 
     def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
         """What the acceptance is fitted on: the best place's features, and the place; None where there is none."""
         view = self._refreshed()
         if view is None:
             return None
-        reading, tried = self._best_reading(target, view, any_heading or not target.north_up, 5)
-        if reading is None or not reading.peaks:
+        hypothesis, tried = self._best_hypothesis(target, view, any_heading or not target.north_up, 5)
+        if hypothesis is None or not hypothesis.peaks:
             return None
-        return reading.features(0, tried), offset(self._gallery.origin, *reading.peaks[0].ne_m)
+        return hypothesis.features(0, tried), offset(self._gallery.origin, *hypothesis.peaks[0].ne_m)
 
     def _refreshed(self) -> ViewKind | None:
         self._gallery = self._galleries.snapshot()
@@ -136,25 +136,25 @@ class Locator:
     def _footprints(self, view: ViewKind) -> list[float]:
         """The rungs that most keyframes have; a larger one would leave ground unsearched."""
         counts = {rung: self._gallery.count(view, rung) for rung in self._gallery.footprints(view)}
-        return [rung for rung, count in counts.items() if count >= _MOST_HAVE * max(counts.values())]
+        return [rung for rung, count in counts.items() if count >= _MIN_SHARE_EMBEDDED * max(counts.values())]
 
     def _why_no_rung(self, target: Target, view: ViewKind) -> str:
         smallest = min(self._footprints(view))
         return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
 
-    def _best_reading(
+    def _best_hypothesis(
         self, target: Target, view: ViewKind, any_heading: bool, top: int
-    ) -> tuple[Reading | None, int]:
-        """The reading whose best place stands out most, and how many were tried."""
+    ) -> tuple[TargetHypothesis | None, int]:
+        """The hypothesis whose best place stands out most, and how many were tried."""
         attempts = self._attempts(target, view, any_heading)
         if len(attempts) <= 1:
-            readings = [self._read(target, attempt, view, top) for attempt in attempts]
-            return (readings[0] if readings else None), len(attempts)
-        sketched = sorted(self._sketches(target, attempts, view), key=lambda reading: -reading.contrast)
-        full = [self._read(target, one.attempt, view, top) for one in sketched[:_READ_FULLY]]
-        best = max(full, key=lambda reading: reading.contrast)
-        refined = [self._read(target, one, view, top) for one in _refined(best.attempt, target, any_heading)]
-        return max([best, *refined], key=lambda reading: reading.contrast), len(attempts)
+            hypotheses = [self._compared(target, attempt, view, top) for attempt in attempts]
+            return (hypotheses[0] if hypotheses else None), len(attempts)
+        sketched = sorted(self._sketched(target, attempts, view), key=lambda hypothesis: -hypothesis.contrast)
+        full = [self._compared(target, one.attempt, view, top) for one in sketched[:_MAX_COMPARED]]
+        best = max(full, key=lambda hypothesis: hypothesis.contrast)
+        refined = [self._compared(target, one, view, top) for one in _refined(best.attempt, target, any_heading)]
+        return max([best, *refined], key=lambda hypothesis: hypothesis.contrast), len(attempts)
 
     def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
         footprints = self._footprints(view)
@@ -166,17 +166,17 @@ class Locator:
                 attempts += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
         return attempts
 
-    def _sketches(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Reading]:
+    def _sketched(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[TargetHypothesis]:
         """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
         crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
         vectors, maps = self._embedded(crops)
         rungs = [self._rung(view, one.footprints_m[0]) for one in attempts]
         similarity = [rung.index.search(vectors[[n]], 1)[1].max(initial=-1.0) for n, rung in enumerate(rungs)]
-        readings = []
-        for n in np.argsort(similarity)[::-1][:_SKETCHED]:
+        hypotheses = []
+        for n in np.argsort(similarity)[::-1][:_MAX_SKETCHED]:
             layer = Layer(rungs[n], crops[n : n + 1], maps[n : n + 1])
-            readings.append(compare(attempts[n], [layer], rungs[n].shortlist(vectors[[n]]), 1))
-        return readings
+            hypotheses.append(compare(attempts[n], [layer], rungs[n].shortlist(vectors[[n]]), 1))
+        return hypotheses
 
     def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""
@@ -190,7 +190,7 @@ class Locator:
         _, rows, columns = bundle.map_shape or (0, 1, 1)
         return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
-    def _read(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> Reading:
+    def _compared(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> TargetHypothesis:
         layers, first = [], None
         for footprint_m in attempt.footprints_m:
             crops = self._crops(target, attempt, footprint_m)
@@ -201,9 +201,9 @@ class Locator:
         return compare(attempt, layers, layers[0].rung.shortlist(first), max(top, 2))
 
     def _answer(
-        self, target: Target, reading: Reading, acceptance: Acceptance | None, tried: int, top: int
+        self, target: Target, hypothesis: TargetHypothesis, acceptance: Acceptance | None, tried: int, top: int
     ) -> PlaceAnswer:
-        candidates = self._candidates(reading, acceptance, tried, top)
+        candidates = self._candidates(hypothesis, acceptance, tried, top)
         best = candidates[0]
         if acceptance is None or best.probability is None:
             reason = "the bundle has no acceptance table for these views, so no place can be accepted"
@@ -213,17 +213,17 @@ class Locator:
         refusal = _refusal(target, best, acceptance, sigma_m)
         if refusal:
             return PlaceAnswer.no_match(refusal, candidates, best.probability)
-        reason = f"it stands out of its surroundings by {reading.contrast:.1f} deviations"
+        reason = f"it stands out of its surroundings by {hypothesis.contrast:.1f} deviations"
         return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
 
     def _candidates(
-        self, reading: Reading, acceptance: Acceptance | None, tried: int, top: int
+        self, hypothesis: TargetHypothesis, acceptance: Acceptance | None, tried: int, top: int
     ) -> tuple[Candidate, ...]:
         candidates = []
-        for place, peak in enumerate(reading.peaks):
-            known = None if acceptance is None else acceptance.probability(reading.features(place, tried))
+        for place, peak in enumerate(hypothesis.peaks):
+            known = None if acceptance is None else acceptance.probability(hypothesis.features(place, tried))
             ground = offset(self._gallery.origin, *peak.ne_m)
-            candidates.append(Candidate(reading.nearest[place], ground, peak.similarity, known))
+            candidates.append(Candidate(hypothesis.nearest[place], ground, peak.similarity, known))
         return tuple(candidates[:top])
 
 
@@ -252,6 +252,6 @@ def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: f
         return f"no place stands out: the best has probability {best.probability:.2f}, {asked:.2f} is asked for"
     if target.position is not None:
         apart_m = distance_m(target.position, best.ground)
-        if apart_m > max(_OWN_POSITION_M, 4 * sigma_m):
+        if apart_m > max(_MAX_FROM_OWN_POSITION_M, 4 * sigma_m):
             return f"it matches {apart_m:.0f} m away from where the target's own georeference puts it"
     return ""

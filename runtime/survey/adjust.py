@@ -25,9 +25,9 @@ COMMON = 4  # unknowns of the flight: lever forward and right, drift north and e
 _TIE_SIGMA = 4e-3  # of the height: terrain and houses are no plane; measured on two flights
 _LEVER_SIGMA_M = 6.0
 _DRIFT_SIGMA_M_S = 0.1
-_STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
+_DIFFERENCE_STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
 _MAX_EVALUATIONS = 60
-_COLUMNS = 256  # of an inverse at a time
+_INVERSE_COLUMNS = 256  # solved at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class _Problem:
         tag_rows = ties.size + np.arange(tags.size).reshape(tags.shape)
         prior_rows = ties.size + tags.size + np.arange(priors.size).reshape(priors.shape)
         own = PHOTO * np.arange(self._count)
-        for q, step in enumerate(_STEP):
+        for q, step in enumerate(_DIFFERENCE_STEP):
             moved = photos.copy()
             moved[:, q] += step
             entries.add(tie_rows, PHOTO * self._ties.first + q, (self._ties_of(moved, photos) - ties) / step)
@@ -187,8 +187,8 @@ def _inverse_diagonal(matrix: csc_matrix, count: int) -> Array:
     """The first ``count`` diagonal entries of a sparse matrix's inverse, without ever holding all of it."""
     factors = splu(matrix)
     found = []
-    for start in range(0, count, _COLUMNS):
-        rows = np.arange(start, min(start + _COLUMNS, count))
+    for start in range(0, count, _INVERSE_COLUMNS):
+        rows = np.arange(start, min(start + _INVERSE_COLUMNS, count))
         unit = np.zeros((matrix.shape[0], len(rows)))
         unit[rows, rows - start] = 1.0
         found.append(factors.solve(unit)[rows, rows - start])

@@ -18,9 +18,9 @@ from scipy.sparse.linalg import spsolve
 
 from runtime.survey.overlaps import similarity
 
-_TURN_OUTLIER_RAD = 0.35  # an overlap that disagrees this much with the rest is a false one
-_SCALE_OUTLIER = 0.3  # in log scale
-_ROUNDS = 10  # of reweighting: enough for a third digit
+_MAX_TURN_MISFIT_RAD = 0.35  # an overlap that disagrees this much with the rest is a false one
+_MAX_LOG_SCALE_MISFIT = 0.3
+_REWEIGHTINGS = 10  # enough for a third digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _consistent(count: int, ties: Ties) -> Ties:
         factor = _factors(count, ties)
         step = _steps(ties)
         misfit = np.log(np.array([factor[i] / (ratio * factor[j]) for i, j, ratio in step]))
-        false = (np.abs(misfit.imag) > _TURN_OUTLIER_RAD) | (np.abs(misfit.real) > _SCALE_OUTLIER)
+        false = (np.abs(misfit.imag) > _MAX_TURN_MISFIT_RAD) | (np.abs(misfit.real) > _MAX_LOG_SCALE_MISFIT)
         bad = {(i, j) for (i, j, _), wrong in zip(step, false, strict=True) if wrong}
         ends = zip(ties.first.tolist(), ties.second.tolist(), strict=True)
         ties = ties.only(np.array([pair not in bad for pair in ends], dtype=bool))
@@ -100,7 +100,7 @@ def assemble(count: int, ties: Ties) -> Mosaic:
     rows = np.arange(len(ties))
     anchor = len(ties)  # one row that holds the first photo at zero
     weight = 1.0 / level
-    for _ in range(_ROUNDS):
+    for _ in range(_REWEIGHTINGS):
         values = np.concatenate([weight, -weight, [1.0]])
         index = (np.concatenate([rows, rows, [anchor]]), np.concatenate([ties.first, ties.second, [0]]))
         system = csr_matrix((values, index), shape=(anchor + 1, count))
@@ -158,7 +158,7 @@ def _log_scales(
     hold = csr_matrix(([1.0], ([0], [0])), shape=(count, count))  # the first photo's, at zero
     wanted = np.log(np.abs(ratio))
     weight = ones
-    for _ in range(_ROUNDS):
+    for _ in range(_REWEIGHTINGS):
         weighted = design.multiply(weight[:, None] ** 2).tocsr()
         found = spsolve((design.T @ weighted + hold).tocsc(), weighted.T @ wanted)
         misfit = design @ found - wanted

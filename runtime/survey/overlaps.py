@@ -14,13 +14,13 @@ from runtime.values import ImageRGB
 
 _LONG_SIDE_PX = 800  # SIFT on more costs time and gives no better poses
 _FEATURES = 1500
-_RATIO = 0.8  # Lowe's ratio test
-_REPROJECTION_PX = 4.0  # in the small image: terrain that is not flat moves this much
+_MAX_RATIO = 0.8  # Lowe's ratio test
+_MAX_REPROJECTION_PX = 4.0  # in the small image: terrain that is not flat moves this much
 _MIN_INLIERS = 20
 _MIN_SPREAD = 0.05  # of the long side: inliers on one roof say nothing of scale and heading
-_SCALES = (0.3, 3.0)
-_SIMILARITY_PX = 0.02  # of the long side: median misfit of a similarity between two nearly nadir photos
-_KEPT = 8  # points per pair: as many as a homography needs, and as many again
+_MIN_SCALE, _MAX_SCALE = 0.3, 3.0  # between two photos of one ground
+_MAX_SIMILARITY_MISFIT = 0.02  # of the long side: median misfit of a similarity between two nearly nadir photos
+_MAX_POINTS = 8  # per pair of photos: as many as a homography needs, and as many again
 NEIGHBOURS = 14  # nearest by tag
 CONSECUTIVE = 4  # in file order, whatever the tags say
 
@@ -78,7 +78,7 @@ def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap
     if len(a.points) < _MIN_INLIERS or len(b.points) < _MIN_INLIERS:
         return None
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(a.descriptors, b.descriptors, k=2)
-    good = [best for best, other in pairs if best.distance < _RATIO * other.distance]
+    good = [best for best, other in pairs if best.distance < _MAX_RATIO * other.distance]
     if len(good) < _MIN_INLIERS:
         return None
     first_px = a.points[[match.queryIdx for match in good]]
@@ -87,7 +87,7 @@ def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap
     if inside is None:
         return None
     first_px, second_px = first_px[inside], second_px[inside]
-    kept = _spread(first_px, _KEPT)
+    kept = _spread(first_px, _MAX_POINTS)
     return Overlap(first, second, first_px[kept], second_px[kept], int(inside.sum()))
 
 
@@ -95,7 +95,7 @@ def _consistent(
     first_px: NDArray[np.float64], second_px: NDArray[np.float64], long_side_px: int
 ) -> NDArray[np.bool_] | None:
     """Inliers of a homography that is nearly a similarity, as two nadir photos of one ground are."""
-    threshold_px = _REPROJECTION_PX * max(1.0, long_side_px / _LONG_SIDE_PX)
+    threshold_px = _MAX_REPROJECTION_PX * max(1.0, long_side_px / _LONG_SIDE_PX)
     homography, mask = cv2.findHomography(first_px, second_px, cv2.USAC_MAGSAC, threshold_px)
     if homography is None or int(mask.sum()) < _MIN_INLIERS:
         return None
@@ -104,7 +104,7 @@ def _consistent(
     if min(a.std(axis=0).min(), b.std(axis=0).min()) < _MIN_SPREAD * long_side_px:
         return None
     scale, _, misfit_px = similarity(a, b)
-    if not _SCALES[0] < scale < _SCALES[1] or misfit_px > _SIMILARITY_PX * long_side_px:
+    if not _MIN_SCALE < scale < _MAX_SCALE or misfit_px > _MAX_SIMILARITY_MISFIT * long_side_px:
         return None
     return inside
 

@@ -21,7 +21,7 @@ from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, Tagged, seen_hea
 from runtime.values import Measured, Pose, Position
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
-_CONTRADICTS_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
+_MAX_HEADING_ERROR_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
 _SEEN_SIGMA_RAD = math.radians(5.0)
 
 Step = Callable[[], None]
@@ -158,7 +158,7 @@ def _corrected(read: Survey, step: Step) -> Survey:
     photos, turned = [], []
     for photo in read.photos:
         said, heading = photo.pose.heading, headings.get(photo.name)
-        if said is not None and heading is not None and _apart(said.value, heading) > _CONTRADICTS_RAD:
+        if said is not None and heading is not None and _apart(said.value, heading) > _MAX_HEADING_ERROR_RAD:
             photo = replace(photo, pose=_turned(photo.pose, heading))
             turned.append(photo.name)
         photos.append(replace(photo, features=None))

@@ -12,24 +12,24 @@ from runtime.survey.overlaps import features_of
 from runtime.survey.survey import Skipped, Survey, Surveyed
 from runtime.values import Frame, GeoPoint
 
-LOOK_S = 0.2  # between frames that are looked at: at 20 m/s four metres
+SAMPLE_PERIOD_S = 0.2  # between frames that are considered: at 20 m/s four metres
 SOLVE_MOVED_M = 5.0  # between frames whose heading or height has to be solved: each costs a second of matching
-SOLVE_MOST = 400
+MAX_SOLVED = 400  # frames whose heading or height is solved
 FRAME_DIGITS = 6
 
 
 def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
-    """Look at a frame each 0.2 s; where heading or height are not said, only at those that moved on, with features.
+    """A survey of a frame each 0.2 s; where heading or height are not said, of those that moved on, with features.
 
     Raises:
         TelemetryError: not one frame falls into the telemetry.
     """
     photos: list[Surveyed] = []
     outside = 0
-    last_s, last_at = -LOOK_S, None
+    last_s, last_at = -SAMPLE_PERIOD_S, None
     for index, t_s in video.times():
         step()
-        if t_s - last_s < LOOK_S - 1e-6:
+        if t_s - last_s < SAMPLE_PERIOD_S - 1e-6:
             continue
         last_s = t_s
         state = filmed.state(t_s)
@@ -38,7 +38,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
             continue
         pose, position = state.pose, state.position
         said = pose.heading is not None and pose.height_agl_m is not None
-        if not said and (not _moved(last_at, position.point) or len(photos) >= SOLVE_MOST):
+        if not said and (not _moved(last_at, position.point) or len(photos) >= MAX_SOLVED):
             continue
         last_at = position.point
         image = None if said else video.image()

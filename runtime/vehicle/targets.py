@@ -25,7 +25,7 @@ from runtime.vehicle.telemetry.state import GeoHeight, ReportedTarget
 SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing
 SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by what home was moved
 _GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
-_MOVING_M_S = 0.5  # GUIDED is entered with a velocity target of zero, which is nobody's
+_MOVING_M_S = 0.5  # GUIDED starts with a velocity target of zero, which ArduPilot sets itself: not a foreign target
 _NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
 _REMEMBER = 64  # of our targets: a lost one leaves an older one in force
 _FOREIGN_MESSAGES = frozenset(

@@ -1,9 +1,9 @@
-"""How well the tags of recorded photos are foretold from one another: what `runtime.fix.tag_field` is set by.
+"""How well the tags of recorded photos are predicted from one another: what `runtime.fix.tag_field` is set by.
 
     python -m tests.bench.tag_field
 
 The recorded photos of `caliterra` are three runs of 16 and a rest; no live photo is looked at. Inside each run 4 or 8
-successive photos are left out, wherever at least two stay on either side, and foretold from all others. Cameras are
+successive photos are left out, wherever at least two stay on either side, and predicted from all others. Cameras are
 where the whole recording has them, so this is of tags alone.
 """
 
@@ -58,7 +58,7 @@ def left_out(count: int) -> Iterator[NDArray[np.bool_]]:
 
 
 def errors_m(photos: NDArray[np.float64], signals: Signals) -> NDArray[np.float64]:
-    """How far the tags lie from what is foretold of them."""
+    """How far the tags lie from what is predicted of them."""
     found = []
     for out in left_out(len(photos)):
         known = photos[~out]

@@ -73,7 +73,7 @@ class Reader:
         self._set(armed=None, mode=None, mode_number=None, guided=False, system_status=None)
 
     def take(self, message: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        """Update from one message; unknown kinds are nobody's business here."""
+        """Update from one message; unknown kinds are ignored."""
         handler = self._handlers.get(message.get_type())
         return [] if handler is None else handler(message, t_ns, now_ns)
 

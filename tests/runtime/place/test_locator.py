@@ -12,7 +12,7 @@ import pytest
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
-from runtime.place.gallery import EXHAUSTIVE
+from runtime.place.gallery import MAX_EXHAUSTIVE
 from runtime.place.locator import Locator
 from runtime.place.target import Target
 from runtime.values import Decision, PlaceAnswer
@@ -164,7 +164,7 @@ def test_flights_far_apart_are_both_searched(tmp_path: Path, land: Land, tower: 
 def test_a_shortlist_finds_what_all_keyframes_find(tmp_path: Path, land: Land, tower: Colours) -> None:
     with new_history(tmp_path / "many.homing") as many:
         land.record(many, tower, grid(210.0, 21.0))
-        assert len(many) > EXHAUSTIVE
+        assert len(many) > MAX_EXHAUSTIVE
         locator = Locator(many, tower)
         for north, east in ((-150.0, 111.0), (33.0, 180.0)):
             assert error_m(locator.locate(land.target(north, east)), north, east) < 3.0

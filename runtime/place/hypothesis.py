@@ -1,4 +1,5 @@
-"""One reading of a target, compared with the keyframes: the distinct places it fits, and their features."""
+"""A target at one scale and heading, compared with the keyframes: the distinct places where it fits, and what speaks
+for each."""
 
 from __future__ import annotations
 
@@ -28,10 +29,10 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """An attempt, compared: its distinct ``peaks``, best first; ``nearest``, the id of the keyframe nearest to each;
-    ``spread``, what chance makes of a sharpness; ``area_m2``, the ground of the history on which the target's centre
-    could have been found."""
+class TargetHypothesis:
+    """What an attempt's scale and heading make of a target: its distinct ``peaks``, best first; ``nearest``, the id of
+    the keyframe nearest to each; ``spread``, a robust deviation of the sharpness over all ground, which chance makes;
+    ``area_m2``, the ground of the history on which the target's centre could have been found."""
 
     attempt: Attempt
     peaks: tuple[Peak, ...]
@@ -59,7 +60,7 @@ class Reading:
         }
 
 
-def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int) -> Reading:
+def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int) -> TargetHypothesis:
     """Lays every crop's surfaces on the ground and takes the peaks; ``rows`` are those of the first layer's rung."""
     rung = layers[0].rung
     groups = rung.groups(rows)
@@ -70,7 +71,7 @@ def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], 
     peaks = _distinct(fields, top, rung.footprint_m / 2)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
     area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
-    return Reading(attempt, peaks, nearest, _spread(fields), area_m2)
+    return TargetHypothesis(attempt, peaks, nearest, _spread(fields), area_m2)
 
 
 def _lay(layer: Layer, grounds: Sequence[Ground], groups: Sequence[NDArray[np.int64]]) -> None:
