@@ -18,9 +18,11 @@ from runtime.camera_model import CameraModel
 from runtime.rotations import rotation
 from runtime.values import Frame, ImageRGB, Pose, View
 
-MAX_TILT_RAD = math.radians(30.0)  # beyond it the far side of the crop is stretched past use
 _LATTICE = 17  # projected points per side of a crop; between them the map is smooth enough to interpolate
 _NO_SECOND_MAP: Any = None  # cv2.remap's first map holds x and y together, which takes half the time of two
+_COARSEST_CROP_PX = 2.0  # crop pixels that one frame pixel may cover on the ground: coarser shows nothing to compare
+_COARSEST_NADIR_PX = 3.0  # and never less than so many frame pixels straight down: a small frame is not refused for it
+_MAX_RECTIFIED_RAD = math.radians(85.0)  # of tilt: beyond it the axis may miss the ground
 _MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
 
 
@@ -68,19 +70,55 @@ class GroundPlane:
         north, east = self.ground_of(np.array([[self.camera.width_px / 2, self.camera.height_px / 2]]))[0]
         return float(north), float(east)
 
-    def visible_footprint_m(self, min_coverage: float = 0.9) -> float:
-        """Side of the largest north-up square about the image's centre of which ``min_coverage`` is in the frame."""
+    def metres_per_pixel(self, ground_ne_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) metres of ground that one pixel covers at (N, 2) ground points, along the line of sight, where it covers
+        the most; infinite behind the camera. Distortion is left out."""
+        down = np.full((len(ground_ne_m), 1), self.height_agl_m)
+        rays = np.hstack([ground_ne_m, down])
+        slant_m = np.linalg.norm(rays, axis=1)
+        cos_off_axis = rays @ self.ned_from_camera[:, 2] / slant_m
+        cos_off_nadir = self.height_agl_m / slant_m
+        focal_px = min(self.camera.fx_px, self.camera.fy_px)
+        metres = self.height_agl_m * cos_off_axis**2 / (focal_px * cos_off_nadir**2)
+        return np.asarray(np.where(cos_off_axis > 0, metres, np.inf))
+
+    def visible_footprint_m(self, min_coverage: float = 0.9, size_px: int = 256) -> float:
+        """Side of the largest north-up square about the image's centre of which ``min_coverage`` is seen sharply enough
+        for a crop of ``size_px``; 0 where the camera looks too far ahead to show any."""
         north, east = self.ground_of_axis()
+        if not math.isfinite(north):
+            return 0.0
         low, high = 0.0, 4.0 * self.height_agl_m
         for _ in range(12):  # bisection: 4 h / 2^12 is a thousandth of the height
             middle = (low + high) / 2
-            low, high = (middle, high) if self._coverage(north, east, middle) >= min_coverage else (low, middle)
+            enough = self.coverage(north, east, middle, size_px) >= min_coverage
+            low, high = (middle, high) if enough else (low, middle)
         return low
 
-    def _coverage(self, north_m: float, east_m: float, side_m: float) -> float:
-        pixels = self.pixels_of(_lattice(north_m, east_m, side_m, _LATTICE))
+    def coverage(self, north_m: float, east_m: float, side_m: float, size_px: int) -> float:
+        """Share of a north-up square of ``side_m`` about a ground point that the frame shows sharply enough for a crop
+        of ``size_px``."""
+        return float(self.shows(_lattice(north_m, east_m, side_m, _LATTICE), side_m, size_px).mean())
+
+    def shows(self, ground_ne_m: NDArray[np.float64], side_m: float, size_px: int) -> NDArray[np.bool_]:
+        """(N,) whether each of (N, 2) ground points lies in the frame and is seen sharply enough for a crop of
+        ``side_m`` and ``size_px``: the rows near the horizon show nothing of use."""
+        pixels = self.pixels_of(ground_ne_m)
         inside = (pixels >= 0).all(axis=1) & (pixels <= [self.camera.width_px, self.camera.height_px]).all(axis=1)
-        return float(inside.mean())
+        nadir_m = self.height_agl_m / min(self.camera.fx_px, self.camera.fy_px)
+        coarsest_m = max(_COARSEST_CROP_PX * side_m / size_px, _COARSEST_NADIR_PX * nadir_m)
+        return np.asarray(inside & (self.metres_per_pixel(ground_ne_m) <= coarsest_m))
+
+    def ground_sigma_m(self, tilt_sigma_rad: float, height_sigma_m: float, heading_sigma_rad: float) -> float:
+        """1-sigma of the ground point at the image's centre against the camera, along the line of sight or across it,
+        whichever is larger, in metres: it grows with the square of the tilt's secant."""
+        tilt_rad = min(self.tilt_rad, _MAX_RECTIFIED_RAD)
+        away_m = self.height_agl_m * math.tan(tilt_rad)
+        along_m = math.hypot(
+            self.height_agl_m * tilt_sigma_rad / math.cos(tilt_rad) ** 2, math.tan(tilt_rad) * height_sigma_m
+        )
+        across_m = math.hypot(self.height_agl_m * tilt_sigma_rad / math.cos(tilt_rad), away_m * heading_sigma_rad)
+        return max(along_m, across_m)
 
 
 def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, size_px: int) -> View:
@@ -93,7 +131,7 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
     """
     camera = camera.scaled_to(frame.image.shape[1], frame.image.shape[0])
     plane = GroundPlane.of(camera, pose)
-    if plane is None or plane.tilt_rad > math.radians(85.0):
+    if plane is None or plane.tilt_rad > _MAX_RECTIFIED_RAD:
         return centre_crop(frame, size_px)
     north, east = plane.ground_of_axis()
     image = _warp(frame.image, plane, north, east, footprint_m, size_px)
@@ -103,7 +141,7 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
         rectified=True,
         north_up=pose.heading is not None,
         aircraft_ne_m=(-north, -east),
-        coverage=plane._coverage(north, east, footprint_m),
+        coverage=plane.coverage(north, east, footprint_m, size_px),
         t_ns=frame.t_ns,
     )
 

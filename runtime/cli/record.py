@@ -16,7 +16,7 @@ from runtime.errors import ImageError, UsageError
 from runtime.history.history import History
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.record.recorder import MOVED, Recorded, Recorder
-from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of
+from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, refuse_useless_views
 from runtime.record.surveyed import record as record_photos
 from runtime.sources.lens import ASSUMED_HFOV_DEG
 from runtime.sources.photo import CameraFlags
@@ -109,8 +109,10 @@ def _record_video(
         lens = lens_of_video(video.size_px, said.focal_35mm, flags)
         if not lens.known:
             _assumed(path.name)
+        filmed = Filmed(said.track, offset_s, lens, flags)
+        refuse_useless_views(filmed.sampled(video.length_s), lens.camera, Bundle.load(bundle), str(path))
         with progress("reading", max(video.frames, 1)) as steps:
-            read = survey_video(video, Filmed(said.track, offset_s, lens, flags), steps.step)
+            read = survey_video(video, filmed, steps.step)
     with _opened(history, bundle) as opened, open_video(path) as video:
         kept, skipped = _recorded(_completed(read), path.name, MOVED, frame_reader(video), opened)
     return kept, gathered(skipped, path)

@@ -13,7 +13,7 @@ import numpy as np
 from runtime.fix.query import Known
 from runtime.rotations import ned_from_euler, quaternion, rotation
 from runtime.values import Frame, ImageRGB, Measured, Pose
-from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
+from runtime.view import GroundPlane, rectify
 
 HEADINGS = 12  # tried where north is unknown: 30 degrees apart, the towers stand half of that
 _MIN_COVERAGE = 0.8  # of a crop to be compared: keyframes have 0.9 of theirs
@@ -53,9 +53,9 @@ def query_crops(
     found = []
     for pose in poses:
         plane = GroundPlane.of(known.camera, pose)
-        if plane is None or plane.tilt_rad > MAX_TILT_RAD * 2:
+        if plane is None:
             continue
-        for rung in chosen(_covered(rungs, plane)):
+        for rung in chosen(_covered(rungs, plane, size_px)):
             small = _shrunk(frame, plane, rung, size_px)
             image = rectify(small, known.camera, pose, rung, size_px).image
             found.append(QueryCrop(rung, pose, plane.ground_of_axis(), image))
@@ -74,15 +74,16 @@ def _shrunk(frame: Frame, plane: GroundPlane, rung_m: float, size_px: int) -> Fr
     return replace(frame, image=np.asarray(small, dtype=np.uint8))
 
 
-def _covered(rungs: Sequence[float], plane: GroundPlane) -> list[float]:
-    """Those that the camera covers well enough, the largest first; the smallest where it covers none."""
+def _covered(rungs: Sequence[float], plane: GroundPlane, size_px: int) -> list[float]:
+    """Those that the camera shows well enough, the largest first; the smallest where it shows none; none where it looks
+    past the ground."""
     north, east = plane.ground_of_axis()
+    if not math.isfinite(north):
+        return []
     for number, rung in enumerate(largest_first := sorted(rungs, reverse=True)):
         steps = (np.arange(_COVERAGE_SAMPLES) + 0.5) / _COVERAGE_SAMPLES * rung - rung / 2
         across = np.stack(np.meshgrid(steps + north, steps + east), axis=-1).reshape(-1, 2)
-        pixels = plane.pixels_of(across)
-        inside = (pixels >= 0).all(axis=1) & (pixels <= [plane.camera.width_px, plane.camera.height_px]).all(axis=1)
-        if inside.mean() >= _MIN_COVERAGE:
+        if plane.shows(across, rung, size_px).mean() >= _MIN_COVERAGE:
             return largest_first[number:]
     return largest_first[-1:]
 

@@ -16,7 +16,7 @@ from runtime.history.history import StoredEmbedding
 from runtime.record.sharpness import BlurGate
 from runtime.rotations import rotation
 from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, Position, ViewKind
-from runtime.view import MAX_TILT_RAD, GroundPlane, rectify
+from runtime.view import GroundPlane, rectify
 
 MIN_HEIGHT_M = 10.0
 MOVED = 0.25  # of the footprint: the next keyframe
@@ -85,7 +85,7 @@ class Recorder:
 
     A frame becomes a keyframe when its view has moved by ``moved`` of its footprint, or changed scale by 1.2,
     against each of the last 16 keyframes; never without position, height above ground or heading, below 10 m,
-    tilted beyond 30 degrees, while turning fast, or blurred.
+    where the camera looks so far ahead that no footprint is shown sharply enough, while turning fast, or blurred.
     """
 
     def __init__(
@@ -128,16 +128,13 @@ class Recorder:
         previous, self._last_pose = self._last_pose, pose
         camera = (camera or self._camera).scaled_to(frame.image.shape[1], frame.image.shape[0])
         plane = GroundPlane.of(camera, pose)
-        refusal = _refusal(pose, position, plane) or _turning(previous, pose)
+        refusal = unusable_pose(pose, position, camera, self._embedder.bundle) or _turning(previous, pose)
         if refusal or plane is None or position is None:
             return Recorded(None, refusal or "no pose")
         if self._blur.blurred(frame.image):
             return Recorded(None, "blurred")
-        side_m = plane.visible_footprint_m(MIN_COVERAGE)
+        side_m = plane.visible_footprint_m(MIN_COVERAGE, self._embedder.bundle.input_size_px)
         rungs = self._rungs(side_m)
-        if not rungs:
-            smallest = min(self._embedder.bundle.footprints_m)
-            return Recorded(None, f"sees only {side_m:.0f} m of ground, the smallest footprint is {smallest:.0f} m")
         ground = offset(position.point, *plane.ground_of_axis())
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
@@ -160,7 +157,7 @@ class Recorder:
         return Recorded(new_id, "recorded")
 
     def _rungs(self, side_m: float) -> tuple[float, ...]:
-        return tuple(rung for rung in self._embedder.bundle.footprints_m if rung * _FITS <= side_m)
+        return _rungs_within(self._embedder.bundle, side_m)
 
     def _crop_px(self, side_m: float, plane: GroundPlane) -> int:
         """As many pixels as the smallest rung needs, but not more than the camera gave."""
@@ -194,8 +191,11 @@ def stored(embeddings: Embeddings, rungs: Sequence[float]) -> list[StoredEmbeddi
     ]
 
 
-def _refusal(pose: Pose, position: Position | None, plane: GroundPlane | None) -> str:
-    """Why a pose is of no use to a history; empty when it is."""
+def unusable_pose(pose: Pose, position: Position | None, camera: CameraModel, ladder: Ladder) -> str:
+    """Why nothing that ``camera`` shows from a pose can be recorded, whatever the frame; empty when it can.
+
+    It needs no pixels, so that a whole flight can be refused before its frames are read.
+    """
     if position is None:
         return "no position"
     if pose.height_agl_m is None:
@@ -204,11 +204,20 @@ def _refusal(pose: Pose, position: Position | None, plane: GroundPlane | None) -
         return f"below {MIN_HEIGHT_M:.0f} m"
     if pose.ned_from_body is None or pose.heading is None:
         return "no heading"
+    plane = GroundPlane.of(camera, pose)
     if plane is None:
         return "no height above ground"
-    if plane.tilt_rad > MAX_TILT_RAD:
-        return f"tilted {math.degrees(plane.tilt_rad):.0f} deg from straight down"
-    return ""
+    side_m = plane.visible_footprint_m(MIN_COVERAGE, ladder.input_size_px)
+    if _rungs_within(ladder, side_m):
+        return ""
+    return (
+        f"shows only {side_m:.0f} m of ground sharply enough, {math.degrees(plane.tilt_rad):.0f} deg from straight "
+        f"down at {plane.height_agl_m:.0f} m; the smallest footprint is {min(ladder.footprints_m):.0f} m"
+    )
+
+
+def _rungs_within(ladder: Ladder, side_m: float) -> tuple[float, ...]:
+    return tuple(rung for rung in ladder.footprints_m if rung * _FITS <= side_m)
 
 
 def _turning(before: Pose | None, now: Pose) -> str:
@@ -223,4 +232,6 @@ def _turning(before: Pose | None, now: Pose) -> str:
 
 def _ground_sigma_m(pose: Pose, position: Position, plane: GroundPlane) -> float:
     tilt_sigma_rad = _TILT_SIGMA_RAD if pose.attitude_measured else _LEVEL_SIGMA_RAD
-    return math.hypot(position.sigma_m, plane.height_agl_m * tilt_sigma_rad)
+    height_sigma_m = pose.height_agl_m.sigma if pose.height_agl_m is not None else 0.0
+    heading_sigma_rad = pose.heading.sigma if pose.heading is not None else math.pi
+    return math.hypot(position.sigma_m, plane.ground_sigma_m(tilt_sigma_rad, height_sigma_m, heading_sigma_rad))

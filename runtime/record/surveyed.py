@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
-from runtime.record.recorder import Recorded, Recorder
+from runtime.record.recorder import Ladder, Recorded, Recorder, unusable_pose
+from runtime.rotations import ned_from_euler
 from runtime.sources.photo import read_photo
+from runtime.survey.reasons import grouped
 from runtime.survey.survey import Skipped, Step, Survey, Surveyed
-from runtime.values import Frame, Keyframe
+from runtime.values import Frame, Keyframe, Measured, NavState
 
 PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
 ALREADY = "already recorded"
@@ -46,8 +50,27 @@ def record(
 
 
 def reasons_of(skipped: Sequence[Skipped]) -> str:
-    """The reasons with their counts, for people."""
-    return ", ".join(f"{reason} ({count})" for reason, count in Counter(s.reason for s in skipped).most_common())
+    """The kinds of reasons with their counts, for people."""
+    return ", ".join(f"{reason} ({count})" for reason, count in grouped([one.reason for one in skipped]))
+
+
+def refuse_useless_views(states: Sequence[NavState], camera: CameraModel, ladder: Ladder, what: str) -> None:
+    """Refuses a flight of which no sampled state shows ground that can be recorded, before its frames are read.
+
+    A heading that is not said may still be solved, so north stands for it here.
+
+    Raises:
+        ImageError: every state is useless; ``what`` names the source, and the sentence says why once.
+    """
+    reasons = []
+    for state in states:
+        pose = state.pose
+        if pose.heading is None or pose.ned_from_body is None:
+            north = Measured(0.0, math.pi, "not said")
+            pose = replace(pose, heading=north, ned_from_body=pose.ned_from_body or ned_from_euler(0.0, 0.0, 0.0))
+        reasons.append(unusable_pose(pose, state.position, camera, ladder))
+    if reasons and all(reasons):
+        raise ImageError(f"{what}: nothing can be recorded: {grouped(reasons)[0][0]}.")
 
 
 def _record_one(

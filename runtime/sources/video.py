@@ -41,6 +41,11 @@ class VideoFile:
         """How many frames the container claims; 0 where it does not say."""
         return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
+    @property
+    def length_s(self) -> float:
+        """How long the container claims to be; 0 where it does not say."""
+        return self.frames / self._rate_hz if self._rate_hz > 0 else 0.0
+
     def times(self) -> Iterator[tuple[int, float]]:
         """Number and time stamp in seconds of one frame after the other; `image` gives the pixels of the last."""
         while self._capture.grab():
@@ -100,6 +105,11 @@ class Filmed:
             level = ned_from_euler(0.0, 0.0, pose.heading.value)
             pose = replace(pose, ned_from_body=level, attitude_measured=False)
         return NavState(apply_flags(pose, self.flags), state.position)
+
+    def sampled(self, length_s: float, most: int = 50) -> list[NavState]:
+        """At most ``most`` states, spread evenly over a video of ``length_s``."""
+        states = (self.state(length_s * (number + 0.5) / most) for number in range(most))
+        return [state for state in states if state is not None]
 
 
 def lens_of_video(size_px: tuple[int, int], focal_35mm: float | None, flags: CameraFlags) -> Lens:

@@ -9,6 +9,7 @@ from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import distance_m
 from runtime.sources.video import Filmed, VideoFile
 from runtime.survey.overlaps import features_of
+from runtime.survey.reasons import grouped
 from runtime.survey.survey import Skipped, Survey, Surveyed
 from runtime.values import Frame, GeoPoint
 
@@ -72,15 +73,12 @@ def frame_reader(video: VideoFile) -> Callable[[Surveyed], Frame]:
 
 
 def gathered(skipped: list[Skipped], video: Path) -> list[Skipped]:
-    """One entry per reason instead of one per frame; frames that merely showed nothing new are no news."""
-    counts: dict[str, int] = {}
-    kept = []
-    for one in skipped:
-        if not one.image.startswith(f"{video.name} frame "):
-            kept.append(one)
-        elif not one.reason.startswith("has not moved"):
-            counts[one.reason] = counts.get(one.reason, 0) + 1
-    return kept + [Skipped(f"{video.name} ({count} frames)", reason) for reason, count in counts.items()]
+    """One entry per kind of reason instead of one per frame; frames that merely showed nothing new are no news."""
+    of_frames = f"{video.name} frame "
+    kept = [one for one in skipped if not one.image.startswith(of_frames)]
+    reasons = [one.reason for one in skipped if one.image.startswith(of_frames)]
+    news = [reason for reason in reasons if not reason.startswith("has not moved")]
+    return kept + [Skipped(f"{video.name} ({count} frames)", reason) for reason, count in grouped(news)]
 
 
 def _moved(last: GeoPoint | None, now: GeoPoint) -> bool:

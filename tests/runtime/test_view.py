@@ -99,3 +99,26 @@ def test_geodesy_round_trip() -> None:
     there = offset(HOME, 120.0, -45.0)
     assert north_east_m(HOME, there) == pytest.approx((120.0, -45.0), abs=0.01)
     assert distance_m(HOME, there) == pytest.approx(math.hypot(120, 45), abs=0.01)
+
+
+def test_metres_per_pixel_are_what_neighbouring_pixels_say() -> None:
+    camera = CameraModel.from_hfov(640, 480, 70.0, pitch_deg=-50.0)
+    plane = GroundPlane.of(camera, pose(yaw_deg=30.0))
+    assert plane is not None
+    column = np.full(9, 320.0)
+    rows = np.linspace(40.0, 440.0, 9)
+    at, next_row = (plane.ground_of(np.stack([column, rows + step], axis=1)) for step in (-0.5, 0.5))
+    middle = plane.ground_of(np.stack([column, rows], axis=1))
+    apart_m = np.linalg.norm(at - next_row, axis=1)  # slow and obvious: along the line of sight
+    assert plane.metres_per_pixel(middle) == pytest.approx(apart_m, rel=0.02)
+    assert plane.metres_per_pixel(-middle * 40.0).tolist() == [math.inf] * 9  # behind the camera
+
+
+def test_a_camera_that_looks_at_the_horizon_shows_no_footprint() -> None:
+    shown = {}
+    for pitch_deg in (-90.0, -60.0, -45.0, -20.0, -5.0, 10.0):
+        plane = GroundPlane.of(CameraModel.from_hfov(640, 480, 70.0, pitch_deg=pitch_deg), pose())
+        assert plane is not None
+        shown[pitch_deg] = plane.visible_footprint_m()
+    assert shown[-90.0] == pytest.approx(shown[-60.0], rel=0.35) and shown[-45.0] > 60.0
+    assert shown[-20.0] < 25.0 and shown[-5.0] == shown[10.0] == 0.0

@@ -94,7 +94,6 @@ def test_every_useless_pose_is_refused_with_its_reason(recorder: Recorder) -> No
         "no height above ground": (replace(good, height_agl_m=None), where),
         "below 10 m": at(0.0, height_m=9.0),
         "no heading": (replace(good, heading=None, ned_from_body=None), where),
-        "tilted 31 deg from straight down": at(0.0, roll=math.radians(31)),
     }
     for reason, (pose, position) in cases.items():
         assert refused(recorder.add(frame_at(0), pose, position)) == reason
@@ -119,7 +118,26 @@ def test_a_frame_in_a_fast_turn_is_refused(recorder: Recorder) -> None:
 def test_a_view_below_the_smallest_rung_is_refused(history: History) -> None:
     recorder = Recorder(history, FakeEmbedder(FakeBundle(footprints_m=(64.0,))), CAMERA, "flight")
     reason = refused(recorder.add(frame_at(0), *at(0.0, height_m=30.0)))
-    assert reason.startswith("sees only 3") and reason.endswith("the smallest footprint is 64 m")
+    assert reason.startswith("shows only 3") and reason.endswith("the smallest footprint is 64 m")
+
+
+@pytest.mark.parametrize(("tilt_deg", "kept"), [(31, True), (45, True), (82, False), (95, False)])
+def test_a_camera_that_looks_ahead_is_kept_as_far_as_its_rows_show_ground(
+    recorder: Recorder, tilt_deg: float, kept: bool
+) -> None:
+    """From 100 m, with footprints of 32 m and more: at 82 degrees no row shows one sharply enough."""
+    pose, position = at(0.0, height_m=100.0, roll=math.radians(tilt_deg))
+    recorded = recorder.add(frame_at(0), pose, position)
+    assert (recorded.keyframe_id is not None) == kept, recorded.reason
+    if not kept:
+        assert f"{tilt_deg} deg from straight down at 100 m" in recorded.reason
+
+
+def test_the_doubt_of_the_ground_grows_with_the_tilt(recorder: Recorder, history: History) -> None:
+    for north_m, tilt_deg in ((0.0, 0), (80.0, 45)):
+        assert recorder.add(frame_at(0), *at(north_m, height_m=100.0, roll=math.radians(tilt_deg))).keyframe_id
+    straight, ahead = (keyframe.ground_sigma_m for keyframe in history.keyframes())
+    assert ahead > 1.5 * straight
 
 
 def test_what_is_kept_of_a_frame(recorder: Recorder, history: History) -> None:

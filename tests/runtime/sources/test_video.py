@@ -144,6 +144,9 @@ def test_reasons_are_gathered(tmp_path: Path) -> None:
     reasons = ["blurred" if k % 2 else "has not moved since the last keyframe" for k in range(9)]
     rows = [Skipped(f"a.mp4 frame {k:06d}", reason) for k, reason in enumerate(reasons)]
     assert gathered([Skipped("x", "y"), *rows], video) == [Skipped("x", "y"), Skipped("a.mp4 (4 frames)", "blurred")]
+    tilted = [Skipped(f"a.mp4 frame {k:06d}", f"shows only {k} m of ground from 20 m") for k in (9, 12, 7)]
+    one = Skipped("a.mp4 (3 frames)", "shows only 7 to 12 m of ground from 20 m")
+    assert gathered(tilted, video) == [one]
 
 
 def test_what_is_no_video(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
