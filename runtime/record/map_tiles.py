@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import GeoreferenceError, HomingError, ImageError, UsageError
+from runtime.errors import UsageError
 from runtime.geodesy import offset
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower, stored
+from runtime.sources.geotiff import NorthUpRaster, open_geotiff
 from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
@@ -51,102 +50,47 @@ class Tile:
 
 
 class Map:
-    """An open GeoTIFF, seen north-up in metres about its middle; make one with `open_map`."""
+    """A georeferenced raster, north-up, that tiles are cut from; make one with `open_map`."""
 
-    def __init__(self, path: Path, warped: Any, middle: GeoPoint, gsd_m: float, levels: tuple[float, float]) -> None:
+    def __init__(self, path: Path, raster: NorthUpRaster) -> None:
         self.path = path
-        self.middle = middle
-        self.gsd_m = gsd_m
-        self._warped = warped
-        self._levels = levels
+        self._raster = raster
+
+    @property
+    def middle(self) -> GeoPoint:
+        """Where (0, 0) metres is."""
+        return self._raster.middle
+
+    @property
+    def gsd_m(self) -> float:
+        """Side of a pixel."""
+        return self._raster.gsd_m
 
     @property
     def size_m(self) -> tuple[float, float]:
         """Extent (north, east) in metres."""
-        return self._warped.height * self.gsd_m, self._warped.width * self.gsd_m
+        return self._raster.size_m
 
     def tile(self, north_m: float, east_m: float, side_m: float) -> Tile:
         """The tile whose middle lies (north, east) of the map's; what lies outside the map is black."""
-        from rasterio.windows import Window
-
+        rows, columns = self._raster.size_px
         side_px = side_m / self.gsd_m
-        column = self._warped.width / 2 + east_m / self.gsd_m - side_px / 2
-        row = self._warped.height / 2 - north_m / self.gsd_m - side_px / 2
-        window = Window(round(column), round(row), round(side_px), round(side_px))
-        bands = self._warped.read([1, 2, 3] if self._warped.count > 3 else [1, 1, 1], window=window)
-        seen = self._warped.read(self._warped.count, window=window) > 0
-        low, high = self._levels
-        grey = np.clip((bands.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
+        column = columns / 2 + east_m / self.gsd_m - side_px / 2
+        row = rows / 2 - north_m / self.gsd_m - side_px / 2
+        picture = self._raster.read(round(row), round(column), (round(side_px), round(side_px)))
         size = int(np.clip(round(side_px), *CROP_PX))
         shrinks = cv2.INTER_AREA if size < side_px else cv2.INTER_LINEAR
-        image = cv2.resize(np.moveaxis(grey, 0, 2), (size, size), interpolation=shrinks)
+        image = cv2.resize(picture.image, (size, size), interpolation=shrinks)
         name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
         centre = offset(self.middle, north_m, east_m)
-        return Tile(name, np.asarray(image, dtype=np.uint8), centre, side_m, float(seen.mean()))
+        return Tile(name, np.asarray(image, dtype=np.uint8), centre, side_m, float(picture.seen.mean()))
 
 
 @contextmanager
 def open_map(path: Path) -> Iterator[Map]:
-    """A GeoTIFF of any projection, turned north-up about its middle.
-
-    Raises:
-        GeoreferenceError: it carries no georeference.
-        ImageError: it is missing or cannot be read.
-        HomingError: rasterio is not installed.
-    """
-    try:
-        import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
-    except ImportError:
-        raise HomingError("Reading a GeoTIFF needs rasterio; install it with `pip install homing[geo]`.") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
-                if dataset.crs is None or dataset.transform.is_identity:
-                    raise GeoreferenceError(f"{path}: carries no georeference; give a GeoTIFF that says where it lies.")
-                with _north_up(dataset, path) as opened:
-                    yield opened
-    except RasterioError as error:
-        raise ImageError(f"{path}: cannot be read as a GeoTIFF ({error}).") from None
-
-
-@contextmanager
-def _north_up(dataset: Any, path: Path) -> Iterator[Map]:
-    from rasterio import Affine
-    from rasterio.crs import CRS
-    from rasterio.enums import Resampling
-    from rasterio.vrt import WarpedVRT
-    from rasterio.warp import calculate_default_transform, transform
-
-    grid, column, row = dataset.transform, dataset.width / 2, dataset.height / 2
-    x, y = grid.c + grid.a * column + grid.b * row, grid.f + grid.d * column + grid.e * row
-    (longitude,), (latitude,) = transform(dataset.crs, CRS.from_epsg(4326), [x], [y])
-    # Azimuthal equidistant about the middle: metres, and up is true north (UTM's grid north is not).
-    local = CRS.from_proj4(f"+proj=aeqd +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m")
-    affine, width, height = calculate_default_transform(
-        dataset.crs, local, dataset.width, dataset.height, *dataset.bounds
-    )
-    gsd_m = float(abs(affine.a))
-    columns, rows = 2 * math.ceil(width / 2), 2 * math.ceil(height / 2)
-    onto = Affine(gsd_m, 0.0, -columns / 2 * gsd_m, 0.0, -gsd_m, rows / 2 * gsd_m)
-    with WarpedVRT(
-        dataset, crs=local, transform=onto, width=columns, height=rows, resampling=Resampling.bilinear, add_alpha=True
-    ) as warped:
-        yield Map(path, warped, GeoPoint(float(latitude), float(longitude)), gsd_m, _levels(dataset))
-
-
-def _levels(dataset: Any) -> tuple[float, float]:
-    """What becomes black and white: 8-bit stays as it is, anything else is stretched over its middle 96 %."""
-    if dataset.dtypes[0] == "uint8":
-        return 0.0, 255.0
-    shrink = max(1, max(dataset.shape) // 512)
-    small = dataset.read(1, out_shape=(max(1, dataset.height // shrink), max(1, dataset.width // shrink)), masked=True)
-    values = small.compressed()
-    if not len(values):
-        return 0.0, 1.0
-    low, high = np.percentile(values, [2.0, 98.0])
-    return float(low), float(max(high, low + 1e-6))
+    """A GeoTIFF of any projection, turned north-up about its middle; raises as `open_geotiff`."""
+    with open_geotiff(path) as raster:
+        yield Map(path, raster)
 
 
 def grid_of(size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None) -> Grid:

@@ -10,11 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from affine import Affine
-from rasterio.warp import Resampling, reproject, transform_bounds
 
-from runtime.errors import GeoreferenceError, ImageError
+from runtime.sources.geotiff import open_geotiff
 from runtime.values import GeoPoint
 from sim.world.dates import Date, at_date, make_date
 from sim.world.ground import GSD_M, GroundRaster
@@ -56,16 +53,8 @@ class GeoTiffWorld:
             GeoreferenceError: the file says not where it lies.
             ImageError: the file cannot be read, or has fewer than three bands.
         """
-        try:
-            with rasterio.open(path) as file:
-                if file.crs is None or file.transform.is_identity:
-                    raise GeoreferenceError(f"{path} has no georeference: give a GeoTIFF with a coordinate system.")
-                if file.count < 3:
-                    raise ImageError(f"{path} has {file.count} band(s) where red, green and blue are needed.")
-                image, origin, gsd = _metric(file)
-        except rasterio.errors.RasterioIOError as error:
-            raise ImageError(f"{path} cannot be read as a GeoTIFF: {error}.") from error
-        return cls(seed, origin, image, gsd)
+        with open_geotiff(Path(path), GSD_M * 0.8, _MAX_SIDE_PX, colour=True) as raster:
+            return cls(seed, raster.middle, raster.read().image, raster.gsd_m)
 
     @property
     def extent_m(self) -> tuple[float, float]:
@@ -104,33 +93,6 @@ class GeoTiffWorld:
         trees = _trees(self._classes == WOOD, self._gsd_m, (north / 2, -east / 2), rng)
         houses = _houses(self._classes == BUILT, self._gsd_m, (north / 2, -east / 2), rng, len(trees))
         return Layout(max(north, east) / 2, (), houses, trees, ())
-
-
-def _metric(file: rasterio.DatasetReader) -> tuple[Image, GeoPoint, float]:
-    """The raster resampled to square metres about its centre: image, centre, metres per pixel."""
-    west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
-    origin = GeoPoint((south + north) / 2, (west + east) / 2)
-    local = f"+proj=tmerc +lat_0={origin.latitude_deg} +lon_0={origin.longitude_deg} +ellps=WGS84 +units=m"
-    left, bottom, right, top = transform_bounds(file.crs, local, *file.bounds)
-    half_e, half_n = min(-left, right), min(-bottom, top)
-    gsd = max(GSD_M * 0.8, (right - left) / file.width, 2 * max(half_e, half_n) / _MAX_SIDE_PX)
-    size = (int(2 * half_n / gsd), int(2 * half_e / gsd))
-    target = Affine(gsd, 0.0, -size[1] * gsd / 2, 0.0, -gsd, size[0] * gsd / 2)
-    bands = np.zeros((3, *size), np.uint8)
-    source = _eight_bit(file.read([1, 2, 3]))
-    reproject(
-        source, bands, src_transform=file.transform, src_crs=file.crs, dst_transform=target, dst_crs=local,
-        resampling=Resampling.bilinear,
-    )  # fmt: skip
-    return np.ascontiguousarray(np.moveaxis(bands, 0, 2)), origin, gsd
-
-
-def _eight_bit(bands: npt.NDArray[np.generic]) -> Image:
-    if bands.dtype == np.uint8:
-        return np.asarray(bands, np.uint8)
-    values = bands.astype(np.float32)
-    low, high = np.percentile(values, (1, 99))
-    return np.asarray(np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255), np.uint8)
 
 
 OPEN, WOOD, BARE, BUILT = 0, 1, 2, 3  # what a texel of the map is taken for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from rasterio.warp import transform
 
 from runtime.errors import HomingError, ImageError, UsageError
 from runtime.geodesy import distance_m, offset
-from runtime.place.target import load
+from runtime.place.target import LARGEST_SIDE_PX, load
 from runtime.values import GeoPoint
 
 TURKU = GeoPoint(60.45, 22.27)
@@ -177,3 +178,19 @@ def test_a_tiff_without_georeference_is_a_plain_picture(tmp_path: Path) -> None:
     target = load(write_tiff(tmp_path / "plain.tif", picture(), None, None), 0.4)
     assert (target.position, target.gsd_m) == (None, 0.4)
     np.testing.assert_array_equal(target.image, picture())
+
+
+def test_a_large_photo_is_read_coarser_and_its_scale_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    side = 2 * LARGEST_SIDE_PX + 6
+    cv2.imwrite(str(path), cv2.resize(picture(), (side, side // 4), interpolation=cv2.INTER_NEAREST))
+    target = load(path, 0.1)
+    assert target.image.shape[1] == LARGEST_SIDE_PX + 3
+    assert target.gsd_m == pytest.approx(0.2, rel=1e-3)
+    assert target.side_m == pytest.approx(0.1 * (side // 4), rel=1e-2)
+
+
+def test_a_picture_too_large_to_be_read_whole_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vast.bmp"
+    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 20_000, 20_000, 1, 24, 0, 0, 0, 0, 0, 0))
+    assert "more pixels" in refused(path)
