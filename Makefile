@@ -1,15 +1,19 @@
 # Each target makes the virtual environment it needs; PYTHON chooses the interpreter (3.10 or newer).
 PYTHON ?= python3
-PIP_FLAGS := --quiet --disable-pip-version-check
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint docs unit jetpack bench clean
+.PHONY: demo test checks lint docs unit quick jetpack bench clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
 	.venv-demo/bin/homing-sim return --seed 1 --out out/demo
 
-test: lint unit jetpack
+# Everything: lint and the JetPack subset beside each other, each told when it ends, then all tests.
+test: checks
+	@$(PYTEST)
+
+checks:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint jetpack
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -22,32 +26,35 @@ docs: .venv/ready
 	.venv/bin/python -m docs.generate
 	.venv/bin/python -m mkdocs build --strict
 
+# A process for each core, one thread each; a file's tests run in one process, in their order.
+PYTEST = .venv/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 unit: .venv/ready
-	.venv/bin/python -m pytest
+	$(PYTEST)
 
-# What flies, with the OpenCV and NumPy that JetPack 6 carries; what touches neither has run in `unit`.
+quick: .venv/ready
+	$(PYTEST) -m "not slow"
+
+# What calls OpenCV and what NumPy's versions differ in, with those that JetPack 6 carries.
 jetpack: .venv-jetpack/ready
-	.venv-jetpack/bin/python -m pytest tests/runtime --ignore tests/runtime/vehicle --ignore tests/runtime/guidance \
-	    --ignore tests/runtime/history/test_damage.py --ignore tests/runtime/cli/test_bad_input.py
+	.venv-jetpack/bin/python -m pytest -m "jetpack and not slow" tests/runtime
 
 # All tables take an hour or so on two cores; make bench BENCH="search fix_latency" prints some.
 BENCH ?=
 bench: .venv/ready
 	.venv/bin/python -m tests.bench $(BENCH)
 
+ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
+
 .venv-demo/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear .venv-demo
-	.venv-demo/bin/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cpu,sim]'
+	$(ENVIRONMENT) constraints.txt -e '.[cpu,sim]'
 	touch $@
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cpu,export,dev]'
+	$(ENVIRONMENT) constraints.txt -e '.[cpu,export,dev]'
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(PYTHON) -m venv --clear .venv-jetpack
-	.venv-jetpack/bin/pip install $(PIP_FLAGS) -c constraints-jetpack.txt -e '.[cpu,geo]' pytest hypothesis
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest hypothesis filelock
 	touch $@
 
 clean:

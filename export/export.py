@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from runtime.bundle import MANIFEST, Bundle, ModelFile
+from runtime.cli.missing import missing_library
 from runtime.embedder.embedder import Embedder, parity_images
 from runtime.embedder.engine_build import build_engines
 from runtime.embedder.onnx_cpu import OnnxCpu
@@ -51,7 +52,7 @@ def export(
         bundle = make(source, out, input_size, opset, batch, _asked(fp16, int8), towers, parity_images,
                       calibration_images)  # fmt: skip
     except ModuleNotFoundError as error:
-        raise UsageError(f"{error.name} is not installed: pip install homing[export]") from error
+        raise missing_library(error, "cpu,export") from error
     for line in summary(bundle):
         typer.echo(line)
     if tensorrt:

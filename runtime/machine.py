@@ -52,9 +52,14 @@ def usable_cores() -> int:
 
 
 def default_threads() -> int:
-    """Threads for a tower: one core is left to the camera and the link where there are more than two."""
+    """Threads for a tower: one core is left to the camera and the link where there are more than two.
+
+    Never more than ``OMP_NUM_THREADS``, which the libraries under NumPy obey as well.
+    """
     cores = usable_cores()
-    return min(cores if cores <= 2 else cores - 1, _MOST_THREADS)
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    most = int(told) if told.isdecimal() and int(told) > 0 else _MOST_THREADS
+    return min(cores if cores <= 2 else cores - 1, _MOST_THREADS, most)
 
 
 def gpu_in_sight() -> bool:

@@ -1,14 +1,25 @@
-"""What every test shares: a cache of its own, so that no test reads or writes the user's."""
+"""What every test shares: one thread for each process, a cache of its own, and the order of the files."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A process for each core runs the tests, so each computes in one thread, as do those that it starts. The libraries
+# read these when they are first imported.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ[_variable] = "1"
+
+# No example has a deadline: how long one takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @contextmanager
@@ -34,6 +45,20 @@ def own_cache(tmp_path: Path) -> Iterator[Path]:
     """An empty cache for one test."""
     with _cache_at(tmp_path / "cache") as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the tests share; what is made there is made under a file lock."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests come first, so that the processes end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_configure() -> None:

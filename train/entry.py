@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from runtime.errors import HomingError, UsageError
+from runtime.cli.missing import missing_library
+from runtime.errors import HomingError
 
 
 def enter(name: str, command: Callable[..., Any]) -> None:
@@ -15,7 +16,8 @@ def enter(name: str, command: Callable[..., Any]) -> None:
     try:
         typer.run(command)
     except ModuleNotFoundError as error:
-        _leave(f"{name}: {error.name} is not installed: pip install homing[cpu,train].", UsageError.exit_status)
+        absent = missing_library(error, "cpu,train")
+        _leave(f"{name}: {absent}", absent.exit_status)
     except HomingError as error:
         _leave(f"{name}: {error}", error.exit_status)
     except OSError as error:

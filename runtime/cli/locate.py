@@ -10,7 +10,7 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
 from runtime.embedder.embedder import Embedder
-from runtime.errors import HomingError, ImageError, UsageError
+from runtime.errors import ImageError, UsageError
 from runtime.history.history import History
 from runtime.place.locator import Locator
 from runtime.place.target import Target, load
@@ -110,10 +110,8 @@ def _record(path: Path, answer: PlaceAnswer) -> dict[str, Any]:
 def _write_report(
     path: Path, history: History, answers: list[tuple[Path, Target | None, PlaceAnswer]]
 ) -> None:
-    try:
-        from runtime.report.locate import LocateItem, write_locate_report  # brings matplotlib: only where asked for
-    except ModuleNotFoundError as error:
-        raise HomingError(f"--report needs {error.name}, which is not installed; install homing[report].") from error
+    from runtime.report.locate import LocateItem, write_locate_report  # brings matplotlib: only where asked for
+
     items = [
         LocateItem(
             path.name,

@@ -170,7 +170,7 @@ def test_tensorrt_that_is_absent_says_what_to_install_and_what_is_used(tiny: Pat
 def test_torch_that_is_not_installed(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     refusal = _refusal(_export("--out", tmp_path / "made", path=tmp_path), 2)
-    assert "torch is not installed" in refusal and "pip install homing[export]" in refusal
+    assert "torch is not installed" in refusal and "pip install 'homing[cpu,export]'" in refusal
 
 
 def test_wrong_choices(tiny: Path, tmp_path: Path) -> None:

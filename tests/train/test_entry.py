@@ -12,7 +12,7 @@ import pytest
     ("raised", "status", "said"),
     [
         ("PermissionError(13, 'Not permitted', '/out')", 1, "tool: cannot read or write /out: Not permitted.\n"),
-        ("ModuleNotFoundError(name='timm')", 2, "tool: timm is not installed: pip install homing[cpu,train].\n"),
+        ("ModuleNotFoundError(name='timm')", 2, "tool: timm is not installed: pip install 'homing[cpu,train]'.\n"),
         ("UsageError('there is no loss hinge.')", 2, "tool: there is no loss hinge.\n"),
     ],
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +137,8 @@ def test_onnxruntimes_tensorrt_replays_no_cuda_graph(small: Bundle, tmp_path: Pa
 
 def test_threads_suit_the_computer() -> None:
     assert 1 <= default_threads() <= 4
+    program = "from runtime.machine import default_threads; print(default_threads())"
+    for told, allowed in (("1", {1}), ("1,4", {1}), ("64", {1, 2, 3, 4}), ("many", {1, 2, 3, 4}), ("0", {1, 2, 3, 4})):
+        environment = {**os.environ, "OMP_NUM_THREADS": told}
+        ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert int(ran.stdout) in allowed, ran.stderr

@@ -1,0 +1,20 @@
+"""Which rooms of what flies are tested with JetPack's OpenCV and NumPy as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+# They call OpenCV, or keep and compare arrays whose types NumPy 1 and 2 promote differently.
+_ROOMS = {
+    "camera", "embedder", "fix", "history", "matching", "place", "record", "sources", "survey", "test_view.py",
+}  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in _ROOMS:
+            item.add_marker("jetpack")
