@@ -1,7 +1,4 @@
-"""Local features of a crop, and their pairing: RootSIFT, the descriptor that survives turn, scale and light.
-
-Arandjelovic and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
-"""
+"""Local features of a crop, as the history caches them, and their pairing."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.matching.rootsift import describe, detect
 from runtime.values import ImageRGB
 
 INVARIANT = "rootsift-1"  # these name detector and settings in the history's cache: a change of either changes them
@@ -47,13 +45,7 @@ _BYTES_PER_ONE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: s
 
 def extract(image: ImageRGB, limit: int) -> Features:
     """The ``limit`` strongest features of an (H, W, 3) uint8 image."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    detector = cv2.SIFT.create(nfeatures=limit, contrastThreshold=_MIN_CONTRAST)
-    keypoints, descriptors = detector.detectAndCompute(grey, None)
-    if descriptors is None or len(keypoints) == 0:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    points = np.array([keypoint.pt for keypoint in keypoints], np.float32) + np.float32(0.5)
-    return Features(points, _root(np.asarray(descriptors, np.float32)))
+    return Features(*detect(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), limit, _MIN_CONTRAST))
 
 
 def extract_upright(image: ImageRGB, limit: int) -> Features:
@@ -66,17 +58,12 @@ def extract_upright(image: ImageRGB, limit: int) -> Features:
     corners = cv2.goodFeaturesToTrack(grey, limit, _MIN_CORNER_QUALITY, _MIN_CORNER_DISTANCE_PX)
     if np.ndim(corners) == 0:  # None: an even image
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    # Made all at once they get the angle -1 (degree): the same for every feature, so it changes no pair.
-    keypoints = cv2.KeyPoint.convert(corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX, 1.0, _FIRST_OCTAVE)
-    kept, descriptors = cv2.SIFT.create().compute(grey, keypoints)
-    points = np.array([keypoint.pt for keypoint in kept], np.float32) + np.float32(0.5)
-    return Features(points, _root(np.asarray(descriptors, np.float32)))
+    return Features(*describe(grey, corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX))
 
 
 _MIN_CORNER_QUALITY = 0.01  # of the strongest corner
 _MIN_CORNER_DISTANCE_PX = 4.0
 _UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
-_FIRST_OCTAVE = 1 << 8  # OpenCV packs octave 0, layer 1 so: the image itself, never doubled
 
 
 def pair(a: Features, b: Features) -> NDArray[np.int64]:
@@ -94,11 +81,6 @@ def pair(a: Features, b: Features) -> NDArray[np.int64]:
     clear = (1.0 - top) < _MAX_RATIO**2 * (1.0 - second)
     keep = np.flatnonzero(mutual & clear)
     return np.stack([keep, best[keep]], axis=1).astype(np.int64)
-
-
-def _root(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-    sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray(np.sqrt(descriptors / sums), np.float32)
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scipy.spatial.transform import Slerp
 
 from runtime.errors import TelemetryError
-from runtime.rotations import quaternion, rotation, yaw_of
+from runtime.interpolation import mix, mix_velocities, point_between, slerp
+from runtime.rotations import yaw_of
 from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
@@ -108,9 +108,8 @@ class Track:
     def _position(self, a: PlaceSample, b: PlaceSample, share: float) -> Position:
         velocity = None
         if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
-            mixed = (1 - share) * np.array(a.velocity_ned_m_s) + share * np.array(b.velocity_ned_m_s)
-            velocity = (float(mixed[0]), float(mixed[1]), float(mixed[2]))
-        point = _between(a.position, b.position, share)
+            velocity = mix_velocities(a.velocity_ned_m_s, b.velocity_ned_m_s, share)
+        point = point_between(a.position, b.position, share)
         return Position.circular(point, _GPS_SIGMA_M, self._position_source, velocity)
 
     def _heights(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
@@ -134,10 +133,7 @@ class Track:
             return None
         low, high, share = found
         a, b = self._turns[low].ned_from_body, self._turns[high].ned_from_body
-        if low == high:
-            return a
-        both = rotation(a), rotation(b)
-        return quaternion(Slerp([0.0, 1.0], type(both[0]).concatenate(both))(min(max(share, 0.0), 1.0)))
+        return a if low == high else slerp(a, b, share)
 
 
 _Sample = TypeVar("_Sample", PlaceSample, TurnSample)
@@ -171,14 +167,4 @@ def _around(times: Sequence[float], t_s: float, period_s: float) -> tuple[int, i
 
 
 def _mix(a: float | None, b: float | None, share: float) -> float | None:
-    return None if a is None or b is None else (1 - share) * a + share * b
-
-
-def _between(a: GeoPoint, b: GeoPoint, share: float) -> GeoPoint:
-    if a == b or share == 0.0:
-        return a
-    turn_deg = math.remainder(b.longitude_deg - a.longitude_deg, 360.0)  # across the date line
-    longitude = math.remainder(a.longitude_deg + share * turn_deg, 360.0)
-    return GeoPoint(a.latitude_deg + share * (b.latitude_deg - a.latitude_deg), longitude)
-
-
+    return None if a is None or b is None else mix(a, b, share)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from runtime.matching.rootsift import detect
 from runtime.values import ImageRGB
 
 _LONG_SIDE_PX = 800  # SIFT on more costs time and gives no better poses
@@ -46,18 +47,16 @@ class Overlap:
 
 
 def features_of(image: ImageRGB) -> Features:
-    """SIFT on a copy of at most 800 px."""
+    """RootSIFT on a copy of at most 800 px."""
     long_side = max(image.shape[:2])
     shrink = min(1.0, _LONG_SIDE_PX / long_side)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if shrink < 1.0:
         grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    keypoints, descriptors = cv2.SIFT.create(nfeatures=_FEATURES).detectAndCompute(grey, None)
-    if descriptors is None or len(keypoints) < _MIN_INLIERS:
+    points, descriptors = detect(grey, _FEATURES)
+    if len(points) < _MIN_INLIERS:
         return Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32), long_side)
-    points = (np.array([keypoint.pt for keypoint in keypoints]) + 0.5) / shrink
-    rooted = np.sqrt(descriptors / np.maximum(np.abs(descriptors).sum(axis=1, keepdims=True), 1e-9))
-    return Features(points, rooted.astype(np.float32), long_side)
+    return Features(points.astype(np.float64) / shrink, descriptors, long_side)
 
 
 def candidate_pairs(

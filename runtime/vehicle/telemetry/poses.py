@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from runtime.geodesy import offset
+from runtime.interpolation import mix_measured, mix_velocities, point_between, slerp
 from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _ATTITUDE_GAP_NS = 400_000_000  # a hole in the stream longer than this is not bridged
@@ -56,21 +57,6 @@ def yaw_of(q: Quaternion) -> float:
     """Heading of the nose in radians from true north, clockwise, in [0, 2 pi)."""
     w, x, y, z = q
     return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)) % (2 * math.pi)
-
-
-def slerp(a: Quaternion, b: Quaternion, fraction: float) -> Quaternion:
-    """The rotation ``fraction`` of the way from ``a`` to ``b`` along the shorter arc (Shoemake 1985)."""
-    dot = sum(p * q for p, q in zip(a, b, strict=True))
-    sign = -1.0 if dot < 0.0 else 1.0  # q and -q are one rotation: take the nearer
-    angle = math.acos(min(1.0, abs(dot)))
-    if angle < 1e-6:
-        from_a, from_b = 1.0 - fraction, sign * fraction
-    else:
-        from_a = math.sin((1.0 - fraction) * angle) / math.sin(angle)
-        from_b = sign * math.sin(fraction * angle) / math.sin(angle)
-    w, x, y, z = (from_a * p + from_b * q for p, q in zip(a, b, strict=True))
-    norm = math.sqrt(w * w + x * x + y * y + z * z)
-    return w / norm, x / norm, y / norm, z / norm
 
 
 def rotate_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s: float) -> Quaternion:
@@ -204,24 +190,15 @@ def _first_from(samples: _Samples, t_ns: int) -> int:
     return bisect.bisect_left(samples, t_ns, key=lambda sample: sample.t_ns)
 
 
-def _between(a: PositionSample, b: PositionSample, f: float) -> PositionSample:
-    position = None
-    if a.position is not None and b.position is not None:
-        position = GeoPoint(
-            _mix(a.position.latitude_deg, b.position.latitude_deg, f),
-            # the shorter way round: samples are metres apart, a jump of 360 degrees is the antimeridian
-            (a.position.longitude_deg + f * _wrap_deg(b.position.longitude_deg - a.position.longitude_deg) + 180) % 360
-            - 180,
-        )
-    va, vb = a.velocity_ned_m_s, b.velocity_ned_m_s
+def _between(a: PositionSample, b: PositionSample, share: float) -> PositionSample:
     return PositionSample(
-        t_ns=a.t_ns + round((b.t_ns - a.t_ns) * f),
-        position=position,
+        t_ns=a.t_ns + round((b.t_ns - a.t_ns) * share),
+        position=point_between(a.position, b.position, share) if a.position and b.position else None,
         sigma_m=max(a.sigma_m, b.sigma_m),
-        altitude_amsl_m=_mixed(a.altitude_amsl_m, b.altitude_amsl_m, f),
-        height_takeoff_m=_mixed(a.height_takeoff_m, b.height_takeoff_m, f),
-        height_agl_m=_mixed(a.height_agl_m, b.height_agl_m, f) if a.height_agl_m and b.height_agl_m else None,
-        velocity_ned_m_s=(_mix(va[0], vb[0], f), _mix(va[1], vb[1], f), _mix(va[2], vb[2], f)),
+        altitude_amsl_m=mix_measured(a.altitude_amsl_m, b.altitude_amsl_m, share),
+        height_takeoff_m=mix_measured(a.height_takeoff_m, b.height_takeoff_m, share),
+        height_agl_m=mix_measured(a.height_agl_m, b.height_agl_m, share) if a.height_agl_m and b.height_agl_m else None,
+        velocity_ned_m_s=mix_velocities(a.velocity_ned_m_s, b.velocity_ned_m_s, share),
     )
 
 
@@ -241,15 +218,3 @@ def _moved(sample: PositionSample, dt_s: float) -> PositionSample:
         height_agl_m=None if sample.height_agl_m is None else raised(sample.height_agl_m),
         velocity_ned_m_s=sample.velocity_ned_m_s,
     )
-
-
-def _mix(a: float, b: float, f: float) -> float:
-    return a + (b - a) * f
-
-
-def _mixed(a: Measured, b: Measured, f: float) -> Measured:
-    return Measured(_mix(a.value, b.value, f), max(a.sigma, b.sigma), b.source)
-
-
-def _wrap_deg(angle_deg: float) -> float:
-    return (angle_deg + 180.0) % 360.0 - 180.0

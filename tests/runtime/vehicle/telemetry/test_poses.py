@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint, Measured, PositionSource
@@ -18,7 +18,6 @@ from runtime.vehicle.telemetry.poses import (
     PositionSample,
     quaternion_from_euler,
     rotate_by_rates,
-    slerp,
     yaw_of,
 )
 
@@ -58,16 +57,6 @@ def filled(seconds: float = 1.0) -> PoseBuffer:
 def test_euler_angles_are_yaw_then_pitch_then_roll(roll: float, pitch: float, yaw: float) -> None:
     expected = Rotation.from_euler("ZYX", [yaw, pitch, roll]).as_matrix()
     np.testing.assert_allclose(scipy_of(quaternion_from_euler(roll, pitch, yaw)).as_matrix(), expected, atol=1e-9)
-
-
-@given(st.tuples(TILT, TILT, ANGLE), st.tuples(TILT, TILT, ANGLE), st.floats(0.0, 1.0, allow_subnormal=False))
-def test_slerp_agrees_with_scipy(a: tuple[float, ...], b: tuple[float, ...], fraction: float) -> None:
-    qa, qb = quaternion_from_euler(*a), quaternion_from_euler(*b)
-    pair = Rotation.concatenate([scipy_of(qa), scipy_of(qb)])
-    if (pair[0].inv() * pair[1]).magnitude() > 3.1:
-        return  # opposite rotations have no shorter arc
-    expected = Slerp([0.0, 1.0], pair)(fraction)
-    assert (expected.inv() * scipy_of(slerp(qa, qb, fraction))).magnitude() < 1e-6
 
 
 @given(
