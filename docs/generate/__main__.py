@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import commands, configuration, formats, tree
+from docs.generate import commands, configuration, formats, limits, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -23,6 +23,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "bundle manifest": formats.manifest_block,
     "log channels": formats.log_block,
     "control requests": formats.requests_block,
+    "freshness": limits.freshness_block,
+    "reasons": limits.reasons_block,
+    "layers": limits.layers_block,
     "files": tree.block,
 }
 _BLOCK = re.compile(r"(?ms)^(<!-- generated: ([\w ]+) -->\n).*?^(<!-- end -->)$")

@@ -1,0 +1,30 @@
+"""The table of freshness limits, the layers of `runtime/`, and the reasons for not commanding."""
+
+from __future__ import annotations
+
+import tomli
+
+import runtime.freshness
+from docs.generate.markdown import table
+from docs.generate.tree import ROOT
+from runtime.freshness import MaxAge
+from runtime.guidance.reasons import Reason
+
+
+def freshness_block() -> str:
+    """How old each thing that was heard may be."""
+    limits = [value for value in vars(runtime.freshness).values() if isinstance(value, MaxAge)]
+    rows = [(one.what, f"{one.seconds:g} s", f"`{one.key}`" if one.key else "fixed", one.why) for one in limits]
+    return table(("what", "believed for", "set by", "why"), rows)
+
+
+def layers_block() -> str:
+    """The layers of `runtime/`, as the import contract holds them, from the top."""
+    contracts = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return "```\n" + "\n".join(layers) + "\n```"
+
+
+def reasons_block() -> str:
+    """Every reason for which guidance may send nothing, by name."""
+    return ", ".join(f"`{reason.value}`" for reason in Reason) + "."
