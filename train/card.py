@@ -64,7 +64,8 @@ def _table(title: str, rows: Sequence[Row]) -> list[str]:
 def _accepted(name: str, result: Row) -> list[str]:
     report = result["report"]
     shares = {"right places accepted": report["right_accepted"], **report["strangers_accepted"]}
-    lines = [f"### accepted, {name.replace('_', ' ')} (strangers at most {result['false_acceptance_rate']:.1%})", ""]
+    most = f"of queries out of coverage at most {result['false_acceptance_rate']:.1%}"
+    lines = [f"### accepted, {name.replace('_', ' ')} ({most})", ""]
     for what, share in shares.items():
         low, high = share["interval_95"]
         lines.append(f"- {what}: {share['share']:.3f} of {share['of']}, 95 % interval {low:.3f} to {high:.3f}")

@@ -82,11 +82,6 @@ class Track:
         """First and last instant with a position."""
         return self._place_times[0], self._place_times[-1]
 
-    @property
-    def has_attitude(self) -> bool:
-        """Whether the log says how the aircraft was turned."""
-        return bool(self._turns)
-
     def at(self, t_s: float) -> NavState | None:
         """The state at an instant, positions linearly and attitudes spherically interpolated.
 

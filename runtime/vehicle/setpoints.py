@@ -9,10 +9,8 @@ from typing import Any
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.stack import Stack, position_target
 from runtime.vehicle.targets import TargetWatch
-from runtime.vehicle.telemetry.poses import PoseBuffer
 
 _ALTITUDES_M = (-500.0, 9000.0)  # AMSL of any ground that a drone flies over: the Dead Sea to beyond Everest
-_HOLD_FRESH_NS = 1_000_000_000
 
 
 class SetpointSender:
@@ -47,17 +45,6 @@ class SetpointSender:
             return
         if self.send(self._repeated, autopilot, stack, t_ns) is not None:
             self._repeated = None
-
-
-def here(poses: PoseBuffer, t_ns: int, valid_s: float) -> Setpoint | str:
-    """The present point at the present AMSL height as a target, or why there is none."""
-    state = poses.latest()
-    if state is None or state.position is None or state.pose.altitude_amsl_m is None:
-        return "no_position"
-    if t_ns - state.t_ns > _HOLD_FRESH_NS:
-        return "position_stale"
-    altitude_m = state.pose.altitude_amsl_m.value
-    return Setpoint(t_ns, state.position.point, altitude_m, t_ns + int(valid_s * 1e9), "hold_here")
 
 
 def sane(position: GeoPoint, altitude_amsl_m: float) -> bool:

@@ -22,7 +22,7 @@ from runtime.vehicle.events import (
 from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.link.framing import Packet, PacketReader, PacketWriter
 from runtime.vehicle.roster import Roster
-from runtime.vehicle.setpoints import SetpointSender, here
+from runtime.vehicle.setpoints import SetpointSender
 from runtime.vehicle.speech import Companion
 from runtime.vehicle.targets import TargetWatch
 from runtime.vehicle.telemetry.poses import PoseBuffer
@@ -230,11 +230,6 @@ class Vehicle:
         if refusal is not None or self._roster.autopilot is None:
             return refusal
         return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
-
-    def hold_here(self, t_ns: int, valid_s: float = 5.0) -> str | None:
-        """Make the present point the target, at the present AMSL height. None when sent, else why not."""
-        setpoint = here(self.poses, t_ns, valid_s)
-        return setpoint if isinstance(setpoint, str) else self.send_setpoint(setpoint, t_ns)
 
     def _refusal(self) -> str | None:
         """Why no target may go out at all. ArduPilot's are also refused outside its guided mode, where they would

@@ -14,12 +14,12 @@ from sim.acceptance.answers import Answer
 from sim.acceptance.questions import TARGET
 
 FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
-# Galleries that are all about the same size say nothing of what their size does: a weight fitted to that noise would
-# decide alone in every gallery of another size.
+# Standard deviation over the rows below which a feature gets no weight. Surveys are all about the same size: a weight
+# fitted to how little their sizes differ would outweigh everything else in a gallery of another size.
 LEAST_SPREAD = {"log_cover": 0.1, "log_chances": 0.1}
-# Whatever the strangers: what is flown to is right four times in five at the very least.
+# However few out-of-coverage queries pass: what is flown to is right four times in five at the very least.
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
-MOST_STRANGERS = 0.003  # of those on seeds left out of the fit
+MAX_FALSE_ACCEPTANCE_RATE = 0.003  # of those on seeds left out of the fit
 Table = dict[str, Any]
 
 
@@ -63,18 +63,19 @@ def left_out(answers: Mapping[int, Sequence[Answer]], threshold: float) -> dict[
 
 
 def threshold_of(answers: Mapping[int, Sequence[Answer]]) -> float:
-    """The least of `THRESHOLDS` at which no more than `MOST_STRANGERS` pass, each seed judged by a fit on the others.
+    """The least of `THRESHOLDS` at which no more than `MAX_FALSE_ACCEPTANCE_RATE` of the out-of-coverage queries
+    pass, each seed judged by a fit on the others.
 
     Raises:
         BundleError: there is none, or one that accepts no right place either.
     """
-    strangers = sum(one.kind != TARGET for own in answers.values() for one in own)
+    outside = sum(one.kind != TARGET for own in answers.values() for one in own)
     for threshold in THRESHOLDS:
         tables = left_out(answers, threshold)
         passed = sum(one.kind != TARGET for seed, own in answers.items() for one in accepted(tables[seed], own))
-        if passed <= MOST_STRANGERS * strangers:
+        if passed <= MAX_FALSE_ACCEPTANCE_RATE * outside:
             return threshold
     raise BundleError(
-        f"this bundle cannot tell strangers: at a probability of {threshold}, {passed} of {strangers} still pass on "
-        f"surveys left out of the fit, and {MOST_STRANGERS:.1%} may."
+        f"this bundle cannot tell out-of-coverage queries: at a probability of {threshold}, {passed} of {outside} "
+        f"still pass on surveys left out of the fit, and {MAX_FALSE_ACCEPTANCE_RATE:.1%} may."
     )

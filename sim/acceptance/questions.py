@@ -1,4 +1,4 @@
-"""What is asked: pictures of places that a gallery holds, and of strangers that it does not."""
+"""What is asked: pictures of places that a gallery holds, and of places out of its coverage."""
 
 from __future__ import annotations
 

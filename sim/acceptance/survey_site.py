@@ -50,7 +50,7 @@ class Extent:
 
     @property
     def reach_m(self) -> float:
-        """Of the survey's corners from the world's middle: what is left outside is ground for strangers."""
+        """Of the survey's corners from the world's middle: what is left outside is ground out of coverage."""
         return self.world_m / 2 - 120.0
 
 

@@ -155,7 +155,7 @@ class Trainer:
         return copy.deepcopy(self.towers).eval().requires_grad_(False)
 
     def _one(self, reader: ThreadPoolExecutor, coming: Future[Batch] | None, stop: int) -> tuple[Any, float]:
-        """Plan and read the next batch while this one is learned from: what is planned knows nothing of this step."""
+        """Learns from one batch while the next is planned and read, from the embeddings of the step before."""
         assert coming is not None
         batch = coming.result()
         self._planned = self._choose(self.step + 1)

@@ -107,14 +107,6 @@ class PoseBuffer:
         while sample.t_ns - self._positions[0].t_ns > self._keep_ns:
             self._positions.popleft()
 
-    @property
-    def span_ns(self) -> tuple[int, int] | None:
-        """The instants that both buffers hold, without extrapolation."""
-        if not self._attitudes or not self._positions:
-            return None
-        first = max(self._attitudes[0].t_ns, self._positions[0].t_ns)
-        return first, min(self._attitudes[-1].t_ns, self._positions[-1].t_ns)
-
     def missing(self, t_ns: int) -> str | None:
         """Why `at` has no answer: "no_attitude", "no_position", "too_old", "too_new" or "gap"; None if it has one."""
         if not self._attitudes or not self._positions:

@@ -159,8 +159,3 @@ class VehicleState:
             found.append("time_not_synced")
         found.extend(f"stream_{name.lower()}" for name in self.streams_missing)
         return tuple(found)
-
-    @property
-    def commandable(self) -> bool:
-        """No `problems`."""
-        return not self.problems

@@ -60,9 +60,9 @@ def tiles(tmp_path_factory: pytest.TempPathFactory, land: Land) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory, land: Land) -> dict[str, Path]:
-    """A target, a stranger, a letter."""
+    """A target, a place elsewhere, a letter."""
     folder = tmp_path_factory.mktemp("targets")
-    images = {"target": land.cut(13.0, -21.0, 90.0, 0.3), "stranger": Land(500, seed=77).cut(0.0, 0.0, 90.0, 0.3)}
+    images = {"target": land.cut(13.0, -21.0, 90.0, 0.3), "elsewhere": Land(500, seed=77).cut(0.0, 0.0, 90.0, 0.3)}
     paths = {name: folder / f"{name}.png" for name in images} | {"letter": folder / "letter.png"}
     for name, image in images.items():
         cv2.imwrite(str(paths[name]), image[..., ::-1])
@@ -78,12 +78,12 @@ def lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_a_place_is_found_among_map_tiles_and_a_stranger_is_not(tiles: Path, pictures: dict[str, Path]) -> None:
-    asked = (pictures["target"], pictures["stranger"])
+def test_a_place_is_found_among_map_tiles_and_another_place_is_not(tiles: Path, pictures: dict[str, Path]) -> None:
+    asked = (pictures["target"], pictures["elsewhere"])
     result = run("--history", tiles, "--target-gsd", "0.3", "--json", *asked)
     assert result.exit_code == 3
-    found, stranger = lines(result)
-    assert found["decision"] == "match" and stranger["decision"] == "no_match"
+    found, elsewhere = lines(result)
+    assert found["decision"] == "match" and elsewhere["decision"] == "no_match"
     at = GeoPoint(found["place"]["latitude_deg"], found["place"]["longitude_deg"])
     assert distance_m(at, offset(ORIGIN, 13.0, -21.0)) < 10.0
 
@@ -103,11 +103,11 @@ def test_a_match_is_one_line_with_exactly_these_keys(flight: Path, pictures: dic
 
 
 def test_an_honest_no_exits_with_3(flight: Path, pictures: dict[str, Path]) -> None:
-    result = run("--history", flight, "--target-gsd", "0.3", "--json", pictures["stranger"], pictures["target"])
+    result = run("--history", flight, "--target-gsd", "0.3", "--json", pictures["elsewhere"], pictures["target"])
     assert result.exit_code == 3
-    stranger, target = lines(result)
-    assert (stranger["decision"], target["decision"]) == ("no_match", "match")
-    assert stranger["place"] is None and stranger["candidates"] and stranger["reason"]
+    elsewhere, target = lines(result)
+    assert (elsewhere["decision"], target["decision"]) == ("no_match", "match")
+    assert elsewhere["place"] is None and elsewhere["candidates"] and elsewhere["reason"]
 
 
 def test_a_target_that_is_no_image_leaves_the_others_alone(flight: Path, pictures: dict[str, Path]) -> None:
@@ -121,9 +121,9 @@ def test_a_target_that_is_no_image_leaves_the_others_alone(flight: Path, picture
 
 
 def test_for_people_it_is_plain_text(flight: Path, pictures: dict[str, Path]) -> None:
-    result = run("--history", flight, "--target-gsd", "0.3", pictures["target"], pictures["stranger"])
+    result = run("--history", flight, "--target-gsd", "0.3", pictures["target"], pictures["elsewhere"])
     assert f"{pictures['target']}: match at 60.4" in result.stdout
-    assert f"{pictures['stranger']}: no match: " in result.stdout
+    assert f"{pictures['elsewhere']}: no match: " in result.stdout
     assert "{" not in result.stdout
 
 

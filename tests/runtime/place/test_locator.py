@@ -1,4 +1,4 @@
-"""The locator on ground made of noise: places are found, strangers are not, and nothing is made up."""
+"""The locator on ground made of noise: places are found, out-of-coverage queries are not, and nothing is made up."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_candidates_are_distinct_places_best_first(history: History, land: Land,
 
 
 @pytest.mark.parametrize(("north", "east"), [(250.0, 0.0), (-30.0, 260.0), (168.0, 0.0), (0.0, -172.0)])
-def test_a_stranger_is_not_accepted(
+def test_a_query_out_of_coverage_is_not_accepted(
     history: History, land: Land, tower: Colours, north: float, east: float
 ) -> None:
     """The last two overlap what was flown; their centres do not."""
@@ -99,7 +99,7 @@ def test_of_a_large_target_more_than_the_middle_is_used(history: History, land: 
     assert tower.crops - before > 8
 
 
-def test_a_large_target_centred_outside_is_a_stranger(history: History, land: Land, tower: Colours) -> None:
+def test_a_large_target_centred_outside_is_out_of_coverage(history: History, land: Land, tower: Colours) -> None:
     """Half of it was flown, by many keyframes; but not the place that it points at."""
     answer = Locator(history, tower).locate(land.target(140.0, 0.0, side_m=170.0))
     assert answer.decision is Decision.NO_MATCH

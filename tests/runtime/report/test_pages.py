@@ -50,8 +50,8 @@ def test_the_same_flight_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_locate_report_shows_the_chosen_candidate(tmp_path: Path) -> None:
     candidates = (Candidate(3, offset(HOME, 5, 5), 0.9, 0.97), Candidate(8, offset(HOME, 90, 5), 0.5, None))
     answer = PlaceAnswer(Decision.MATCH, candidates[0].ground, 3.0, 0.97, candidates, "beats the rest")
-    stranger = PlaceAnswer.no_match("nothing resembles it", (), 0.1)
-    items = [LocateItem("pond", IMAGE, answer, {3: IMAGE, 8: IMAGE}), LocateItem("elsewhere", IMAGE, stranger, {})]
+    elsewhere = PlaceAnswer.no_match("nothing resembles it", (), 0.1)
+    items = [LocateItem("pond", IMAGE, answer, {3: IMAGE, 8: IMAGE}), LocateItem("elsewhere", IMAGE, elsewhere, {})]
     write_locate_report(tmp_path / "out.html", items, [HOME, offset(HOME, 30, 0)])
     text = (tmp_path / "out.html").read_text()
     assert text.count('class="chosen"') == 1 and "1 of 2 targets matched" in text and "nothing resembles it" in text

@@ -45,8 +45,8 @@ def test_two_views_of_one_ground_match_where_they_should() -> None:
     assert np.abs(overlap.second_px - expected).max() < 1.5
 
 
-def test_strangers_and_blank_frames_do_not_match() -> None:
-    strangers = [features_of(ground_texture(400, seed=seed)) for seed in (1, 2)]
-    assert overlap_of(0, 1, strangers) is None
+def test_out_of_coverage_queries_and_blank_frames_do_not_match() -> None:
+    outside = [features_of(ground_texture(400, seed=seed)) for seed in (1, 2)]
+    assert overlap_of(0, 1, outside) is None
     blank = features_of(np.zeros((300, 400, 3), np.uint8))
-    assert len(blank.points) == 0 and overlap_of(0, 1, [blank, strangers[0]]) is None
+    assert len(blank.points) == 0 and overlap_of(0, 1, [blank, outside[0]]) is None

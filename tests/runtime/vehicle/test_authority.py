@@ -40,7 +40,7 @@ def test_only_these_messages_are_ever_built() -> None:
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["mode", "arm", "target", "hold", "foreign", "text", "reboot", "quiet", "status"]),
+        st.sampled_from(["mode", "arm", "target", "foreign", "text", "reboot", "quiet", "status"]),
         st.integers(0, 30),
     ),
     max_size=12,
@@ -76,8 +76,6 @@ def act(wire: Wire, name: str, number: int) -> None:
     elif name == "target":
         point = GeoPoint(60.0 + number * 1e-4, 22.0)
         wire.vehicle.send_setpoint(Setpoint(wire.t_ns, point, 500.0, wire.t_ns + 3 * SECOND, ""), wire.t_ns)
-    elif name == "hold":
-        wire.vehicle.hold_here(wire.t_ns)
     elif name == "foreign":
         message = mavlink.MAVLink_command_long_message(1, 1, (400, 176, 22, 192, 511)[number % 5], 0, *[0.0] * 7)
         wire.inject(Voice(255, 190).say(message))

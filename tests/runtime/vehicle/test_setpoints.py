@@ -81,14 +81,12 @@ def test_an_expired_target_does_not_go_out() -> None:
 def test_outside_guided_nothing_goes_out_to_ardupilot() -> None:
     wire = flying(mode=LOITER)
     assert wire.vehicle.send_setpoint(setpoint(wire), wire.t_ns) == "not_guided"
-    assert wire.vehicle.hold_here(wire.t_ns) == "not_guided"
 
 
 def test_without_a_vehicle_nothing_goes_out() -> None:
     wire = Wire(peer=Peer(autopilot=mavlink.MAV_AUTOPILOT_INVALID))
     wire.run(2.0)
     assert wire.vehicle.send_setpoint(setpoint(wire), wire.t_ns) == "vehicle_silent"
-    assert wire.vehicle.hold_here(wire.t_ns) == "no_position"
     lost = flying()
     lost.peer.answers = False
     quiet = lost.t_ns + 4 * SECOND
@@ -100,19 +98,6 @@ def test_an_unknown_autopilot_is_never_commanded() -> None:
     wire = flying(autopilot=mavlink.MAV_AUTOPILOT_GENERIC)
     assert wire.vehicle.state.stack == "other"
     assert wire.vehicle.send_setpoint(setpoint(wire), wire.t_ns) == "not_guided"
-
-
-def test_hold_here_is_the_present_point_at_the_present_height() -> None:
-    wire = flying()
-    state = wire.vehicle.poses.latest()
-    assert wire.vehicle.hold_here(wire.t_ns) is None
-    wire.run(0.1)
-    ((_, packet),) = wire.sent_of(NAME)
-    assert state is not None and state.position is not None
-    assert packet.message.lat_int == round(state.position.point.latitude_deg * 1e7)
-    assert packet.message.alt == pytest.approx(528.1)
-    wire.peer.intervals_ns.clear()
-    assert wire.vehicle.hold_here(wire.t_ns + 2 * SECOND) == "position_stale"
 
 
 def test_px4_gets_targets_at_10_hz_until_they_expire() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import (
     ArmedChanged,
@@ -119,7 +120,8 @@ def test_a_second_companion_with_our_ids_is_flagged() -> None:
     wire.inject(Voice(1, 191).say(mavlink.MAVLink_heartbeat_message(18, 8, 0, 0, 4, 3)))
     assert len(wire.of(CompanionConflict)) == 1
     assert wire.vehicle.state.problems == ("second_companion",)
-    assert wire.vehicle.hold_here(wire.t_ns) == "second_companion"
+    here = Setpoint(wire.t_ns, GeoPoint(60.0, 22.0), 500.0, wire.t_ns + SECOND, "")
+    assert wire.vehicle.send_setpoint(here, wire.t_ns) == "second_companion"
 
 
 # --- what it says ------------------------------------------------------------------------------------------------

@@ -58,12 +58,12 @@ def test_the_table_lands_in_the_bundle(bundle: Path, tmp_path: Path) -> None:
     assert int(targets.split("/")[0]) > 480 and targets.endswith("/500") and near == "0/250"
 
 
-def test_a_bundle_that_cannot_tell_strangers_is_left_as_it_was(bundle: Path, tmp_path: Path) -> None:
+def test_a_bundle_that_cannot_tell_out_of_coverage_queries_is_left_as_it_was(bundle: Path, tmp_path: Path) -> None:
     for seed in SEEDS:
-        _keep(tmp_path / "kept", seed, answers(seed, spread=0.0, lucky_strangers=0.04))
+        _keep(tmp_path / "kept", seed, answers(seed, spread=0.0, lucky_outside=0.04))
     before = (bundle / MANIFEST).read_bytes()
     done = _fit(bundle, tmp_path / "kept")
-    assert done.returncode == 1 and done.stderr.startswith("this bundle cannot tell strangers")
+    assert done.returncode == 1 and done.stderr.startswith("this bundle cannot tell out-of-coverage queries")
     assert "Traceback" not in done.stderr
     assert (bundle / MANIFEST).read_bytes() == before
 

@@ -32,18 +32,18 @@ def test_the_error_of_what_is_accepted_is_its_sigma() -> None:
     assert table["sigma_m"] == pytest.approx(np.sqrt((errors**2).mean() / 2), abs=0.01)
 
 
-def test_the_least_threshold_when_no_stranger_passes() -> None:
+def test_the_least_threshold_when_nothing_out_of_coverage_passes() -> None:
     assert threshold_of({seed: answers(seed) for seed in range(4)}) == THRESHOLDS[0]
 
 
-def test_strangers_that_look_like_places_raise_it() -> None:
-    few = {seed: answers(seed, spread=0.0, lucky_strangers=0.1, luck=0.0) for seed in range(4)}
+def test_out_of_coverage_queries_that_look_like_places_raise_it() -> None:
+    few = {seed: answers(seed, spread=0.0, lucky_outside=0.1, luck=0.0) for seed in range(4)}
     assert THRESHOLDS[0] < threshold_of(few) <= THRESHOLDS[-1]
 
 
-def test_no_threshold_keeps_out_strangers_that_look_like_places() -> None:
-    many = {seed: answers(seed, spread=0.0, lucky_strangers=0.04) for seed in range(4)}
-    with pytest.raises(BundleError, match=r"cannot tell strangers: at a probability of 0\.95, \d+ of 400"):
+def test_no_threshold_keeps_out_queries_that_look_like_places() -> None:
+    many = {seed: answers(seed, spread=0.0, lucky_outside=0.04) for seed in range(4)}
+    with pytest.raises(BundleError, match=r"out-of-coverage queries: at a probability of 0\.95, \d+ of 400"):
         threshold_of(many)
 
 
@@ -52,7 +52,7 @@ def test_nothing_to_tell_apart() -> None:
         fit([one for one in answers(1) if one.right], 0.8)
 
 
-def test_right_places_that_look_like_strangers_are_not_calibrated_for() -> None:
+def test_right_places_that_look_like_out_of_coverage_queries_get_no_table() -> None:
     alike = [dataclasses.replace(one, features=dict.fromkeys(FEATURES, 0.0)) for one in answers(1)]
     with pytest.raises(BundleError, match=r"no right place has a probability of 0\.8"):
         fit(alike, 0.8)

@@ -1,4 +1,4 @@
-"""Reliability: three kinds of stranger that are what they say, three sets that share nothing, and an honest report."""
+"""Reliability: three kinds of out-of-coverage query, three sets that share nothing, and an honest report."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from train.evaluate.protocol import normalised  # noqa: E402
 from train.evaluate.reliability.cli import fitted_and_measured, measure  # noqa: E402
 from train.evaluate.reliability.model import Reliability, features, fit, probabilities, with_threshold  # noqa: E402
 from train.evaluate.reliability.questions import (  # noqa: E402
+    OUT_OF_COVERAGE,
     OUTSIDE,
     REMOVED,
-    STRANGERS,
     TARGET,
     VECTOR,
     WORLD,
@@ -57,11 +57,11 @@ def _worlds(areas: int, noise: float = 0.35, seed: int = 0) -> tuple[Side, Side]
     return built[0], built[1]
 
 
-def test_strangers_are_strangers() -> None:
+def test_out_of_coverage_queries_are_out_of_coverage() -> None:
     queries, gallery = _worlds(2)
     rows = evidence(queries, gallery, (40,), VECTOR)
-    assert {row.kind for row in rows} == {TARGET, *STRANGERS}
-    assert all(not row.right for row in rows if row.kind in STRANGERS)
+    assert {row.kind for row in rows} == {TARGET, *OUT_OF_COVERAGE}
+    assert all(not row.right for row in rows if row.kind in OUT_OF_COVERAGE)
     assert any(row.right for row in rows if row.kind == TARGET)
     assert {row.gallery for row in rows if row.kind in (TARGET, WORLD, OUTSIDE)} == {40}
     removed = [row.gallery for row in rows if row.kind == REMOVED]
@@ -88,7 +88,7 @@ def _drawn(count: int, seed: int) -> list[Evidence]:
         similarity, margin = rng.uniform(0.2, 0.9), rng.uniform(0, 0.3)
         p = 1 / (1 + np.exp(-(8 * (similarity - 0.6) + 10 * (margin - 0.1))))
         right = bool(rng.random() < p)
-        kind = TARGET if right else STRANGERS[i % 3]
+        kind = TARGET if right else OUT_OF_COVERAGE[i % 3]
         rows.append(Evidence(similarity, margin, 300, kind, right))
     return rows
 
@@ -107,11 +107,11 @@ def test_the_threshold_keeps_the_rate_on_the_worst_kind() -> None:
     rows = _drawn(3000, 3)
     table = with_threshold(fit(_drawn(3000, 4)), rows, 0.05)
     found = Reliability.of(table, rows)
-    worst = max(share.value for share in found.strangers.values())
+    worst = max(share.value for share in found.outside.values())
     assert 0.04 < worst <= 0.05
-    assert sum(share.of for share in found.strangers.values()) == sum(row.kind != TARGET for row in rows)
+    assert sum(share.of for share in found.outside.values()) == sum(row.kind != TARGET for row in rows)
     fresh = Reliability.of(table, _drawn(3000, 5))
-    assert max(s.value for s in fresh.strangers.values()) < 0.09
+    assert max(s.value for s in fresh.outside.values()) < 0.09
     off = [abs(p - share.value) * share.of for p, share in fresh.bins]
     assert sum(off) / 3000 < 0.03
 
@@ -119,8 +119,8 @@ def test_the_threshold_keeps_the_rate_on_the_worst_kind() -> None:
 def test_sets_are_whole_areas_and_enough_of_them(tmp_path: Path) -> None:
     table, found = fitted_and_measured(*_worlds(6), (20, 50), VECTOR, 0.05)
     assert 0.0 < table["threshold"] < 1.0 and found.accepted.of > 20
-    assert all(share.of >= 8 for share in found.strangers.values())
-    assert found.accepted.value > max(share.value for share in found.strangers.values())
+    assert all(share.of >= 8 for share in found.outside.values())
+    assert found.accepted.value > max(share.value for share in found.outside.values())
     found.draw(tmp_path / "plot.png", "a pair")
     assert (tmp_path / "plot.png").stat().st_size > 2000
     again = json.loads(json.dumps(found.as_json()))
@@ -133,7 +133,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     rows = _drawn(100, 6)
     with pytest.raises(UsageError, match="needs right answers and wrong ones"):
         fit([row for row in rows if row.right])
-    with pytest.raises(UsageError, match="strangers of the kind 'another world'"):
+    with pytest.raises(UsageError, match="out-of-coverage queries of the kind 'another world'"):
         with_threshold(fit(rows), [row for row in rows if row.kind != WORLD], 0.01)
 
 
@@ -147,7 +147,7 @@ def test_the_command_measures_a_checkpoint(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out/reliability.json").read_text())
     assert set(found) == {"drone_to_satellite, vector", "drone_to_satellite, re-ranked"}
     for result in found.values():
-        assert set(result["report"]["strangers_accepted"]) == set(STRANGERS)
+        assert set(result["report"]["strangers_accepted"]) == set(OUT_OF_COVERAGE)
         assert Acceptance.of(result["table"]) is not None
     assert (tmp_path / "out/drone_to_satellite_vector.png").stat().st_size > 2000
     with pytest.raises(UsageError, match="has no places.csv"):

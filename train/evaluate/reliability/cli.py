@@ -35,7 +35,7 @@ def measure(
     bundle: Annotated[Path | None, typer.Option(help="A bundle, into which the result is written.")] = None,
     pair: Annotated[list[str] | None, typer.Option(help="query:gallery.")] = None,
     size: Annotated[list[int] | None, typer.Option(min=2, help="Gallery sizes.")] = None,
-    rate: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of strangers that may be accepted.")] = 0.01,
+    rate: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share out of coverage that may pass.")] = 0.01,
     out: Annotated[Path, typer.Option(help="Folder for reliability.json and the plots.")] = Path("out/reliability"),
 ) -> None:
     """Fit, choose the threshold and report, each on areas of its own."""
@@ -55,8 +55,8 @@ def measure(
             name = f"{which}, {how}"
             result[name] = {"table": table, "report": reliability.as_json(), "false_acceptance_rate": rate}
             reliability.draw(out / f"{which}_{how}.png", name)
-            strangers = ", ".join(f"{kind} {share}" for kind, share in reliability.strangers.items())
-            typer.echo(f"{name}: right places accepted {reliability.accepted}; strangers: {strangers}")
+            outside = ", ".join(f"{kind} {share}" for kind, share in reliability.outside.items())
+            typer.echo(f"{name}: right places accepted {reliability.accepted}; out-of-coverage queries: {outside}")
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     (out / "reliability.json").write_text(text, encoding="utf-8")
     if bundle is not None:
@@ -70,7 +70,7 @@ def fitted_and_measured(
     """The finished table and what it does on areas that neither the fit nor the threshold has seen.
 
     Raises:
-        UsageError: there are fewer than two areas for each: strangers from another world need another world.
+        UsageError: there are fewer than two areas for each set: queries from another world need another world.
     """
     areas = sorted({square.area for square in gallery.squares})
     if len(areas) < 2 * len(SETS):

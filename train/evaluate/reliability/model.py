@@ -17,7 +17,7 @@ from runtime.errors import UsageError
 from runtime.matching.acceptance import Acceptance
 from runtime.matching.acceptance_fit import fitted
 from train.evaluate.intervals import Share
-from train.evaluate.reliability.questions import STRANGERS, TARGET, Evidence
+from train.evaluate.reliability.questions import OUT_OF_COVERAGE, TARGET, Evidence
 
 FEATURES = ("similarity", "margin", "log_gallery")
 _BINS = 10
@@ -49,17 +49,17 @@ def probabilities(table: Row, rows: Sequence[Evidence]) -> NDArray[np.float64]:
 
 
 def with_threshold(table: Row, rows: Sequence[Evidence], rate: float) -> Row:
-    """The table that accepts at most that share of the strangers of the worst kind; on rows it was not fitted to.
+    """The table that accepts at most that share of the worst kind of out-of-coverage queries, on rows not fitted to.
 
     Raises:
-        UsageError: a kind of stranger is missing.
+        UsageError: a kind of out-of-coverage query is missing.
     """
     p = probabilities(table, rows)
     thresholds = []
-    for kind in STRANGERS:
+    for kind in OUT_OF_COVERAGE:
         own = np.sort([value for value, row in zip(p, rows, strict=True) if row.kind == kind])
         if len(own) == 0:
-            raise UsageError(f"the threshold needs strangers of the kind '{kind}': give more places or worlds.")
+            raise UsageError(f"the threshold needs out-of-coverage queries of the kind '{kind}': give more places.")
         accepted = math.floor(rate * len(own))
         thresholds.append(float(np.nextafter(own[len(own) - accepted - 1], 2.0)))
     return table | {"threshold": max(thresholds)}
@@ -68,11 +68,11 @@ def with_threshold(table: Row, rows: Sequence[Evidence], rate: float) -> Row:
 @dataclass(frozen=True, slots=True)
 class Reliability:
     """On rows used for nothing else: right places ``accepted``, ``wrong`` answers among the accepted ones to a question
-    that has an answer, ``strangers`` accepted by kind, the Brier score, and shares right by predicted probability."""
+    that has an answer, ``outside`` accepted by kind, the Brier score, and shares right by predicted probability."""
 
     accepted: Share
     wrong: Share
-    strangers: dict[str, Share]
+    outside: dict[str, Share]
     brier: float
     bins: tuple[tuple[float, Share], ...]  # mean prediction, share right
 
@@ -84,13 +84,13 @@ class Reliability:
         right = np.array([row.right for row in rows])
         kinds = np.array([row.kind for row in rows], object)
         targets = kinds == TARGET
-        strangers = {kind: _share(yes, kinds == kind) for kind in STRANGERS}
+        outside = {kind: _share(yes, kinds == kind) for kind in OUT_OF_COVERAGE}
         which = np.minimum((p * _BINS).astype(int), _BINS - 1)
         bins = tuple(
             (float(p[which == b].mean()), _share(right, which == b)) for b in range(_BINS) if (which == b).any()
         )
         brier = float(((p - right) ** 2).mean())
-        return cls(_share(yes, targets & right), _share(~right, targets & yes), strangers, brier, bins)
+        return cls(_share(yes, targets & right), _share(~right, targets & yes), outside, brier, bins)
 
     def as_json(self) -> Row:
         """Plain values, each share with its interval."""
@@ -99,7 +99,7 @@ class Reliability:
 
         return {
             "right_accepted": plain(self.accepted), "wrong_among_accepted": plain(self.wrong),
-            "strangers_accepted": {kind: plain(share) for kind, share in self.strangers.items()},
+            "strangers_accepted": {kind: plain(share) for kind, share in self.outside.items()},
             "brier": self.brier, "bins": [{"predicted": p, **plain(share)} for p, share in self.bins],
         }  # fmt: skip
 

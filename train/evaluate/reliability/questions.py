@@ -1,7 +1,7 @@
 """Questions with and without a right answer, asked of galleries of several sizes, and the evidence of each answer.
 
-Strangers are of three kinds: from another world; from the same world outside the gallery; from inside the gallery's
-area, with everything that shows their place taken out of it.
+Out-of-coverage queries are of three kinds: from another world; from the same world outside the gallery; from inside the
+gallery's area, with everything that shows their place taken out of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from train.evaluate.encoder import Embedded
 from train.evaluate.same_area import by_map, by_vector
 
 TARGET, WORLD, OUTSIDE, REMOVED = "target", "another world", "outside the gallery", "place removed"
-STRANGERS = (WORLD, OUTSIDE, REMOVED)
+OUT_OF_COVERAGE = (WORLD, OUTSIDE, REMOVED)
 VECTOR, MAP = "vector", "re-ranked"
 _CANDIDATES = 50
 _NO_RIVAL = 1.0  # the margin of an answer that has no rival among the candidates
