@@ -47,7 +47,7 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
         tables=(
             _answers(outcome.replies),
             _legs(outcome),
-            *(_commands(name, log) for name, log in logs.items()),
+            *(commands_of(name, log) for name, log in logs.items()),
             *(_refusals(name, log) for name, log in logs.items()),
         ),
     )
@@ -176,12 +176,11 @@ def _legs(outcome: Outcome) -> Table:
     return Table("The flights", ("flight", "as it must be", "commands without authority", "what happened"), rows)
 
 
-def _commands(name: str, log: list[Any]) -> Table:
+def commands_of(name: str, log: list[Any]) -> Table:
     """Every command with its answer; for a position target that is the autopilot's own report of having taken it."""
     start_ns = log[0][1] if log else 0
-    events = [r for channel, _, r in log if channel == "vehicle" and r["event"] == "TargetTaken"]
-    details = [event.get("details", event) for event in events]  # older logs have them beside the name
-    taken = {_spot(detail["target"]): detail["latency_s"] for detail in details}
+    events = [record for channel, _, record in log if channel == "vehicle" and record["event"] == "TargetTaken"]
+    taken = {_spot(_details(event)["target"]): _details(event)["latency_s"] for event in events}
     rows = []
     for channel, t_ns, record in log:
         when = f"{(t_ns - start_ns) * 1e-9:.2f} s"
@@ -192,10 +191,17 @@ def _commands(name: str, log: list[Any]) -> Table:
             answer = "no echo seen" if latency_s is None else f"taken after {latency_s:.2f} s"
             rows.append((when, "position target", place, answer if record["sent"] else "withheld", record["reason"]))
         elif channel == "vehicle" and record["event"] == "CommandDone":
-            what = f"MAV_CMD {record['command']}, {record['parameter']:g}"
-            rows.append((when, what, "", str(record["result"]), "to be told what it needs to know"))
+            done = _details(record)
+            what = f"MAV_CMD {done['command']}, {done['parameter']:g}"
+            rows.append((when, what, "", str(done["result"]), "to be told what it needs to know"))
     heads = ("time", "command", "to", "answer", "reason")
     return Table(f"Commands: {name.replace('_', ' ')}", heads, tuple(rows))
+
+
+def _details(record: dict[str, Any]) -> dict[str, Any]:
+    """What a vehicle event carries; in older logs it stands beside the event's name."""
+    details: dict[str, Any] = record.get("details", record)
+    return details
 
 
 def _spot(place: dict[str, Any]) -> tuple[float, float]:
