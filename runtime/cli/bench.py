@@ -1,4 +1,4 @@
-"""`homing bench`: the README's table of this computer, in one command."""
+"""`homing bench`: how fast a bundle is on this computer, in one command."""
 
 from __future__ import annotations
 
