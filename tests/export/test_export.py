@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from runtime.bundle import Bundle
-from runtime.embedder.embedder import Embedder, parity_images
+from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.values import ViewKind
 
@@ -99,6 +99,8 @@ def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, pho
     fp32 = [(b.path / b.model(ViewKind.SATELLITE, "fp32").file).read_bytes() for b in (before, after)]
     assert fp32[0] == fp32[1]
     assert len(parity_images(after)) == len(parity_images(before)) + 40
+    said = [np.isfinite(parity_embeddings(bundle, ViewKind.SATELLITE)).all(axis=1) for bundle in (before, after)]
+    assert not said[0].all() and (said[1][: len(said[0])] == said[0]).all()  # a tiny tower's flat colours
     assert after.model(ViewKind.SATELLITE, "fp16").parity.reference == "the fp32 file of tiny"
 
 

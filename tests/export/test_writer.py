@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
+from export.torch_source import of_tower  # noqa: E402
 from export.writer import write_onnx  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.errors import BundleError, StorageError  # noqa: E402
 from tests.export.tiny import SIZE_PX, tiny_tower  # noqa: E402
+from train.embedding_head import EmbeddingHead  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,18 @@ def test_the_batch_is_free_and_the_input_raw_pixels(written: Path) -> None:
     assert [output.name for output in model.graph.output] == ["embedding", "map"]
     assert model.graph.node[0].op_type == "Cast" and model.graph.node[0].input[0] == crops.name
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+
+
+def test_the_exporter_tells_the_user_nothing_of_itself(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tower = tiny_tower()
+    assert isinstance(tower.head, EmbeddingHead)
+    tower.head.whiten = None  # no map: an output that is None, which torch would tell of
+    graph = of_tower(tower, SIZE_PX).graph(18).graph
+    assert [output.name for output in graph.output] == ["embedding"]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_same_tower_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:

@@ -86,10 +86,10 @@ def evaluate(
         return _told(out, {data.stem: rows}, skipped)
     encoder, folder, squares = open_encoder(checkpoint, bundle), University.open(data), read_places(data)
     changes = _changes(conditions, errors)
-    readings = {"heading unknown": unknown_heading(), "scale unknown": unknown_scale()} if unknown and squares else {}
+    hypotheses = {"heading unknown": unknown_heading(), "scale unknown": unknown_scale()} if unknown and squares else {}
     pairs = [Pair.parse(text) for text in pair or ["drone:satellite", "satellite:drone"]]
     tables: dict[str, list[Row]] = {}
-    with progress("measuring", len(pairs) * (1 + len(changes) + len(readings))) as steps:
+    with progress("measuring", len(pairs) * (1 + len(changes) + len(hypotheses))) as steps:
         for which in pairs:
             place = out / str(which)
             place.mkdir(exist_ok=True)
@@ -98,7 +98,7 @@ def evaluate(
                 chunks = distractors_from(distractors, encoder, which.gallery, skipped) if distractors else ()
                 tables[str(which)] = _by_labels(subject, chunks, multi, changes, place)
             else:
-                tables[str(which)] = _by_metres(subject, squares, changes, readings, place)
+                tables[str(which)] = _by_metres(subject, squares, changes, hypotheses, place)
     _told(out, tables, skipped)
 
 
@@ -136,14 +136,14 @@ def _by_labels(
 
 def _by_metres(
     subject: _Subject, squares: Mapping[str, Square], changes: Mapping[str, Change],
-    readings: Mapping[str, Sequence[Change]], place: Path,
+    hypotheses: Mapping[str, Sequence[Change]], place: Path,
 ) -> list[Row]:  # fmt: skip
     asked = subject.asked(keep_maps=True)
     found = by_metres(asked, squares)
     rows = _metre_rows(subject.encoder.name, found, asked, squares)
     _leave_metres(place, asked, found)
     subject.steps.step()
-    for name, every in readings.items():
+    for name, every in hypotheses.items():
         if asked.gallery.maps is not None:
             found = by_metres_unknown(subject.encoder, subject.folder, subject.pair, asked.gallery, squares, every)
             rows += _metre_rows(name, found, asked, squares)

@@ -148,13 +148,13 @@ def _each(draw: Callable[[], tuple[float, float]]) -> Change:
 
 
 def unknown_heading() -> list[Change]:
-    """Every reading of queries that were `turned_at_random`: at most 7.5 degrees off."""
+    """Every hypothesis of queries that were `turned_at_random`: at most 7.5 degrees off."""
     steps = 360.0 / HEADINGS
     return [_after(turned_at_random(), misjudged(heading_deg=steps * step)) for step in range(HEADINGS)]
 
 
 def unknown_scale() -> list[Change]:
-    """Every reading of queries that were `scaled_at_random`: at most 7 % off."""
+    """Every hypothesis of queries that were `scaled_at_random`: at most 7 % off."""
     most = math.ceil(math.log(MOST_SCALE) / math.log(SCALE_STEP))
     scales = [SCALE_STEP**step - 1.0 for step in range(-most, most + 1)]
     return [_after(scaled_at_random(), misjudged(scale_error=scale)) for scale in scales]
@@ -166,13 +166,13 @@ def _after(first: Change, second: Change) -> Change:
 
 def by_metres_unknown(
     encoder: Encoder, data: University, pair: Pair, gallery: Embedded, squares: Mapping[str, Square],
-    readings: Sequence[Change],
+    hypotheses: Sequence[Change],
 ) -> dict[str, SameArea]:  # fmt: skip
-    """The same-area figures where the queries' heading or scale is unknown and every reading of it is tried."""
+    """The same-area figures where the queries' heading or scale is unknown and every hypothesis of it is tried."""
     pictures, skipped = data.query(pair.query), Skipped()
     variants = [
-        embed_pictures(encoder, TOWER_OF[pair.query], pictures, skipped, change=reading, keep_maps=True)
-        for reading in readings
+        embed_pictures(encoder, TOWER_OF[pair.query], pictures, skipped, change=hypothesis, keep_maps=True)
+        for hypothesis in hypotheses
     ]
     truth = [squares[name] for name in variants[0].names]
     ground = [squares[name] for name in gallery.names]

@@ -82,9 +82,10 @@ def by_map(
 def by_variants(
     variants: Sequence[Embedded], gallery: Embedded, candidates: int = RERANKED
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of queries whose heading or scale is unknown, each embedded in V ways of reading it: (Q,) answers by the vector
-    alone, the most similar of any reading, and (Q,) re-ranked, the best of the ``candidates`` most similar pairs of a
-    reading and a place by how well the maps lie on each other. Only what a turned crop shows for certain is compared.
+    """Of queries whose heading or scale is unknown, each embedded under V hypotheses: (Q,) answers by the vector
+    alone, the most similar under any hypothesis, and (Q,) re-ranked, the best of the ``candidates`` most similar pairs
+    of a hypothesis and a place by how well the maps lie on each other. Only what a turned crop shows for certain is
+    compared.
 
     Raises:
         ValueError: one of them has no maps.
@@ -97,10 +98,10 @@ def by_variants(
     by_cosine, by_fit = np.empty((2, len(places)), np.int64)
     for row in range(len(places)):
         order = np.argsort(-cosines[row].ravel(), kind="stable")[:candidates]
-        readings, near = order // places.shape[2], places[row].ravel()[order]
+        hypotheses, near = order // places.shape[2], places[row].ravel()[order]
         scores = np.empty(len(order), np.float32)
-        for reading in np.unique(readings):
-            own, maps = readings == reading, variants[reading].maps
+        for hypothesis in np.unique(hypotheses):
+            own, maps = hypotheses == hypothesis, variants[hypothesis].maps
             assert maps is not None
             scores[own] = _fits(maps[row], gallery.maps[near[own]], reach, inside)
         by_cosine[row], by_fit[row] = near[0], near[scores.argmax()]

@@ -86,8 +86,8 @@ def test_a_misjudged_crop_is_turned_and_scaled_about_its_middle() -> None:
     assert larger[20, 35] > 200
 
 
-def test_of_unknown_headings_the_right_reading_and_place_are_found() -> None:
-    """A quarter turn of cells is exact; the vectors of the true reading are made to be no help."""
+def test_of_unknown_headings_the_right_hypothesis_and_place_are_found() -> None:
+    """A quarter turn of cells is exact; the vectors of the true hypothesis are made to be no help."""
     rng = np.random.default_rng(1)
     ground, names = rng.normal(size=(9, 6, 12, 12)), [str(i) for i in range(9)]
     gallery = _embedded(ground, rng.normal(size=(9, 4)), names)
@@ -103,12 +103,12 @@ def test_of_unknown_headings_the_right_reading_and_place_are_found() -> None:
         by_variants(variants, Embedded(gallery.pictures, gallery.features, None))
 
 
-def test_one_of_the_readings_of_an_unknown_pose_nearly_undoes_it() -> None:
+def test_one_of_the_hypotheses_of_an_unknown_pose_nearly_undoes_it() -> None:
     rng = np.random.default_rng(2)
     small = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
     crops = np.stack([cv2.resize(crop, (96, 96), interpolation=cv2.INTER_CUBIC) for crop in small])
     middle = (slice(None), slice(32, 64), slice(32, 64))
-    for changed, readings in ((turned_at_random(), unknown_heading()), (scaled_at_random(), unknown_scale())):
+    for changed, hypotheses in ((turned_at_random(), unknown_heading()), (scaled_at_random(), unknown_scale())):
         before = np.abs(changed(crops)[middle].astype(float) - crops[middle]).mean(axis=(1, 2, 3))
-        after = [np.abs(one(crops)[middle].astype(float) - crops[middle]).mean(axis=(1, 2, 3)) for one in readings]
+        after = [np.abs(one(crops)[middle].astype(float) - crops[middle]).mean(axis=(1, 2, 3)) for one in hypotheses]
         assert (np.min(after, axis=0) < 0.5 * before).all()
