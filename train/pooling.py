@@ -14,16 +14,31 @@ EPSILON = 1e-6  # below it a generalised mean's power has no useful gradient
 
 
 class OrderedCells(nn.Module):
-    """The mean of each of ``cells`` x ``cells`` parts of the view, in order; h and w must divide by ``cells``."""
+    """(N, C, h, h) features to the means of ``cells`` x ``cells`` equal parts of the view, in order.
+
+    Where h does not divide by ``cells``, a feature that two parts share counts in each by its share there.
+    """
 
     def __init__(self, cells: int) -> None:
         super().__init__()
         self.cells = cells
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.shape[-1] == self.cells:
+        side = features.shape[-1]
+        if side == self.cells:
             return features
-        return functional.avg_pool2d(features, features.shape[-1] // self.cells)
+        if side % self.cells == 0:
+            return functional.avg_pool2d(features, side // self.cells)
+        shares = _shares(side, self.cells).to(features)
+        return shares @ features @ shares.T
+
+
+def _shares(side: int, cells: int) -> Tensor:
+    """(cells, side) float32: how much of a part's mean comes from each row of features."""
+    edges = torch.arange(cells + 1, dtype=torch.float64) * (side / cells)
+    rows = torch.arange(side, dtype=torch.float64)
+    overlap = torch.minimum(edges[1:, None], rows + 1) - torch.maximum(edges[:-1, None], rows)
+    return (overlap.clamp(min=0.0) * (cells / side)).float()
 
 
 class Average(nn.Module):

@@ -32,6 +32,16 @@ def test_poolings_are_the_loops_they_stand_for() -> None:
                     assert cells[n, c, i, j] == pytest.approx(part.mean(), abs=1e-6)
 
 
+@pytest.mark.parametrize(("side", "cells"), [(3, 2), (6, 4), (7, 3), (1, 2)])
+def test_cells_that_share_features_are_the_means_of_equal_parts_of_the_view(side: int, cells: int) -> None:
+    features = torch.from_numpy(np.random.default_rng(5).normal(size=(2, 3, side, side)).astype(np.float32))
+    with torch.inference_mode():
+        found = OrderedCells(cells)(features)
+    fine = features.numpy().repeat(cells, axis=2).repeat(cells, axis=3)  # now each part is `side` x `side` of these
+    expected = fine.reshape(2, 3, cells, side, cells, side).mean(axis=(3, 5))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_a_generalised_mean_runs_from_average_to_maximum() -> None:
     features = _features(1).abs()
     with torch.inference_mode():
