@@ -25,13 +25,19 @@ _END_TIMEOUT_S = 5.0  # longer than a read over a network may take (opencv.py, m
 class CameraReader:
     """Reads in its own thread; the newest frames win."""
 
-    def __init__(self, camera: Camera, capacity: int = 2, reopen: Callable[[], Camera] | None = None) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        capacity: int = 2,
+        reopen: Callable[[], Camera] | None = None,
+        first_pause_s: float = _FIRST_PAUSE_S,
+    ) -> None:
         """``reopen``: opens a live camera anew, or raises CameraError; None for a file, whose end is its end."""
         self._camera = camera
         self._reopen = reopen
         self._frames: queue.Queue[Frame] = queue.Queue(capacity)
         self._stop = threading.Event()
-        self._pause_s = _FIRST_PAUSE_S
+        self._first_pause_s = self._pause_s = first_pause_s
         self.dropped = 0
         self.breaks = 0  # times that a live camera stopped
         self.failures = 0  # errors that no camera is known to make
@@ -81,7 +87,7 @@ class CameraReader:
                 if frame is None:
                     break
                 self._put(frame)
-                self._pause_s, self.error = _FIRST_PAUSE_S, None
+                self._pause_s, self.error = self._first_pause_s, None
             if self._reopen is not None:
                 self._stopped(CameraError("the camera ended its stream."))
         except CameraError as error:

@@ -35,11 +35,14 @@ class Link(Protocol):
 class MavlinkLink:
     """A `Link` over UDP, TCP or a serial port. A line that breaks in flight is opened again, for ever, and counted."""
 
-    def __init__(self, uri: str, opener: Callable[[], Endpoint], clock: Clock) -> None:
+    def __init__(
+        self, uri: str, opener: Callable[[], Endpoint], clock: Clock, first_pause_s: float = _FIRST_PAUSE_S
+    ) -> None:
         """``opener`` opens the line: now, and again each time it broke. Raises OSError when it does not open now."""
         self.uri = uri
         self._opener = opener
         self._clock = clock
+        self._first_pause_s = first_pause_s
         self._endpoint: Endpoint | None = opener()
         self._writing = threading.Lock()  # held for a write, and to take the line away from writers
         self._queue: deque[tuple[bytes, int]] = deque()
@@ -114,7 +117,7 @@ class MavlinkLink:
             _LOG.error("the vehicle link %s does not end within %g s and is left behind", self.uri, _END_TIMEOUT_S)
 
     def _run(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pause_s = self._first_pause_s
         while not self._closing.is_set():
             endpoint = self._endpoint
             if endpoint is None:
@@ -122,7 +125,7 @@ class MavlinkLink:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 self._reopen()
             elif self._pump(endpoint):
-                pause_s = _FIRST_PAUSE_S
+                pause_s = self._first_pause_s
         self._let_go()
 
     def _pump(self, endpoint: Endpoint) -> bool:

@@ -131,7 +131,7 @@ BROKEN: dict[str, Act] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_stream_that_breaks_is_opened_again(name: str) -> None:
     with served(BROKEN[name], GOOD) as url:
-        reader = CameraReader(open_camera(url), reopen=lambda: open_camera(url))
+        reader = CameraReader(open_camera(url), reopen=lambda: open_camera(url), first_pause_s=0.02)
         try:
             end_s, seen = time.monotonic() + PATIENCE_S, []
             while 200 not in seen and time.monotonic() < end_s:

@@ -139,7 +139,7 @@ def test_errors_that_no_camera_is_known_to_make_are_counted_and_the_thread_goes_
             raise camera
         return camera
 
-    reader = CameraReader(cameras[0], reopen=reopen)
+    reader = CameraReader(cameras[0], reopen=reopen, first_pause_s=0.02)
     seen: list[int] = []
     eventually(lambda: bool(seen.extend(frame.index for frame in reader.poll()) or 49 in seen))
     assert reader.counts() == {"camera_breaks": 3, "camera_failures": 4} or reader.breaks == 2
@@ -163,8 +163,8 @@ def test_the_pause_grows_until_a_frame_comes() -> None:
         instants.append(time.monotonic())
         return Scripted(CameraError("broken."))
 
-    reader = CameraReader(Scripted(CameraError("broken.")), reopen=reopen)
+    reader = CameraReader(Scripted(CameraError("broken.")), reopen=reopen, first_pause_s=0.1)
     eventually(lambda: len(instants) == 3)
     reader.close()
-    assert instants[1] - instants[0] >= 1.0 and instants[2] - instants[1] >= 2.0
+    assert instants[1] - instants[0] >= 0.2 and instants[2] - instants[1] >= 0.4
     assert reader.breaks >= 3 and reader.error is not None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,6 +166,7 @@ def test_no_daemon_is_one_sentence(tmp_path: Path) -> None:
     one_sentence(homing("status", "--socket", str(tmp_path / "c.sock")), "no daemon is running")
 
 
+F_SETPIPE_SZ = 1031  # linux/fcntl.h: room for the whole film
 MCAP_MAGIC = b"\x89MCAP0\r\n"  # the first bytes of a log, and the last ones of a finished log
 
 
@@ -178,14 +179,13 @@ def stuck_film(folder: Path) -> Iterator[str]:
         writer.write(np.random.default_rng(index).integers(0, 255, (48, 64, 3), dtype=np.uint8))
     writer.release()
     os.mkfifo(pipe)
-    kept_open = os.open(pipe, os.O_RDWR)  # never at its end while this is open
+    kept_open = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # never at its end while this is open
     data = film.read_bytes()
-    feeder = threading.Thread(target=os.write, args=(kept_open, data[: len(data) * 3 // 4]))
-    feeder.start()
+    fcntl.fcntl(kept_open, F_SETPIPE_SZ, len(data))
+    assert os.write(kept_open, data[: len(data) * 3 // 4]) == len(data) * 3 // 4
     try:
         yield f"file://{pipe}"
     finally:
-        feeder.join()
         os.close(kept_open)
 
 

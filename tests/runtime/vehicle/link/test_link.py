@@ -250,7 +250,7 @@ def test_errors_that_no_line_is_known_to_make_are_counted_and_the_thread_goes_on
             raise opening
         return opening
 
-    link = MavlinkLink("script", opener, CLOCK)
+    link = MavlinkLink("script", opener, CLOCK, first_pause_s=0.02)
     assert until(link, 11) == b"onetwothree"
     link.write(b"x")
     link.close()
@@ -290,18 +290,18 @@ def test_a_line_is_not_closed_under_a_write() -> None:
 
 
 def test_a_line_that_is_still_being_opened_at_the_end_is_left_behind_and_closed_there() -> None:
-    first, second, go = Script(OSError("broken")), Script(), threading.Event()
+    first, second = Script(OSError("broken")), Script()
+    inside, go = threading.Event(), threading.Event()
     openings = [first, second]
 
     def opener() -> Script:
         if len(openings) == 1:
+            inside.set()
             go.wait(PATIENCE_S)
         return openings.pop(0)
 
-    link = MavlinkLink("script", opener, CLOCK)
-    while len(openings) > 1 or link.endpoint is not None:
-        time.sleep(0.01)
-    time.sleep(0.7)  # the thread is in the opener by now
+    link = MavlinkLink("script", opener, CLOCK, first_pause_s=0.02)
+    assert inside.wait(PATIENCE_S)
     link.close()
     assert openings and not first.open
     go.set()
