@@ -68,9 +68,9 @@ CREATE TABLE feature (
 _COUNTER = [
     "INSERT OR IGNORE INTO meta VALUES ('rewritten', '0')",
     *(
-        f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN "
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{event.lower()} AFTER {event} ON {table} BEGIN "
         f"UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'rewritten'; END"
-        for table in ("keyframe", "embedding")
+        for table in ("keyframe", "position", "embedding")
         for event in ("UPDATE", "DELETE")
     ),
 ]
@@ -116,7 +116,7 @@ def _write_schema(path: Path, meta: dict[str, str]) -> None:
 
 def count_rewritten(connection: sqlite3.Connection) -> None:
     """Within a transaction: makes a history that an earlier version made count its rewritten rows, as new ones do."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embedding_delete'").fetchone():
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'position_delete'").fetchone():
         for statement in _COUNTER:
             connection.execute(statement)
 

@@ -106,7 +106,11 @@ def test_growth_is_told_from_rewriting(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["DELETE FROM embedding WHERE keyframe_id = 2", "UPDATE keyframe SET ground_latitude_deg = 61 WHERE id = 1"],
+    [
+        "DELETE FROM embedding WHERE keyframe_id = 2",
+        "UPDATE keyframe SET ground_latitude_deg = 61 WHERE id = 1",
+        "UPDATE position SET latitude_deg = 61 WHERE keyframe_id = 1",
+    ],
 )
 def test_what_another_program_rewrites_is_noticed(path: Path, statement: str) -> None:
     with History.open(path) as history, foreign(path) as other:
@@ -117,8 +121,9 @@ def test_what_another_program_rewrites_is_noticed(path: Path, statement: str) ->
 
 def test_a_file_of_before_is_read_as_it_is_and_counts_from_its_next_keyframe(path: Path) -> None:
     with foreign(path) as other:
-        for name in ("keyframe_update", "keyframe_delete", "embedding_update", "embedding_delete"):
-            other.execute(f"DROP TRIGGER {name}")
+        for table in ("keyframe", "position", "embedding"):
+            other.execute(f"DROP TRIGGER {table}_update")
+            other.execute(f"DROP TRIGGER {table}_delete")
         other.execute("DELETE FROM meta WHERE key = 'rewritten'")
         schema = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
         with History.open(path) as history:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,33 @@ def test_files_that_are_no_photo(tmp_path: Path) -> None:
         read_photo(tmp_path / "none.jpg")
     with pytest.raises(UsageError, match="field of view"):
         read_photo(whole, CameraFlags(hfov_deg=200.0))
+
+
+def test_a_photo_of_a_hundred_megapixels_is_read_at_half_its_size_with_the_same_view(tmp_path: Path) -> None:
+    small = Image.effect_noise((96, 64), 120).convert("RGB")
+    small.resize((12288, 8192), Image.Resampling.NEAREST).save(tmp_path / "large.jpg", quality=8)
+    photo = read_photo(tmp_path / "large.jpg", CameraFlags(hfov_deg=70.0))
+    assert photo.frame.image.shape == (4096, 6144, 3)
+    assert photo.camera.fx_px == pytest.approx(3072 / math.tan(math.radians(35.0)))
+    shown = np.asarray(Image.fromarray(photo.frame.image).resize((96, 64), Image.Resampling.BOX), dtype=float)
+    assert np.corrcoef(shown.ravel(), np.asarray(small, dtype=float).ravel())[0, 1] > 0.95
+
+
+def test_a_calibrated_focal_length_is_of_the_whole_photo(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (9600, 7200), (90, 90, 90)).save(path, quality=8, xmp=dji_xmp(CalibratedFocalLength=8000.0))
+    photo = read_photo(path)
+    assert photo.frame.image.shape == (3600, 4800, 3)
+    assert (photo.camera.fx_px, photo.lens_source) == (4000.0, "xmp calibrated focal length")
+
+
+@pytest.mark.parametrize("size", [(9000, 8000), (14000, 13000)])
+def test_what_cannot_be_read_in_part_is_refused_where_it_is_large(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The head of a bitmap says its size; there is no more of it."""
+    path = tmp_path / "vast.bmp"
+    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, *size, 1, 24, 0, 0, 0, 0, 0, 0))
+    with pytest.raises(ImageError, match="too many pixels"):
+        read_photo(path)
 
 
 @pytest.mark.parametrize("flags", [{"height_agl_m": 0.0}, {"height_agl_m": math.nan}, {"heading_deg": 900.0}])
