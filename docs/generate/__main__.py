@@ -24,8 +24,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "log channels": formats.log_block,
     "control requests": formats.requests_block,
     "freshness": limits.freshness_block,
-    "reasons": limits.reasons_block,
     "layers": limits.layers_block,
+    "folders": tree.overview_block,
     "files": tree.block,
 }
 _BLOCK = re.compile(r"(?ms)^(<!-- generated: ([\w ]+) -->\n).*?^(<!-- end -->)$")

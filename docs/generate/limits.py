@@ -1,4 +1,4 @@
-"""The table of freshness limits, the layers of `runtime/`, and the reasons for not commanding."""
+"""The table of freshness limits, and the layers of `runtime/`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import runtime.freshness
 from docs.generate.markdown import table
 from docs.generate.tree import ROOT
 from runtime.freshness import MaxAge
-from runtime.guidance.reasons import Reason
 
 
 def freshness_block() -> str:
@@ -23,8 +22,3 @@ def layers_block() -> str:
     contracts = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     return "```\n" + "\n".join(layers) + "\n```"
-
-
-def reasons_block() -> str:
-    """Every reason for which guidance may send nothing, by name."""
-    return ", ".join(f"`{reason.value}`" for reason in Reason) + "."

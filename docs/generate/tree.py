@@ -17,6 +17,15 @@ def block() -> str:
     return "\n\n".join(part for package in PACKAGES for folder in rooms(package) for part in _folder(folder))
 
 
+def overview_block() -> str:
+    """The folders as a tree, each with the first sentence of what it says of itself."""
+    lines = []
+    for folder in (folder for package in PACKAGES for folder in rooms(package)):
+        depth = len(folder.relative_to(ROOT).parts) - 1
+        lines.append(f"{'  ' * depth + folder.name + '/':<20}{sentence(docstring(folder / '__init__.py')).rstrip('.')}")
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
 def rooms(package: str) -> Iterator[Path]:
     """The package's folder and every folder of modules below it, parents first."""
     yield from sorted({init.parent for init in (ROOT / package).rglob("__init__.py")})

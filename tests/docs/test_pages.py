@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")  # training's commands are among them
 
 from docs.generate.commands import options  # noqa: E402
+from runtime.guidance.reasons import Reason  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
@@ -53,6 +54,11 @@ def test_modules_that_are_run_exist(page: Path) -> None:
     for name in re.findall(r"python -m ((?:tests|train|sim|docs|runtime|export)[\w.]*)", page.read_text("utf-8")):
         path = ROOT / Path(*name.split("."))
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
+
+
+def test_every_reason_for_not_commanding_is_explained() -> None:
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^\| `(\w+)` \|", page) == [reason.value for reason in Reason]
 
 
 def test_the_readme_is_one_page() -> None:

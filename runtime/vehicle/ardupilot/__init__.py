@@ -1,1 +1,1 @@
-"""What is ArduPilot's own; `runtime.vehicle.px4.stack` holds the same file names."""
+"""What is ArduPilot's own; `runtime.vehicle.px4` holds the same file names."""

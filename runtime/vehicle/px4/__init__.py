@@ -1,1 +1,1 @@
-"""What is PX4's own; `runtime.vehicle.ardupilot.stack` holds the same file names."""
+"""What is PX4's own; `runtime.vehicle.ardupilot` holds the same file names."""
