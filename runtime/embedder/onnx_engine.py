@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from pathlib import Path
 
@@ -88,6 +90,21 @@ def session_options(threads: int, optimise: bool = True) -> onnxruntime.SessionO
     return options
 
 
+def load_gpu_libraries() -> None:
+    """Load CUDA and cuDNN from the wheels that pip installs them with, else from the system's folders.
+
+    Without it ONNX Runtime looks in the system's folders alone. Versions before 1.21 have no such call. What it prints
+    of libraries that it does not find goes to the log: whether they are needed shows when the session starts.
+    """
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is None:
+        return
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        preload()
+    for line in said.getvalue().splitlines():
+        log.info("%s", line)
+
+
 def _session(
     path: Path, options: onnxruntime.SessionOptions, provider: str, settings: dict[str, str]
 ) -> onnxruntime.InferenceSession:
@@ -95,6 +112,7 @@ def _session(
     if why is not None:
         raise EngineError(f"{provider} cannot run {path.name}: {why}.")
     if provider != CPU:  # ONNX Runtime gives what a provider lacks to the CPU, without a word to its caller
+        load_gpu_libraries()
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])

@@ -6,6 +6,7 @@ and keeps the serialised engine in memory.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from runtime.embedder import onnx_engine
@@ -13,6 +14,7 @@ from runtime.embedder.engine import Engine
 from runtime.errors import EngineError
 from runtime.gpu.engine_file import engine_path
 from runtime.gpu.key import FLIGHT, Profile
+from runtime.gpu.tensorrt_library import tensorrt
 from runtime.machine import gpu_driver, gpu_name
 
 
@@ -49,6 +51,8 @@ class OnnxTensorRt:
         return self._engine(model, threads, cache)
 
     def _engine(self, model: Path, threads: int, cache: Path) -> Engine:
+        with contextlib.suppress(EngineError):
+            tensorrt()  # loads its wheel's own libraries; the provider would look in the system's folders alone
         settings = provider_settings(model, cache, FLIGHT)
         return onnx_engine.OnnxEngine(model, threads, onnx_engine.TENSORRT, settings, FLIGHT.most)
 

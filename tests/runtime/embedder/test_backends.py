@@ -17,7 +17,7 @@ from runtime.bundle import Bundle
 from runtime.config.sections import BackendName
 from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
-from runtime.embedder.onnx_engine import OnnxEngine, input_of
+from runtime.embedder.onnx_engine import OnnxEngine, input_of, load_gpu_libraries
 from runtime.embedder.onnx_tensorrt import provider_settings
 from runtime.embedder.parity_record import has_passed, record_path
 from runtime.embedder.tensorrt_native import TensorRt
@@ -133,6 +133,13 @@ def test_onnxruntimes_tensorrt_replays_no_cuda_graph(small: Bundle, tmp_path: Pa
     model = small.path / small.model(ViewKind.DRONE, "fp32").file
     settings = provider_settings(model, tmp_path, FLIGHT)
     assert settings["trt_cuda_graph_enable"] == "0" and settings["trt_profile_max_shapes"] == "crops:1x256x256x3"
+
+
+def test_what_onnxruntime_says_of_libraries_it_does_not_find_is_not_a_commands_output(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    load_gpu_libraries()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_threads_suit_the_computer() -> None:
