@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.daemon.daemon import DaemonSettings
+from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.perception import PerceptionSettings
+from runtime.daemon.records import fix_record
 from runtime.errors import StorageError
 from runtime.events import FrameArrived, JobKind, Tick
 from runtime.flightlog.flightlog import LogState
 from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
-from runtime.values import Frame
+from runtime.values import Fix, Frame, GeoPoint, Hypothesis, Pose, Position, PositionSource, circular
 from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit, operator_limits
 
 TARGET = offset(HOME, 60.0, 80.0)
@@ -75,6 +78,28 @@ def test_the_live_view_is_compared_with_the_autopilot(flown: Cockpit) -> None:
     assert status["fix"]["difference_m"] < 8.0  # GPS noise, and the frame's delay at 8 m/s
     fixes = flown.journal.of("fix")
     assert len(fixes) > 50 and all(record["difference"]["distance_m"] < 8.0 for record in fixes)
+    assert fixes[0]["covariance_m2"] == [[4.0, 0.0], [0.0, 4.0]] and fixes[0]["sigma_m"] == 2.0
+
+
+def test_the_estimate_says_its_state_and_source(flown: Cockpit) -> None:
+    status = flown.ask("status")["estimate"]
+    assert (status["state"], status["trusted"], status["source"]) == ("tracking", True, "autopilot")
+    logged = flown.journal.of("estimate")
+    assert {record["state"] for record in logged[5:]} == {"tracking"}
+    (north_north, north_east), (_, east_east) = logged[-1]["covariance_m2"]
+    assert north_north == east_east > 0.0 == north_east and logged[-1]["velocity_ned_m_s"] is not None
+
+
+def test_a_fix_is_logged_with_the_likeliest_places_that_were_considered() -> None:
+    here, many = GeoPoint(60.0, 22.0), 30
+    places = tuple(Hypothesis(here, here, circular(20.0), (number,), 0, 0.0, 0.9) for number in range(many))
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), 7, "test", 0)
+    posed = PosedFrame(frame, Pose(7), Position.circular(here, 1.0, PositionSource.AUTOPILOT), 8)
+    record = fix_record(Fix.none(7, "blurred", places), None, posed)
+    written = json.loads(record.encoded())
+    assert [one["keyframe_ids"] for one in written["hypotheses"]] == [[number] for number in range(12)]
+    assert written["hypotheses"][0]["aircraft"] == {"latitude_deg": 60.0, "longitude_deg": 22.0}
+    assert written["hypotheses"][0]["similarity"] == 0.9 and written["covariance_m2"] is None
 
 
 def test_matching_never_learns_where_the_autopilot_thinks_it_is(flown: Cockpit) -> None:

@@ -16,6 +16,7 @@ from runtime.fix.memory import Memory, distinct_footprints
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
+from runtime.survey.solver import SOURCE
 from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 from tests.runtime.survey.flights import ORIGIN, Truth, photograph
@@ -235,13 +236,15 @@ def test_features_stay_in_the_history_where_asked(history: History) -> None:
 def test_tags_that_trail_the_solved_cameras_trail_in_a_fix_too_where_it_is_to_be_as_they_are(
     history: History, tmp_path: Path, solved: bool, as_tagged: bool, expected_m: float, pose_known: bool
 ) -> None:
-    """The keyframes' tags lie 9 m behind the solved cameras, whatever way they head; what no recording solved is
-    believed as it stands."""
+    """The keyframes' tags lie 9 m behind the solved cameras, whatever way they head; a position that was not solved is
+    taken as it is, also where the heading was."""
     case, behind_m = CASES[1], 9.0
     with History.create(tmp_path / "h.db", "fake-space", "fake") as tagged:
         for keyframe, truth in zip(history.keyframes(), FLOWN, strict=True):
             tag = replace(truth.position, point=offset(ORIGIN, *trailing(truth, behind_m)))
-            told = replace(keyframe, tag=tag) if solved else replace(keyframe, position=tag)
+            heading = Measured(truth.heading, 0.01, SOURCE)  # as of pixels that were turned after the exposure, too
+            pose = replace(keyframe.pose, heading=heading)
+            told = replace(keyframe, pose=pose, tag=tag) if solved else replace(keyframe, pose=pose, position=tag)
             tagged.add(told, embeddings_of(history, keyframe.keyframe_id))
         fixer = Fixer(tagged, TOWER, CAMERA, as_tagged=as_tagged)
         fix = fixer.fix(frame_of(case.truth, 99), case.pose if pose_known else Pose(0))
