@@ -1,4 +1,4 @@
-"""How old each thing that was heard may be before it counts as unknown: the one table of such limits.
+"""How old each thing may be before it counts as unknown: the one table of such limits.
 
 This module imports nothing of the package, so that every room may import it. A limit with a ``key`` is the default of
 that key of the configuration; the others are fixed, for the reason that stands beside them.
@@ -24,23 +24,58 @@ class MaxAge:
         return round(self.seconds * 1e9)
 
 
+# The link and who speaks on it
+
+LINK = MaxAge(
+    "anything from the autopilot: without it the link is lost", 2.5, "a dozen streams and two heartbeats were due"
+)
+HEARTBEAT = MaxAge("the autopilot's heartbeat: without it the link is lost", 5.0, "five missed (heartbeat service)")
 HEARTBEAT_FOR_LAST_WORDS = MaxAge(
     "the mode in the autopilot's heartbeat, for the hold with which authority is given back",
     1.5,
     "heartbeats come at 1 Hz: one that is older was followed by another that did not arrive, and may have said more",
 )
+OWN_PROGRESS = MaxAge("the daemon's own progress: without it its heartbeat stops", 2.0, "a faulty component is silent")
+TIMESYNC = MaxAge("the autopilot's clock by TIMESYNC", 10.0, "crystals drift by 0.5 ms in that time")
+
+# What the autopilot says
+
 SYS_STATUS = MaxAge(
-    "SYS_STATUS, for the health bits that tell of failsafes",
-    3.0,
-    "requested at 2 Hz and accepted from 1 Hz on: two may be lost",
+    "the health bits that tell of failsafes", 3.0, "wanted at 2 Hz, accepted from 1 Hz: two may be lost"
 )
-RC_CHANNELS = MaxAge(
-    "RC_CHANNELS, for the pilot's sticks",
-    2.0,
-    "requested at 5 Hz and accepted from 2.5 Hz on: four may be lost",
+RC_CHANNELS = MaxAge("the pilot's sticks", 2.0, "wanted at 5 Hz, accepted from 2.5 Hz: four may be lost")
+FENCE_STATUS = MaxAge("FENCE_STATUS", 5.0, "wanted at 1 Hz, accepted from 0.5 Hz: one may be lost")
+RANGE = MaxAge(
+    "a range finder's height above ground, live and in logs", 0.5, "4 m of flight at 8 m/s: a roof may begin there"
 )
-FENCE_STATUS = MaxAge(
-    "FENCE_STATUS, for a breach of the geofence",
-    5.0,
-    "requested at 1 Hz and accepted from 0.5 Hz on: one may be lost",
+ATTITUDE_GAP = MaxAge(
+    "two attitudes with a frame between them", 0.4, "twelve in a row were lost: a slerp would invent the turn"
 )
+POSITION_GAP = MaxAge("two positions with a frame between them", 1.0, "twenty were lost: a line would invent the way")
+POSE_AHEAD = MaxAge("the last attitude, for a frame that is newer", 0.05, "by its rates; farther would be guessing")
+POSES_KEPT = MaxAge("poses, for frames that come late", 4.0, "a frame that is later than this tells nothing of now")
+LOG_GAP = MaxAge("two records of a telemetry log with a frame between them", 2.0, "logs at 1 Hz may lack one record")
+POSE_WAIT = MaxAge(
+    "a frame that waits for the pose of its instant",
+    0.5,
+    "five periods of telemetry at half its rate",
+    "fix.max_pose_wait_s",
+)
+
+# What is decided on it
+
+POSITION_TO_TRUST = MaxAge("the autopilot's position, as an estimate that is trusted", 3.0, "24 m of flight at 8 m/s")
+ESTIMATE = MaxAge("an estimate that commands", 1.0, "8 m of flight at 8 m/s", "guidance.estimate_max_age_s")
+SETPOINT = MaxAge(
+    "a target of ours that is not sent yet", 1.0, "three of its intervals have passed", "guidance.setpoint_lifetime_s"
+)
+READY = MaxAge("READY, for the pilot's switch that grants", 1.0, "it is decided 20 times a second: older means a stall")
+CONSENT = MaxAge(
+    "the operator's consent", 300.0, "long enough to tell the pilot, short of another flight", "guidance.consent_s"
+)
+CAMERA = MaxAge(
+    "the camera's last frame: without another it is silent", 1.0, "a camera in flight gives several a second"
+)
+
+TABLE = tuple(value for value in list(globals().values()) if isinstance(value, MaxAge))
+"""All of them, in this order."""

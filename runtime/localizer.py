@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from runtime.freshness import POSITION_TO_TRUST
 from runtime.geodesy import north_east_m
 from runtime.values import Decision, Estimate, Fix, NavState, Position, PositionSource, TrackingState
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
-MAX_AGE_NS = 3_000_000_000  # a word older than this says where the aircraft was
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class AutopilotLocalizer:
         reason = ""
         if position.sigma_m > self._max_sigma_m:
             reason = f"the autopilot's sigma is {position.sigma_m:.0f} m"
-        if age_ns > MAX_AGE_NS:
+        if age_ns > POSITION_TO_TRUST.ns:
             reason = f"the autopilot's last position is {age_ns * 1e-9:.0f} s old"
         return Estimate(
             t_ns=self._newest.t_ns,

@@ -10,11 +10,10 @@ from enum import Enum
 
 import numpy as np
 
+from runtime.freshness import CAMERA, POSES_KEPT
 from runtime.values import Frame
 
-SILENT_AFTER_NS = 1_000_000_000
 STAMP_AHEAD_LIMIT_NS = 50_000_000  # 50 ms: a stamp precedes its frame's arrival, but for a coarse driver's clock
-STAMP_AGE_LIMIT_NS = 4_000_000_000  # 4 s: no pose is kept for an older exposure (VehicleConfig.pose_buffer_s)
 _FROZEN_FRAMES = 5  # identical to the last bit: sensor noise forbids it on a living camera
 _PROBE_STEP_PX = 7  # every seventh pixel each way tells as much as all of them
 _DARK_LEVEL, _BRIGHT_LEVEL, _FLAT_SPREAD = 8.0, 247.0, 3.0  # of 255
@@ -63,7 +62,7 @@ class CameraHealth:
 
     def state(self, t_ns: int) -> CameraState:
         """The state now, silence included."""
-        if self._arrived_t_ns is not None and t_ns - self._arrived_t_ns > SILENT_AFTER_NS:
+        if self._arrived_t_ns is not None and t_ns - self._arrived_t_ns > CAMERA.ns:
             return CameraState.SILENT
         return self._state
 
@@ -71,7 +70,7 @@ class CameraHealth:
         """A stamp that the clock of arrival refutes is not compared with later ones."""
         if t_ns > arrived_t_ns + STAMP_AHEAD_LIMIT_NS:
             return CameraState.STAMP_IN_FUTURE
-        if t_ns < arrived_t_ns - STAMP_AGE_LIMIT_NS:
+        if t_ns < arrived_t_ns - POSES_KEPT.ns:
             return CameraState.STAMP_TOO_OLD
         latest_ns = self._stamped_t_ns
         self._stamped_t_ns = t_ns if latest_ns is None else max(t_ns, latest_ns)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from runtime.config.sections import Section
 from runtime.errors import CommandingError
+from runtime.freshness import CONSENT, ESTIMATE, SETPOINT
 from runtime.guidance.arrival import ArrivalRules
 from runtime.guidance.carrot import bounds_agree
 from runtime.guidance.flight import GuidanceSettings
@@ -48,15 +49,15 @@ class GuidanceSection(Section):
     )
     setpoint_interval_s: float = Field(default=0.3, ge=0.1, le=0.5, description="Between two position targets.")
     setpoint_lifetime_s: float = Field(
-        default=1.0, ge=0.2, le=2,
+        default=SETPOINT.seconds, ge=0.2, le=2,
         description="A position target that is older than this is not sent any more.",
     )
     estimate_max_age_s: float = Field(
-        default=1.0, gt=0, le=5,
+        default=ESTIMATE.seconds, gt=0, le=5,
         description="An older estimate of the position commands nothing.",
     )
     consent_s: float = Field(
-        default=300.0, ge=10, le=3600,
+        default=CONSENT.seconds, ge=10, le=3600,
         description="How long after `homing engage` the pilot's switch into the guided mode still starts the flight.",
     )
     arrival_radius_m: float = Field(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.control.client import default_socket
+from runtime.freshness import POSE_WAIT
 
 
 class Section(BaseModel):
@@ -155,7 +156,7 @@ class FixSection(Section):
     )
     any_heading: bool = Field(default=False, description="The compass is not to be believed: every heading is tried.")
     max_pose_wait_s: float = Field(
-        default=0.5, gt=0, le=5,
+        default=POSE_WAIT.seconds, gt=0, le=5,
         description="How long a frame waits for the telemetry of its instant.",
     )
     flat_ground: bool = Field(

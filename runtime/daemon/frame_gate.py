@@ -6,10 +6,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from runtime.values import Frame, Measured, NavState, Pose, Position
+from runtime.heights import above_flat_ground
+from runtime.values import Frame, NavState, Pose, Position
 
 _WAITING = 2  # frames: a third means that telemetry lags behind by more than it may
-FLAT_GROUND_SHARE = 0.03  # of the height: how far terrain is taken to differ from the take-off point
 
 
 class Poses(Protocol):
@@ -72,5 +72,4 @@ class FrameGate:
         height = pose.height_takeoff_m
         if pose.height_agl_m is not None or height is None or not self._flat_ground:
             return pose
-        sigma = max(height.sigma, abs(height.value) * FLAT_GROUND_SHARE)
-        return replace(pose, height_agl_m=Measured(height.value, sigma, "flat ground at take-off height"))
+        return replace(pose, height_agl_m=above_flat_ground(height))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runtime.freshness import CONSENT, ESTIMATE, SETPOINT
 from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.carrot import carrot, lead_m
 from runtime.guidance.limits import Limits
@@ -20,10 +21,10 @@ class GuidanceSettings:
     deceleration_m_s2: float = 2.5  # ArduCopter WPNAV_ACCEL
     lead_s: float = 4.0
     setpoint_interval_ns: int = 300_000_000
-    setpoint_lifetime_ns: int = 1_000_000_000
-    estimate_max_age_ns: int = 1_000_000_000
+    setpoint_lifetime_ns: int = SETPOINT.ns
+    estimate_max_age_ns: int = ESTIMATE.ns
     patience_ns: int = 2_000_000_000  # of silence under a passing reason before authority is given up
-    consent_ns: int = 300_000_000_000  # from `engage` to the pilot's transition: long enough to tell him
+    consent_ns: int = CONSENT.ns  # from `engage` to the pilot's transition
     height_slack_m: float = 3.0  # gusts and climb past floor or ceiling while the height sent lies within them
     arrival: ArrivalRules = ArrivalRules()
 

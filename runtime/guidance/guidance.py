@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.errors import CommandingError
-from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
+from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS, READY
 from runtime.geodesy import distance_m
 from runtime.guidance.authority import Authority
 from runtime.guidance.checks import estimate_reasons, place_reasons, target_reasons, vehicle_reasons
@@ -19,8 +19,6 @@ from runtime.guidance.limits import Limits
 from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, WAITING_FOR_PILOT, Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, Fix, GeoPoint, Setpoint
-
-_READY_MAX_AGE_NS = 1_000_000_000  # a transition grants only when READY was decided this recently
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ class Guidance:
         """The autopilot reports its mode; ``first``: it had none before, so this is a beginning, no transition."""
         if first:
             self._authority.mode_forgotten()
-        fresh = 0 <= t_ns - self._last.t_ns <= _READY_MAX_AGE_NS
+        fresh = 0 <= t_ns - self._last.t_ns <= READY.ns
         self._authority.mode_seen(t_ns, guided, ready=fresh and self._last.state is State.READY)
 
     def latch(self, cause: Reason) -> None:

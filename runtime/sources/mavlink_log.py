@@ -13,6 +13,7 @@ from typing import Any
 from pymavlink import mavutil
 
 from runtime.errors import TelemetryError
+from runtime.freshness import RANGE
 from runtime.rotations import ned_from_euler
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.values import GeoPoint, PositionSource
@@ -24,7 +25,6 @@ _PYMAVLINK_ERRORS = (
 _AUTOPILOT = 1  # MAV_COMP_ID_AUTOPILOT1: a companion's own position reports are not the vehicle's
 _DOWNWARD = 25  # MAV_SENSOR_ROTATION_PITCH_270
 _DATAFLASH_HEAD = b"\xa3\x95\x80"  # the sync bytes and the number of FMT, which comes first
-_FRESH_S = 0.5  # a range reading older than this is not the height any more
 
 
 def read_tlog(path: Path) -> Track:
@@ -52,7 +52,7 @@ def read_tlog(path: Path) -> Track:
         elif kind == "DISTANCE_SENSOR":
             ground = _range(message, t_s) or ground
         elif message.lat or message.lon:
-            fresh = ground is not None and t_s - ground[0] < _FRESH_S
+            fresh = ground is not None and t_s - ground[0] < RANGE.seconds
             places.append(_global_position(message, t_s, ground[1] if fresh and ground else None))
     return _track(places, turns, path)
 

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError, UsageError
+from runtime.heights import above_flat_ground
 from runtime.rotations import ned_from_euler, quaternion
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, lens_of
@@ -26,7 +27,6 @@ _GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
 _FLIGHT_YAW_SIGMA_RAD = math.radians(5.0)  # the gimbal lags behind the airframe's yaw
 _FLAG_SIGMA_RAD = math.radians(2.0)
 _BAROMETER_SIGMA_M = 1.0
-_FLAT_GROUND_SIGMA = 0.08  # of the height: how far the ground may differ from the take-off point's level
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +154,11 @@ def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
         altitude = Measured(xmp.absolute_altitude_m, 10.0, "xmp")
     relative_m = xmp.relative_altitude_m
     above_takeoff = None if relative_m is None else Measured(relative_m, _BAROMETER_SIGMA_M, "xmp")
-    above_ground = None
-    if relative_m is not None and relative_m > 0:
-        sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * relative_m)
-        above_ground = Measured(relative_m, sigma_m, "xmp height above take-off, flat ground")
     return Pose(
         t_ns=t_ns,
         altitude_amsl_m=altitude,
         height_takeoff_m=above_takeoff,
-        height_agl_m=above_ground,
+        height_agl_m=above_flat_ground(above_takeoff) if above_takeoff and above_takeoff.value > 0 else None,
         ned_from_body=attitude,
         attitude_measured=measured,
         heading=heading,

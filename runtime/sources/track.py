@@ -11,17 +11,17 @@ from typing import TypeVar
 import numpy as np
 
 from runtime.errors import TelemetryError
+from runtime.freshness import LOG_GAP
+from runtime.heights import above_flat_ground
 from runtime.interpolation import mix, mix_velocities, point_between, slerp
 from runtime.rotations import yaw_of
 from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
-_GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged
-_LONGEST_GAP_S = 2.0  # nor one longer than this, whatever the period
+_GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged, nor one beyond LOG_GAP
 _GPS_SIGMA_M = 3.0
 _HEADING_SIGMA_RAD = math.radians(4.0)  # a fused compass
 _BAROMETER_SIGMA_M = 1.0
-_FLAT_GROUND_SIGMA = 0.08  # of the height: how far the ground may differ from the take-off point's level
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,13 @@ class Track:
         agl_m = _mix(a.height_agl_m, b.height_agl_m, share)
         amsl_m = _mix(a.altitude_amsl_m, b.altitude_amsl_m, share)
         height = Measured(agl_m, 0.5, f"{self._source} rangefinder") if agl_m is not None else None
-        if height is None and takeoff_m is not None and takeoff_m > 0:
-            sigma_m = math.hypot(_BAROMETER_SIGMA_M, _FLAT_GROUND_SIGMA * takeoff_m)
-            height = Measured(takeoff_m, sigma_m, f"{self._source} height above take-off, flat ground")
+        takeoff = None if takeoff_m is None else Measured(takeoff_m, _BAROMETER_SIGMA_M, self._source)
+        if height is None and takeoff is not None and takeoff.value > 0:
+            height = above_flat_ground(takeoff)
         return Pose(
             t_ns=round(t_s * 1e9),
             altitude_amsl_m=None if amsl_m is None else Measured(amsl_m, 5.0, self._source),
-            height_takeoff_m=None if takeoff_m is None else Measured(takeoff_m, _BAROMETER_SIGMA_M, self._source),
+            height_takeoff_m=takeoff,
             height_agl_m=height,
         )
 
@@ -156,7 +156,7 @@ def _around(times: Sequence[float], t_s: float, period_s: float) -> tuple[int, i
     high = bisect_left(times, t_s)
     low = high - 1
     gap_s = times[high] - times[low]
-    if gap_s > max(period_s, min(_GAP_PERIODS * period_s, _LONGEST_GAP_S), _BEYOND_S):
+    if gap_s > max(period_s, min(_GAP_PERIODS * period_s, LOG_GAP.seconds), _BEYOND_S):
         return None
     return low, high, (t_s - times[low]) / gap_s
 

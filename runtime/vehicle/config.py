@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from runtime.freshness import HEARTBEAT, LINK, OWN_PROGRESS, POSE_AHEAD, POSES_KEPT, TIMESYNC
 from runtime.vehicle.link.dialect import ONBOARD_COMPUTER
 
 
@@ -14,12 +15,12 @@ class VehicleConfig:
 
     system_id: int | None = None
     component_id: int = ONBOARD_COMPUTER
-    link_timeout_s: float = 2.5  # nothing at all from the autopilot: the link is lost
-    heartbeat_timeout_s: float = 5.0  # five missed heartbeats (MAVLink heartbeat service)
-    feed_timeout_s: float = 2.0  # our own heartbeat stops when the daemon made no progress for this long
+    link_timeout_s: float = LINK.seconds
+    heartbeat_timeout_s: float = HEARTBEAT.seconds
+    feed_timeout_s: float = OWN_PROGRESS.seconds
     timesync_period_s: float = 0.5
     timesync_max_rtt_s: float = 0.05
-    timesync_stale_s: float = 10.0
+    timesync_stale_s: float = TIMESYNC.seconds
     command_timeout_s: float = 0.5  # MAVSDK's; resent with confirmation + 1
     command_attempts: int = 4
     attitude_hz: float = 30.0
@@ -28,5 +29,5 @@ class VehicleConfig:
     heading_sigma_rad: float = math.radians(3.0)  # a calibrated compass in flight
     height_sigma_m: float = 1.0  # barometer against take-off, over minutes
     altitude_sigma_m: float = 2.0  # AMSL by GPS where it reports no v_acc
-    pose_buffer_s: float = 4.0
-    extrapolate_s: float = 0.05
+    pose_buffer_s: float = POSES_KEPT.seconds
+    extrapolate_s: float = POSE_AHEAD.seconds

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from runtime.freshness import POSITION_TO_TRUST
 from runtime.geodesy import offset
-from runtime.localizer import MAX_AGE_NS, AutopilotLocalizer
+from runtime.localizer import AutopilotLocalizer
 from runtime.values import (
     Decision,
     Fix,
@@ -67,8 +68,8 @@ def test_a_position_the_autopilot_doubts_is_not_trusted() -> None:
 def test_a_position_of_long_ago_is_not_trusted() -> None:
     localizer = AutopilotLocalizer()
     localizer.on_nav(said(10))
-    assert localizer.estimate(10 + MAX_AGE_NS).trusted
-    estimate = localizer.estimate(11 + 2 * MAX_AGE_NS)
+    assert localizer.estimate(10 + POSITION_TO_TRUST.ns).trusted
+    estimate = localizer.estimate(11 + 2 * POSITION_TO_TRUST.ns)
     assert not estimate.trusted and "6 s old" in estimate.reason and estimate.t_ns == 10
 
 

@@ -7,12 +7,10 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from runtime.freshness import ATTITUDE_GAP, POSE_AHEAD, POSES_KEPT, POSITION_GAP
 from runtime.geodesy import offset
 from runtime.interpolation import mix_measured, mix_velocities, point_between, slerp
 from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
-
-_ATTITUDE_GAP_NS = 400_000_000  # a hole in the stream longer than this is not bridged
-_POSITION_GAP_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,12 @@ def rotate_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s
 class PoseBuffer:
     """The last seconds of attitude and position, in our time; `at` answers only for instants that it covers."""
 
-    def __init__(self, keep_s: float = 4.0, extrapolate_s: float = 0.05, heading_sigma_rad: float = 0.05) -> None:
+    def __init__(
+        self,
+        keep_s: float = POSES_KEPT.seconds,
+        extrapolate_s: float = POSE_AHEAD.seconds,
+        heading_sigma_rad: float = 0.05,
+    ) -> None:
         self._keep_ns = int(keep_s * 1e9)
         self._beyond_ns = int(extrapolate_s * 1e9)
         self._heading_sigma_rad = heading_sigma_rad
@@ -111,8 +114,8 @@ class PoseBuffer:
         """Why `at` has no answer: "no_attitude", "no_position", "too_old", "too_new" or "gap"; None if it has one."""
         if not self._attitudes or not self._positions:
             return "no_position" if self._attitudes else "no_attitude"
-        return self._hole(self._attitudes, t_ns, _ATTITUDE_GAP_NS) or self._hole(
-            self._positions, t_ns, _POSITION_GAP_NS
+        return self._hole(self._attitudes, t_ns, ATTITUDE_GAP.ns) or self._hole(
+            self._positions, t_ns, POSITION_GAP.ns
         )
 
     def _hole(self, samples: _Samples, t_ns: int, gap_ns: int) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from runtime.freshness import RANGE
 from runtime.geodesy import offset
 from runtime.values import GeoPoint, Measured
 from runtime.vehicle.config import VehicleConfig
@@ -31,7 +32,6 @@ _STATES = {
 }
 _BATTERY = mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
 _FIX_3D = 3
-_RANGE_FRESH_NS = 500_000_000
 _GPS_FALLBACK_SIGMA_M = 2.5  # a 3D fix that reports no accuracy
 
 
@@ -150,7 +150,7 @@ class Reader:
         return self._config.altitude_sigma_m if reported is None else reported
 
     def _height_agl(self, now_ns: int) -> Measured | None:
-        if self._range is None or now_ns - self._range[0] > _RANGE_FRESH_NS:
+        if self._range is None or now_ns - self._range[0] > RANGE.ns:
             return None
         return Measured(self._range[1], max(0.1, 0.02 * self._range[1]), "rangefinder")
 

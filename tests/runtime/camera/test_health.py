@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from runtime.camera.health import (
-    SILENT_AFTER_NS,
-    STAMP_AGE_LIMIT_NS,
     STAMP_AHEAD_LIMIT_NS,
     CameraHealth,
     CameraState,
 )
+from runtime.freshness import CAMERA, POSES_KEPT
 from runtime.values import Frame
 
 PERIOD_NS = 40_000_000
@@ -50,8 +49,8 @@ def test_stamps_going_backwards_and_silence() -> None:
     assert health.state(0) is CameraState.NO_FRAME_YET
     health.observe(Frame(scene(0), 2 * PERIOD_NS, "test", 0), 2 * PERIOD_NS)
     assert health.observe(Frame(scene(1), PERIOD_NS, "test", 1), 3 * PERIOD_NS) is CameraState.STAMPS_BACKWARDS
-    assert health.state(3 * PERIOD_NS + SILENT_AFTER_NS) is CameraState.STAMPS_BACKWARDS
-    assert health.state(3 * PERIOD_NS + SILENT_AFTER_NS + 1) is CameraState.SILENT
+    assert health.state(3 * PERIOD_NS + CAMERA.ns) is CameraState.STAMPS_BACKWARDS
+    assert health.state(3 * PERIOD_NS + CAMERA.ns + 1) is CameraState.SILENT
 
 
 def observed(health: CameraHealth, index: int, error_ns: int = 0) -> CameraState:
@@ -66,7 +65,7 @@ def observed(health: CameraHealth, index: int, error_ns: int = 0) -> CameraState
         (STAMP_AHEAD_LIMIT_NS, CameraState.OK),
         (STAMP_AHEAD_LIMIT_NS + 1, CameraState.STAMP_IN_FUTURE),
         (10**18, CameraState.STAMP_IN_FUTURE),
-        (-STAMP_AGE_LIMIT_NS - 1, CameraState.STAMP_TOO_OLD),
+        (-POSES_KEPT.ns - 1, CameraState.STAMP_TOO_OLD),
         (-(10**18), CameraState.STAMP_TOO_OLD),
     ],
 )

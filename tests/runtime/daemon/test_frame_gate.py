@@ -89,4 +89,5 @@ def test_height_above_ground(flat: bool, agl_m: float | None, expected: float | 
     height = posed.pose.height_agl_m
     assert (None if height is None else height.value) == expected
     if flat and agl_m is None:
-        assert height is not None and height.sigma == pytest.approx(1.5) and "flat ground" in height.source
+        assert height is not None and height.sigma == pytest.approx(math.hypot(1.0, 4.0))
+        assert "flat ground" in height.source

@@ -1,0 +1,49 @@
+"""The height above ground that nobody measured: one rule for photos, logs and live frames."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from runtime.daemon.frame_gate import FrameGate
+from runtime.heights import FLAT_GROUND_SHARE, above_flat_ground
+from runtime.rotations import ned_from_euler
+from runtime.sources.photo import read_photo
+from runtime.sources.track import PlaceSample, Track
+from runtime.values import GeoPoint, Measured, NavState, Pose, PositionSource
+from tests.runtime.daemon.test_frame_gate import frame
+from tests.runtime.sources.photos import dji_xmp, gps, write_photo
+
+LEVEL = ned_from_euler(0.0, 0.0, 0.0)
+
+
+class OnePose:
+    """Telemetry that knows one pose, for any instant."""
+
+    def at(self, t_ns: int) -> NavState:
+        return NavState(Pose(t_ns, height_takeoff_m=Measured(80.0, 1.0, "vehicle"), ned_from_body=LEVEL), None)
+
+    def missing(self, t_ns: int) -> None:
+        return None
+
+
+def test_it_is_the_height_above_take_off_with_the_terrain_in_its_sigma() -> None:
+    height = above_flat_ground(Measured(80.0, 1.0, "xmp"))
+    assert height.value == 80.0 and height.sigma == pytest.approx(math.hypot(1.0, FLAT_GROUND_SHARE * 80.0))
+    assert height.source == "xmp height above take-off, flat ground"
+
+
+def test_photos_logs_and_live_frames_say_the_same_of_the_same_height(tmp_path: Path) -> None:
+    track = Track([PlaceSample(t, GeoPoint(60.0, 22.0), 100.0, 80.0) for t in (0.0, 0.2)], [], "log", "log",
+                  PositionSource.AUTOPILOT)  # fmt: skip
+    gate = FrameGate(0.0, 0.5, flat_ground=True)
+    gate.arrived(0, frame(0))
+    logged, live = track.at(0.1), gate.next(0, OnePose())
+    photo = read_photo(write_photo(tmp_path / "a.jpg", place=gps(60.0, 22.0), xmp=dji_xmp(RelativeAltitude=80.0)))
+    assert logged is not None and live is not None
+    heights = [state.pose.height_agl_m for state in (logged, live, photo)]
+    assert [height and (height.value, height.sigma) for height in heights] == 3 * [
+        (80.0, pytest.approx(math.hypot(1.0, FLAT_GROUND_SHARE * 80.0)))
+    ]
