@@ -120,8 +120,10 @@ def tag_field_of(keyframes: Iterable[Keyframe], origin: GeoPoint, camera: Camera
     """
     rows = []
     for keyframe in keyframes:
+        if keyframe.tag is None or keyframe.pose.heading is None:
+            continue
         camera_m = _camera_m(keyframe, origin, camera)
-        if keyframe.tag is None or keyframe.pose.heading is None or camera_m is None:
+        if camera_m is None:
             continue
         tag_m = np.array(north_east_m(origin, keyframe.tag.point))
         rows.append([*camera_m, keyframe.pose.heading.value, *(tag_m - camera_m)])
