@@ -85,6 +85,10 @@ class HistoryReader:
     def __len__(self) -> int:
         return int(self._all("SELECT count(*) FROM keyframe")[0][0])
 
+    def first_id(self) -> int:
+        """The oldest keyframe's id, 0 when empty."""
+        return int(self._all("SELECT min(id) FROM keyframe")[0][0] or 0)
+
     def last_id(self) -> int:
         """The newest keyframe's id, 0 when empty: it changes when, and only when, keyframes were added."""
         return int(self._all("SELECT max(id) FROM keyframe")[0][0] or 0)

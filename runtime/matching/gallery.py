@@ -26,7 +26,7 @@ from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
-MAPS_BYTES = 80 << 20  # 2,500 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
+MAPS_BYTES = 64 << 20  # 1,950 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
 _MAPS_AT_ONCE = 256  # are read from the file together: 17 MB in single precision
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 
@@ -52,8 +52,8 @@ class Source(Protocol):
         """(N, C, h, w) maps of keyframes at a footprint."""
         ...
 
-    def ids(self) -> list[int]:
-        """All keyframes, ascending."""
+    def first_id(self) -> int:
+        """The oldest keyframe, 0 when empty."""
         ...
 
     def keyframe(self, keyframe_id: int) -> Keyframe:
@@ -170,8 +170,7 @@ class GalleryCache:
         return None if late or not old.last_id else self._latest.grown(mark, added)
 
     def _fresh(self, mark: Mark) -> Snapshot:
-        first = self._history.ids()[:1] if mark.last_id else []
-        origin = self._history.keyframe(first[0]).ground if first else GeoPoint(0.0, 0.0)
+        origin = self._history.keyframe(self._history.first_id()).ground if mark.last_id else GeoPoint(0.0, 0.0)
         stored = self._history.stored_rungs(Mark(), mark) if mark.last_id else []
         counts = {(one.view, one.footprint_m): one.count for one in stored}
         generation = 0 if self._mark is None else self._latest.generation + 1

@@ -108,7 +108,7 @@ def test_keyframes_one_by_one_with_and_without_crops(path: Path) -> None:
         for one, full in zip(history.keyframes(crops=False), history.keyframes(), strict=True):
             assert one.crop.shape == (0, 0, 3)
             assert replace(one, crop=full.crop) == full
-        assert (len(history), history.last_id(), history.flights()) == (3, 3, ("flight one",))
+        assert (len(history), history.first_id(), history.last_id(), history.flights()) == (3, 1, 3, ("flight one",))
         with pytest.raises(HistoryError, match="no keyframe 99"):
             history.keyframe(99)
 
