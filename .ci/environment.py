@@ -19,6 +19,7 @@ _UV_NAMES = {
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
     "cert": "SSL_CERT_FILE",
+    "default-timeout": "UV_HTTP_TIMEOUT",
 }
 _PIP = ("-m", "pip", "--disable-pip-version-check")
 
@@ -30,22 +31,17 @@ def make_environment(folder: Path, constraints: Path, requirements: list[str]) -
         subprocess.CalledProcessError: something cannot be installed; the installer has said what.
     """
     python = folder / "bin" / "python"
-    limits = ["-c", str(constraints)]
+    install = ("install", "--quiet", "-c", constraints)
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    if uv is not None:
-        _run(uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, folder)
-    else:
-        _run(sys.executable, "-m", "venv", "--clear", folder)
-        if subprocess.run([python, *_PIP, "install", "--quiet", *limits, "uv"]).returncode == 0:
-            uv = str(folder / "bin" / "uv")
-    if uv is not None:
-        _run(uv, "pip", "install", "--quiet", "--python", python, *limits, *requirements)
-    else:
-        _run(python, *_PIP, "install", "--quiet", *limits, *requirements)
+    if uv is None or not _ran(uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, folder):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        uv = str(folder / "bin" / "uv") if _ran(python, *_PIP, *install, "uv") else None
+    if uv is None or not _ran(uv, "pip", *install, "--python", python, *requirements):
+        subprocess.run([python, *_PIP, *install, *requirements], check=True)
 
 
-def _run(*command: str | Path) -> None:
-    subprocess.run(command, check=True, env={**os.environ, **_as_uv_says(_pip_settings())})
+def _ran(*command: str | Path) -> bool:
+    return subprocess.run(command, env={**os.environ, **_as_uv_says(_pip_settings())}).returncode == 0
 
 
 def _pip_settings() -> dict[str, list[str]]:

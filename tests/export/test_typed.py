@@ -107,6 +107,7 @@ def test_the_head_takes_quiet_and_loud_activations(pooling: str, scale: float, t
     assert measured.finite and measured.cosine_min >= 0.9995
 
 
+@pytest.mark.slow
 def test_a_vit_that_reads_the_shape_of_its_input_goes_through_as_well(tmp_path: Path) -> None:
     if find_spec("timm") is None:  # importing it here would come before what it lacks is declared
         pytest.skip("timm is not installed")

@@ -163,6 +163,7 @@ def test_two_sources_and_no_source_are_wrong_usage(tmp_path: Path) -> None:
     assert_one_sentence(homing("record"), 2, "--history")
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_recorded(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     flags = ("--height-agl-m", "100", "--heading-deg", "0", "--hfov-deg", "60")

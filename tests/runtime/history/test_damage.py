@@ -191,6 +191,7 @@ def _record_and_kill(path: Path, after_first_s: float) -> tuple[list[tuple[int, 
     return [(int(number), float(at_s)) for number, at_s in whole], died_s
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_instants_loses_nothing_acknowledged(
     killed: list[tuple[Path, int, list[tuple[int, float]], float]],
 ) -> None:

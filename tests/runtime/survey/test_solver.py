@@ -186,6 +186,7 @@ def test_from_pixels_to_poses_on_a_painted_flight() -> None:
     assert first is not None and first.pose.height_agl_m is not None and first.pose.height_agl_m.source == SOURCE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CALITERRA.is_dir(), reason="the real flight is not here")
 def test_a_real_flight_of_a_camera_without_attitude() -> None:
     paths = sorted(CALITERRA.glob("*.jpg"))[24:48]  # three lines over the building site

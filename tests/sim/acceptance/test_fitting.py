@@ -76,6 +76,7 @@ def test_kept_answers_that_are_none(bundle: Path, tmp_path: Path) -> None:
     assert done.stderr.strip() == f"{kept} holds no answers; remove it, and they are computed again."
 
 
+@pytest.mark.slow
 def test_a_survey_is_flown_and_asked(tmp_path: Path) -> None:
     embedder = Embedder(Bundle.load(), threads=1)
     extent = Extent(world_m=520.0, north_m=(55.0, 60.0), east_m=(46.0, 50.0))

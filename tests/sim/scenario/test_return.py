@@ -22,6 +22,8 @@ from sim.scenario.return_home import Recording, fly_interrupted, fly_return
 from sim.scenario.setup import RunOptions, Site, make_autopilot, make_run
 from sim.world.world import World
 
+pytestmark = pytest.mark.slow
+
 SEED = 100_017
 
 
