@@ -44,8 +44,9 @@ def _fly(config: str, pilot: Pilot, start: GeoPoint) -> None:
     assert ask("engage").get("engaged") is True
     wait_for("READY", lambda: ask("status").get("state") == "ready", 30)
     pilot.switch(GUIDED)
+    # Before the arrival: a flight that is confirmed there has ended, and its consent with it.
+    wait_for("ENGAGED", lambda: ask("status").get("state") == "engaged", 30)
     wait_for("the arrival", lambda: distance_m(pilot.position(), target) < 5.0, 60)
-    assert ask("status")["state"] == "engaged"
     pilot.switch(LOITER)
     wait_for("the yield", lambda: ask("status").get("state") == "yielded", 10)
     commands = ask("status")["counts"]["setpoints"]
