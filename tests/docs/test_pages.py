@@ -50,6 +50,14 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """`guidance/checks.py` of runtime, or a path from the root."""
+    prose = re.sub(r"(?ms)^<!-- generated.*?^<!-- end -->$", "", page.read_text(encoding="utf-8"))
+    for name in re.findall(r"`((?:\w+/)+\w*\.?(?:py|toml|md)|(?:runtime|sim|train|export|tests)(?:/\w+)+/?)`", prose):
+        assert (ROOT / name).exists() or (ROOT / "runtime" / name).exists() or name.startswith("out/"), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_modules_that_are_run_exist(page: Path) -> None:
     for name in re.findall(r"python -m ((?:tests|train|sim|docs|runtime|export)[\w.]*)", page.read_text("utf-8")):
         path = ROOT / Path(*name.split("."))
