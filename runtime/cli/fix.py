@@ -58,6 +58,11 @@ class Answer:
     latency_ms: float | None
     reason: str
 
+    @classmethod
+    def unusable(cls, image: Path, reason: str) -> Answer:
+        """The image could not be used."""
+        return cls(image, None, None, reason)
+
     @property
     def decision(self) -> Decision:
         """FIX, NO_FIX or ERROR."""
@@ -105,7 +110,7 @@ def answers(
                 try:
                     photo = _usable(read_photo(image, flags))
                 except ImageError as error:
-                    yield Answer(image, None, None, str(error).removeprefix(f"{image}: "))
+                    yield Answer.unusable(image, str(error).removeprefix(f"{image}: "))
                 else:
                     fixer = fixer or Fixer(opened, embedder, photo.camera, persist=keep, as_tagged=True)
                     yield _answer(image, fixer, photo, any_heading)
@@ -117,7 +122,7 @@ def _answer(image: Path, fixer: Fixer, photo: Photo, any_heading: bool) -> Answe
     try:
         found = fixer.fix(photo.frame, photo.pose, any_heading=any_heading, retry=True, camera=photo.camera)
     except HomingError as error:
-        return Answer(image, None, None, str(error))
+        return Answer.unusable(image, str(error))
     return Answer(image, found, (time.perf_counter() - started_s) * 1e3, found.reason)
 
 

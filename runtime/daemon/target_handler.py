@@ -66,7 +66,7 @@ class TargetHandler:
             raise UsageError(f"{latitude_deg:g},{longitude_deg:g} is not a latitude and a longitude in degrees.")
         place = GeoPoint(latitude_deg, longitude_deg)
         name = f"{latitude_deg:.7f},{longitude_deg:.7f}"
-        answer = PlaceAnswer(Decision.MATCH, place, 0.0, None, (), "given by the operator")
+        answer = PlaceAnswer.given(place, "given by the operator")
         return _pending(name, name.encode(), answer)
 
     def located(self, path: Path, gsd_m: float | None) -> PendingTarget:

@@ -115,6 +115,11 @@ class PlaceAnswer:
     reason: str
 
     @classmethod
+    def given(cls, place: GeoPoint, reason: str) -> PlaceAnswer:
+        """A place that somebody names, taken as it is."""
+        return cls(Decision.MATCH, place, 0.0, None, (), reason)
+
+    @classmethod
     def no_match(
         cls, reason: str, candidates: tuple[Candidate, ...] = (), probability: float | None = None
     ) -> PlaceAnswer:

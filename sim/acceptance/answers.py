@@ -51,6 +51,11 @@ class Answer:
     error_m: float | None
     ground_sigma_m: float
 
+    @classmethod
+    def nowhere(cls, seed: int, question: Question, ground_sigma_m: float) -> Answer:
+        """No place at all."""
+        return cls(seed, question.kind, question.mode, None, None, ground_sigma_m)
+
     @property
     def right(self) -> bool:
         """Whether the question has an answer and this is it."""
@@ -88,7 +93,7 @@ def answers_of(
 def _answer(locator: Locator, question: Question, origin: GeoPoint, seed: int, sigma_m: float) -> Answer:
     found = locator.features(question.target, any_heading=not question.target.north_up)
     if found is None:
-        return Answer(seed, question.kind, question.mode, None, None, sigma_m)
+        return Answer.nowhere(seed, question, sigma_m)
     features, place = found
     north, east = north_east_m(origin, place)
     error_m = float(np.hypot(north - question.truth[0], east - question.truth[1]))

@@ -40,6 +40,11 @@ class Reply:
     place: Point | None
     error_m: float | None
 
+    @classmethod
+    def declined(cls, question: Question, answer: Answer) -> Reply:
+        """Nothing was accepted."""
+        return cls(question, answer, None, None)
+
     @property
     def accepted(self) -> bool:
         """Whether the daemon would fly there once the operator confirms."""
@@ -74,6 +79,6 @@ def ask_where(flight: Flight, question: Question, origin: GeoPoint) -> Reply:
     answer = flight.ask(request)
     found = answer.get("place")
     if answer.get("decision") != "match" or found is None:
-        return Reply(question, answer, None, None)
+        return Reply.declined(question, answer)
     place = north_east_m(origin, GeoPoint(found["latitude_deg"], found["longitude_deg"]))
     return Reply(question, answer, place, math.dist(place, question.truth))
