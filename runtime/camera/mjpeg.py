@@ -19,7 +19,7 @@ from http.client import HTTPException, HTTPResponse
 import cv2
 import numpy as np
 
-from runtime.camera.multipart import PartCollector
+from runtime.camera.stream_parts import PartCollector
 from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame, ImageRGB

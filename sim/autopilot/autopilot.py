@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 
+from runtime.rotations import ned_from_euler
 from sim.autopilot.config import AutopilotConfig, Vector, VehicleTruth
 from sim.autopilot.failsafe import Failsafes
 from sim.autopilot.flight import Flight
 from sim.autopilot.links import Link, Links
 from sim.autopilot.modes import Mode
 from sim.autopilot.parameters import Parameters
-from sim.autopilot.physics import Body, quaternion
+from sim.autopilot.physics import Body
 from sim.autopilot.plan import Mission
 from sim.autopilot.protocol import Protocol
 from sim.autopilot.state import State
@@ -116,7 +117,7 @@ class Autopilot:
             self._t_ns,
             (body.n, body.e, body.d),
             (body.vn, body.ve, body.vd),
-            quaternion(body.roll, body.pitch, body.yaw),
+            ned_from_euler(body.roll, body.pitch, body.yaw),
             body.rates,
         )
 

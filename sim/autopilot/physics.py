@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 
-from runtime.values import Quaternion
 from sim.autopilot.config import AutopilotConfig, Vector
 
 GRAVITY_M_S2 = 9.80665
@@ -123,16 +122,3 @@ class Body:
         self.vn = self.ve = self.vd = self.fn = self.fe = 0.0
         self.fu = GRAVITY_M_S2
         self.on_ground = d >= 0.0
-
-
-def quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
-    """``ned_from_body`` (w, x, y, z) of aerospace Euler angles in radians."""
-    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
-    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
-    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
-    return (
-        cr * cp * cy + sr * sp * sy,
-        sr * cp * cy - cr * sp * sy,
-        cr * sp * cy + sr * cp * sy,
-        cr * cp * sy - sr * sp * cy,
-    )

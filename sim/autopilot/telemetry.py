@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from runtime.rotations import ned_from_euler
 from sim.autopilot.gps import NO_GPS
 from sim.autopilot.guided import Place
 from sim.autopilot.modes import Mode
-from sim.autopilot.physics import quaternion
 from sim.autopilot.state import State
 from sim.autopilot.wire import NOT_A_NUMBER, Message, mavlink
 
@@ -60,7 +60,7 @@ def attitude(state: State) -> Message:
 def attitude_quaternion(state: State) -> Message:
     """ATTITUDE_QUATERNION."""
     here, rates = state.vehicle.estimator, state.vehicle.body.rates
-    q = quaternion(here.roll, here.pitch, here.yaw)
+    q = ned_from_euler(here.roll, here.pitch, here.yaw)
     return mavlink.MAVLink_attitude_quaternion_message(state.boot_ms, *q, *rates)
 
 

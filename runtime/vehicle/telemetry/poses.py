@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from runtime.freshness import ATTITUDE_GAP, POSE_AHEAD, POSES_KEPT, POSITION_GAP
 from runtime.geodesy import offset
 from runtime.interpolation import mix_measured, mix_velocities, point_between, slerp
+from runtime.rotations import turned_by_rates, yaw_of
 from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 
@@ -36,42 +37,6 @@ class PositionSample:
 
 
 _Samples = deque[AttitudeSample] | deque[PositionSample]
-
-
-def quaternion_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quaternion:
-    """``ned_from_body`` of the aerospace (yaw, then pitch, then roll) angles that ATTITUDE carries."""
-    cr, sr = math.cos(roll_rad / 2), math.sin(roll_rad / 2)
-    cp, sp = math.cos(pitch_rad / 2), math.sin(pitch_rad / 2)
-    cy, sy = math.cos(yaw_rad / 2), math.sin(yaw_rad / 2)
-    return (
-        cr * cp * cy + sr * sp * sy,
-        sr * cp * cy - cr * sp * sy,
-        cr * sp * cy + sr * cp * sy,
-        cr * cp * sy - sr * sp * cy,
-    )
-
-
-def yaw_of(q: Quaternion) -> float:
-    """Heading of the nose in radians from true north, clockwise, in [0, 2 pi)."""
-    w, x, y, z = q
-    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)) % (2 * math.pi)
-
-
-def rotate_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s: float) -> Quaternion:
-    """``q`` turned for ``dt_s`` by constant body rates."""
-    rate = math.sqrt(sum(r * r for r in rates_rad_s))
-    if rate * abs(dt_s) < 1e-12:
-        return q
-    half = rate * dt_s / 2
-    s = math.sin(half) / rate
-    bw, bx, by, bz = math.cos(half), *(r * s for r in rates_rad_s)
-    w, x, y, z = q
-    return (
-        w * bw - x * bx - y * by - z * bz,
-        w * bx + x * bw + y * bz - z * by,
-        w * by - x * bz + y * bw + z * bx,
-        w * bz + x * by - y * bx + z * bw,
-    )
 
 
 class PoseBuffer:
@@ -150,7 +115,7 @@ class PoseBuffer:
             height_agl_m=where.height_agl_m,
             ned_from_body=ned_from_body,
             attitude_measured=True,
-            heading=Measured(yaw_of(ned_from_body), self._heading_sigma_rad, "vehicle"),
+            heading=Measured(yaw_of(ned_from_body) % math.tau, self._heading_sigma_rad, "vehicle"),
         )
         if where.position is None:
             return NavState(pose, None)
@@ -163,7 +128,7 @@ class PoseBuffer:
         if after == len(samples):
             last = samples[-1]
             ahead_s = min(t_ns - last.t_ns, self._beyond_ns) * 1e-9
-            return rotate_by_rates(last.ned_from_body, last.rates_rad_s, ahead_s)
+            return turned_by_rates(last.ned_from_body, last.rates_rad_s, ahead_s)
         if after == 0:
             return samples[0].ned_from_body
         a, b = samples[after - 1], samples[after]

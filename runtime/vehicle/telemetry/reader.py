@@ -15,12 +15,13 @@ from typing import Any
 
 from runtime.freshness import RANGE
 from runtime.geodesy import offset
+from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint, Measured
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
 from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.stack import Stack
-from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample, quaternion_from_euler
+from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
 from runtime.vehicle.telemetry.safety import SafetySignals, sticks_moved
 from runtime.vehicle.telemetry.state import EstimatorState, GeoHeight, GpsState, Telemetry
 
@@ -114,7 +115,7 @@ class Reader:
     def _attitude(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         angles, rates = (m.roll, m.pitch, m.yaw), (m.rollspeed, m.pitchspeed, m.yawspeed)
         if all(map(math.isfinite, angles + rates)):
-            self._poses.add_attitude(AttitudeSample(t_ns, quaternion_from_euler(*angles), rates))
+            self._poses.add_attitude(AttitudeSample(t_ns, ned_from_euler(*angles), rates))
             self._set(heading=Measured(m.yaw % (2 * math.pi), self._config.heading_sigma_rad, "vehicle"))
         return []
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from runtime.camera.mjpeg import STAMP_HEADER, MjpegCamera
-from runtime.camera.multipart import MAX_HEADER_BYTES, MAX_PART_BYTES
 from runtime.camera.reader import CameraReader
 from runtime.camera.source import open_camera
+from runtime.camera.stream_parts import MAX_HEADER_BYTES, MAX_PART_BYTES
 from runtime.errors import CameraError
 
 PATIENCE_S = 30.0  # only ever used up by a failure

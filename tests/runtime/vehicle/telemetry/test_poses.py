@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,20 +9,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from runtime.geodesy import north_east_m
+from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint, Measured, PositionSource
-from runtime.vehicle.telemetry.poses import (
-    AttitudeSample,
-    PoseBuffer,
-    PositionSample,
-    quaternion_from_euler,
-    rotate_by_rates,
-    yaw_of,
-)
+from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
 
 MS = 1_000_000
-# No subnormal numbers: a ray caster in the same test process sets the processor to flush them to zero.
-ANGLE = st.floats(-3.1, 3.1, allow_subnormal=False)
-TILT = st.floats(-1.4, 1.4, allow_subnormal=False)
 
 
 def scipy_of(q: tuple[float, float, float, float]) -> Rotation:
@@ -32,7 +21,7 @@ def scipy_of(q: tuple[float, float, float, float]) -> Rotation:
 
 
 def attitude(t_ns: int, yaw_rad: float = 0.0, rate_rad_s: float = 0.0) -> AttitudeSample:
-    return AttitudeSample(t_ns, quaternion_from_euler(0.0, 0.0, yaw_rad), (0.0, 0.0, rate_rad_s))
+    return AttitudeSample(t_ns, ned_from_euler(0.0, 0.0, yaw_rad), (0.0, 0.0, rate_rad_s))
 
 
 def position(
@@ -51,31 +40,6 @@ def filled(seconds: float = 1.0) -> PoseBuffer:
     for i in range(int(seconds * 10) + 1):
         buffer.add_position(position(i * 100 * MS, 60.0 + i * 1e-5, 22.0, 40.0 + i))
     return buffer
-
-
-@given(TILT, TILT, ANGLE)
-def test_euler_angles_are_yaw_then_pitch_then_roll(roll: float, pitch: float, yaw: float) -> None:
-    expected = Rotation.from_euler("ZYX", [yaw, pitch, roll]).as_matrix()
-    np.testing.assert_allclose(scipy_of(quaternion_from_euler(roll, pitch, yaw)).as_matrix(), expected, atol=1e-9)
-
-
-@given(
-    st.tuples(TILT, TILT, ANGLE),
-    st.floats(-2.0, 2.0, allow_subnormal=False),
-    st.floats(-2.0, 2.0, allow_subnormal=False),
-    st.floats(-2.0, 2.0, allow_subnormal=False),
-)
-def test_turning_by_rates_agrees_with_the_rotation_vector(
-    angles: tuple[float, ...], p: float, q: float, r: float
-) -> None:
-    start = quaternion_from_euler(*angles)
-    expected = scipy_of(start) * Rotation.from_rotvec(np.array([p, q, r]) * 0.05)
-    assert (expected.inv() * scipy_of(rotate_by_rates(start, (p, q, r), 0.05))).magnitude() < 1e-9
-
-
-@given(ANGLE)
-def test_yaw_is_the_heading_of_the_nose(yaw: float) -> None:
-    assert math.isclose(math.cos(yaw_of(quaternion_from_euler(0.2, -0.3, yaw)) - yaw), 1.0, abs_tol=1e-9)
 
 
 @given(st.integers(0, 1_000_000_000))
