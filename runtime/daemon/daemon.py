@@ -148,6 +148,7 @@ class Daemon:
         ``heard_after_ns``: after an internal error only a heartbeat that came later says whose the vehicle is.
         """
         self.release(t_ns, Reason.SHUT_DOWN, heard_after_ns)
+        self._operator.close()
         return self._out(t_ns)
 
     def release(self, t_ns: int, cause: Reason, heard_after_ns: int | None = None) -> None:

@@ -63,6 +63,7 @@ class OperatorHandler:
     ) -> None:
         self._rooms = rooms
         self._release = release
+        self._locating: Callable[[Answer], None] | None = None  # the reply to whoever waits for a target
         self._simple: dict[str, Callable[[int], Answer]] = {
             "engage": self._engage,
             "disengage": self._disengage,
@@ -89,10 +90,10 @@ class OperatorHandler:
     def _target(self, t_ns: int, request: TargetRequest, reply: Callable[[Answer], None]) -> None:
         handler, image, gsd_m = self._rooms.targets, request.image, request.target_gsd_m
         if image is not None:
-            if self._rooms.workers.busy(JobKind.LOCATE):
+            if self._locating is not None or self._rooms.workers.busy(JobKind.LOCATE):
                 raise UsageError("another target is being located; ask again when that is done.")
-            job = Job(JobKind.LOCATE, reply, lambda: handler.located(image, gsd_m))
-            self._rooms.workers.start(job, t_ns)
+            self._rooms.workers.start(Job(JobKind.LOCATE, image, lambda: handler.located(image, gsd_m)), t_ns)
+            self._locating = reply
         elif request.latitude_deg is not None and request.longitude_deg is not None:
             reply(self._shown(handler.placed(request.latitude_deg, request.longitude_deg)))
         else:
@@ -100,7 +101,9 @@ class OperatorHandler:
 
     def located(self, done: JobDone) -> None:
         """An image has been located, or could not be; the request that asked for it is answered."""
-        reply: Callable[[Answer], None] = done.subject
+        reply, self._locating = self._locating, None
+        if reply is None:  # it has been answered by `close`
+            return
         if done.error is None:
             reply(self._shown(done.result))
             return
@@ -108,6 +111,12 @@ class OperatorHandler:
         _LOG.error("target: %s", done.error, exc_info=None if expected else done.error)
         said = str(done.error) if expected else "the target could not be located; the daemon's log says why."
         reply({"error": said})
+
+    def close(self) -> None:
+        """The daemon ends: whoever waits for a target is told, for the result will not be taken any more."""
+        reply, self._locating = self._locating, None
+        if reply is not None:
+            reply({"error": "the daemon ended before the target was located; start it again, and ask again."})
 
     def _shown(self, found: PendingTarget) -> Answer:
         self._rooms.targets.pending = found

@@ -16,6 +16,7 @@ from runtime.daemon.latencies import Latencies
 from runtime.daemon.records import expected, fix_record, frame_record, pose_record
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.workers import Job
+from runtime.errors import HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.records import KeyframeRecord
 from runtime.localizer import FixDifference
@@ -103,10 +104,11 @@ class Perception:
         self._start_record(done.t_ns, posed)
 
     def recorded(self, done: JobDone) -> None:
-        """A keyframe, or why the frame did not become one. A full disk ends the recording, not the flight."""
+        """A keyframe, or why the frame did not become one. A full disk ends the recording, not the flight; another
+        program that writes to the history for long costs this frame."""
         if done.error is not None:
             self._failed("record", done.t_ns, done.error)
-            if expected(done.error):
+            if expected(done.error) and not isinstance(done.error, HistoryBusyError):
                 self.recording_failed = str(done.error)
             return
         recorded: Recorded = done.result

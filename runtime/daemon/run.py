@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from runtime.clock import Clock
 from runtime.daemon.daemon import Daemon
+from runtime.daemon.operator_handler import refusal
 from runtime.errors import VehicleError
 from runtime.events import (
     VEHICLE_LINK,
@@ -37,6 +38,7 @@ TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
 _POLL_S = 0.01  # between looks at the camera
 _REQUESTS = 16
 _LAST_LOOKS = 10  # at a link that never falls quiet, before the end
+_ENDED = refusal("the daemon has ended; start it again with `homing run`.")
 _LOG = logging.getLogger(__name__)
 
 
@@ -82,15 +84,32 @@ class Inbox:
         self._clock = clock
         self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
         self._endings: Queue[JobDone] = Queue()  # bounded by there being one job of a kind at a time
+        self._lock = threading.Lock()  # no request slips in while `close` empties the queue
+        self._closed = False
         self.refused = 0
 
     def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
         """From any thread: ``reply`` will be called once."""
         try:
-            self._queue.put_nowait(ControlRequest(self._clock.now_ns(), request, reply))
+            with self._lock:
+                if not self._closed:
+                    self._queue.put_nowait(ControlRequest(self._clock.now_ns(), request, reply))
+                    return
         except Full:
             self.refused += 1
-            reply({"schema": 1, "error": "the daemon is too busy to take a request."})
+            reply(refusal("the daemon is too busy to take a request."))
+            return
+        reply(_ENDED)
+
+    def close(self) -> None:
+        """The loop has ended: refuses the requests that wait, and all that come."""
+        with self._lock:
+            self._closed = True
+        while True:
+            try:
+                self._queue.get_nowait().reply(_ENDED)
+            except Empty:
+                return
 
     def job_done(self, done: JobDone) -> None:
         """From a worker's thread."""
@@ -146,6 +165,7 @@ class Loop:
             raise
         finally:
             self._say_last_words(failed_ns)
+            self._inbox.close()
 
     def _turn(self, stop: threading.Event) -> None:
         begun_ns = due_ns = self._clock.now_ns()

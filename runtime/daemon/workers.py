@@ -62,7 +62,7 @@ class InlineWorkers:
         """See `Workers.start`."""
         self._busy.add(job.kind)
         latency_ns = self._latency_ns(job.kind)
-        done = _done(job, t_ns + latency_ns, latency_ns)
+        done = JobDone(t_ns + latency_ns, job.kind, job.subject, *_result(job), latency_ns)
         heapq.heappush(self._held, (done.t_ns, next(self._serial), done))
 
     def finished(self, t_ns: int) -> list[JobDone]:
@@ -75,9 +75,9 @@ class InlineWorkers:
 
 
 class ThreadWorkers:
-    """A thread for each kind of job; ``post`` takes the events, from those threads.
+    """A thread for each kind of job, from the start on; ``post`` takes the events, from those threads.
 
-    A worker is free again as soon as it has posted: the event of a job may still wait for the deciding thread.
+    A worker is free again just before it posts: the event of a job may still wait for the deciding thread.
     """
 
     def __init__(self, post: Callable[[JobDone], None], now_ns: Now = time.monotonic_ns) -> None:
@@ -85,27 +85,29 @@ class ThreadWorkers:
         self._now_ns = now_ns
         self._inbox: dict[JobKind, SimpleQueue[Job | None]] = {kind: SimpleQueue() for kind in JobKind}
         self._idle = {kind: threading.Event() for kind in JobKind}
-        self._threads: dict[JobKind, threading.Thread] = {}
+        self._threads = {
+            kind: threading.Thread(target=self._run, args=(kind,), name=f"{kind.value} worker", daemon=True)
+            for kind in JobKind
+        }
         self._closed = False
+        for kind, thread in self._threads.items():
+            self._idle[kind].set()
+            thread.start()  # now: a thread that cannot be had is told at the start, not in flight
 
     def busy(self, kind: JobKind) -> bool:
-        """See `Workers.busy`."""
-        return self._closed or (kind in self._threads and not self._idle[kind].is_set())
+        """Whether a job of this kind is under way, or no more jobs are taken."""
+        return self._closed or not self._idle[kind].is_set()
 
     def start(self, job: Job, t_ns: int) -> None:
         """See `Workers.start`; the job's own start is measured by this object's clock."""
-        if job.kind not in self._threads:
-            thread = threading.Thread(target=self._run, args=(job.kind,), name=f"{job.kind.value} worker", daemon=True)
-            self._threads[job.kind] = thread
-            thread.start()
         self._idle[job.kind].clear()
         self._inbox[job.kind].put(job)
 
     def close(self) -> None:
         """Takes no more jobs, and waits for those under way."""
         self._closed = True
-        for kind in self._threads:
-            self._inbox[kind].put(None)
+        for inbox in self._inbox.values():
+            inbox.put(None)
         deadline_s = time.monotonic() + _END_WITHIN_S
         for kind, thread in self._threads.items():
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -115,16 +117,23 @@ class ThreadWorkers:
     def _run(self, kind: JobKind) -> None:
         while (job := self._inbox[kind].get()) is not None:
             begun_ns = self._now_ns()
-            done = _done(job, begun_ns, 0)
+            result, error = _survived(job)
             ended_ns = self._now_ns()
-            done = JobDone(ended_ns, kind, done.subject, done.result, done.error, ended_ns - begun_ns)
             self._idle[kind].set()
-            self._post(done)
+            self._post(JobDone(ended_ns, kind, job.subject, result, error, ended_ns - begun_ns))
 
 
-def _done(job: Job, t_ns: int, elapsed_ns: int) -> JobDone:
-    """Does the work; its event at ``t_ns``."""
+def _result(job: Job) -> tuple[Any, Exception | None]:
+    """What the job makes, or the error that ended it."""
     try:
-        return JobDone(t_ns, job.kind, job.subject, job.work(), None, elapsed_ns)
+        return job.work(), None
     except Exception as error:  # the edge of a worker: handed on as an event, which is counted and logged
-        return JobDone(t_ns, job.kind, job.subject, None, error, elapsed_ns)
+        return None, error
+
+
+def _survived(job: Job) -> tuple[Any, Exception | None]:
+    """`_result`, in a thread that outlives whatever its job raises: a panic of compiled code is no Exception."""
+    try:
+        return _result(job)
+    except BaseException as error:
+        return None, RuntimeError(f"{type(error).__name__}: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +16,8 @@ from runtime.daemon.daemon import DaemonSettings
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.records import fix_record
-from runtime.errors import StorageError
-from runtime.events import FrameArrived, JobKind, Tick
+from runtime.errors import HistoryBusyError, StorageError
+from runtime.events import ControlRequest, FrameArrived, JobKind, Tick
 from runtime.flightlog.flightlog import LogState
 from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
@@ -321,6 +322,22 @@ def test_targets_need_their_id_and_an_accepted_place(tmp_path: Path) -> None:
     assert "not a latitude" in cockpit.ask("target", latitude_deg=95.0, longitude_deg=1.0)["error"]
 
 
+def test_whoever_waits_for_a_target_at_the_end_is_answered_once(tmp_path: Path) -> None:
+    cockpit = Cockpit(latency_ms={JobKind.LOCATE: 2000.0})
+    cockpit.fly(3.0)
+    image = tmp_path / "target.png"
+    answers: list[dict[str, Any]] = []
+    cv2.imwrite(str(image), np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    asked = {"command": "target", "image": str(image), "target_gsd_m": 0.3}
+    cockpit.daemon.step(ControlRequest(cockpit.t_ns, asked, answers.append))
+    assert not answers and "being located" in cockpit.ask("target", image=str(image))["error"]
+    cockpit.close()
+    assert [answer["schema"] for answer in answers] == [1] and "ended before" in answers[0]["error"]
+    for done in cockpit.workers.finished(cockpit.t_ns + 10**10):
+        cockpit.daemon.step(done)
+    assert len(answers) == 1
+
+
 def test_frames_that_come_while_it_works_are_dropped_and_counted() -> None:
     cockpit = Cockpit(latency_ms={JobKind.FIX: 700.0}, settings=DaemonSettings())
     cockpit.fly(20.0)
@@ -347,6 +364,19 @@ def test_a_full_disk_ends_the_recording_and_not_the_flight() -> None:
     fixes = status["counts"]["fix"]
     cockpit.fly(2.0)
     assert cockpit.ask("status")["counts"]["fix"] > fixes
+
+
+def test_a_history_in_use_costs_a_frame_and_not_the_recording() -> None:
+    cockpit = Cockpit()
+    cockpit.fly(4.0)
+    kept = len(cockpit.notebook.frames)
+    cockpit.notebook.error = HistoryBusyError("history.db is in use by another program; wait for it.")
+    cockpit.fly(2.0)
+    assert kept and len(cockpit.notebook.frames) == kept and cockpit.ask("status")["counts"]["record_failed"] > 0
+    cockpit.notebook.error = None
+    cockpit.fly(2.0)
+    status = cockpit.ask("status")
+    assert len(cockpit.notebook.frames) > kept and status["recording"] is True and status["recording_failed"] is None
 
 
 def test_a_flaw_in_sight_does_not_take_the_link_down() -> None:

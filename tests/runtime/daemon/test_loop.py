@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,19 @@ def test_what_goes_wrong_in_a_thread_is_seen_in_the_status() -> None:
         stop.set()
         running.join(PATIENCE_S)
         reader.close()
+
+
+def test_a_request_that_the_loop_no_longer_takes_is_refused_when_it_ends() -> None:
+    line, daemon, stop = Silence(), Cockpit().daemon, threading.Event()
+    camera = FailingOnce(threading.Event())
+    reader = CameraReader(camera, reopen=camera.reopened)
+    clock: Any = line
+    links: Any = {VEHICLE_LINK: line}
+    inbox, answers = Inbox(clock), Queue[dict[str, Any]]()
+    inbox.control({"command": "status"}, answers.put)
+    stop.set()
+    try:
+        Loop(daemon, reader, links, inbox, clock, Patience(1e9, "test")).run(stop)
+    finally:
+        reader.close()
+    assert "the daemon has ended" in answers.get_nowait()["error"] and answers.empty()

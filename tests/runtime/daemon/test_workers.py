@@ -69,6 +69,25 @@ def test_what_a_job_raised_is_handed_on_and_the_worker_goes_on() -> None:
     assert isinstance(done[0].error, ControlError) and done[1].result == 1
 
 
+class Panic(BaseException):
+    """What compiled code raises where it cannot go on."""
+
+
+def panicking() -> int:
+    raise Panic("index out of bounds")
+
+
+def test_a_panic_in_a_job_is_handed_on_and_the_worker_goes_on() -> None:
+    done: list[JobDone] = []
+    workers = ThreadWorkers(done.append)
+    workers.start(Job(JobKind.FIX, None, panicking), 0)
+    until(lambda: len(done) == 1)
+    assert not workers.busy(JobKind.FIX)
+    workers.start(Job(JobKind.FIX, None, lambda: 1), 0)
+    workers.close()
+    assert str(done[0].error) == "Panic: index out of bounds" and done[1].result == 1
+
+
 def test_closed_workers_take_no_more() -> None:
     workers = ThreadWorkers(lambda done: None)
     workers.close()
@@ -82,6 +101,18 @@ def test_a_full_inbox_refuses_and_counts() -> None:
         inbox.control({"command": "status"}, answers.append)
     assert inbox.refused == len(answers) == 4 and "too busy" in answers[0]["error"]
     assert isinstance(inbox.next(), ControlRequest)
+
+
+def test_what_waits_when_the_loop_ends_is_refused_and_what_comes_later_too() -> None:
+    inbox: Inbox = Inbox(MonotonicClock())
+    answers: list[dict[str, Any]] = []
+    inbox.control({"command": "status"}, answers.append)
+    inbox.control({"command": "engage"}, answers.append)
+    assert not answers
+    inbox.close()
+    inbox.control({"command": "status"}, answers.append)
+    assert len(answers) == 3 and all("the daemon has ended" in answer["error"] for answer in answers)
+    assert inbox.next() is None and inbox.refused == 0
 
 
 def until(condition: Any, within_s: float = 10.0) -> None:
