@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -18,9 +19,12 @@ from sim.raster.lens import Lens, lens_of
 from sim.raster.solids import solids_of
 from sim.raster.sunlight import sunlight_of
 from sim.raster.visible import seen_by_lens, seen_from_above
-from sim.world.dates import Sensor
+from sim.world.dates import Date, Sensor
+from sim.world.ground import GroundRaster
+from sim.world.meshes import Mesh
 from sim.world.noise import tile
-from sim.world.world import AnyWorld, Scene
+from sim.world.world import AnyWorld, Scene, World
+from sim.world_cache import Arrays, WorldCache
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -32,11 +36,19 @@ _FINE_TEXEL_M = 0.08  # of the fine noise that the ground raster is too coarse f
 _ABOVE_GROUND_M = 0.02  # what shades the ground stands higher
 
 
-class Renderer:
-    """Renders one scene; building it bakes sun and shadow into the ground (about a second)."""
+@dataclass(frozen=True, slots=True)
+class LitScene:
+    """What a renderer needs of a scene: what stands on the ground, and the ground with sun and shadows on it."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    date: Date
+    mesh: Mesh
+    ground: GroundRaster
+
+
+class Renderer:
+    """Renders one scene; unless it is lit already, building it bakes sun and shadow into the ground."""
+
+    def __init__(self, scene: Scene | LitScene) -> None:
         date = scene.date
         self._solids = solids_of(scene.mesh)
         self._sunlight = sunlight_of(self._solids, date.to_sun)
@@ -45,7 +57,7 @@ class Renderer:
         leaf = tile(rng, shading.LEAF_SIDE, 0.7, 2.0).ravel()
         self._look = shading.Look(date.to_sun / -date.to_sun[2], leaf)
         self._response = _response(date.sensor)
-        self.lit = self._bake()
+        self.scene = scene if isinstance(scene, LitScene) else LitScene(date, scene.mesh, self._lit(scene.ground))
 
     def perspective(self, camera: CameraModel, ned_from_camera: npt.ArrayLike, position_ned_m: npt.ArrayLike) -> Image:
         """The camera's view through its lens: (height_px, width_px, 3) uint8 RGB.
@@ -83,7 +95,7 @@ class Renderer:
         return out
 
     def _ground(self, column: Array, row: Array, fine: Image) -> Image:
-        lit = cv2.remap(self.lit, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        lit = cv2.remap(self.scene.ground.image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         out = np.empty((*column.shape, 3), np.uint8)
         terrain.respond_to_ground(
             np.asarray(lit, np.uint8).reshape(-1, 3), fine.ravel(), *self._response, out.reshape(-1, 3)
@@ -125,11 +137,10 @@ class Renderer:
         shading.points_seen_from_above(pixels, columns, north_m, west_m, step_m, *lean, down.ravel(), points, rays)
         self._shade(pixels, face, points, rays, out)
 
-    def _bake(self) -> Image:
+    def _lit(self, raster: GroundRaster) -> GroundRaster:
         """The ground raster times the light on it."""
-        raster = self.scene.ground
         shade: Image = np.empty(raster.image.shape[:2], np.uint8)
-        _by_strips(len(shade), lambda row0, rows: self._shadows(row0, shade[row0 : row0 + rows]))
+        _by_strips(len(shade), lambda row0, rows: self._shadows(raster, row0, shade[row0 : row0 + rows]))
         shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 0.8), np.uint8)  # penumbra
         out = np.empty_like(raster.image)
 
@@ -139,11 +150,11 @@ class Renderer:
             out[strip] = np.clip(raster.image[strip] * (1 - dark * (1 - np.array(shading.SHADE, np.float32))), 0, 255)
 
         _by_strips(len(shade), light)
-        return out
+        return replace(raster, image=out)
 
-    def _shadows(self, row0: int, out: Image) -> None:
+    def _shadows(self, raster: GroundRaster, row0: int, out: Image) -> None:
         """Rows of the ground raster, 255 where a ray towards the sun is stopped."""
-        raster, sun = self.scene.ground, self._sunlight.beams
+        sun = self._sunlight.beams
         down, face = np.empty(out.shape, np.float32), np.empty(out.shape, np.int32)
         # A beam to a point at that height meets flat ground a little beside it.
         north_m = raster.north_m - row0 * raster.gsd_m + _ABOVE_GROUND_M * sun.lean_north
@@ -168,12 +179,28 @@ def _by_strips(rows: int, work: Callable[[int, int], None]) -> None:
 _kept: weakref.WeakKeyDictionary[AnyWorld, dict[str, Renderer]] = weakref.WeakKeyDictionary()
 
 
-def renderer_of(world: AnyWorld, date: str) -> Renderer:
-    """The renderer of a world on a date: baked once, and kept while the world lives."""
+def renderer_of(world: AnyWorld, date: str, cache: WorldCache | None = None) -> Renderer:
+    """The renderer of a world on a date: lit once and kept while the world lives, in the cache for longer."""
     renderers = _kept.setdefault(world, {})
     if date not in renderers:
-        renderers[date] = Renderer(world.scene(date))
+        renderers[date] = Renderer(world.scene(date) if cache is None else lit_scene(world, date, cache))
     return renderers[date]
+
+
+def lit_scene(world: AnyWorld, date: str, cache: WorldCache) -> Scene | LitScene:
+    """The lit scene of a world that follows from numbers alone, out of the cache; of any other, its scene."""
+    if not isinstance(world, World) or world.recipe is None:
+        return world.scene(date)
+
+    def make() -> Arrays:
+        scene = Renderer(world.scene(date)).scene
+        ground, mesh = scene.ground, scene.mesh
+        corner = np.array([ground.north_m, ground.west_m, ground.gsd_m])
+        return {"image": ground.image, "corner": corner, **{f.name: getattr(mesh, f.name) for f in fields(Mesh)}}
+
+    kept = cache.arrays(f"lit scene, {date}, {world.recipe}", make)
+    ground = GroundRaster(kept["image"], *(float(value) for value in kept["corner"]))
+    return LitScene(world.date(date), Mesh(**{f.name: kept[f.name] for f in fields(Mesh)}), ground)
 
 
 def _response(sensor: Sensor) -> shading.Response:

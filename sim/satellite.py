@@ -16,7 +16,8 @@ from affine import Affine
 from runtime.errors import StorageError
 from runtime.geodesy import offset
 from sim.render import renderer_of
-from sim.world.world import AnyWorld, Scene
+from sim.world.world import AnyWorld, Scene, World
+from sim.world_cache import Arrays, WorldCache
 
 Image = npt.NDArray[np.uint8]
 log = logging.getLogger(__name__)
@@ -62,10 +63,21 @@ def satellite_crop(world: AnyWorld, centre_ne_m: tuple[float, float], side_m: fl
 
     The whole image is rendered once per world and kept while the world lives; crops are cut from it.
     """
+    return cut(whole_image(world), _whole_side_m(world) / 2, centre_ne_m, side_m, size_px)
+
+
+def whole_image(world: AnyWorld, cache: WorldCache | None = None) -> Image:
+    """The world's satellite image about its origin, a little larger than the world; kept in the cache if there is one.
+    """
     if world not in _whole:
-        _whole[world] = SatelliteImage(world).render((0.0, 0.0), _whole_side_m(world))
-    whole, half = _whole[world], _whole_side_m(world) / 2
-    return cut(whole, half, centre_ne_m, side_m, size_px)
+        recipe = world.recipe if isinstance(world, World) else None
+
+        def make() -> Arrays:
+            return {"image": SatelliteImage(world).render((0.0, 0.0), _whole_side_m(world))}
+
+        made = make() if cache is None or recipe is None else cache.arrays(f"satellite image, {recipe}", make)
+        _whole[world] = made["image"]
+    return _whole[world]
 
 
 def cut(whole: Image, half_m: float, centre_ne_m: tuple[float, float], side_m: float, size_px: int) -> Image:

@@ -19,12 +19,13 @@ from sim.autopilot.config import VehicleTruth
 from sim.autopilot.server import AutopilotServer
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig
-from sim.render import Renderer
+from sim.render import renderer_of
 from sim.satellite import write_geotiff
 from sim.scenario.plan import Point, make_plan
 from sim.scenario.setup import camera_section, commanding_section, make_autopilot, side_ne_m
 from sim.stream import FrameStream
 from sim.world.world import AnyWorld
+from sim.world_cache import WorldCache
 
 _SATELLITE_GSD_M = 0.3
 
@@ -90,7 +91,7 @@ def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable
     autopilot = make_autopilot(world, plan.home, seed, ready_at_boot=options.airborne_m > 0)
     if options.airborne_m > 0:
         autopilot.start_in_flight((0.0, 0.0, -options.airborne_m), "LOITER")
-    camera = SimulatedCamera(Renderer(world.scene("flight")), default_camera(), seed)
+    camera = SimulatedCamera(renderer_of(world, "flight", WorldCache.default()), default_camera(), seed)
     stop = threading.Event()
     stream = FrameStream(options.camera_port)
     try:

@@ -14,7 +14,7 @@ from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
 from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
 from runtime.values import GeoPoint
-from sim.satellite import SatelliteImage
+from sim.satellite import satellite_crop
 from sim.scenario.aircraft import Truth
 from sim.scenario.outcome import Outcome
 from sim.scenario.picture import write_picture
@@ -92,7 +92,7 @@ def _spread(values: list[float], unit: str) -> str:
 
 def _ground(site: Site) -> Background:
     """The satellite image of the whole world."""
-    image = SatelliteImage(site.world).render((0.0, 0.0), site.world.size_m, _MAP_GSD_M)
+    image = satellite_crop(site.world, (0.0, 0.0), site.world.size_m, round(site.world.size_m / _MAP_GSD_M))
     return Background(image, site.world.origin, site.world.size_m, site.world.size_m)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, Companion, SimulatedFlight
 from sim.latencies import SimulatedLatencies
 from sim.render import Renderer, renderer_of
+from sim.satellite import whole_image
 from sim.scenario.aircraft import Run
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
 from sim.world.world import AnyWorld
+from sim.world_cache import WorldCache
 
 GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude has its own error on top
 _WIND_M_S = 4.0
@@ -51,11 +54,17 @@ class Site:
     out: Path
 
     @classmethod
-    def prepare(cls, world: AnyWorld, seed: int, out: Path, small: bool = False) -> Site:
-        """Render what has to be rendered once and load the default bundle."""
+    def prepare(
+        cls, world: AnyWorld, seed: int, out: Path, small: bool = False, cache: WorldCache | None = None
+    ) -> Site:
+        """Render what has to be rendered once, both dates at a time, and load the default bundle."""
         plan = make_plan(seed, side_ne_m(world), small)
-        embedder = Embedder(Bundle.load(), threads=2)
-        return cls(world, plan, renderer_of(world, "flight"), embedder, seed, out)
+        with ThreadPoolExecutor(1) as pool:
+            image = pool.submit(whole_image, world, cache)
+            renderer = renderer_of(world, "flight", cache)
+            embedder = Embedder(Bundle.load(), threads=2)
+            image.result()
+        return cls(world, plan, renderer, embedder, seed, out)
 
     @property
     def history(self) -> Path:

@@ -75,9 +75,8 @@ def test_an_oblique_view_is_what_rays_meet(
     assert_same_picture(drawn.perspective(SMALL, turn, eye), traced.perspective(SMALL, turn, eye))
 
 
-def test_a_view_shows_more_than_ground(drawn: Renderer) -> None:
+def test_a_view_shows_more_than_ground(scene: Scene, drawn: Renderer) -> None:
     """The comparisons above are of something: crowns and houses fill a good part of the picture."""
-    scene = drawn.scene
     nothing = build(dataclasses.replace(scene.layout, houses=(), trees=(), cars=()), scene.date)
     bare = Renderer(dataclasses.replace(scene, mesh=nothing))
     pictures = [r.perspective(SMALL, nadir(), (0.0, 0.0, -60.0)).astype(int) for r in (drawn, bare)]
@@ -91,7 +90,9 @@ def test_the_satellites_view_is_what_rays_meet() -> None:
     assert_same_picture(drawn.orthographic((5.0, -8.0), 120.0, 0.3), traced.orthographic((5.0, -8.0), 120.0, 0.3))
 
 
-def test_the_shadows_on_the_ground_are_those_of_rays(drawn: Renderer, traced: TracedRenderer) -> None:
-    difference = np.abs(drawn.lit.astype(int) - traced.lit).max(axis=2)
+def test_the_shadows_on_the_ground_are_those_of_rays(
+    scene: Scene, drawn: Renderer, traced: TracedRenderer
+) -> None:
+    difference = np.abs(drawn.scene.ground.image.astype(int) - traced.lit).max(axis=2)
     assert (difference > 0).mean() < 0.001
-    assert traced.lit.mean() < 0.97 * drawn.scene.ground.image.mean(), "nothing throws a shadow"
+    assert traced.lit.mean() < 0.97 * scene.ground.image.mean(), "nothing throws a shadow"
