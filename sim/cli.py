@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from runtime.cli.entry import enter
-from runtime.cli.output import emit, progress, say, warn
+from runtime.cli.output import emit, open_on_a_desk, progress, say, share_done, warn
 from runtime.errors import StorageError, UsageError
 from sim.world.world import AnyWorld
 
@@ -34,39 +34,60 @@ def return_(
     seed: int = typer.Option(1, min=0, help="The world, the errors and the questions all follow from it."),
     out: Path = typer.Option(Path("out/return"), help="Folder for the report, the history and the logs."),
     realtime: bool = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch."),
+    measure: bool = typer.Option(False, help="Measure how hard the world is, also where that is on record."),
+    browser: bool = typer.Option(True, help="Open the report at the end, on a terminal with a display."),
     json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Survey, locate, fly to a place pointed at on a satellite image, be interrupted; PASS or FAIL."""
-    from sim.scenario.pace import pace_of
-    from sim.scenario.report import write_report
-    from sim.scenario.return_home import fly_return
-    from sim.scenario.setup import RunOptions, Site
-
     begun = time.monotonic()
     folder = fresh_folder(out)
     tell = warn if json else say
+    doing = ""
 
     def stage(text: str) -> None:
+        nonlocal doing
+        doing = text
         tell(f"[{time.monotonic() - begun:5.0f} s] {text}")
 
-    ground, hardness = judged_world(world, seed, stage)
-    site = Site.prepare(ground, seed, folder)
-    with pace_of(realtime, tell) as pace:
-        outcome, recording = fly_return(site, stage, RunOptions(pace=pace))
-    outcome.hardness = hardness
-    report = folder / "report.html"
-    wall_s = time.monotonic() - begun
-    write_report(report, site, outcome, recording, wall_s)
-    result = outcome.as_json(wall_s, report)
+    with share_done() as bar:
+        result, summary = _fly_return(
+            world, seed, folder, realtime, measure, begun, stage, lambda share: bar(share, doing)
+        )
     if json:
         emit(result)
     else:
         for name, passed in result["checks"].items():
             say(f"  {'ok ' if passed else 'NOT'} {name.replace('_', ' ')}")
-        say(f"{result['result']}: {outcome.summary()}")
-        say(f"report: {report}")
-    if not outcome.passed:
+        say(f"{result['result']}: {summary}")
+        say(f"report: {Path(result['report']).resolve().as_uri()}")
+        if browser:
+            open_on_a_desk(Path(result["report"]))
+    if result["result"] != "PASS":
         raise typer.Exit(3)
+
+
+def _fly_return(
+    world: str, seed: int, folder: Path, realtime: bool, measure: bool, begun_s: float,
+    stage: Callable[[str], None], done: Callable[[float], None],
+) -> tuple[dict[str, Any], str]:  # fmt: skip
+    """The scenario's JSON object and its summary; the report is written."""
+    from sim.scenario.pace import pace_of
+    from sim.scenario.report import write_report
+    from sim.scenario.return_home import fly_return
+    from sim.scenario.setup import RunOptions, Site
+    from sim.world_cache import WorldCache
+
+    ground, hardness = judged_world(world, seed, stage, measure=measure)
+    stage("prepare the world on both dates, or read it where it was prepared before")
+    site = Site.prepare(ground, seed, folder, cache=WorldCache.default())
+    with pace_of(realtime, stage) as pace:
+        outcome, recording = fly_return(site, stage, RunOptions(pace=pace), done)
+    outcome.hardness = hardness
+    stage("write the report")
+    report = folder / "report.html"
+    wall_s = time.monotonic() - begun_s
+    write_report(report, site, outcome, recording, wall_s)
+    return outcome.as_json(wall_s, report), outcome.summary()
 
 
 @app.command("hardness")
@@ -183,21 +204,31 @@ def _say_endpoints(endpoints: dict[str, object]) -> None:
 
 
 def judged_world(
-    name: str, seed: int, tell: Callable[[str], None], judge: Judge | None = None
-) -> tuple[AnyWorld, HardnessReport]:
+    name: str, seed: int, tell: Callable[[str], None], judge: Judge | None = None, measure: bool = False
+) -> tuple[AnyWorld, HardnessReport | None]:
     """The world of ``--world`` that is flown, and its hardness: a real map is as it is, any other is accepted.
+
+    A procedural world on record is taken as it was accepted; any other is measured, a real map only if asked for.
 
     Raises:
         HardnessError: no pair of dates makes the world acceptable.
     """
     from sim.hardness import hardness
-    from sim.world_choice import accepted
+    from sim.world_choice import accepted, recorded
 
-    judge = judge or hardness
     if name == PROCEDURAL:
-        return accepted(lambda dates: open_world(name, seed, dates), tell, judge)
+        on_record = None if measure or judge is not None else recorded(seed)
+        if on_record is None:
+            if judge is None:
+                tell("measure how hard the world is, which is not on record: half a minute")
+            return accepted(lambda dates: open_world(name, seed, dates), tell, judge or hardness)
+        tell(f"hardness on record, dates {on_record.dates}: {on_record}")
+        return open_world(name, seed, on_record.dates), on_record
     world = open_world(name, seed)
-    report = judge(world)
+    if not measure and judge is None:
+        tell("hardness of the map: not measured; --measure does it")
+        return world, None
+    report = (judge or hardness)(world)
     tell(f"hardness: {report}")
     return world, report
 

@@ -1,19 +1,24 @@
 """Only worlds within the rule of `sim.hardness` are flown: one that is too easy or too hard is seen on other dates.
 
 What is laid out stays; seasons, suns, sensors and every texture are drawn anew. Pairs of dates are tried in order and
-the first accepted one is taken, so that a seed always leads to the same world.
+the first accepted one is taken, so that a seed always leads to the same world. What some seeds lead to is recorded
+beside this file, with the figures that were measured: they need not be measured again.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from runtime.errors import HardnessError
 from sim.hardness import HardnessReport, hardness
 from sim.world.world import AnyWorld
 
 MOST_DATES = 12  # pairs tried before a world is given up; one world in ten needs a second
+
+RECORDED = Path(__file__).parent / "measured_worlds.json"  # written by ``python -m tests.bench.hardness --write``
 
 Make = Callable[[int], AnyWorld]  # the world on its n-th pair of dates
 Judge = Callable[[AnyWorld], HardnessReport]
@@ -43,3 +48,17 @@ def accepted(make: Make, tell: Callable[[str], None], judge: Judge = hardness) -
     raise HardnessError(
         f"the world is too easy or too hard on {MOST_DATES} pairs of dates ({report}); take another seed."
     )
+
+
+def recorded(seed: int, path: Path = RECORDED) -> HardnessReport | None:
+    """What was measured of a seed's world of the usual size, on the pair of dates that was accepted; None: nothing."""
+    figures = json.loads(path.read_text(encoding="utf-8")).get(str(seed))
+    return None if figures is None else HardnessReport(**figures)
+
+
+def record(seed: int, report: HardnessReport, path: Path = RECORDED) -> None:
+    """Write a measurement into the record."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept[str(seed)] = asdict(report)
+    lines = (f'"{number}": {json.dumps(kept[number])}' for number in sorted(kept, key=int))
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 SCHEMA = 1
 
@@ -62,6 +66,26 @@ def progress(what: str, total: int) -> Iterator[Steps]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         yield Steps(bar, what, max(total, 1))
+
+
+@contextmanager
+def share_done() -> Iterator[Callable[[float, str], None]]:
+    """A bar with the time left on a terminal's stderr, told (share, what is being done); nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda share, what: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda share, what: bar.update(task, completed=share, description=what)
+
+
+def open_on_a_desk(path: Path) -> None:
+    """Show a page in the browser where somebody sits in front of one: on a terminal, with a display, not in CI."""
+    with_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    if sys.stdout.isatty() and with_display and "CI" not in os.environ:
+        webbrowser.open(path.resolve().as_uri())
 
 
 def _plain(value: Any) -> Any:

@@ -52,6 +52,11 @@ class ScenarioPlan:
     near_strangers: int  # the first so many of the strangers lie just outside what was flown
 
     @property
+    def length_m(self) -> float:
+        """Of the survey and the ways to it and on to the far side."""
+        return float(LineString((self.home, *self.survey_path, self.far_side)).length)
+
+    @property
     def flown(self) -> BaseGeometry:
         """What the drone flies over before anybody asks: the survey, and the ways to it and on to the far side."""
         return _flown(self.survey, (self.home, *self.survey_path, self.far_side))

@@ -14,6 +14,7 @@ from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import north_east_m, offset
 from runtime.values import GeoPoint, ImageRGB
 from sim.scenario.aircraft import Flight, Run, Truth
+from sim.scenario.course import Course, Done, unseen
 from sim.scenario.crew import take_off_and_survey, until
 from sim.scenario.outcome import Leg, Outcome
 from sim.scenario.plan import HEIGHT_M, Point
@@ -26,6 +27,9 @@ _SURVEY_LIMIT_S, _LEG_LIMIT_S, _READY_LIMIT_S = 1500.0, 300.0, 30.0
 _UNDER_WAY_S = 6.0  # of commanded flight before somebody interferes
 _WATCHED_S = 8.0  # afterwards, for a command that must not come
 _HOLD_S = 5.0
+_READY_S = 75.0  # from boot until the survey's height is reached
+# What each part takes of a scenario's time, roughly: for the time that is left to be shown.
+_SURVEY_WEIGHT, _ASK_WEIGHT, _ARRIVE_WEIGHT, _INTERRUPTED_WEIGHT = 6.0, 2.0, 1.5, 0.3
 
 Report = Callable[[str], None]
 
@@ -46,62 +50,87 @@ class Recording:
     chosen: Reply | None = None
 
 
-def fly_return(site: Site, say: Report, launcher: Launcher = RunOptions()) -> tuple[Outcome, Recording]:  # noqa: B008
-    """The whole scenario; `say` is told what begins."""
+def fly_return(
+    site: Site,
+    say: Report,
+    launcher: Launcher = RunOptions(),  # noqa: B008
+    done: Done = lambda share: None,
+) -> tuple[Outcome, Recording]:
+    """The whole scenario; `say` is told what begins, `done` how much of the whole is behind."""
     outcome, recording = Outcome(), Recording({})
+    course = Course(done, _SURVEY_WEIGHT + _ASK_WEIGHT + _ARRIVE_WEIGHT + _INTERRUPTED_WEIGHT * len(_INTERFERENCES))
     run = launcher.launch(site, "return", record=True)
     try:
-        _survey(site, run.flight, say)
-        outcome.replies = _ask_all(site, run.flight, say)
+        with course.stage(_SURVEY_WEIGHT):
+            _survey(site, run.flight, say, course)
+        with course.stage(_ASK_WEIGHT):
+            outcome.replies = _ask_all(site, run.flight, say, course)
         chosen = next((reply for reply in outcome.replies if reply.accepted and reply.question.flown), None)
         recording.chosen = chosen
         if chosen is not None:
             say(f"fly to {chosen.question.name}")
-            outcome.legs.append(_arrive(site, run.flight, chosen.question, outcome, recording))
+            with course.stage(_ARRIVE_WEIGHT):
+                outcome.legs.append(_arrive(site, run.flight, chosen.question, outcome, recording, course))
     finally:
         run.close()
     _note(site, run, "return", outcome, recording)
     if chosen is not None:
-        fly_interrupted(site, say, launcher, chosen.question, outcome, recording)
+        fly_interrupted(site, say, launcher, chosen.question, outcome, recording, course)
     return outcome, recording
 
 
 def fly_interrupted(
-    site: Site, say: Report, launcher: Launcher, question: Question, outcome: Outcome, recording: Recording
-) -> None:
+    site: Site, say: Report, launcher: Launcher, question: Question, outcome: Outcome, recording: Recording,
+    course: Course | None = None,
+) -> None:  # fmt: skip
     """The further runs: from the far side towards a place of the recorded history, each stopped on the way."""
     for name, interfere in _INTERFERENCES.items():
         say(f"again, and the {name.replace('_', ' ')}")
-        _interrupted(site, launcher, question, name, interfere, outcome, recording)
+        with (course or unseen()).stage(_INTERRUPTED_WEIGHT):
+            _interrupted(site, launcher, question, name, interfere, outcome, recording)
 
 
-def _survey(site: Site, flight: Flight, say: Report) -> None:
+def _survey(site: Site, flight: Flight, say: Report, course: Course) -> None:
     say("take off, survey with GPS while recording, fly on to the far side")
     flight.expose_every(_SURVEY_PERIOD_NS)
     plan = site.plan
     script = take_off_and_survey(
         flight.station, site.world.origin, plan.survey_path, plan.far_side, HEIGHT_M, CRUISE_M_S
     )  # fmt: skip
-    if not flight.run(script, _SURVEY_LIMIT_S):
+    begun_ns, expected_s = flight.t_ns, _READY_S + plan.length_m / CRUISE_M_S
+    followed = course.followed(script, lambda: (flight.t_ns - begun_ns) * 1e-9 / expected_s)
+    if not flight.run(followed, _SURVEY_LIMIT_S):
         raise RuntimeError(f"the survey was not flown within {_SURVEY_LIMIT_S:g} s: {flight.station.texts[-3:]}")
     flight.pilot_set_mode("LOITER")
     flight.fly(3.0)
 
 
-def _ask_all(site: Site, flight: Flight, say: Report) -> list[Reply]:
+def _ask_all(site: Site, flight: Flight, say: Report, course: Course) -> list[Reply]:
     questions = write_questions(site.world, site.plan, site.out / "targets")
     say(f"locate {len(site.plan.targets)} targets and {len(site.plan.strangers)} strangers")
     flight.expose_every(10 * _SURVEY_PERIOD_NS)  # hovering shows nothing new
-    replies = [ask_where(flight, question, site.world.origin) for question in questions]
+    replies: list[Reply] = []
+    for question in questions:
+        course.at(len(replies) / len(questions))
+        replies.append(ask_where(flight, question, site.world.origin))
     flight.expose_every(_RETURN_PERIOD_NS)
     return replies
 
 
-def _arrive(site: Site, flight: Flight, question: Question, outcome: Outcome, recording: Recording) -> Leg:
+def _arrive(
+    site: Site, flight: Flight, question: Question, outcome: Outcome, recording: Recording, course: Course
+) -> Leg:
     """Fly to the target, hold for five seconds, measure, and wait for the live view's word."""
     if not _engage(site, flight, question):
         return _leg("return", flight, False, f"never READY: {_status(flight)['reasons']}")
-    if not _wait_for_phase(flight, ("holding", "confirmed", "not_confirmed"), _LEG_LIMIT_S):
+    whole_m = math.dist(flight.truth_now().ground, question.truth)
+
+    def share() -> float:
+        return 1.0 - math.dist(flight.truth_now().ground, question.truth) / max(whole_m, 1.0)
+
+    if not _wait_for_phase(
+        flight, ("holding", "confirmed", "not_confirmed"), _LEG_LIMIT_S, lambda: course.at(share())
+    ):
         return _leg("return", flight, False, f"never arrived: {_status(flight)['reasons']}")
     flight.fly(_HOLD_S)
     outcome.arrival_error_m = round(math.dist(flight.truth_now().ground, question.truth), 3)
@@ -203,8 +232,11 @@ def _status(flight: Flight) -> dict[str, Any]:
     return flight.ask({"command": "status"})
 
 
-def _wait_for_phase(flight: Flight, phases: tuple[str, ...], max_s: float) -> bool:
+def _wait_for_phase(
+    flight: Flight, phases: tuple[str, ...], max_s: float, each_second: Callable[[], None] = lambda: None
+) -> bool:
     for _ in range(int(max_s)):
+        each_second()
         if _status(flight)["phase"] in phases:
             return True
         flight.fly(1.0)

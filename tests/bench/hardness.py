@@ -1,7 +1,8 @@
-"""How hard the simulated worlds are: ``python -m tests.bench.hardness [--seeds 1-10] [--world FILE.tif]``.
+"""How hard the simulated worlds are: ``python -m tests.bench.hardness [--seeds 1-10] [--world FILE.tif] [--write]``.
 
 The measure is `sim.hardness`'s, on 200 drone views and 500 satellite crops; a world that is not accepted is followed by
-what is flown instead of it: the same ground on the next pair of dates.
+what is flown instead of it: the same ground on the next pair of dates. --write records the accepted ones, so that
+`homing-sim return` need not measure them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from sim.cli import open_world
 from sim.hardness import HardnessReport, hardness, table
-from sim.world_choice import tried
+from sim.world_choice import record, tried
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="1-10", help="a range, or numbers with commas between")
     parser.add_argument("--world", type=Path, default=None, help="a GeoTIFF instead of procedural worlds")
+    parser.add_argument("--write", action="store_true", help="record the accepted worlds for `homing-sim return`")
     arguments = parser.parse_args()
     first, dash, last = arguments.seeds.partition("-")
     seeds = range(int(first), int(last) + 1) if dash else [int(one) for one in arguments.seeds.split(",")]
@@ -32,6 +34,8 @@ def main() -> int:
             print(f"seed {seed}: {report}", file=sys.stderr, flush=True)
         rows += [(f"seed {seed}", report) for report in reports]
         refused += not reports[-1].accepted
+        if arguments.write and arguments.world is None and reports[-1].accepted:
+            record(seed, reports[-1])
     Console(width=120).print(table(rows))
     return 3 if refused else 0
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from runtime.errors import HardnessError
 from runtime.values import GeoPoint
-from sim.cli import judged_world
-from sim.hardness import PAIRS, POOL, HardnessReport, galleries, measure, network
+from sim.cli import judged_world, open_world
+from sim.hardness import PAIRS, POOL, HardnessReport, galleries, hardness, measure, network
 from sim.world.world import AnyWorld, Scene, World
-from sim.world_choice import MOST_DATES, accepted, tried
+from sim.world_choice import MOST_DATES, RECORDED, accepted, record, recorded, tried
 
 SEED, SIDE_M = 100_230, 180.0
 
@@ -69,6 +73,38 @@ def test_what_the_command_flies_in_is_what_was_accepted() -> None:
     world, report = judged_world("procedural", SEED, told.append, lambda world: figures(next(shares)))
     assert isinstance(world, World) and world.dates == 1 and report.sift == 0.05
     assert len(told) == 2
+
+
+def test_a_world_on_record_is_flown_without_being_measured_and_only_where_it_was_accepted() -> None:
+    told = list[str]()
+    world, report = judged_world("procedural", 1, told.append)
+    assert isinstance(world, World) and report == recorded(1) and world.dates == recorded(1).dates
+    assert "on record" in told[0] and told[0].endswith(": accepted")
+    on_record = json.loads(RECORDED.read_text())
+    assert "1" in on_record
+    for seed in on_record:
+        kept = recorded(int(seed))
+        assert kept is not None and kept.accepted and (kept.pairs, kept.pool) == (PAIRS, POOL), seed
+
+
+def test_a_world_that_nobody_measured_is_not_on_record_and_what_is_written_is_read(tmp_path: Path) -> None:
+    assert recorded(SEED) is None
+    path = tmp_path / "record.json"
+    for seed, report in ((12, figures(0.05)), (3, replace(figures(0.01), dates=2)), (12, figures(0.02))):
+        record(seed, report, path)
+    assert list(json.loads(path.read_text())) == ["3", "12"]
+    assert recorded(12, path) == figures(0.02) and recorded(3, path) == replace(figures(0.01), dates=2)
+
+
+@pytest.mark.slow
+def test_the_record_still_holds_for_the_world_that_is_flown_most() -> None:
+    """The whole measurement of seed 1, the demonstration's: who changes how worlds look has to measure them anew."""
+    on_record = recorded(1)
+    assert on_record is not None
+    measured = hardness(open_world("procedural", 1, on_record.dates))
+    for figure in ("sift", "correlation", "pooled"):
+        assert getattr(measured, figure) == pytest.approx(getattr(on_record, figure), abs=0.03), figure
+    assert measured.accepted
 
 
 def test_nothing_is_tried_beyond_the_last_pair() -> None:
