@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +65,36 @@ class AppendFile:
         """Close and unlink."""
         os.close(self._descriptor)
         self._path.unlink()
+
+
+class LateFile:
+    """A file that is made when its first block comes: by the thread that writes it, since making one waits for the disk
+    as writing does."""
+
+    def __init__(self, make: Callable[[], Storage]) -> None:
+        self._make = make
+        self._file: Storage | None = None
+
+    def append(self, block: bytes) -> None:
+        """Make the file if there is none yet, and write all of ``block``."""
+        if self._file is None:
+            self._file = self._make()
+        self._file.append(block)
+
+    def sync(self) -> None:
+        """See `Storage.sync`."""
+        if self._file is not None:
+            self._file.sync()
+
+    def close(self) -> None:
+        """See `Storage.close`."""
+        if self._file is not None:
+            self._file.close()
+
+    def discard(self) -> None:
+        """See `Storage.discard`."""
+        if self._file is not None:
+            self._file.discard()
 
 
 class Spool:

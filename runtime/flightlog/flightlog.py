@@ -22,7 +22,7 @@ from mcap.writer import CompressionType, Writer
 
 from runtime.clock import Clock
 from runtime.errors import StorageError
-from runtime.flightlog.disk import AppendFile, DiskThread, Spool, Storage
+from runtime.flightlog.disk import AppendFile, DiskThread, LateFile, Spool, Storage
 from runtime.flightlog.read import read_flightlog
 from runtime.flightlog.records import Direction, LinkRecord, Record
 from runtime.vehicle.link.framing import PacketReader
@@ -204,16 +204,15 @@ class FlightLog:
             self._mcap, self._reopen_ns = None, t_ns + _REOPEN_NS
         if self._mcap is None and t_ns >= self._reopen_ns:
             self._reopen_ns = t_ns + _REOPEN_NS
-            try:
-                self._mcap = self._new_segment()
-            except OSError:
-                return None
+            self._mcap = self._new_segment(in_flight=True)
         return self._mcap
 
-    def _new_segment(self) -> _Segment:
+    def _new_segment(self, in_flight: bool = False) -> _Segment:
+        """At the start a file that cannot be made is an error; in flight it is made by the writing thread."""
         self._segments += 1
-        suffix = "" if self._segments == 1 else f"-{self._segments}"
-        spool = Spool(self._opener(self._directory / f"{self._name}{suffix}.mcap"), contiguous=True)
+        suffix = f"-{self._segments}" if in_flight else ""
+        path = self._directory / f"{self._name}{suffix}.mcap"
+        spool = Spool(LateFile(lambda: self._opener(path)) if in_flight else self._opener(path), contiguous=True)
         segment = _Segment(spool)
         segment.metadata("clock", {"start_t_ns": str(self._start_t_ns), "start_unix_ns": str(self._start_unix_ns)})
         for attachment in self._attachments:

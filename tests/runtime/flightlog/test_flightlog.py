@@ -14,6 +14,8 @@ import struct
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -343,6 +345,62 @@ def test_a_disk_that_hangs_does_not_hang_the_flight(tmp_path: Path) -> None:
     StuckFile.freed.set()
     log.close()
     assert [record["number"] for _, _, record in read_flightlog(log.mcap_path)] == list(range(600))
+
+
+class DyingCard:
+    """A card that fails at its third block, and from then on answers to no new file until it is freed."""
+
+    def __init__(self) -> None:
+        self.blocks, self.freed = 0, threading.Event()
+
+    def open(self, path: Path) -> AppendFile:
+        if self.blocks > 2:
+            assert self.freed.wait(60.0)
+        return FileOf(self, path)
+
+
+class FileOf(AppendFile):
+    """A file of such a card."""
+
+    def __init__(self, card: DyingCard, path: Path) -> None:
+        super().__init__(path)
+        self._card = card
+
+    def append(self, block: bytes) -> None:
+        self._card.blocks += 1
+        if self._card.blocks == 3:
+            raise OSError(5, "Input/output error")
+        super().append(block)
+
+
+def test_a_card_that_makes_no_new_file_does_not_hang_the_flight(tmp_path: Path) -> None:
+    card, seed = DyingCard(), random.Random(1)
+    log = FlightLog.open(tmp_path, HandClock(), name="flight", opener=card.open)
+
+    def fly(start_s: int) -> None:
+        for i in range(300):
+            log.write(start_s * SECOND + i * SECOND // 10, Note(i, str(seed.random())))
+
+    fly(5)
+    wait_until(lambda: log.state.degraded)
+    log.write(38 * SECOND, Note(0))  # finds the file broken, unless that has been found already
+    flight = threading.Thread(target=fly, args=(50,), daemon=True)
+    flight.start()
+    flight.join(20.0)
+    hung = flight.is_alive()
+    card.freed.set()
+    assert not hung, "the deciding thread waits for a card"
+    flight.join(20.0)
+    log.close()
+    later = [r["number"] for _, _, r in read_flightlog(tmp_path / "flight-2.mcap")]
+    assert later[-300:] == list(range(300)), "what waited is written once the card answers"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 20.0
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
 
 
 def test_what_a_hanging_disk_keeps_waiting_is_bounded(tmp_path: Path) -> None:
