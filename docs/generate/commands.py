@@ -134,8 +134,10 @@ def _default(param: ParamMeta) -> str:
     if _required(param):
         return "must be given"
     value = param.default.default
-    if value is None or param.annotation is bool and value is False:
+    if value is None or value is False:
         return ""
+    if value is True:
+        return f"`{_option_names(param)[0]}`"
     return ", ".join(f"`{one}`" for one in (value if isinstance(value, list) else [value]))
 
 

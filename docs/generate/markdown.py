@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -14,5 +15,5 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def sentence(text: str) -> str:
     """The first sentence of a docstring, on one line."""
     paragraph = " ".join(text.strip().split("\n\n")[0].split())
-    end = paragraph.find(". ")
-    return (paragraph if end < 0 else paragraph[:end]).rstrip(".:").replace("``", "`") + "."
+    first = re.split(r"(?<!\.)\. ", paragraph, maxsplit=1)[0]  # not at the dots of "..."
+    return first.rstrip(".:").replace("``", "`") + "."
