@@ -25,6 +25,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "control requests": formats.requests_block,
     "freshness": limits.freshness_block,
     "layers": limits.layers_block,
+    "measured worlds": limits.worlds_block,
     "folders": tree.overview_block,
     "files": tree.block,
 }
