@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ FORMAT_VERSION = 2  # 2: an embedding may end with the appearance
 MANIFEST = "bundle.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 PRECISIONS = ("fp32", "fp16", "int8")
+_COVERED_SHARE = 0.97  # of a footprint's side, from which a square counts as covering it
 
 
 class _Part(BaseModel):
@@ -199,6 +200,11 @@ class Bundle:
             if (entry.query, entry.gallery) == (query, gallery):
                 return dict(entry.table)
         return None
+
+
+def rungs_within(footprints_m: Sequence[float], side_m: float) -> tuple[float, ...]:
+    """The footprints in metres that a square of ``side_m`` covers, to 3 %."""
+    return tuple(footprint_m for footprint_m in footprints_m if footprint_m * _COVERED_SHARE <= side_m)
 
 
 def write_acceptance(path: Path, query: ViewKind, gallery: ViewKind, table: dict[str, Any]) -> None:

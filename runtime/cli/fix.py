@@ -17,12 +17,11 @@ from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
 from runtime.fix.fixer import Fixer
 from runtime.history.history import History
-from runtime.place.target import MIN_SIDE_PX
+from runtime.place.target import MIN_SIDE_PX, is_plain
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import Decision, Fix
 
 _THREADS = 2
-_MIN_DEVIATION = 2.0  # grey levels; a picture this even holds nothing to match
 
 
 def fix(
@@ -135,6 +134,6 @@ def _usable(photo: Photo) -> Photo:
     height, width = photo.frame.image.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise ImageError(f"{width} by {height} pixels are too few to match; give at least {MIN_SIDE_PX}.")
-    if float(photo.frame.image.std()) < _MIN_DEVIATION:
+    if is_plain(photo.frame.image):
         raise ImageError("is of one colour and holds nothing to match.")
     return photo

@@ -83,8 +83,21 @@ class TomlFile:
             return f"{where}: unknown key {name}; {advice}"
         if first.kind == "missing":
             return f"{where}: key {name} is missing."
-        said = first.message.removeprefix("Value error, ")
+        said = _IN_TOML.get(first.kind) or first.message.removeprefix("Value error, ")
         return f"{where}: {name}: {said[0].lower()}{said[1:].rstrip('.')}."
+
+
+_IN_TOML = {  # what pydantic says in Python's words
+    "tuple_type": "input should be a list, in square brackets",
+    "path_type": "input should be a path, in quotes",
+    "string_type": "input should be a text, in quotes",
+    "float_type": "input should be a number",
+    "float_parsing": "input should be a number, without quotes",
+    "int_type": "input should be a whole number",
+    "int_parsing": "input should be a whole number, without quotes",
+    "bool_type": "input should be true or false",
+    "bool_parsing": "input should be true or false",
+}
 
 
 def _holds(data: Any, key: KeyPath) -> bool:

@@ -29,7 +29,7 @@ from runtime.history.file import (
 from runtime.history.format_1 import upgrade
 from runtime.history.reader import COLUMNS, HistoryReader, millimetres
 from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, encode_arrays, position_rows_of, row_of
-from runtime.values import Keyframe, ViewKind
+from runtime.values import Embeddings, Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
 _INSERT_KEYFRAME = f"INSERT INTO keyframe ({COLUMNS}) VALUES ({', '.join('?' * len(KEYFRAME_COLUMNS))})"
@@ -46,6 +46,15 @@ class StoredEmbedding:
     heading_offset_rad: float
     vector: NDArray[np.float32]
     map: NDArray[np.float32] | None = None
+
+
+def stored(embeddings: Embeddings, footprints_m: Sequence[float]) -> list[StoredEmbedding]:
+    """What a tower gave for N north-up crops of one keyframe, one of each of N footprints, as a history takes it."""
+    maps = embeddings.maps
+    return [
+        StoredEmbedding(footprint_m, 0.0, vector, None if maps is None else maps[row])
+        for row, (footprint_m, vector) in enumerate(zip(footprints_m, embeddings.vectors, strict=True))
+    ]
 
 
 class History(HistoryReader):

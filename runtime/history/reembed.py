@@ -9,11 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle import Bundle
-from runtime.history.history import History, StoredEmbedding
+from runtime.bundle import Bundle, rungs_within
+from runtime.history.history import History, StoredEmbedding, stored
 from runtime.values import Embeddings, ImageRGB, Keyframe, ViewKind
-
-_FITS = 0.97  # of a rung: a crop this little smaller than it counts as covering it, as in recording
 
 
 class Tower(Protocol):
@@ -49,16 +47,11 @@ def reembed(history: History, embedder: Tower, step: Callable[[], None] = lambda
 
 def _embedded(keyframe: Keyframe, embedder: Tower) -> list[StoredEmbedding]:
     bundle = embedder.bundle
-    rungs = [rung for rung in bundle.footprints_m if rung * _FITS <= keyframe.footprint_m]
+    rungs = rungs_within(bundle.footprints_m, keyframe.footprint_m)
     if not rungs:
         return []
     crops = np.stack([_cut(keyframe, rung, bundle.input_size_px) for rung in rungs])
-    embedded = embedder.embed(keyframe.view, crops)
-    maps: list[NDArray[np.float32] | None] = list(embedded.maps) if embedded.maps is not None else [None] * len(rungs)
-    return [
-        StoredEmbedding(rung, 0.0, vector, one)
-        for rung, vector, one in zip(rungs, embedded.vectors, maps, strict=True)
-    ]
+    return stored(embedder.embed(keyframe.view, crops), rungs)
 
 
 def _cut(keyframe: Keyframe, rung_m: float, size_px: int) -> NDArray[np.uint8]:

@@ -42,6 +42,11 @@ class Target:
         return None if self.gsd_m is None else min(self.image.shape[:2]) * self.gsd_m
 
 
+def is_plain(image: ImageRGB) -> bool:
+    """Whether an (H, W, 3) picture is all of one colour, and holds nothing to match."""
+    return bool(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1].item() < _MIN_DEVIATION)
+
+
 def load(path: Path | str, gsd_m: float | None = None) -> Target:
     """Reads a target. ``gsd_m`` is the scale of a plain picture; a GeoTIFF's own scale takes precedence.
 
@@ -122,5 +127,5 @@ def _check(image: ImageRGB, path: Path) -> None:
         )
     if not image.any():
         raise ImageError(f"target {path} is entirely black; choose a picture of the place.")
-    if cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1].item() < _MIN_DEVIATION:
+    if is_plain(image):
         raise ImageError(f"target {path} is all of one colour; choose a picture that shows something.")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from runtime.errors import UsageError
 from runtime.geodesy import offset
-from runtime.record.recorder import CROP_PX, Ladder, Store, Tower, stored
+from runtime.history.history import stored
+from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
 from runtime.sources.geotiff import NorthUpRaster, open_geotiff
 from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 

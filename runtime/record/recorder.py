@@ -10,9 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
+from runtime.bundle import rungs_within
 from runtime.camera_model import CameraModel
 from runtime.geodesy import distance_m, offset
-from runtime.history.history import StoredEmbedding
+from runtime.history.history import StoredEmbedding, stored
 from runtime.record.sharpness import BlurGate
 from runtime.rotations import rotation
 from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, Position, ViewKind
@@ -28,7 +29,6 @@ _TURN_WINDOW_NS = 500_000_000  # poses further apart say nothing of the rate at 
 _HOVER_MEMORY = 16  # keyframes: drifting to and fro among them adds nothing
 _LEVEL_SIGMA_RAD = math.radians(5.0)  # a camera taken for level
 _TILT_SIGMA_RAD = math.radians(1.5)  # a camera whose tilt was measured
-_FITS = 0.97  # of a rung: a crop this little smaller than it counts as covering it
 
 
 class Ladder(Protocol):
@@ -134,7 +134,7 @@ class Recorder:
         if self._blur.blurred(frame.image):
             return Recorded(None, "blurred")
         side_m = plane.visible_footprint_m(MIN_COVERAGE, self._embedder.bundle.input_size_px)
-        rungs = self._rungs(side_m)
+        rungs = rungs_within(self._embedder.bundle.footprints_m, side_m)
         ground = offset(position.point, *plane.ground_of_axis())
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
@@ -155,9 +155,6 @@ class Recorder:
         new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs))
         self._seen.append(_Seen(ground, side_m))
         return Recorded(new_id, "recorded")
-
-    def _rungs(self, side_m: float) -> tuple[float, ...]:
-        return _rungs_within(self._embedder.bundle, side_m)
 
     def _crop_px(self, side_m: float, plane: GroundPlane) -> int:
         """As many pixels as the smallest rung needs, but not more than the camera gave."""
@@ -182,15 +179,6 @@ class Recorder:
         return stored(self._embedder.embed(ViewKind.DRONE, crops), rungs)
 
 
-def stored(embeddings: Embeddings, rungs: Sequence[float]) -> list[StoredEmbedding]:
-    """One entry per rung, as the history takes them."""
-    maps = embeddings.maps
-    return [
-        StoredEmbedding(rung, 0.0, vector, None if maps is None else maps[row])
-        for row, (rung, vector) in enumerate(zip(rungs, embeddings.vectors, strict=True))
-    ]
-
-
 def unusable_pose(pose: Pose, position: Position | None, camera: CameraModel, ladder: Ladder) -> str:
     """Why nothing that ``camera`` shows from a pose can be recorded, whatever the frame; empty when it can.
 
@@ -208,16 +196,12 @@ def unusable_pose(pose: Pose, position: Position | None, camera: CameraModel, la
     if plane is None:
         return "no height above ground"
     side_m = plane.visible_footprint_m(MIN_COVERAGE, ladder.input_size_px)
-    if _rungs_within(ladder, side_m):
+    if rungs_within(ladder.footprints_m, side_m):
         return ""
     return (
         f"shows only {side_m:.0f} m of ground sharply enough, {math.degrees(plane.tilt_rad):.0f} deg from straight "
         f"down at {plane.height_agl_m:.0f} m; the smallest footprint is {min(ladder.footprints_m):.0f} m"
     )
-
-
-def _rungs_within(ladder: Ladder, side_m: float) -> tuple[float, ...]:
-    return tuple(rung for rung in ladder.footprints_m if rung * _FITS <= side_m)
 
 
 def _turning(before: Pose | None, now: Pose) -> str:

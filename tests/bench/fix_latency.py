@@ -25,8 +25,8 @@ from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
 from runtime.fix.fixer import Fixer
 from runtime.geodesy import offset
-from runtime.history.history import History
-from runtime.record.recorder import Recorder, stored
+from runtime.history.history import History, stored
+from runtime.record.recorder import Recorder
 from runtime.values import Decision, GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
 from sim.camera import default_camera
 from sim.world.geotiff import GeoTiffWorld

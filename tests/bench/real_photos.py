@@ -29,8 +29,7 @@ from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
 from runtime.fix.tag_field import TagOffset, tag_field_of
 from runtime.geodesy import distance_m, north_east_m, offset
-from runtime.history.history import History
-from runtime.record.recorder import stored
+from runtime.history.history import History, stored
 from runtime.sources.photo import read_photo
 from runtime.values import GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
 from sim.galleries import drone_gallery, scattered

@@ -121,9 +121,9 @@ def test_images_that_cannot_be_used_do_not_stop_the_rest(history: Path, tmp_path
     cut.write_bytes(good.read_bytes()[:4000])
     text = tmp_path / "text.jpg"
     text.write_text("no image")
-    black = write_photo(tmp_path / "black.jpg", np.zeros((200, 300, 3), np.uint8))
+    even = write_photo(tmp_path / "even.jpg", np.full((200, 300, 3), (200, 60, 20), np.uint8))
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(tmp_path / "tiny.png")
-    bad = [cut, text, black, tmp_path / "tiny.png", tmp_path / "missing.jpg"]
+    bad = [cut, text, even, tmp_path / "tiny.png", tmp_path / "missing.jpg"]
     done = fix(history, "--json", *bad, good)
     answers = lines(done)
     assert done.returncode == 1

@@ -137,6 +137,22 @@ def test_values_out_of_range_and_missing_keys(tmp_path: Path, old: str, new: str
     assert said in message and re.search(r"line \d+", message)
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('[commanding]\nwaive = "rc"', "commanding.waive: input should be a list, in square brackets."),
+        ("[control]\nsocket = 3", "control.socket: input should be a path, in quotes."),
+        ('[guidance]\nconsent_s = "long"', "guidance.consent_s: input should be a number, without quotes."),
+        ("[log]\npicture_interval_s = []", "log.picture_interval_s: input should be a number."),
+        ("[bundle]\nprecision = 16", "bundle.precision: input should be"),
+        ("[record]\nenabled = 2", "record.enabled: input should be true or false."),
+        ("[record]\nflight = 7", "record.flight: input should be a text, in quotes."),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_in_the_words_of_toml(tmp_path: Path, section: str, said: str) -> None:
+    assert said in refused(tmp_path, f"{SMALL}\n{section}\n")
+
+
 def test_a_speed_that_cannot_be_flown_in_short_steps(tmp_path: Path) -> None:
     message = refused(tmp_path, SMALL + "\n[guidance]\ncruise_speed_m_s = 20.0\n")
     assert "1.5 stopping distances" in message
