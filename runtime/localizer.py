@@ -26,7 +26,7 @@ class FixDifference:
 
     @property
     def distance_m(self) -> float:
-        """How far apart the two are."""
+        """Horizontal distance between the two."""
         return math.hypot(self.north_m, self.east_m)
 
 
@@ -34,15 +34,15 @@ class Localizer(Protocol):
     """Says where the aircraft is, and whether to trust that, from the autopilot's states and fixes as they come."""
 
     def on_nav(self, state: NavState) -> None:
-        """The autopilot's newest state."""
+        """Takes the autopilot's newest state."""
         ...
 
     def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
-        """A fix, with the autopilot's position at its exposure; how far they differ where both are known."""
+        """Takes a fix and the autopilot's position at its exposure; their difference, None where either is unknown."""
         ...
 
     def estimate(self, t_ns: int) -> Estimate:
-        """The belief at ``t_ns``; its own ``t_ns`` is the instant of the measurement that it rests on."""
+        """The estimate at ``t_ns``; its own ``t_ns`` is the instant of the measurement that it rests on."""
         ...
 
 
@@ -58,7 +58,7 @@ class AutopilotLocalizer:
         self._newest: NavState | None = None
 
     def on_nav(self, state: NavState) -> None:
-        """Keeps the newest."""
+        """See `Localizer`; a state older than the newest is dropped."""
         if self._newest is None or state.t_ns >= self._newest.t_ns:
             self._newest = state
 

@@ -35,13 +35,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A daemon with what has to be closed after it."""
+    """A daemon, and the history that has to be closed after it."""
 
     daemon: Daemon
     history: History
 
     def close(self) -> None:
-        """Puts the history on the disk; the daemon's own end is `Daemon.close`."""
+        """Closes the history; the daemon's own end is `Daemon.close`."""
         self.history.close()
 
 

@@ -68,7 +68,7 @@ class DaemonSettings:
 
 
 class Daemon:
-    """See the module."""
+    """The state of one flight; `step` is the one way in, `close` the end."""
 
     def __init__(self, rooms: Rooms, settings: DaemonSettings | None = None) -> None:
         self.rooms = rooms
@@ -104,7 +104,7 @@ class Daemon:
         if self.started_t_ns is None:
             self.started_t_ns = event.t_ns
         self._handlers[type(event)](event)
-        self.perception.look(event.t_ns)
+        self.perception.hand_out(event.t_ns)
         return self._out(event.t_ns)
 
     def _on_link(self, event: LinkData) -> None:

@@ -10,13 +10,13 @@ _KEPT = 2000  # samples by name: enough for a p99, a few minutes of flight
 
 
 class Latencies:
-    """The last samples by name."""
+    """The last samples of each name; older ones are forgotten."""
 
     def __init__(self) -> None:
         self._samples_ns: dict[str, deque[int]] = {}
 
     def add(self, name: str, elapsed_ns: int) -> None:
-        """One more sample."""
+        """Adds a sample in nanoseconds."""
         self._samples_ns.setdefault(name, deque(maxlen=_KEPT)).append(elapsed_ns)
 
     def summary_ms(self) -> dict[str, dict[str, float]]:

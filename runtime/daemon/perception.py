@@ -67,7 +67,7 @@ class Perception:
         return self._settings.record and self._rooms.guidance.target is None and not self.recording_failed
 
     def arrived(self, event: FrameArrived) -> None:
-        """A frame came; what a broken camera shows goes no further."""
+        """Takes a frame from the camera: logged and counted, and queued for its pose unless the camera is broken."""
         self._counts["frames"] += 1
         self._counts["frames_dropped_queue"] += event.dropped_before
         state = self.camera.observe(event.frame, event.t_ns)
@@ -80,8 +80,8 @@ class Perception:
         else:
             self._rooms.frames.arrived(event.t_ns, event.frame)
 
-    def look(self, t_ns: int) -> None:
-        """Hands out the frame whose pose has come, if there is one."""
+    def hand_out(self, t_ns: int) -> None:
+        """Starts the fix, or the recording, of the oldest frame whose pose has come; drops it where both are busy."""
         posed = self._rooms.frames.next(t_ns, self._rooms.vehicle.poses)
         if posed is None:
             return
@@ -95,7 +95,7 @@ class Perception:
             self._counts["frames_dropped_busy"] += 1
 
     def fixed(self, done: JobDone) -> None:
-        """A fix, or the error instead of one; the frame may be recorded now."""
+        """Takes the result of a fix; its frame may be recorded from now on."""
         posed: PosedFrame = done.subject
         if done.error is None:
             self._take_fix(done.t_ns, done.result, posed)
@@ -104,7 +104,7 @@ class Perception:
         self._start_record(done.t_ns, posed)
 
     def recorded(self, done: JobDone) -> None:
-        """A keyframe, or why the frame did not become one. A full disk ends the recording, not the flight; another
+        """Takes the result of a recording. A full disk ends the recording, not the flight; another
         program that writes to the history for long costs this frame."""
         if done.error is not None:
             self._failed("record", done.t_ns, done.error)

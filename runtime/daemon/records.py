@@ -38,14 +38,14 @@ _LOGGED_HYPOTHESES = 12  # of a fix: some 4 kB
 
 
 def vehicle_record(event: VehicleEvent) -> VehicleRecord:
-    """A vehicle event by its name and fields."""
+    """The record of a vehicle event: its name and its fields as JSON has them."""
     fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
     del fields["t_ns"]
     return VehicleRecord(type(event).__name__, event.t_ns, fields)
 
 
 def frame_record(event: FrameArrived, state: CameraState, with_picture: bool) -> FrameRecord:
-    """A frame with what it says of the camera."""
+    """The record of a frame, with the state of the camera that it shows and, on request, its reduced picture."""
     frame = event.frame
     height_px, width_px = frame.image.shape[:2]
     return FrameRecord(
@@ -71,7 +71,7 @@ def reduced_jpeg(image: ImageRGB) -> bytes:
 
 
 def pose_record(posed: PosedFrame) -> PoseRecord:
-    """The autopilot's state that a frame met."""
+    """The record of the autopilot's state at a frame's exposure."""
     pose, position = posed.pose, posed.position
     return PoseRecord(
         frame=posed.frame.index,
@@ -88,13 +88,13 @@ def pose_record(posed: PosedFrame) -> PoseRecord:
 
 
 def job_record(done: JobDone) -> JobRecord:
-    """A job that has finished."""
+    """The record of a job's end: its kind, how long it took, the frame it was about."""
     exposed_t_ns = done.subject.frame.t_ns if isinstance(done.subject, PosedFrame) else None
     return JobRecord(done.kind.value, done.elapsed_ns, exposed_t_ns, done.error is not None)
 
 
 def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) -> FixRecord:
-    """A fix with the autopilot's word at the same exposure beside it."""
+    """The record of a fix, with the autopilot's position at the same exposure and their difference."""
     apart = None
     if difference is not None:
         apart = DifferenceRecord(difference.t_ns, difference.north_m, difference.east_m, difference.distance_m)
@@ -118,7 +118,7 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
 
 
 def estimate_record(estimate: Estimate) -> EstimateRecord:
-    """The localizer's belief."""
+    """The record of an estimate."""
     return EstimateRecord(
         state=estimate.state.value,
         position=estimate.position,
@@ -134,7 +134,7 @@ def estimate_record(estimate: Estimate) -> EstimateRecord:
 
 
 def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceRecord:
-    """Guidance's state with every reason."""
+    """The record of a decision of guidance, with the estimate that it rests on."""
     return GuidanceRecord(
         state=decision.state.value,
         phase=decision.phase.value,
@@ -150,12 +150,12 @@ def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceR
 
 
 def seconds(duration_ns: int | None) -> float | None:
-    """A duration for people and programs, to the millisecond."""
+    """Seconds of a duration in nanoseconds, to the millisecond; None stays None."""
     return None if duration_ns is None else round(duration_ns * 1e-9, 3)
 
 
 def setpoint_record(setpoint: Setpoint, withheld: str | None) -> SetpointRecord:
-    """A position target; ``withheld``: why it was not sent."""
+    """The record of a position target; ``withheld``: why it was not sent, None where it was."""
     return SetpointRecord(
         latitude_deg=setpoint.position.latitude_deg,
         longitude_deg=setpoint.position.longitude_deg,
@@ -168,17 +168,17 @@ def setpoint_record(setpoint: Setpoint, withheld: str | None) -> SetpointRecord:
 
 
 def control_record(request: dict[str, Any], answer: Answer) -> ControlRecord:
-    """A request with its answer; of a status only the state, as the rest is in the log already, piece by piece."""
+    """The record of a request with its answer; of a status only the state, for the rest is in other records."""
     return ControlRecord(request, {"state": answer.get("state")} if "latency_ms" in answer else answer)
 
 
 def error_record(stage: str, error: Exception) -> ErrorRecord:
-    """A failure that the flight survives; ``stage``: where."""
+    """The record of an error that the flight survives; ``stage``: where it happened."""
     return ErrorRecord(stage, str(error), type(error).__name__)
 
 
 def expected(error: Exception | None) -> bool:
-    """Whether an error is one of ours, told in one sentence, and needs no traceback."""
+    """Whether an error is a `HomingError`, whose sentence says all: it is logged without a traceback."""
     return isinstance(error, HomingError)
 
 

@@ -34,41 +34,41 @@ class VehicleRoom(Protocol):
 
     @property
     def state(self) -> VehicleState:
-        """What is known now."""
+        """A snapshot of what is known of the vehicle."""
         ...
 
     @property
     def poses(self) -> PoseRoom:
-        """Where it was."""
+        """The buffer of its poses."""
         ...
 
     def receive(self, data: bytes, t_ns: int) -> Sequence[VehicleEvent]:
-        """Bytes came; what they meant, in order."""
+        """Parses bytes that came; the events that they hold, in order."""
         ...
 
     def tick(self, t_ns: int) -> Sequence[VehicleEvent]:
-        """Time passed."""
+        """Does what is due at ``t_ns``; the events that the time itself causes."""
         ...
 
     def outgoing(self) -> bytes:
-        """What is to be sent now."""
+        """Takes the bytes that are to be sent now."""
         ...
 
     def feed_heartbeat(self, t_ns: int) -> None:
-        """The daemon makes progress; without this its heartbeat stops."""
+        """Notes that the daemon makes progress; without this its heartbeat stops."""
         ...
 
     def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
-        """One position target; why it did not go out, None when it did."""
+        """Sends one position target; why it did not go out, None when it did."""
         ...
 
     def statustext(self, text: str, severity: int, t_ns: int) -> bool:
-        """A word to the ground station, of 50 characters at most."""
+        """Sends a text of at most 50 characters to the ground station; False where it was one too many."""
         ...
 
 
 class FixRoom(Protocol):
-    """Matching and verification."""
+    """What fixes frames: see `Fixer`."""
 
     def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
         """Where the frame was taken, by sight alone."""
@@ -76,7 +76,7 @@ class FixRoom(Protocol):
 
 
 class RecordRoom(Protocol):
-    """Live recording."""
+    """What records frames: see `Recorder`."""
 
     def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
         """Keeps the frame if it shows something new."""
@@ -92,11 +92,11 @@ class Journal(Protocol):
         ...
 
     def write(self, t_ns: int, record: Record) -> None:
-        """One thing that happened."""
+        """Writes one record."""
         ...
 
     def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
-        """Bytes of a link, as read or sent."""
+        """Writes bytes of a link, as they were read or sent."""
         ...
 
 
@@ -104,7 +104,7 @@ class NoRecorder:
     """Where `[record]` is off."""
 
     def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
-        """Never a keyframe."""
+        """Records nothing."""
         return Recorded(None, "recording is off")
 
 

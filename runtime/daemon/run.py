@@ -35,9 +35,9 @@ from runtime.vehicle.link.link import Link
 from runtime.vehicle.telemetry.state import LinkCounters
 
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
-_POLL_S = 0.01  # between looks at the camera
+_POLL_S = 0.01  # between two polls of the camera
 _REQUESTS = 16
-_LAST_LOOKS = 10  # at a link that never falls quiet, before the end
+_MAX_LAST_READS = 10  # of a link that never falls quiet, before the end
 _ENDED = refusal("the daemon has ended; start it again with `homing run`.")
 _LOG = logging.getLogger(__name__)
 
@@ -172,8 +172,8 @@ class Loop:
         while not stop.is_set():
             self._link.wait(_POLL_S)
             self._listen()
-            self._obey()
-            self._look()
+            self._take_posted()
+            self._take_frame()
             now_ns = self._clock.now_ns()
             if now_ns >= due_ns:
                 self._listen()
@@ -202,7 +202,7 @@ class Loop:
 
     def _listen_to_the_end(self) -> bool:
         """Until nothing waits on the link; False if it never falls quiet."""
-        for _ in range(_LAST_LOOKS):
+        for _ in range(_MAX_LAST_READS):
             self._listen()
             if not self._link.wait(0.0):
                 return True
@@ -221,13 +221,13 @@ class Loop:
             for data, t_ns in link.read():
                 self._step(LinkData(t_ns, data, name))
 
-    def _obey(self) -> None:
+    def _take_posted(self) -> None:
         event = self._inbox.next()
         if event is not None:
             self._step(replace(event, t_ns=self._clock.now_ns()))
 
-    def _look(self) -> None:
-        """Only the newest frame: an older one would tell where the aircraft was, later."""
+    def _take_frame(self) -> None:
+        """The newest frame of those that came: an older one would tell where the aircraft was, later."""
         frames = self._camera.poll()
         if not frames:
             return

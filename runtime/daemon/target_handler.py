@@ -33,7 +33,7 @@ class PendingTarget:
     answer: PlaceAnswer
 
     def as_answer(self) -> dict[str, Any]:
-        """The same for people and programs."""
+        """The JSON-able object that the operator is answered with."""
         answer = self.answer
         return {
             "target_id": self.target_id,
@@ -57,7 +57,9 @@ class TargetHandler:
         self.pending: PendingTarget | None = None
 
     def placed(self, latitude_deg: float, longitude_deg: float) -> PendingTarget:
-        """A place that the operator names himself. It waits for a confirmation once it is put into ``pending``.
+        """A target at a latitude and a longitude in degrees, accepted as the operator gives it.
+
+        It waits for a confirmation once it is put into ``pending``.
 
         Raises:
             UsageError: there is no such place on earth.
@@ -80,7 +82,7 @@ class TargetHandler:
         return _pending(str(path), target.image.tobytes(), self._checked(target, answer))
 
     def take(self, target_id: str | None) -> PendingTarget:
-        """The pending target, for confirmation; it stays pending until it is dropped.
+        """The target that waits for a confirmation; it goes on waiting until another takes its place.
 
         Raises:
             UsageError: none is pending, it is another one, or it cannot be confirmed.
@@ -112,7 +114,7 @@ def _pending(name: str, content: bytes, answer: PlaceAnswer) -> PendingTarget:
 
 
 def point(place: GeoPoint) -> dict[str, float]:
-    """A place as the answers of all commands spell it."""
+    """A place as a JSON-able object: latitude and longitude in degrees."""
     return {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg}
 
 

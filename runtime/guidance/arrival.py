@@ -17,7 +17,7 @@ class ArrivalRules:
     max_speed_m_s: float = 0.7
     hold_ns: int = 5_000_000_000
     confirm_radius_m: float = 15.0  # the largest error an accepted place may have
-    min_fixes: int = 2  # one look may be a mistake
+    min_fixes: int = 2  # one fix may be a mistake
     confirm_timeout_ns: int = 15_000_000_000  # after the hold
 
 
@@ -40,7 +40,7 @@ class Arrival:
         return self._verdict or Phase.HOLDING
 
     def moved(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> None:
-        """Where the aircraft is now; once arrived it stays arrived, for nothing is searched for afterwards."""
+        """Takes the position and speed at ``t_ns``; it stays arrived, for nothing is searched for afterwards."""
         near = distance_m(here, self._target) <= self._rules.radius_m
         if self._since_ns is None and near and speed_m_s <= self._rules.max_speed_m_s:
             self._since_ns = t_ns
@@ -48,7 +48,7 @@ class Arrival:
             self._verdict = self._judge(t_ns - self._since_ns)
 
     def saw(self, fix: Fix) -> None:
-        """A look at the ground; only frames exposed after the arrival count."""
+        """Counts a fix of the live view for or against the arrival; only frames exposed after the arrival count."""
         if self._since_ns is None or fix.t_ns < self._since_ns:
             return
         if fix.decision is not Decision.FIX or fix.aircraft is None:
@@ -61,8 +61,8 @@ class Arrival:
     def _judge(self, held_ns: int) -> Phase | None:
         if held_ns < self._rules.hold_ns:
             return None
-        looks = self._agreeing + self._disagreeing
-        if looks >= self._rules.min_fixes and self._agreeing > self._disagreeing:
+        fixes = self._agreeing + self._disagreeing
+        if fixes >= self._rules.min_fixes and self._agreeing > self._disagreeing:
             return Phase.CONFIRMED
         timed_out = held_ns >= self._rules.hold_ns + self._rules.confirm_timeout_ns
         return Phase.NOT_CONFIRMED if timed_out else None

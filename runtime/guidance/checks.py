@@ -11,7 +11,7 @@ from runtime.values import Estimate, GeoPoint
 
 
 def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 0.0) -> Iterator[Reason]:
-    """What the vehicle itself says against being commanded.
+    """Every reason for not commanding that follows from the vehicle's own state.
 
     ``height_slack_m``: how far it may stray past floor and ceiling; zero before authority, a little in flight, where
     the height it is sent to lies within them and gusts do not.
@@ -59,7 +59,7 @@ def _height_reasons(vehicle: Situation, limits: Limits, slack_m: float) -> Itera
 
 
 def estimate_reasons(t_ns: int, estimate: Estimate, max_age_ns: int) -> Iterator[Reason]:
-    """What is wrong with the estimate of position."""
+    """The reasons for not commanding that follow from the estimate: none, too old, or not to be trusted."""
     if estimate.position is None:
         yield Reason.NO_ESTIMATE
         return
@@ -70,7 +70,7 @@ def estimate_reasons(t_ns: int, estimate: Estimate, max_age_ns: int) -> Iterator
 
 
 def place_reasons(limits: Limits, home: GeoPoint | None, here: GeoPoint | None) -> Iterator[Reason]:
-    """Whether the aircraft is where the operator allows it to be."""
+    """The reasons for not commanding where the aircraft is outside the area or too far from home."""
     if here is None:
         return
     if not limits.area.contains(here):
@@ -82,7 +82,7 @@ def place_reasons(limits: Limits, home: GeoPoint | None, here: GeoPoint | None) 
 def target_reasons(
     limits: Limits, home: GeoPoint | None, here: GeoPoint | None, target: GeoPoint
 ) -> Iterator[Reason]:
-    """Whether the target, and the straight way to it, is where the operator allows the aircraft to be."""
+    """The reasons for not commanding where the target, or the straight way to it, leaves the area or the distance."""
     if not limits.area.contains(target):
         yield Reason.TARGET_OUTSIDE_AREA
     elif here is not None and limits.area.contains(here) and not limits.area.contains_path(here, target):

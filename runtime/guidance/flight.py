@@ -50,7 +50,7 @@ class Flight:
         return self._arrival.phase
 
     def saw(self, fix: Fix) -> None:
-        """Takes a look of the live view, for the confirmation."""
+        """Takes a fix of the live view, for the confirmation of the arrival."""
         self._arrival.saw(fix)
 
     def next(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> Setpoint | Reason:
@@ -66,7 +66,7 @@ class Flight:
         return self.setpoint(t_ns, carrot(here, self._target, lead), "en route")
 
     def setpoint(self, t_ns: int, position: GeoPoint, reason: str) -> Setpoint:
-        """A target at the held height that expires soon."""
+        """The setpoint to a position at the held height, valid for the configured lifetime from ``t_ns``."""
         return Setpoint(
             t_ns, position, self.altitude_amsl_m, t_ns + self._settings.setpoint_lifetime_ns, reason
         )

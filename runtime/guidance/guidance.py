@@ -36,7 +36,7 @@ class GuidanceDecision:
 
 
 class Guidance:
-    """See the module. ``limits`` None: commanding is disabled, and nothing can enable it."""
+    """The state machine of the module. ``limits`` None: commanding is disabled, and nothing can enable it."""
 
     def __init__(
         self,
@@ -135,14 +135,14 @@ class Guidance:
             self._authority.mode_forgotten()
 
     def saw(self, fix: Fix) -> None:
-        """A look of the live view; it confirms the arrival."""
+        """Takes a fix of the live view; enough of them near the target confirm the arrival."""
         if self._flight is not None:
             self._flight.saw(fix)
 
     # What guidance says
 
     def decide(self, t_ns: int, vehicle: Situation, estimate: Estimate) -> GuidanceDecision:
-        """A setpoint, or all the reasons for none."""
+        """The setpoint for ``t_ns``, or all the reasons for none, from the vehicle's situation and the estimate."""
         self._authority.time_passed(t_ns)
         self._notice_an_end(vehicle)
         if self._limits is None:

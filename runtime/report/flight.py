@@ -14,7 +14,7 @@ from runtime.values import ImageRGB
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image with what it shows."""
+    """An image with its title and caption."""
 
     title: str
     caption: str
@@ -32,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class FlightReport:
-    """What a flight's page tells; ``result`` is None where nobody knows the truth."""
+    """The contents of a flight's page; ``result`` is None where the true positions are unknown."""
 
     title: str
     lead: str

@@ -72,12 +72,12 @@ def ground_of(photos: Array, rays: Array) -> Array:
 
 
 def turn(photos: Array) -> Rotation:
-    """ned_from_body of (K, 6) poses."""
+    """The rotations ``ned_from_body`` of (K, 6) poses."""
     return Rotation.from_euler("ZYX", photos[:, 3:6])
 
 
 def tag_of(photos: Array, time_s: Array, common: Array) -> Array:
-    """(N, 2) where the tags of (N, 6) poses should lie."""
+    """(N, 2) north and east of the position tags predicted for (N, 6) poses; ``common`` (4,): lever and drift."""
     return photos[:, :2] + lever_ne(photos[:, 3], common[:2]) + time_s[:, None] * common[2:]
 
 
@@ -88,7 +88,7 @@ def lever_ne(heading_rad: Array, lever_m: Array) -> Array:
 
 
 def adjust(start: Array, common: Array, ties: Ties, observed: Observed) -> Adjusted:
-    """From a first guess (N, 6) and (4,) to the most likely poses, robustly (soft L1)."""
+    """The most likely (N, 6) poses and (4,) lever and drift by least squares (soft L1), from a first guess of both."""
     problem = _Problem(ties, observed)
     solved = least_squares(
         problem.residuals, np.append(start.ravel(), common), problem.jacobian, loss="soft_l1",

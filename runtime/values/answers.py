@@ -1,4 +1,4 @@
-"""What `locate` and `fix` answer."""
+"""The answers of `locate` and `fix`: decisions, hypotheses, fixes, candidates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.values.quantities import Covariance, GeoPoint, axis_sigma_m
 
 
 class Decision(str, Enum):
-    """The honest answers of `locate` and `fix`."""
+    """What `locate` and `fix` decided."""
 
     MATCH = "match"
     NO_MATCH = "no_match"

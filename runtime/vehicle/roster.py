@@ -18,7 +18,7 @@ _STACKS: dict[int, type[Stack]] = {
 
 
 def stack_of(autopilot: int) -> Stack:
-    """The rules for a HEARTBEAT's ``autopilot``."""
+    """The `Stack` for the ``autopilot`` field of a HEARTBEAT."""
     return _STACKS.get(autopilot, OtherStack)()
 
 
@@ -35,7 +35,7 @@ class Roster:
         self.conflict = False
 
     def heartbeat(self, sender: tuple[int, int], message: Any, t_ns: int) -> tuple[bool, list[VehicleEvent]]:
-        """Note a heartbeat: (whether its sender has just become our autopilot, what there is to tell)."""
+        """Takes a heartbeat: whether its sender has just become our autopilot, and the events that follow."""
         if self.autopilot is not None and sender == (self.autopilot[0], self._component_id):
             return False, self._rival(sender, t_ns)
         if message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self.autopilot:

@@ -83,7 +83,7 @@ class TargetWatch:
         return self._taken
 
     def mode_changed(self, guided: bool, t_ns: int) -> None:
-        """A new mode: what was sent before it counts no more."""
+        """Takes a change of mode at ``t_ns``; what was sent before it counts no more."""
         self._guided = guided
         self._entered_ns = t_ns
         self._sent.clear()
@@ -92,7 +92,7 @@ class TargetWatch:
         self.reported = None
 
     def sent(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> None:
-        """We sent a target."""
+        """Notes that we sent a target."""
         last = self._sent[-1] if self._sent else None
         if last is not None and last.position == position and last.altitude_amsl_m == altitude_amsl_m:
             return  # a repetition of the same target, as PX4 wants them
