@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from runtime.daemon.run import TICK_NS
 from runtime.events import ControlRequest, Event, FrameArrived, JobDone, LinkBytes, LinkData, Tick
 from runtime.values import Frame, ImageRGB
 from sim.autopilot.autopilot import Autopilot
@@ -103,6 +104,7 @@ class SimulatedFlight:
         self.wire = bytearray()  # every byte the companion sent, with nothing in between: equal seeds, equal bytes
         self._home = home
         self._pace = pace or AsFastAsPossible()
+        self._tick_due_ns = self.t_ns  # ticks come as often as in flight, on the next step
         self._make_companion = make_companion
         self._companion = make_companion()
 
@@ -141,7 +143,7 @@ class SimulatedFlight:
             self.step()
 
     def step(self) -> None:
-        """One step of 20 ms: the vehicle, the ground station, the camera, then the daemon."""
+        """One step of 20 ms: the vehicle, the ground station, the camera, then the daemon with what has come for it."""
         self.t_ns += STEP_NS
         self.autopilot.receive(self.station.outgoing(self.t_ns), STATION_LINK)
         self.autopilot.advance(self.t_ns)
@@ -179,7 +181,11 @@ class SimulatedFlight:
             self.referee.companion_heard(data, self.t_ns)
             events.append(LinkData(self.t_ns, data))
         events += [FrameArrived(self.t_ns, frame) for frame in self.rig.arrived(self.t_ns)]
-        return [*events, *self._companion.finished(self.t_ns), Tick(self.t_ns)]
+        events += self._companion.finished(self.t_ns)
+        if self.t_ns >= self._tick_due_ns:
+            self._tick_due_ns += TICK_NS
+            events.append(Tick(self.t_ns))
+        return events
 
     def _to_vehicle(self, out: Sequence[LinkBytes]) -> None:
         for _, data in out:
