@@ -14,7 +14,7 @@ from sim.scenario.questions import Reply
 
 MAX_PLACE_ERROR_M = 15.0
 MAX_ARRIVAL_ERROR_M = 10.0
-MAX_STRANGERS = 1
+MAX_OUTSIDE = 1
 TARGETS_SHARE = 14 / 20
 
 
@@ -49,7 +49,7 @@ class Outcome:
         return sum(reply.accepted for reply in self.replies if reply.question.flown)
 
     @property
-    def strangers_accepted(self) -> int:
+    def outside_accepted(self) -> int:
         """Places never flown that were accepted."""
         return sum(reply.accepted for reply in self.replies if not reply.question.flown)
 
@@ -65,7 +65,7 @@ class Outcome:
         checks = {
             "places_within_15_m": bool(errors) and max(errors) <= MAX_PLACE_ERROR_M,
             "enough_targets_accepted": targets > 0 and self.targets_accepted >= TARGETS_SHARE * targets,
-            "at_most_one_stranger_accepted": bool(self.replies) and self.strangers_accepted <= MAX_STRANGERS,
+            "at_most_one_stranger_accepted": bool(self.replies) and self.outside_accepted <= MAX_OUTSIDE,
             "arrived_within_10_m": self.arrival_error_m is not None and self.arrival_error_m <= MAX_ARRIVAL_ERROR_M,
             "arrival_confirmed_by_sight": self.arrival_confirmed,
             "no_command_without_authority": bool(self.legs) and self.commands_without_authority == 0,
@@ -83,7 +83,7 @@ class Outcome:
         """One line for people."""
         arrival = "never arrived" if self.arrival_error_m is None else f"arrived {self.arrival_error_m:.1f} m off"
         return (
-            f"{self.targets_accepted} targets and {self.strangers_accepted} strangers accepted, {arrival}, "
+            f"{self.targets_accepted} targets and {self.outside_accepted} places never flown over accepted, {arrival}, "
             f"{self.commands_without_authority} commands without authority"
         )
 
@@ -95,7 +95,7 @@ class Outcome:
             "arrival_error_m": self.arrival_error_m,
             "fix_error_m": _summary(self.fix_errors_m, {"median": 50, "p95": 95, "max": 100}),
             "targets_accepted": self.targets_accepted,
-            "strangers_accepted": self.strangers_accepted,
+            "strangers_accepted": self.outside_accepted,
             "commands_without_authority": self.commands_without_authority,
             "latency_ms": _summary(self.exposure_to_fix_ms, {"p50": 50, "p99": 99}),
             "hardness": None if self.hardness is None else self.hardness.as_json(),

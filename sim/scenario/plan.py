@@ -1,4 +1,4 @@
-"""Where the scenario flies and what it asks for: survey lines, the far side, targets and strangers, from a seed."""
+"""Where the scenario flies and what it asks for, from a seed: survey lines, the far side, targets, places outside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Point = tuple[float, float]  # (north, east) metres from the world's origin
 
 HEIGHT_M = 100.0
 TARGET_SIDE_M = 90.0
-TARGETS, STRANGERS = 20, 30
+TARGETS, OUTSIDE = 20, 30
 _LINE_SPACING_M = 45.0  # half a view: neighbouring lines see the same ground
 _LINES, _LINE_LENGTH_M = 8, 300.0
 _TARGET_INSET_M = 5.0  # targets lie this far inside the outermost lines
@@ -48,8 +48,8 @@ class ScenarioPlan:
     survey_path: tuple[Point, ...]
     far_side: Point
     targets: tuple[Point, ...]
-    strangers: tuple[Point, ...]
-    near_strangers: int  # the first so many of the strangers lie just outside what was flown
+    outside: tuple[Point, ...]
+    near_outside: int  # the first so many of those outside lie just beside what was flown
 
     @property
     def length_m(self) -> float:
@@ -85,7 +85,7 @@ def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = Fal
     east = west + (lines - 1) * _LINE_SPACING_M
     survey = Rectangle(south, south + length, west, east)
     far_side = (float(rng.uniform(-0.6, 0.6) * half_n), float(min(half_e, east + 0.65 * (half_e - east))))
-    counts = (TARGETS, STRANGERS) if not small else (6, 9)
+    counts = (TARGETS, OUTSIDE) if not small else (6, 9)
     near = counts[1] // 3
     inset = Rectangle(south + _TARGET_INSET_M, south + length - _TARGET_INSET_M, west + _TARGET_INSET_M,
                       east - _TARGET_INSET_M)  # fmt: skip
@@ -101,8 +101,8 @@ def make_plan(seed: int, world_side_ne_m: tuple[float, float], small: bool = Fal
         survey_path=path,
         far_side=far_side,
         targets=tuple(targets),
-        strangers=tuple(close + far),
-        near_strangers=len(close),
+        outside=tuple(close + far),
+        near_outside=len(close),
     )
 
 

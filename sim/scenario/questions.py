@@ -55,7 +55,7 @@ def write_questions(world: AnyWorld, plan: ScenarioPlan, folder: Path) -> list[Q
     """Cut the crops and write them as PNG files that carry no position."""
     folder.mkdir(parents=True, exist_ok=True)
     questions = []
-    for kind, centres in (("target", plan.targets), ("stranger", plan.strangers)):
+    for kind, centres in (("target", plan.targets), ("outside", plan.outside)):
         for number, centre in enumerate(centres, start=1):
             path = folder / f"{kind}_{number:02d}.png"
             crop = satellite_crop(world, centre, TARGET_SIDE_M, TARGET_SIZE_PX)

@@ -61,7 +61,8 @@ def _lead(outcome: Outcome) -> str:
     asked = len(outcome.replies)
     return (
         f"{asked} satellite crops were looked for in what the drone had just recorded; "
-        f"{outcome.targets_accepted} flown places and {outcome.strangers_accepted} strangers were accepted."
+        f"{outcome.targets_accepted} places that were flown over and {outcome.outside_accepted} that never were "
+        "were accepted."
     )
 
 
@@ -109,8 +110,8 @@ def _map(site: Site, outcome: Outcome, recording: Recording, ground: Background)
     for name, replies, colour in (
         ("targets accepted", [r for r in asked[True] if r.accepted], "#2e7d32"),
         ("targets refused", [r for r in asked[True] if not r.accepted], "#f9a825"),
-        ("strangers refused", [r for r in asked[False] if not r.accepted], "#9e9e9e"),
-        ("strangers accepted", [r for r in asked[False] if r.accepted], "#d50000"),
+        ("never flown over, refused", [r for r in asked[False] if not r.accepted], "#9e9e9e"),
+        ("never flown over, accepted", [r for r in asked[False] if r.accepted], "#d50000"),
     ):
         if replies:
             points = tuple(offset(origin, *reply.question.truth) for reply in replies)

@@ -107,7 +107,7 @@ def _survey(site: Site, flight: Flight, say: Report, course: Course) -> None:
 
 def _ask_all(site: Site, flight: Flight, say: Report, course: Course) -> list[Reply]:
     questions = write_questions(site.world, site.plan, site.out / "targets")
-    say(f"locate {len(site.plan.targets)} targets and {len(site.plan.strangers)} strangers")
+    say(f"locate {len(site.plan.targets)} targets and {len(site.plan.outside)} places never flown over")
     flight.expose_every(10 * _SURVEY_PERIOD_NS)  # hovering shows nothing new
     replies: list[Reply] = []
     for question in questions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from runtime.vehicle.link.dialect import mavlink
 
 MESSAGE_ID, MESSAGE_NAME, RATE_HZ = mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT, "EKF_STATUS_REPORT", 4.0
-EKF_POSITION = 0x33F  # attitude, velocities, positions relative and absolute, both predictions; seen when READY
 EKF_CONSTANT_POSITION = 0x80  # no aiding: the position is only held
 EKF_UNINITIALISED = 0x400
 EKF_GPS_GLITCH = 0x8000

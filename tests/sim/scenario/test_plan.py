@@ -1,4 +1,4 @@
-"""Targets lie in what is flown, strangers do not, and a seed is a plan."""
+"""Targets lie in what is flown, the others do not, and a seed is a plan."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import math
 import pytest
 
 from runtime.errors import UsageError
-from sim.scenario.plan import STRANGERS, TARGETS, make_plan
+from sim.scenario.plan import OUTSIDE, TARGETS, make_plan
 
 
 @pytest.mark.parametrize("seed", [3, 100_001, 987_654])
-def test_targets_are_flown_over_and_strangers_are_not(seed: int) -> None:
+def test_targets_are_flown_over_and_the_others_are_not(seed: int) -> None:
     plan = make_plan(seed, (900.0, 900.0))
-    assert len(plan.targets) == TARGETS and len(plan.strangers) == STRANGERS
+    assert len(plan.targets) == TARGETS and len(plan.outside) == OUTSIDE
     assert all(plan.survey.contains(point) for point in plan.targets)
-    outside = [plan.outside_m(point) for point in plan.strangers]
+    outside = [plan.outside_m(point) for point in plan.outside]
     assert min(outside) >= 60.0
-    assert sum(distance <= 110.0 for distance in outside) == plan.near_strangers == STRANGERS // 3
+    assert sum(distance <= 110.0 for distance in outside) == plan.near_outside == OUTSIDE // 3
     assert plan.far_side[1] - plan.survey.east_m > 150.0
-    assert all(max(map(abs, point)) < 450.0 - 45.0 for point in (*plan.targets, *plan.strangers))
+    assert all(max(map(abs, point)) < 450.0 - 45.0 for point in (*plan.targets, *plan.outside))
 
 
 def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:

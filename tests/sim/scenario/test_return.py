@@ -50,7 +50,7 @@ def test_it_finds_the_place_flies_there_and_knows_it(flown: tuple[Outcome, Recor
     assert outcome.arrival_confirmed
     errors = [reply.error_m for reply in outcome.replies if reply.error_m is not None]
     assert errors and max(errors) < 15.0
-    assert outcome.strangers_accepted <= 1
+    assert outcome.outside_accepted <= 1
     assert outcome.commands_without_authority == 0
     assert {leg.name: leg.obeyed for leg in outcome.legs} == dict.fromkeys(
         ["return", "pilot_takes_over", "ground_station_goes_elsewhere", "daemon_restarts"], True
