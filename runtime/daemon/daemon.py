@@ -46,7 +46,7 @@ from runtime.events import (
 )
 from runtime.flightlog.records import LogRecord, ReleaseRecord, RequestRecord, TickRecord
 from runtime.guidance.guidance import GuidanceDecision
-from runtime.guidance.reasons import Phase, Reason
+from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, PositionSource, Setpoint
 from runtime.vehicle.events import ModeChanged, VehicleEvent
@@ -193,6 +193,8 @@ class Daemon:
         if decision.setpoint is not None:
             self.latencies.add("telemetry_to_setpoint", t_ns + elapsed_ns - self.estimate.t_ns)
             self._send(t_ns, decision.setpoint)
+        elif decision.state is not State.ENGAGED:
+            self.rooms.vehicle.withdraw()
 
     def _decide(self, t_ns: int) -> GuidanceDecision:
         state = self.rooms.vehicle.poses.latest()

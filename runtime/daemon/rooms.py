@@ -62,6 +62,10 @@ class VehicleRoom(Protocol):
         """Sends one position target; why it did not go out, None when it did."""
         ...
 
+    def withdraw(self) -> None:
+        """Ends the repetition of the last position target, where the autopilot wants it repeated."""
+        ...
+
     def statustext(self, text: str, severity: int, t_ns: int) -> bool:
         """Sends a text of at most 50 characters to the ground station; False where it was one too many."""
         ...

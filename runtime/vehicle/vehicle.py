@@ -125,6 +125,8 @@ class Vehicle:
         now = self._reader.telemetry
         if now.mode_number != before.mode_number or now.guided != before.guided:
             self._watch.mode_changed(now.guided, t_ns)
+        if before.guided and not now.guided:
+            self._setpoints.drop()
         return events
 
     def _local_target(self, message: Any, t_ns: int) -> list[VehicleEvent]:
@@ -230,6 +232,10 @@ class Vehicle:
         if refusal is not None or self._roster.autopilot is None:
             return refusal
         return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
+
+    def withdraw(self) -> None:
+        """Repeat no target any more: authority has ended, and the last one with it, though it has not expired."""
+        self._setpoints.drop()
 
     def _refusal(self) -> str | None:
         """Why no target may go out at all. ArduPilot's are also refused outside its guided mode, where they would

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.daemon.daemon import DaemonSettings
+from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.records import fix_record
@@ -23,6 +23,8 @@ from runtime.geodesy import distance_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
 from runtime.values import Fix, Frame, GeoPoint, Hypothesis, Pose, Position, PositionSource, circular
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit, operator_limits
 
 TARGET = offset(HOME, 60.0, 80.0)
@@ -320,6 +322,30 @@ def test_targets_need_their_id_and_an_accepted_place(tmp_path: Path) -> None:
     assert "not understood" in cockpit.ask("target", picture="x")["error"]
     assert "not understood" in cockpit.ask("arm")["error"]
     assert "not a latitude" in cockpit.ask("target", latitude_deg=95.0, longitude_deg=1.0)["error"]
+
+
+class Withdrawing(Vehicle):
+    """A vehicle that counts how often targets were withdrawn."""
+
+    withdrawn = 0
+
+    def withdraw(self) -> None:
+        self.withdrawn += 1
+        super().withdraw()
+
+
+def test_what_an_autopilot_wants_repeated_is_withdrawn_with_authority() -> None:
+    cockpit, vehicle = Cockpit(), Withdrawing(VehicleConfig())
+    cockpit.daemon = Daemon(replace(cockpit.daemon.rooms, vehicle=vehicle), cockpit.settings)
+    cockpit.to_ready(TARGET)
+    cockpit.autopilot.pilot_set_mode("GUIDED")
+    cockpit.fly(2.0)
+    before = vehicle.withdrawn
+    cockpit.fly(2.0)
+    assert cockpit.ask("status")["state"] == "engaged" and vehicle.withdrawn == before
+    cockpit.ask("disengage")
+    cockpit.fly(0.2)
+    assert vehicle.withdrawn > before
 
 
 def test_whoever_waits_for_a_target_at_the_end_is_answered_once(tmp_path: Path) -> None:

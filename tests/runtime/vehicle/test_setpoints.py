@@ -130,6 +130,28 @@ def test_a_new_target_replaces_the_repeated_one() -> None:
     assert {p.message.lat_int for _, p in wire.sent_of(NAME)[count:]} == {100000000}
 
 
+def test_nothing_is_repeated_once_the_pilot_has_left_offboard() -> None:
+    wire = flying(mode=OFFBOARD, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    assert wire.vehicle.send_setpoint(setpoint(wire, valid_s=60.0), wire.t_ns) is None
+    wire.run(1.0)
+    wire.peer.mode = PX4_LOITER
+    wire.run(1.5)
+    count = len(wire.sent_of(NAME))
+    wire.peer.mode = OFFBOARD
+    wire.run(2.0)
+    assert count >= 9 and len(wire.sent_of(NAME)) == count
+
+
+def test_a_withdrawn_target_is_not_repeated() -> None:
+    wire = flying(mode=OFFBOARD, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    assert wire.vehicle.send_setpoint(setpoint(wire, valid_s=60.0), wire.t_ns) is None
+    wire.run(1.0)
+    count = len(wire.sent_of(NAME))
+    wire.vehicle.withdraw()
+    wire.run(1.0)
+    assert count >= 9 and len(wire.sent_of(NAME)) == count
+
+
 def test_a_lost_link_ends_the_repetition() -> None:
     wire = flying(mode=OFFBOARD, autopilot=mavlink.MAV_AUTOPILOT_PX4)
     wire.vehicle.send_setpoint(setpoint(wire, valid_s=60.0), wire.t_ns)
