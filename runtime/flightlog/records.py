@@ -8,6 +8,7 @@ base64 of the URL-safe alphabet.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -33,7 +34,12 @@ class Record:
         Raises:
             ValueError: a value has no place in JSON.
         """
-        return _adapter(type(self)).dump_json(self, warnings=False)
+        adapter = _adapter(type(self))
+        try:
+            return adapter.dump_json(self, warnings=False)
+        except ValueError:  # a file's name that is not UTF-8 holds lone surrogates, which JSON can only escape
+            plain = adapter.dump_python(self, mode="json", warnings=False)
+            return json.dumps(plain, separators=(",", ":")).encode()
 
     @classmethod
     def schema(cls) -> dict[str, Any]:

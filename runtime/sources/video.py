@@ -1,4 +1,4 @@
-"""A video file with a telemetry track: which frames are worth a look, and where each was taken."""
+"""A video file with a telemetry track: which frames are worth reading, and where each was taken."""
 
 from __future__ import annotations
 

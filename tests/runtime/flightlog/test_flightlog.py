@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import json
 import math
+import os
 import random
 import resource
 import signal
@@ -30,7 +31,7 @@ from runtime.errors import StorageError, TelemetryError
 from runtime.flightlog.disk import AppendFile, DiskThread, Spool
 from runtime.flightlog.flightlog import FlightLog, NullFlightLog
 from runtime.flightlog.read import read_attachments, read_flightlog
-from runtime.flightlog.records import RECORDS, Record, SetpointRecord
+from runtime.flightlog.records import RECORDS, Record, RequestRecord, SetpointRecord
 from runtime.values import GeoPoint
 from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.flightlog.notes import Anything, Note
@@ -218,6 +219,16 @@ def test_numbers_and_values_that_json_has_not(tmp_path: Path) -> None:
         "names": ["b"], "path": "x",
     }  # fmt: skip
     assert (log.state.lost_records, log.state.degraded) == (1, True)
+
+
+def test_a_file_whose_name_is_not_utf_8_costs_no_record(tmp_path: Path) -> None:
+    log = FlightLog.open(tmp_path, HandClock(), name="flight")
+    asked = {"command": "target", "image": os.fsdecode(b"caf\xe9.png"), "target_gsd_m": math.nan}
+    log.write(6 * SECOND, RequestRecord(asked))
+    log.close()
+    ((_, _, back),) = read_flightlog(log.mcap_path)
+    assert back["request"] == {**asked, "target_gsd_m": None}
+    assert os.fsencode(back["request"]["image"]) == b"caf\xe9.png" and not log.state.degraded
 
 
 def test_the_bytes_of_a_link_come_back_whole_whatever_they_are(tmp_path: Path) -> None:
