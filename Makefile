@@ -36,7 +36,7 @@ quick: .venv/ready
 
 # What calls OpenCV and what NumPy's versions differ in, with those that JetPack 6 carries.
 jetpack: .venv-jetpack/ready
-	.venv-jetpack/bin/python -m pytest -m "jetpack and not slow" tests/runtime
+	.venv-jetpack/bin/python -m pytest -q -n 2 --dist loadfile -m "jetpack and not slow" tests/runtime
 
 # All tables take an hour or so on two cores; make bench BENCH="search fix_latency" prints some.
 BENCH ?=
@@ -54,7 +54,7 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest hypothesis filelock
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest pytest-xdist hypothesis filelock
 	touch $@
 
 clean:
