@@ -23,7 +23,7 @@ def mix_measured(a: Measured, b: Measured, share: float) -> Measured:
 
 
 def mix_velocities(a: Velocity, b: Velocity, share: float) -> Velocity:
-    """Component by component."""
+    """The velocity between, component by component."""
     return mix(a[0], b[0], share), mix(a[1], b[1], share), mix(a[2], b[2], share)
 
 

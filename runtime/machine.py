@@ -29,7 +29,7 @@ class Machine:
     power_mode: str | None
 
     def as_record(self) -> dict[str, object]:
-        """For JSON."""
+        """Its fields as a JSON-able object."""
         return asdict(self)
 
 

@@ -28,7 +28,7 @@ from runtime.errors import CommandingError, ConfigError
 
 
 class Config(Section):
-    """The whole file."""
+    """A validated configuration file, one field a section."""
 
     camera: CameraSection
     vehicle: VehicleSection

@@ -88,7 +88,7 @@ class GuidanceSection(Section):
         return self
 
     def settings(self) -> GuidanceSettings:
-        """The same, in guidance's own units."""
+        """The `GuidanceSettings` that the section describes, times in nanoseconds."""
         return GuidanceSettings(
             cruise_speed_m_s=self.cruise_speed_m_s,
             deceleration_m_s2=self.deceleration_m_s2,

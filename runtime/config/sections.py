@@ -68,7 +68,7 @@ class CameraSection(Section):
         return self
 
     def model(self) -> CameraModel:
-        """The camera as the rooms take it."""
+        """The `CameraModel` that the section describes."""
         mount = body_from_mount(self.pitch_deg, self.roll_deg, self.yaw_deg)
         if self.hfov_deg is not None:
             plain = CameraModel.from_hfov(self.width_px, self.height_px, self.hfov_deg)

@@ -25,7 +25,7 @@ class PassedOver:
     reason: str
 
     def sentence(self, instead: str) -> str:
-        """For the log, `status` and `doctor`."""
+        """Which backend was passed over and why, in one sentence for people."""
         return f"{self.backend} is passed over: {self.reason.rstrip('.')}; {instead} is used meanwhile"
 
 

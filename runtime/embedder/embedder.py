@@ -86,7 +86,7 @@ class Embedder:
 
     @property
     def report(self) -> EngineReport:
-        """For `status`."""
+        """What runs the towers, and every backend that was passed over, as `status` shows it."""
         return EngineReport(self.backend, self.precision, self.parity, self.warnings)
 
     @property

@@ -73,12 +73,12 @@ class EngineKey:
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> EngineKey:
-        """From JSON; raises KeyError or TypeError where it is no key."""
+        """The key that `as_record` gave; raises KeyError or TypeError where it is no key."""
         values = {field.name: record[field.name] for field in fields(cls)}
         return cls(**{**values, "flags": tuple(values["flags"]), "profile": tuple(values["profile"])})
 
     def as_record(self) -> dict[str, Any]:
-        """For JSON."""
+        """Its fields as a JSON-able object."""
         return asdict(self)
 
     def difference(self, here: EngineKey) -> str | None:

@@ -40,7 +40,7 @@ class Contract(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The bundle's name."""
         ...
 
     @property

@@ -59,7 +59,7 @@ class Map:
 
     @property
     def middle(self) -> GeoPoint:
-        """Where (0, 0) metres is."""
+        """The geographic position of (0, 0) metres."""
         return self._raster.middle
 
     @property

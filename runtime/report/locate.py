@@ -13,7 +13,7 @@ from runtime.values import Decision, GeoPoint, ImageRGB, PlaceAnswer
 
 @dataclass(frozen=True, slots=True)
 class LocateItem:
-    """One target and what was said of it; ``crops`` holds the candidates' keyframe crops by id."""
+    """A target image with its answer; ``crops`` holds the candidates' keyframe crops by id."""
 
     name: str
     target: ImageRGB

@@ -21,7 +21,7 @@ class EulerDeg:
 
     @property
     def all_zero(self) -> bool:
-        """What some cameras write instead of an angle that they do not know."""
+        """Whether all three angles are zero, which some cameras write instead of angles that they do not know."""
         return self.yaw_deg == self.pitch_deg == self.roll_deg == 0.0
 
 

@@ -51,7 +51,7 @@ class Surveyed:
 
     @property
     def told(self) -> Tagged:
-        """What its file says."""
+        """What the photo's file says, as the solver takes it."""
         return Tagged(self.pose, self.tag or self.position)
 
 

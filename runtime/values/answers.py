@@ -61,7 +61,7 @@ class Fix:
     def at(
         cls, t_ns: int, place: Hypothesis, reason: str, hypotheses: tuple[Hypothesis, ...] = (), verified: int = 0
     ) -> Fix:
-        """The frame was taken at one of the hypotheses."""
+        """A fix at one of the hypotheses."""
         return cls(
             t_ns=t_ns,
             decision=Decision.FIX,
@@ -123,10 +123,10 @@ class PlaceAnswer:
     def no_match(
         cls, reason: str, candidates: tuple[Candidate, ...] = (), probability: float | None = None
     ) -> PlaceAnswer:
-        """The target is nowhere; ``probability``: of the best candidate, where there is one."""
+        """An answer without a place, and why; ``probability``: of the best candidate, where there is one."""
         return cls(Decision.NO_MATCH, None, None, probability, candidates, reason)
 
     @classmethod
     def error(cls, reason: str) -> PlaceAnswer:
-        """The target could not be used."""
+        """An answer to a target that could not be used, and why."""
         return cls(Decision.ERROR, None, None, None, (), reason)

@@ -107,7 +107,7 @@ class Estimate:
 
     @classmethod
     def lost(cls, t_ns: int, source: PositionSource, reason: str) -> Estimate:
-        """No position at all."""
+        """An estimate without a position, and why."""
         return cls(t_ns, TrackingState.LOST, None, circular(math.inf), source, reason)
 
     @property

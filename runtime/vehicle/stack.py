@@ -148,6 +148,6 @@ class OtherStack:
         return False
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
-        """What common.xml offers."""
+        """The streams to request of what common.xml offers."""
         estimator = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, False)
         return common_streams(config, estimator)

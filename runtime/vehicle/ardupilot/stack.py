@@ -26,6 +26,6 @@ class ArduPilot:
     gps_glitch = staticmethod(estimator.gps_glitch)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
-        """Nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""
+        """The streams to request: nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""
         own = StreamRequest(estimator.MESSAGE_ID, estimator.MESSAGE_NAME, estimator.RATE_HZ, True)
         return common_streams(config, own)

@@ -25,6 +25,6 @@ class Px4:
     gps_glitch = staticmethod(estimator.gps_glitch)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
-        """The onboard link streams by default; asking sets the rates that we need."""
+        """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""
         own = StreamRequest(estimator.MESSAGE_ID, estimator.MESSAGE_NAME, estimator.RATE_HZ, True)
         return common_streams(config, own)
