@@ -133,7 +133,16 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         *([f"          {answer['camera_error']}"] if answer.get("camera_error") else []),
         *_engine_lines(answer.get("engine")),
         f"recording {'yes' if answer['recording'] else 'no'}, {answer['counts'].get('keyframes', 0)} keyframes",
+        *([f"          {answer['recording_failed']}"] if answer.get("recording_failed") else []),
+        *_log_lines(answer.get("log")),
     ]
+
+
+def _log_lines(log: dict[str, Any] | None) -> list[str]:
+    if log is None or not log["degraded"]:
+        return []
+    why = f": {log['reason']}" if log["reason"] else ""
+    return [f"warning   the flight log has lost {log['lost_records']} records{why}"]
 
 
 def _engine_lines(engine: dict[str, Any] | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import webbrowser
@@ -16,12 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from runtime.finite import finite
+
 SCHEMA = 1
 
 
 def emit(record: dict[str, Any]) -> None:
     """One object on one line of stdout, ``schema`` first; a number that is not finite becomes null."""
-    typer.echo(json.dumps({"schema": SCHEMA, **_plain(record)}, allow_nan=False))
+    typer.echo(json.dumps({"schema": SCHEMA, **finite(record)}, allow_nan=False))
 
 
 def say(text: str) -> None:
@@ -86,13 +87,3 @@ def open_on_a_desk(path: Path) -> None:
     with_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     if sys.stdout.isatty() and with_display and "CI" not in os.environ:
         webbrowser.open(path.resolve().as_uri())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -17,6 +17,7 @@ from typing import Any
 from runtime.control.client import MAX_LINE_BYTES
 from runtime.control.trust import check_folder, check_socket, is_trusted, locked, peer_uid
 from runtime.errors import ControlError
+from runtime.finite import finite
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.0  # before a server that failed listens again
@@ -101,7 +102,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         try:
-            self.wfile.write(json.dumps(self._answer()).encode() + b"\n")
+            self.wfile.write(json.dumps(finite(self._answer()), allow_nan=False).encode() + b"\n")
         except OSError:
             pass  # the client left; the daemon has done what was asked
         except Exception as error:  # the edge of the client's thread

@@ -45,6 +45,24 @@ def test_request_and_answer(path: Path) -> None:
     assert not path.exists()
 
 
+def test_an_answer_is_json_that_every_reader_takes(path: Path) -> None:
+    told = {"schema": 1, "sigma_m": float("inf"), "deep": [{"age_s": float("nan")}, (1.5, float("-inf"))]}
+    server = ControlServer(path, lambda request, reply: reply(told))
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(b"{}\n")
+            line = connection.makefile().readline()
+    finally:
+        server.close()
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    read = json.loads(line, parse_constant=refuse)
+    assert read == {"schema": 1, "sigma_m": None, "deep": [{"age_s": None}, [1.5, None]]}
+
+
 def test_only_the_owner_may_open_it(path: Path) -> None:
     server = ControlServer(path, echo)
     try:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.cli.control import _status_lines
 from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.perception import PerceptionSettings
@@ -165,6 +166,8 @@ def test_a_log_that_loses_records_says_so() -> None:
         "degraded": True, "reason": "No space left on device", "lost_records": 3,
     }  # fmt: skip
     assert [record["lost_records"] for record in cockpit.journal.of("log")] == [3]
+    said = _status_lines(cockpit.ask("status"))
+    assert "warning   the flight log has lost 3 records: No space left on device" in said
     texts = [m.text for m in mavlink.MAVLink(None).parse_buffer(cockpit.wire) or [] if m.get_type() == "STATUSTEXT"]
     assert "Homing: flight log loses records" in texts
 
@@ -387,6 +390,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_flight() -> None:
     status = cockpit.ask("status")
     assert kept and len(cockpit.notebook.frames) == kept
     assert status["recording"] is False and "disk is full" in status["recording_failed"]
+    assert any("disk is full" in line for line in _status_lines(status))
     fixes = status["counts"]["fix"]
     cockpit.fly(2.0)
     assert cockpit.ask("status")["counts"]["fix"] > fixes
