@@ -85,7 +85,7 @@ class Daemon:
         self._log_lost = 0
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             LinkData: self._on_link,
-            FrameArrived: self.perception.arrived,
+            FrameArrived: self._on_frame,
             ControlRequest: self._on_request,
             JobDone: self._on_done,
             Tick: self._on_tick,
@@ -110,6 +110,12 @@ class Daemon:
     def _on_link(self, event: LinkData) -> None:
         self.rooms.journal.link(event.link, event.data, event.t_ns, "in")
         self._heard(self.rooms.vehicle.receive(event.data, event.t_ns))
+
+    def _on_frame(self, event: FrameArrived) -> None:
+        try:
+            self.perception.arrived(event)
+        except Exception as error:  # no picture, however odd, may end the flight: counted, logged, left out
+            self.failed("frame", event.t_ns, error)
 
     def _on_done(self, event: JobDone) -> None:
         self.rooms.journal.write(event.t_ns, job_record(event))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -407,6 +408,19 @@ def test_a_history_in_use_costs_a_frame_and_not_the_recording() -> None:
     cockpit.fly(2.0)
     status = cockpit.ask("status")
     assert len(cockpit.notebook.frames) > kept and status["recording"] is True and status["recording_failed"] is None
+
+
+def test_a_picture_without_pixels_does_not_end_the_flight() -> None:
+    cockpit = Cockpit(settings=DaemonSettings(perception=PerceptionSettings(picture_interval_ns=0)))
+    cockpit.fly(2.0)
+    empty = Frame(np.zeros((0, 0, 3), np.uint8), cockpit.t_ns, "test", 10**6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of numpy: the mean of nothing
+        cockpit.daemon.step(FrameArrived(cockpit.t_ns, empty))
+    cockpit.fly(2.0)
+    status = cockpit.ask("status")
+    assert status["counts"]["frame_failed"] == 1 and status["camera"] == "ok" and status["counts"]["fix"] > 0
+    assert [record["stage"] for record in cockpit.journal.of("error")] == ["frame"]
 
 
 def test_a_flaw_in_sight_does_not_take_the_link_down() -> None:
