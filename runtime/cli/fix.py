@@ -22,6 +22,7 @@ from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import Decision, Fix
 
 _THREADS = 2
+_FEATURES_BYTES = 512 << 20  # a desk has it, and photos of unknown pose ask for fifty keyframes each
 
 
 def fix(
@@ -111,7 +112,10 @@ def answers(
                 except ImageError as error:
                     yield Answer.unusable(image, str(error).removeprefix(f"{image}: "))
                 else:
-                    fixer = fixer or Fixer(opened, embedder, photo.camera, persist=keep, as_tagged=True)
+                    fixer = fixer or Fixer(
+                        opened, embedder, photo.camera,
+                        persist=keep, as_tagged=True, features_bytes=_FEATURES_BYTES,
+                    )  # fmt: skip
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()
 

@@ -15,7 +15,7 @@ from runtime.camera_model import CameraModel
 from runtime.fix.decide import decide
 from runtime.fix.hypotheses import hypotheses_of
 from runtime.fix.layout import LayoutFixer, Refusal
-from runtime.fix.memory import Memory
+from runtime.fix.memory import FEATURES_BYTES, Memory
 from runtime.fix.query import Known, known_of, sight, sight_upright
 from runtime.fix.retrieve import Matches, Retriever, Tower
 from runtime.fix.verification import FIRST, MAX_VERIFIED, NOTHING, verify_in_turn
@@ -36,7 +36,7 @@ class Fixer:
     features of keyframes are kept in the history for the next time. ``as_tagged``: the aircraft is where the tags of
     the keyframes' flight would have it, with their receiver's lag and drift, for photos that are held against such
     tags; in flight it is where the camera is over the history's ground, as targets are. ``galleries``: the history's,
-    where others search it too.
+    where others search it too. ``features_bytes``: of memory, for features of keyframes.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Fixer:
         persist: bool = False,
         as_tagged: bool = False,
         galleries: GalleryCache | None = None,
+        features_bytes: int = FEATURES_BYTES,
     ) -> None:
         self._history = history
         self._galleries = galleries or GalleryCache(history)
@@ -57,7 +58,7 @@ class Fixer:
         self._layout: LayoutFixer | None = None
         bundle = embedder.bundle
         self._memory = Memory(
-            history, camera, bundle.input_size_px, persist, bundle.shared_dim, self._galleries
+            history, camera, bundle.input_size_px, persist, bundle.shared_dim, self._galleries, features_bytes
         )
         self._retriever = Retriever(self._memory, embedder, watch)
         self._watch = watch
