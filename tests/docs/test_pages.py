@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,28 @@ def test_commands_and_their_options_exist(page: Path) -> None:
             words = command.split()
             if not words or not re.fullmatch(r"homing(-\w+)?", words[0]) or "|" in command or "…" in command:
                 continue
+            assert not _unknown_subcommand(words, known), command
             path = next((" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in known), None)
             given = {word.split("=")[0] for word in words if re.fullmatch(r"--[\w-]+(=.*)?", word)}
             if path is None:  # a program, or a group of commands, is spoken of
                 assert not given or words[0] == "homing-sim", command
                 continue
             assert given <= known[path] | {"--help"}, command
+
+
+def _unknown_subcommand(words: list[str], known: Iterable[str]) -> bool:
+    """Whether a program or a group of commands is followed by a word that is none of its commands."""
+    paths = [command.split() for command in known]
+    depth = max((n for n in (1, 2, 3) if any(path[:n] == words[:n] for path in paths)), default=0)
+    children = {path[depth] for path in paths if path[:depth] == words[:depth] and len(path) > depth}
+    following = words[depth] if depth < len(words) else ""
+    return bool(children) and re.fullmatch(r"[a-z]+", following) is not None and following not in children
+
+
+def test_a_command_that_is_gone_is_noticed() -> None:
+    assert _unknown_subcommand(["homing-sim", "calibrate", "--pair", "map"], options())
+    assert not _unknown_subcommand(["homing-sim", "acceptance"], options())
+    assert not _unknown_subcommand(["homing", "history", "list", "town.db"], options())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
