@@ -14,9 +14,9 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from runtime.clock import Clock, MonotonicClock
 from runtime.errors import VehicleError
 from runtime.geodesy import north_east_m
+from runtime.rotations import ned_from_euler, turned_by_rates
 from runtime.values import GeoPoint
 from runtime.vehicle.link.link import MavlinkLink
-from runtime.vehicle.telemetry.poses import quaternion_from_euler, rotate_by_rates
 from sim.autopilot.config import VehicleTruth
 from sim.autopilot.endpoints import open_endpoint
 from sim.scenario.crew import GroundStation
@@ -71,7 +71,7 @@ class Pilot(GroundStation):
         assert said is not None
         dt_s = (now_ns - said.t_ns) * 1e-9
         (x, y, z), (u, v, w) = said.position_ned_m, said.velocity_ned_m_s
-        turned = rotate_by_rates(said.ned_from_body, said.body_rates_rad_s, dt_s)
+        turned = turned_by_rates(said.ned_from_body, said.body_rates_rad_s, dt_s)
         moved = (x + u * dt_s, y + v * dt_s, z + w * dt_s)
         return replace(said, t_ns=now_ns, position_ned_m=moved, ned_from_body=turned)
 
@@ -101,7 +101,7 @@ class Pilot(GroundStation):
             self._clock.now_ns(),
             (north, east, self.home.altitude_amsl_m - m.alt),
             (m.vn, m.ve, m.vd),
-            quaternion_from_euler(m.roll, m.pitch, m.yaw),
+            ned_from_euler(m.roll, m.pitch, m.yaw),
             (m.xgyro, m.ygyro, m.zgyro),
         )
         self.truths.append(self._said)
