@@ -127,13 +127,14 @@ class Recorder:
         """
         previous, self._last_pose = self._last_pose, pose
         camera = (camera or self._camera).scaled_to(frame.image.shape[1], frame.image.shape[0])
-        plane = GroundPlane.of(camera, pose)
-        refusal = unusable_pose(pose, position, camera, self._embedder.bundle) or _turning(previous, pose)
-        if refusal or plane is None or position is None:
-            return Recorded(None, refusal or "no pose")
+        seen = _seen_ground(pose, position, camera, self._embedder.bundle)
+        if isinstance(seen, str) or position is None:
+            return Recorded(None, str(seen))
+        if turning := _turning(previous, pose):
+            return Recorded(None, turning)
         if self._blur.blurred(frame.image):
             return Recorded(None, "blurred")
-        side_m = plane.visible_footprint_m(MIN_COVERAGE, self._embedder.bundle.input_size_px)
+        plane, side_m = seen
         rungs = rungs_within(self._embedder.bundle.footprints_m, side_m)
         ground = offset(position.point, *plane.ground_of_axis())
         if not self._new(ground, side_m, max(rungs)):
@@ -184,6 +185,14 @@ def unusable_pose(pose: Pose, position: Position | None, camera: CameraModel, la
 
     It needs no pixels, so that a whole flight can be refused before its frames are read.
     """
+    seen = _seen_ground(pose, position, camera, ladder)
+    return seen if isinstance(seen, str) else ""
+
+
+def _seen_ground(
+    pose: Pose, position: Position | None, camera: CameraModel, ladder: Ladder
+) -> tuple[GroundPlane, float] | str:
+    """The ground plane below a pose and the side in metres of the square that is seen of it, or why it is of no use."""
     if position is None:
         return "no position"
     if pose.height_agl_m is None:
@@ -197,7 +206,7 @@ def unusable_pose(pose: Pose, position: Position | None, camera: CameraModel, la
         return "no height above ground"
     side_m = plane.visible_footprint_m(MIN_COVERAGE, ladder.input_size_px)
     if rungs_within(ladder.footprints_m, side_m):
-        return ""
+        return plane, side_m
     return (
         f"shows only {side_m:.0f} m of ground sharply enough, {math.degrees(plane.tilt_rad):.0f} deg from straight "
         f"down at {plane.height_agl_m:.0f} m; the smallest footprint is {min(ladder.footprints_m):.0f} m"
