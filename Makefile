@@ -54,7 +54,7 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest pytest-xdist hypothesis filelock
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest pytest-xdist hypothesis
 	touch $@
 
 clean:
