@@ -25,7 +25,7 @@ from runtime.errors import StorageError
 from runtime.flightlog.disk import AppendFile, DiskThread, LateFile, Spool, Storage
 from runtime.flightlog.read import read_flightlog
 from runtime.flightlog.records import Direction, LinkRecord, Record
-from runtime.vehicle.link.framing import PacketReader
+from runtime.mavlink.framing import PacketReader
 
 __all__ = ["Direction", "FlightLog", "LogState", "NullFlightLog", "read_flightlog"]
 _FLUSH_NS = 500_000_000

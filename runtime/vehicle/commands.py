@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
 from runtime.vehicle.events import CommandDone, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
 
 # All that this program ever asks of an autopilot. Modes, arming, take-off, landing, parameters and reboots belong to
 # the pilot: there is no way to send them from here.

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from runtime.freshness import HEARTBEAT, LINK, OWN_PROGRESS, POSE_AHEAD, POSES_KEPT, TIMESYNC
-from runtime.vehicle.link.dialect import ONBOARD_COMPUTER
+from runtime.mavlink.dialect import ONBOARD_COMPUTER
 
 
 @dataclass(frozen=True, slots=True)

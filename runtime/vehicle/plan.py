@@ -14,8 +14,8 @@ from typing import Any
 
 from runtime.errors import StorageError
 from runtime.geodesy import north_east_m, offset
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.telemetry.state import GeoHeight
 
 _LEG_M = 200.0

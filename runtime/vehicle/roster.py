@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import CompanionConflict, OtherAutopilot, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.stack import OtherStack, Stack
 

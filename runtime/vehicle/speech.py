@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from runtime.mavlink.dialect import mavlink
+from runtime.mavlink.framing import PacketWriter
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.link.dialect import mavlink
-from runtime.vehicle.link.framing import PacketWriter
 
 _HEARTBEAT_NS = 1_000_000_000
 _TEXT_BYTES = 50  # of one STATUSTEXT; longer ones travel in chunks (MAVLink 2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.link.dialect import mavlink
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.geodesy import distance_m, offset
+from runtime.mavlink.dialect import mavlink
+from runtime.mavlink.framing import Packet
 from runtime.values import GeoPoint
 from runtime.vehicle.events import ForeignTarget, TargetTaken, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
-from runtime.vehicle.link.framing import Packet
 from runtime.vehicle.telemetry.state import GeoHeight, ReportedTarget
 
 SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing

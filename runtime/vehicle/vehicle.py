@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from runtime.mavlink.dialect import mavlink
+from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
 from runtime.values import Setpoint
 from runtime.vehicle.commands import Command, CommandQueue
 from runtime.vehicle.config import VehicleConfig
@@ -19,8 +21,6 @@ from runtime.vehicle.events import (
     Rebooted,
     VehicleEvent,
 )
-from runtime.vehicle.link.dialect import mavlink
-from runtime.vehicle.link.framing import Packet, PacketReader, PacketWriter
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender
 from runtime.vehicle.speech import Companion

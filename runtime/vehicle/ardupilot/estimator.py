@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.vehicle.link.dialect import mavlink
+from runtime.mavlink.dialect import mavlink
 
 MESSAGE_ID, MESSAGE_NAME, RATE_HZ = mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT, "EKF_STATUS_REPORT", 4.0
 EKF_CONSTANT_POSITION = 0x80  # no aiding: the position is only held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.vehicle.link.dialect import mavlink
+from runtime.mavlink.dialect import mavlink
 
 COPTER_TYPES = frozenset(
     {

@@ -1,1 +1,1 @@
-"""Bytes of the vehicle link: sockets and serial ports, MAVLink framing, the dialect."""
+"""Bytes of the vehicle link: sockets and serial ports, and the codec between them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.vehicle.link.dialect import mavlink
+from runtime.mavlink.dialect import mavlink
 
 MESSAGE_ID, MESSAGE_NAME, RATE_HZ = mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0
 _NEEDED = (

@@ -15,11 +15,11 @@ from typing import Any
 
 from runtime.freshness import RANGE
 from runtime.geodesy import offset
+from runtime.mavlink.dialect import mavlink
 from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint, Measured
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.stack import Stack
 from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
 from runtime.vehicle.telemetry.safety import SafetySignals, sticks_moved

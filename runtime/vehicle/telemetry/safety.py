@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.freshness import FENCE_STATUS
-from runtime.vehicle.link.dialect import mavlink
+from runtime.mavlink.dialect import mavlink
 
 _RECEIVER = mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
 _GEOFENCE = mavlink.MAV_SYS_STATUS_GEOFENCE

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.commands import Command
 from runtime.vehicle.events import StreamChanged, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.stack import StreamRequest
 
 _SLOW = 0.5  # share of the wanted rate below which a stream is asked for again; 30 % loss must not trip it

@@ -32,8 +32,8 @@ from runtime.flightlog.disk import AppendFile, DiskThread, Spool
 from runtime.flightlog.flightlog import FlightLog, NullFlightLog
 from runtime.flightlog.read import read_attachments, read_flightlog
 from runtime.flightlog.records import RECORDS, Record, RequestRecord, SetpointRecord
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
-from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.flightlog.notes import Anything, Note
 
 ROOT = Path(__file__).resolve().parents[3]

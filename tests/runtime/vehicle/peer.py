@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.mavlink.dialect import mavlink
+from runtime.mavlink.framing import Packet, PacketReader
 from runtime.values import GeoPoint
 from runtime.vehicle.events import VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
-from runtime.vehicle.link.framing import Packet, PacketReader
 from runtime.vehicle.vehicle import Vehicle
 
 MS = 1_000_000

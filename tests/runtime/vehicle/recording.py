@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runtime.mavlink.framing import Packet, PacketReader
 from runtime.vehicle.events import VehicleEvent
-from runtime.vehicle.link.framing import Packet, PacketReader
 from runtime.vehicle.telemetry.state import VehicleState
 from runtime.vehicle.vehicle import Vehicle
 

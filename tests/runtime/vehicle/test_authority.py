@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runtime.vehicle
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import MS, SECOND, Peer, Voice, Wire
 
 SOURCES = sorted(Path(runtime.vehicle.__file__).parent.glob("*.py"))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
 from runtime.vehicle.commands import PERMITTED, Command, CommandQueue
 from runtime.vehicle.events import CommandDone
-from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import SECOND, Peer, Wire
 
 INTERVAL = mavlink.MAV_CMD_SET_MESSAGE_INTERVAL

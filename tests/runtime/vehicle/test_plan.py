@@ -10,8 +10,8 @@ from pymavlink import mavwp
 
 from runtime.errors import StorageError
 from runtime.geodesy import distance_m, offset
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.plan import plan_to, write_plan, write_waypoints
 from runtime.vehicle.telemetry.state import GeoHeight
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.setpoints import sane
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import GUIDED, LOITER, MS, SECOND, Peer, Wire

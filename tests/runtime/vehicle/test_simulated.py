@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from runtime.geodesy import distance_m, offset
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.events import ForeignTarget, ModeChanged, Rebooted, TargetTaken, VehicleEvent
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.vehicle import Vehicle
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig

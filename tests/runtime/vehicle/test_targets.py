@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from runtime.geodesy import offset
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.events import ForeignTarget, TargetTaken
-from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import GUIDED, HERE, LAND, SECOND, Peer, Voice, Wire
 
 GROUND_STATION = Voice(255, 190)

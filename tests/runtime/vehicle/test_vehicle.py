@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import (
@@ -21,7 +22,6 @@ from runtime.vehicle.events import (
     Rebooted,
     Text,
 )
-from runtime.vehicle.link.dialect import mavlink
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import GUIDED, HERE, LAND, LOITER, MS, SECOND, Peer, Voice, Wire
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.events import CommandDone, Rebooted, StreamChanged
-from runtime.vehicle.link.dialect import mavlink
 from tests.runtime.vehicle.peer import SECOND, Peer, Wire
 
 ATTITUDE, TARGET, ESTIMATOR = 30, 87, 193

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.vehicle.link.dialect import mavlink
+from runtime.mavlink.dialect import mavlink
 
 _V1, _V2 = 0xFE, 0xFD
 _SIGNED = 0x01  # the only incompatibility flag that is defined

@@ -7,8 +7,8 @@ import gzip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.vehicle.link.dialect import mavlink
-from runtime.vehicle.link.framing import PacketReader, PacketWriter
+from runtime.mavlink.dialect import mavlink
+from runtime.mavlink.framing import PacketReader, PacketWriter
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import Voice
 from tests.runtime.vehicle.recording import FOLDERS, packets_of

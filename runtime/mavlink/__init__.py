@@ -1,0 +1,1 @@
+"""MAVLink on the wire and in files: the dialect, and bytes to packets and back."""
