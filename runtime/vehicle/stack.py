@@ -50,17 +50,15 @@ class Stack(Protocol):
     def no_fence_without_bit(self) -> bool:
         """Whether SYS_STATUS would say so if there were a geofence."""
 
+    @property
+    def tells_estimator(self) -> bool:
+        """Whether the flags of its estimator are known; nothing is believed of one whose flags are not."""
+
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The mode's usual name, or "MODE_<number>"."""
 
     def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
         """Whether the vehicle follows our position targets in this mode."""
-
-    def estimator_ok(self, flags: int) -> bool:
-        """Whether the estimator has an absolute horizontal position that it believes."""
-
-    def gps_glitch(self, flags: int) -> bool:
-        """Whether the estimator says that GPS does not fit the rest."""
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The messages to request."""
@@ -130,6 +128,7 @@ class OtherStack:
     takes_targets_outside_guided = False
     reports_local_targets = False
     no_fence_without_bit = False
+    tells_estimator = False
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The bare number."""
@@ -137,14 +136,6 @@ class OtherStack:
 
     def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
         """Never: its modes are unknown."""
-        return False
-
-    def estimator_ok(self, flags: int) -> bool:
-        """Never: the meaning of its flags is unknown."""
-        return False
-
-    def gps_glitch(self, flags: int) -> bool:
-        """Unknown, so not claimed."""
         return False
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:

@@ -1,4 +1,4 @@
-"""What is ArduPilot's own: modes, estimator flags, and targets that it keeps for ever.
+"""What is ArduPilot's own: modes, the estimator's report, and targets that it keeps for ever.
 
 A position target is sent once: ArduCopter's GUIDED never times it out (only velocity and attitude, after 3 s). It has
 no acknowledgement; POSITION_TARGET_GLOBAL_INT, which has to be requested, is the echo. It is ignored outside GUIDED,
@@ -7,7 +7,8 @@ and before lift-off it silently cancels a take-off, so guidance waits until the 
 
 from __future__ import annotations
 
-from runtime.vehicle.ardupilot import estimator, modes
+from runtime.mavlink.dialect import mavlink
+from runtime.vehicle.ardupilot import modes
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.stack import StreamRequest, common_streams
 
@@ -20,12 +21,11 @@ class ArduPilot:
     takes_targets_outside_guided = False
     reports_local_targets = False
     no_fence_without_bit = True
+    tells_estimator = True
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
-    estimator_ok = staticmethod(estimator.estimator_ok)
-    gps_glitch = staticmethod(estimator.gps_glitch)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""
-        own = StreamRequest(estimator.MESSAGE_ID, estimator.MESSAGE_NAME, estimator.RATE_HZ, True)
+        own = StreamRequest(mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT, "EKF_STATUS_REPORT", 4.0, True)
         return common_streams(config, own)

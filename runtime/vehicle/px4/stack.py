@@ -1,4 +1,4 @@
-"""What is PX4's own: modes, estimator flags, and targets that must never stop in OFFBOARD.
+"""What is PX4's own: modes, the estimator's report, and targets that must never stop in OFFBOARD.
 
 PX4 wants targets at 2 Hz or more *before* OFFBOARD is entered and for as long as it lasts; when they stop it leaves
 (RTL in about 2 s). So the last target is repeated at 10 Hz until it expires. Outside OFFBOARD they do nothing.
@@ -6,8 +6,9 @@ PX4 wants targets at 2 Hz or more *before* OFFBOARD is entered and for as long a
 
 from __future__ import annotations
 
+from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.px4 import estimator, modes
+from runtime.vehicle.px4 import modes
 from runtime.vehicle.stack import StreamRequest, common_streams
 
 
@@ -19,12 +20,11 @@ class Px4:
     takes_targets_outside_guided = True
     reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
     no_fence_without_bit = False  # recorded: it never sets the bit
+    tells_estimator = True
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
-    estimator_ok = staticmethod(estimator.estimator_ok)
-    gps_glitch = staticmethod(estimator.gps_glitch)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""
-        own = StreamRequest(estimator.MESSAGE_ID, estimator.MESSAGE_NAME, estimator.RATE_HZ, True)
+        own = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, True)
         return common_streams(config, own)

@@ -16,7 +16,8 @@ from typing import Any
 from runtime.freshness import RANGE
 from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
-from runtime.rotations import ned_from_euler
+from runtime.reports import messages
+from runtime.reports.values import Estimator, Receiver
 from runtime.values import GeoPoint, Measured
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
@@ -32,8 +33,6 @@ _STATES = {
     "terminated": mavlink.MAV_STATE_FLIGHT_TERMINATION,
 }
 _BATTERY = mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
-_FIX_3D = 3
-_GPS_FALLBACK_SIGMA_M = 2.5  # a 3D fix that reports no accuracy
 
 
 class Reader:
@@ -48,6 +47,7 @@ class Reader:
         self._poses = poses
         self._gps_was_3d = False
         self._estimator_was_ok = False
+        self._receiver: Receiver | None = None
         self._range: tuple[int, float] | None = None
         self._chunks: dict[int, dict[int, str]] = {}
         self._safety = SafetySignals(stack.no_fence_without_bit)
@@ -113,18 +113,19 @@ class Reader:
         return events
 
     def _attitude(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        angles, rates = (m.roll, m.pitch, m.yaw), (m.rollspeed, m.pitchspeed, m.yawspeed)
-        if all(map(math.isfinite, angles + rates)):
-            self._poses.add_attitude(AttitudeSample(t_ns, ned_from_euler(*angles), rates))
+        reported = messages.attitude(m)
+        if reported is not None:
+            self._poses.add_attitude(AttitudeSample(t_ns, reported.ned_from_body, reported.rates_rad_s))
             self._set(heading=Measured(m.yaw % (2 * math.pi), self._config.heading_sigma_rad, "vehicle"))
         return []
 
     def _global_position(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        # 0, 0 is what an estimator without an origin reports, not a place off Ghana
-        position = GeoPoint(m.lat * 1e-7, m.lon * 1e-7) if (m.lat or m.lon) and abs(m.lat) <= 900_000_000 else None
-        altitude = Measured(m.alt * 1e-3, self._altitude_sigma_m(), "vehicle")
-        height = Measured(m.relative_alt * 1e-3, self._config.height_sigma_m, "vehicle")
-        velocity = (m.vx * 1e-2, m.vy * 1e-2, m.vz * 1e-2)
+        reported = messages.global_position(m)
+        if reported.altitude_amsl_m is None or reported.height_takeoff_m is None or reported.velocity_ned_m_s is None:
+            return []  # nothing flies there: the report is none
+        position, velocity = reported.point, reported.velocity_ned_m_s
+        altitude = Measured(reported.altitude_amsl_m, self._altitude_sigma_m(), "vehicle")
+        height = Measured(reported.height_takeoff_m, self._config.height_sigma_m, "vehicle")
         self._set(
             position=position,
             position_t_ns=t_ns,
@@ -140,10 +141,7 @@ class Reader:
         return []
 
     def _position_sigma_m(self) -> float:
-        gps = self.telemetry.gps
-        if gps is None or gps.fix_type < _FIX_3D:
-            return math.inf
-        return _GPS_FALLBACK_SIGMA_M if gps.horizontal_sigma_m is None else gps.horizontal_sigma_m
+        return math.inf if self._receiver is None else self._receiver.sigma_m
 
     def _altitude_sigma_m(self) -> float:
         gps = self.telemetry.gps
@@ -156,25 +154,26 @@ class Reader:
         return Measured(self._range[1], max(0.1, 0.02 * self._range[1]), "rangefinder")
 
     def _gps(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        horizontal = m.h_acc * 1e-3 if m.h_acc else None
-        vertical = m.v_acc * 1e-3 if m.v_acc else None
-        self._set(gps=GpsState(now_ns, m.fix_type, m.satellites_visible, horizontal, vertical))
-        if m.fix_type >= _FIX_3D:
-            self._gps_was_3d = True
-        lost = self._gps_was_3d and m.fix_type < _FIX_3D
-        return self._failsafe("gps", lost, f"GPS fix type {m.fix_type}", now_ns)
+        self._receiver = said = messages.receiver(m)
+        sigmas = said.horizontal_sigma_m, said.vertical_sigma_m
+        self._set(gps=GpsState(now_ns, said.fix_type, said.satellites, *sigmas))
+        self._gps_was_3d = self._gps_was_3d or said.fixed
+        lost = self._gps_was_3d and not said.fixed
+        return self._failsafe("gps", lost, f"GPS fix type {said.fix_type}", now_ns)
 
     def _ekf_status(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        return self._estimator(m.flags, m.pos_horiz_variance, m.velocity_variance, now_ns)
+        return self._estimator(messages.ekf_status_report(m), now_ns)
 
     def _estimator_status(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        return self._estimator(m.flags, m.pos_horiz_ratio, m.vel_ratio, now_ns)
+        return self._estimator(messages.estimator_status(m), now_ns)
 
-    def _estimator(self, flags: int, position: float, velocity: float, now_ns: int) -> list[VehicleEvent]:
-        ok, glitch = self._stack.estimator_ok(flags), self._stack.gps_glitch(flags)
-        self._set(estimator=EstimatorState(now_ns, flags, ok, glitch, position, velocity))
+    def _estimator(self, said: Estimator, now_ns: int) -> list[VehicleEvent]:
+        known = self._stack.tells_estimator
+        ok, glitch = known and said.ok, known and said.gps_glitch
+        ratios = said.position_ratio, said.velocity_ratio
+        self._set(estimator=EstimatorState(now_ns, said.flags, ok, glitch, *ratios))
         self._estimator_was_ok = self._estimator_was_ok or ok
-        detail = f"estimator flags 0x{flags:x}"
+        detail = f"estimator flags 0x{said.flags:x}"
         return [
             *self._failsafe("estimator", self._estimator_was_ok and not ok, detail, now_ns),
             *self._failsafe("gps_glitch", glitch, detail, now_ns),
@@ -222,9 +221,9 @@ class Reader:
         return []
 
     def _distance(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        inside = m.min_distance < m.current_distance < m.max_distance
-        if m.orientation == mavlink.MAV_SENSOR_ROTATION_PITCH_270 and inside:
-            self._range = (now_ns, m.current_distance * 1e-2)
+        below = messages.ground(m)
+        if below is not None:
+            self._range = (now_ns, below.range_m)
         return []
 
     def _fence(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:

@@ -373,3 +373,14 @@ def test_a_clock_step_of_a_second_is_followed() -> None:
     assert nav is not None and nav.position is not None
     off_m = (nav.position.point.latitude_deg - HERE.latitude_deg) * 111_412.0 - 10.0 * (wire.t_ns - 100 * MS) * 1e-9
     assert abs(off_m) < 0.05
+
+
+def test_a_position_at_an_impossible_height_is_no_report() -> None:
+    wire = Wire()
+    wire.run(3.0)
+    before = wire.vehicle.state.telemetry
+    boot_ms = wire.peer.boot_ms(wire.t_ns) + 5
+    high = mavlink.MAVLink_global_position_int_message(boot_ms, 470000000, 80000000, 2_000_000_000, 0, 0, 0, 0, 0)
+    wire.inject(wire.peer.voice.say(high))
+    assert wire.vehicle.state.telemetry.altitude_amsl_m == before.altitude_amsl_m
+    assert wire.vehicle.state.telemetry.position == before.position
