@@ -13,10 +13,10 @@ import typer
 from runtime.cli.entry import enter
 from runtime.cli.output import emit, open_on_a_desk, progress, say, share_done, warn
 from runtime.errors import StorageError, UsageError
-from sim.world.world import AnyWorld
 
 if TYPE_CHECKING:
     from sim.hardness import HardnessReport
+    from sim.world.world import AnyWorld
     from sim.world_choice import Judge
 
 app = typer.Typer(

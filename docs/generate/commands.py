@@ -23,6 +23,7 @@ import train.evaluate.cli
 import train.evaluate.reliability.cli
 import train.fit
 from docs.generate.markdown import table
+from runtime.cli.deferred import program
 
 HEADS = ("option", "value", "default", "what it says")
 _NAMES: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "", Path: "path"}
@@ -52,7 +53,8 @@ def options() -> dict[str, set[str]]:
     }
 
 
-_APPS = (runtime.cli.main.app, sim.cli.app)
+_HOMING = program(runtime.cli.main.NAME, runtime.cli.main.SUMMARY, runtime.cli.main.COMMANDS, imported=True)
+_APPS = (_HOMING, sim.cli.app)
 _ALONE: dict[str, Command] = {
     "homing-train": train.fit.fit,
     "homing-evaluate": train.evaluate.cli.evaluate,

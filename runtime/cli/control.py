@@ -9,8 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from runtime.cli.output import emit, say
-from runtime.cli.way import check_suffix, write_way
-from runtime.config.config import load_config
 from runtime.control.client import ask, default_socket
 from runtime.errors import UsageError
 
@@ -48,9 +46,13 @@ def confirm(
 ) -> None:
     """Confirm the target that waits; with --plan, the way to it is written for a ground station."""
     if plan is not None:
+        from runtime.cli.way import check_suffix  # knows the vehicle: only where a way is asked for
+
         check_suffix(plan)
     answer = _asked({"command": "confirm", "target_id": target_id}, config, socket)
     if plan is not None:
+        from runtime.cli.way import write_way
+
         write_way(_asked({"command": "status"}, config, socket), plan)
     if as_json:
         emit(answer)
@@ -59,8 +61,10 @@ def confirm(
 
 
 def engage(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Consent to one flight: the pilot's switch into the guided mode starts it, if it comes in time ([guidance]
-    consent_s). No mode is switched here."""
+    """Consent to one flight: the pilot's switch into the guided mode starts it, if it comes in time.
+
+    How long that is, guidance.consent_s of the configuration says. No mode is switched here.
+    """
     answer = _asked({"command": "engage"}, config, socket)
     left = _duration(answer["consent_left_s"])
     _tell(answer, f"engaged: for {left} the pilot's switch into the guided mode starts the flight", as_json)
@@ -82,10 +86,16 @@ def status(config: ConfigOption = None, socket: SocketOption = None, as_json: Js
 
 
 def _asked(request: dict[str, Any], config: Path | None, socket: Path | None) -> dict[str, Any]:
-    if socket is None:
-        socket = load_config(config).control.socket if config is not None else default_socket()
-    answer = ask(socket, request, _ASK_WITHIN_S)
+    answer = ask(socket or _socket_of(config), request, _ASK_WITHIN_S)
     return {name: value for name, value in answer.items() if name != "schema"}
+
+
+def _socket_of(config: Path | None) -> Path:
+    if config is None:
+        return default_socket()
+    from runtime.config.config import load_config  # knows every room of the daemon: only where a file is given
+
+    return load_config(config).control.socket
 
 
 def _target_request(place: str, gsd_m: float | None) -> dict[str, Any]:

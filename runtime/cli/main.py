@@ -4,36 +4,75 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import typer
-
-from runtime.cli import bench, bundle, control, doctor, engine, fix, history, locate, record, run
+from runtime.cli.deferred import Deferred, program
 from runtime.cli.entry import enter
 
-app = typer.Typer(
-    name="homing",
-    help="Visual navigation when GPS is gone: record a flight, find a place in it, go there.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+NAME = "homing"
+SUMMARY = "Visual navigation when GPS is gone: record a flight, find a place in it, go there."
+# Each says of itself what its docstring says; tests/runtime/cli/test_deferred.py compares the two.
+COMMANDS = (
+    Deferred(
+        "record",
+        "runtime.cli.record:record",
+        "Record a flight, or a map, into a history; adding to one that is there is fine.",
+    ),
+    Deferred(
+        "locate",
+        "runtime.cli.locate:locate",
+        "Find targets in a history; exit status 3 where at least one was not found.",
+    ),
+    Deferred(
+        "fix",
+        "runtime.cli.fix:fix",
+        "Say where each image was taken. GPS tags, times and names of the images are not looked at.",
+    ),
+    Deferred(
+        "run",
+        "runtime.cli.run:run",
+        "Fly: record, know where we are, and go where the operator points once the pilot grants it.",
+    ),
+    Deferred(
+        "target",
+        "runtime.cli.control:target",
+        "Give the daemon a target; it answers with the place that it found, for you to confirm.",
+        {"context_settings": {"ignore_unknown_options": True}},  # a southern latitude begins with a minus sign
+    ),
+    Deferred(
+        "confirm",
+        "runtime.cli.control:confirm",
+        "Confirm the target that waits; with --plan, the way to it is written for a ground station.",
+    ),
+    Deferred(
+        "engage",
+        "runtime.cli.control:engage",
+        "Consent to one flight: the pilot's switch into the guided mode starts it, if it comes in time.",
+    ),
+    Deferred(
+        "disengage",
+        "runtime.cli.control:disengage",
+        "Take the consent back; a vehicle that is under way is told once to hold where it is.",
+    ),
+    Deferred(
+        "status",
+        "runtime.cli.control:status",
+        "Say where the daemon stands, and every reason why it does not command.",
+    ),
+    Deferred(
+        "doctor",
+        "runtime.cli.doctor:doctor",
+        "Check what a flight needs; exit status 1 when something is wrong.",
+    ),
+    Deferred(
+        "bench",
+        "runtime.cli.bench:bench",
+        "Measure the towers and a whole fix on this computer: percentiles, throughput, memory.",
+    ),
+    Deferred("history", "runtime.cli.history:history_app", "Look into a flight history."),
+    Deferred("bundle", "runtime.cli.bundle:bundle_app", "What is in a bundle, and whether to trust it."),
+    Deferred("engine", "runtime.cli.engine:engine_app", "TensorRT engines, built on the GPU that flies."),
 )
-for command in (
-    record.record,
-    locate.locate,
-    fix.fix,
-    run.run,
-    control.confirm,
-    control.engage,
-    control.disengage,
-    control.status,
-    doctor.doctor,
-    bench.bench,
-):
-    app.command()(command)
-# A southern latitude begins with a minus sign and is no option.
-app.command(context_settings={"ignore_unknown_options": True})(control.target)
-app.add_typer(history.history_app)
-app.add_typer(bundle.bundle_app)
-app.add_typer(engine.engine_app)
+
+app = program(NAME, SUMMARY, COMMANDS)
 
 
 def main() -> NoReturn:
