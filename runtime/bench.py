@@ -27,7 +27,7 @@ from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Decision, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource
+from runtime.values import Attitude, Decision, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource
 
 _HEIGHT_M = 80.0
 _HFOV_DEG = 70.0
@@ -167,9 +167,7 @@ def _pose(index: int) -> Pose:
     return Pose(
         t_ns=index * 10**9,
         height_agl_m=Measured(_HEIGHT_M, 1.0, "bench"),
-        ned_from_body=ned_from_euler(0.0, 0.0, 0.0),
-        attitude_measured=True,
-        heading=Measured(0.0, 0.02, "bench"),
+        attitude=Attitude(ned_from_euler(0.0, 0.0, 0.0), 0.02, "bench"),
     )
 
 

@@ -10,7 +10,9 @@ import math
 
 from scipy.spatial.transform import Rotation
 
-from runtime.values import Quaternion
+from runtime.values import Quaternion, yaw_of
+
+_NOSE_VERTICAL = 1.0 - 1e-9  # sine of a pitch within 3 thousandths of a degree of vertical, where yaw and roll are one
 
 
 def rotation(quaternion: Quaternion) -> Rotation:
@@ -38,10 +40,20 @@ def ned_from_euler(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Quatern
     )
 
 
-def yaw_of(ned_from_body: Quaternion) -> float:
-    """Heading of the nose in radians clockwise from north, in (-pi, pi]."""
+def euler_of(ned_from_body: Quaternion) -> tuple[float, float, float]:
+    """Roll, pitch and yaw in radians, those of `ned_from_euler`; with the nose straight up or down, where only their
+    sum or difference is known, the roll is 0."""
     w, x, y, z = ned_from_body
-    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    sine = 2 * (w * y - x * z)
+    if abs(sine) >= _NOSE_VERTICAL:
+        return 0.0, math.copysign(math.pi / 2, sine), math.copysign(2.0, -sine) * math.atan2(x, w)
+    roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+    return roll, math.asin(sine), yaw_of(ned_from_body)
+
+
+def turned_about_vertical(ned_from_body: Quaternion, clockwise_rad: float) -> Quaternion:
+    """The attitude with its heading changed by ``clockwise_rad``, its tilt kept."""
+    return quaternion(rotation(ned_from_euler(0.0, 0.0, clockwise_rad)) * rotation(ned_from_body))
 
 
 def turned_by_rates(q: Quaternion, rates_rad_s: tuple[float, float, float], dt_s: float) -> Quaternion:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from runtime.camera_model import CameraModel
 from runtime.rotations import ned_from_euler, rotation
-from runtime.values import Frame, Measured, Pose
+from runtime.values import Attitude, Frame, Measured, Pose
 from runtime.view import rectify
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import renderer_of
@@ -119,8 +119,6 @@ def _view(
     pose = Pose(
         t_ns=0,
         height_agl_m=Measured(height, errors.height_share * height_m, "simulated"),
-        ned_from_body=believed,
-        attitude_measured=True,
-        heading=Measured(heading, math.radians(errors.heading_deg), "simulated"),
+        attitude=Attitude(believed, math.radians(errors.heading_deg), "simulated"),
     )
     return rectify(Frame(image, 0, "simulated", 0), camera.model, pose, side_m, size_px).image

@@ -13,8 +13,8 @@ from runtime.camera_model import CameraModel
 from runtime.fix.local_features import extract, extract_upright
 from runtime.fix.planar_pose import Prior
 from runtime.fix.verify import Sighting
-from runtime.rotations import ned_from_euler, quaternion, rotation
-from runtime.values import Frame, ImageRGB, Pose
+from runtime.rotations import rotation, turned_about_vertical
+from runtime.values import Attitude, Frame, ImageRGB, Pose, yaw_of
 from runtime.view import GroundPlane
 
 _FEATURE_SIDE_PX = 640  # longer side of the frame that features are looked for in
@@ -27,12 +27,21 @@ _HEADING_SLACK_RAD = math.radians(3.0)  # a compass is rarely better than this, 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the camera: ``pose`` with attitude (heading 0 where unknown), and which parts are real."""
+    """What is known of the camera; the attitude of ``pose`` is level where nothing was said, and points north where its
+    heading is unknown."""
 
     camera: CameraModel
     pose: Pose
-    heading: bool
-    height: bool
+
+    @property
+    def heading(self) -> bool:
+        """Whether the heading is known."""
+        return self.pose.heading is not None
+
+    @property
+    def height(self) -> bool:
+        """Whether the height above ground is known."""
+        return self.pose.height_agl_m is not None
 
     @property
     def posed(self) -> bool:
@@ -42,7 +51,7 @@ class Known:
     @property
     def heading_rad(self) -> float:
         """Of the pose; 0 where it is unknown."""
-        return self.pose.heading.value if self.heading and self.pose.heading else 0.0
+        return self.pose.heading.value if self.pose.heading else 0.0
 
     @property
     def turn(self) -> NDArray[np.float64]:
@@ -66,27 +75,20 @@ class Known:
         tilt_sigma_rad = _TILT_SIGMA_RAD if self.pose.attitude_measured else _LEVEL_SIGMA_RAD
         return Prior(
             tilt_sigma_rad=tilt_sigma_rad,
-            heading_sigma_rad=max(heading.sigma, _HEADING_SLACK_RAD) if self.heading and heading else math.inf,
-            height_m=height.value if self.height and height else 1.0,
-            height_sigma_m=max(height.sigma, 0.03 * height.value) if self.height and height else math.inf,
+            heading_sigma_rad=max(heading.sigma, _HEADING_SLACK_RAD) if heading else math.inf,
+            height_m=height.value if height else 1.0,
+            height_sigma_m=max(height.sigma, 0.03 * height.value) if height else math.inf,
         )
 
 
 def known_of(frame: Frame, camera: CameraModel, pose: Pose, any_heading: bool) -> Known:
     """What ``pose`` says, position and time left out; a heading is distrusted on request."""
     camera = camera.scaled_to(frame.image.shape[1], frame.image.shape[0])
-    heading = pose.heading if not any_heading else None
-    attitude = pose.ned_from_body
-    if heading is None:
-        attitude = ned_from_euler(0.0, 0.0, 0.0) if attitude is None else _northward(attitude)
-    elif attitude is None:
-        attitude = ned_from_euler(0.0, 0.0, heading.value)
+    attitude = pose.attitude or Attitude.level()
+    if any_heading or attitude.heading is None:
+        attitude = _northward(attitude)
     height = pose.height_agl_m if pose.height_agl_m is not None and pose.height_agl_m.value > 0 else None
-    bare = Pose(
-        t_ns=0, height_agl_m=height, ned_from_body=attitude, heading=heading,
-        attitude_measured=pose.attitude_measured and pose.ned_from_body is not None,
-    )  # fmt: skip
-    return Known(camera, bare, heading is not None, height is not None)
+    return Known(camera, Pose(t_ns=0, height_agl_m=height, attitude=attitude))
 
 
 def sight(frame: Frame, known: Known) -> Sighting:
@@ -120,8 +122,7 @@ def rays_of(known: Known, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 0.05))
 
 
-def _northward(attitude: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """The attitude turned about the vertical until its nose points north."""
-    forward = rotation(attitude).apply([1.0, 0.0, 0.0])
-    yaw = math.atan2(forward[1], forward[0])
-    return quaternion(rotation(ned_from_euler(0.0, 0.0, -yaw)) * rotation(attitude))
+def _northward(attitude: Attitude) -> Attitude:
+    """The attitude turned about the vertical until its nose points north, its heading being unknown."""
+    north = turned_about_vertical(attitude.ned_from_body, -yaw_of(attitude.ned_from_body))
+    return Attitude(north, tilt_measured=attitude.tilt_measured)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from runtime.fix.query import Known
-from runtime.rotations import ned_from_euler, quaternion, rotation
-from runtime.values import Frame, ImageRGB, Measured, Pose
+from runtime.rotations import turned_about_vertical
+from runtime.values import Attitude, Frame, ImageRGB, Measured, Pose
 from runtime.view import GroundPlane, rectify
 
 HEADINGS = 12  # tried where north is unknown: 30 degrees apart, the towers stand half of that
@@ -105,10 +105,9 @@ def _heights(known: Known, seen_footprints_m: Sequence[float]) -> list[Pose]:
 def _headings(known: Known, pose: Pose) -> list[Pose]:
     if known.heading:
         return [pose]
-    assert pose.ned_from_body is not None
+    assert pose.attitude is not None
     turned = []
     for step in range(HEADINGS):
-        yaw = math.remainder(step * math.tau / HEADINGS, math.tau)
-        attitude = quaternion(rotation(ned_from_euler(0.0, 0.0, yaw)) * rotation(pose.ned_from_body))
-        turned.append(replace(pose, ned_from_body=attitude, heading=Measured(yaw, 0.3, "tried")))
+        attitude = turned_about_vertical(pose.attitude.ned_from_body, step * math.tau / HEADINGS)
+        turned.append(replace(pose, attitude=Attitude(attitude, 0.3, "tried", pose.attitude.tilt_measured)))
     return turned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import HistoryError
-from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 _JPEG_QUALITY = 95  # with full chroma: 40 dB and more on aerial crops at a quarter of a PNG's bytes
 
@@ -82,15 +83,12 @@ def keyframe_of(row: Sequence[Any], positions: Mapping[str, Position]) -> Keyfra
     """The keyframe of a row (its id, then `KEYFRAME_COLUMNS`) and its positions by role; a crop of NULL was not asked
     for and becomes empty."""
     keyframe_id, values = int(row[0]), dict(zip(KEYFRAME_COLUMNS, row[1:], strict=True))
-    attitude = tuple(values[f"attitude_{axis}"] for axis in "wxyz")
     pose = Pose(
         t_ns=values["t_ns"],
         altitude_amsl_m=_measured_of(values, "altitude_amsl", "_m"),
         height_takeoff_m=_measured_of(values, "height_takeoff", "_m"),
         height_agl_m=_measured_of(values, "height_agl", "_m"),
-        ned_from_body=None if attitude[0] is None else attitude,
-        attitude_measured=bool(values["attitude_measured"]),
-        heading=_measured_of(values, "heading", "_rad"),
+        attitude=_attitude_of(values),
     )
     return Keyframe(
         keyframe_id=keyframe_id,
@@ -150,6 +148,17 @@ def _measured(quantity: Measured | None) -> tuple[Any, ...]:
 
 def _floats(values: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
     return (None,) * count if values is None else tuple(float(value) for value in values)
+
+
+def _attitude_of(values: Mapping[str, Any]) -> Attitude | None:
+    """The stored rotation with what the heading's columns say of it; level where only a heading was stored, as of a
+    map's tile."""
+    heading = _measured_of(values, "heading", "_rad")
+    w, x, y, z = (values[f"attitude_{axis}"] for axis in "wxyz")
+    if w is None:
+        return None if heading is None else Attitude.level(heading)
+    sigma_rad, source = (math.inf, "") if heading is None else (heading.sigma, heading.source)
+    return Attitude((w, x, y, z), sigma_rad, source, bool(values["attitude_measured"]))
 
 
 def _measured_of(values: Mapping[str, Any], name: str, unit: str) -> Measured | None:

@@ -17,7 +17,7 @@ from runtime.geodesy import offset
 from runtime.history.history import stored
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
 from runtime.sources.geotiff import NorthUpRaster, open_geotiff
-from runtime.values import GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
 _PER_SIDE = 3  # a tile is at most this part of the map's shorter side
@@ -150,7 +150,7 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
         flight=flight,
         view=ViewKind.SATELLITE,
         name=tile.name,
-        pose=Pose(t_ns=0, heading=Measured(0.0, 0.01, "map")),
+        pose=Pose(t_ns=0, attitude=Attitude.level(Measured(0.0, 0.01, "map"))),
         position=Position.circular(tile.centre, _REGISTRATION_SIGMA_M, PositionSource.MAP),
         ground=tile.centre,
         ground_sigma_m=_REGISTRATION_SIGMA_M,

@@ -10,11 +10,10 @@ from pathlib import Path
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.record.recorder import Ladder, Recorded, Recorder, unusable_pose
-from runtime.rotations import ned_from_euler
 from runtime.sources.photo import read_photo
 from runtime.survey.reasons import grouped
 from runtime.survey.survey import Skipped, Step, Survey, Surveyed
-from runtime.values import Frame, Keyframe, Measured, NavState
+from runtime.values import Attitude, Frame, Keyframe, NavState
 
 PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
 ALREADY = "already recorded"
@@ -65,9 +64,9 @@ def refuse_useless_views(states: Sequence[NavState], camera: CameraModel, ladder
     reasons = []
     for state in states:
         pose = state.pose
-        if pose.heading is None or pose.ned_from_body is None:
-            north = Measured(0.0, math.pi, "not said")
-            pose = replace(pose, heading=north, ned_from_body=pose.ned_from_body or ned_from_euler(0.0, 0.0, 0.0))
+        if pose.heading is None:
+            any_way = pose.attitude or Attitude.level()
+            pose = replace(pose, attitude=replace(any_way, heading_sigma_rad=math.pi, heading_source="not said"))
         reasons.append(unusable_pose(pose, state.position, camera, ladder))
     if reasons and all(reasons):
         raise ImageError(f"{what}: nothing can be recorded: {grouped(reasons)[0][0]}.")

@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError, UsageError
 from runtime.heights import above_flat_ground
-from runtime.rotations import ned_from_euler, quaternion
+from runtime.rotations import quaternion, turned_about_vertical
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, lens_of
 from runtime.sources.xmp import DjiXmp, EulerDeg, read_xmp
-from runtime.values import Frame, ImageRGB, Measured, Pose, Position, PositionSource, Quaternion
+from runtime.values import Attitude, Frame, ImageRGB, Measured, Pose, Position, PositionSource, Quaternion, yaw_of
 
 _MAX_WHOLE_PX = 64_000_000  # decoded whole: 200 MB; a larger JPEG, up to Pillow's 179 million, is read at half its size
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
@@ -104,10 +104,14 @@ def apply_flags(pose: Pose, flags: CameraFlags) -> Pose:
     if flags.height_agl_m is not None:
         pose = replace(pose, height_agl_m=Measured(flags.height_agl_m, 0.03 * flags.height_agl_m, "flag"))
     if flags.heading_deg is not None:
-        yaw_rad = math.radians(flags.heading_deg)
-        heading = Measured(math.remainder(yaw_rad, math.tau), _FLAG_SIGMA_RAD, "flag")
-        pose = replace(pose, heading=heading, ned_from_body=_turned_to(pose.ned_from_body, yaw_rad))
+        pose = replace(pose, attitude=_turned_to(pose.attitude or Attitude.level(), math.radians(flags.heading_deg)))
     return pose
+
+
+def _turned_to(attitude: Attitude, heading_rad: float) -> Attitude:
+    """The attitude with the heading that the user gave, its tilt kept."""
+    turned = turned_about_vertical(attitude.ned_from_body, heading_rad - yaw_of(attitude.ned_from_body))
+    return Attitude(turned, _FLAG_SIGMA_RAD, "flag", attitude.tilt_measured)
 
 
 def _read(path: Path) -> tuple[ImageRGB, PhotoExif, DjiXmp]:
@@ -148,7 +152,6 @@ def _xmp_block(image: Image.Image) -> bytes | None:
 
 
 def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
-    attitude, heading, measured = _attitude(xmp, flags.camera_pitch_deg is not None)
     altitude = exif.altitude_amsl_m
     if xmp.absolute_altitude_m is not None:
         altitude = Measured(xmp.absolute_altitude_m, 10.0, "xmp")
@@ -159,9 +162,7 @@ def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
         altitude_amsl_m=altitude,
         height_takeoff_m=above_takeoff,
         height_agl_m=above_flat_ground(above_takeoff) if above_takeoff and above_takeoff.value > 0 else None,
-        ned_from_body=attitude,
-        attitude_measured=measured,
-        heading=heading,
+        attitude=_attitude(xmp, flags.camera_pitch_deg is not None),
     )
 
 
@@ -173,22 +174,18 @@ def _tag(exif: PhotoExif, xmp: DjiXmp) -> Position | None:
     return Position.circular(point, sigma_m, PositionSource.TAG)
 
 
-def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> tuple[Quaternion | None, Measured | None, bool]:
-    """Attitude of the frame that the camera is mounted in, its heading, and whether tilt was measured."""
+def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> Attitude | None:
+    """Attitude of the frame that the camera is mounted in."""
     gimbal, flight = xmp.gimbal, xmp.flight
     if gimbal is not None and not gimbal.all_zero:
-        yaw = Measured(_wrapped(gimbal.yaw_deg), _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
-        if pitch_overridden:
-            return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
-        return _body_of_gimbal(gimbal), yaw, True
+        said = Attitude(_body_of_gimbal(gimbal), _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
+        return Attitude.level(said.heading) if pitch_overridden else said
     if gimbal is not None and not pitch_overridden:
-        return _body_of_gimbal(gimbal), None, True  # taken at its word: it looks at the horizon
+        return Attitude(_body_of_gimbal(gimbal))  # taken at its word: it looks at the horizon
     if flight is None:
-        return None, None, False
-    yaw = Measured(_wrapped(flight.yaw_deg), _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
-    if gimbal is not None:  # stabilised, whatever the airframe did
-        return ned_from_euler(0.0, 0.0, yaw.value), yaw, False
-    return quaternion(_ned_from(flight)), yaw, True
+        return None
+    said = Attitude(quaternion(_ned_from(flight)), _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
+    return said if gimbal is None else Attitude.level(said.heading)  # stabilised, whatever the airframe did
 
 
 def _body_of_gimbal(gimbal: EulerDeg) -> Quaternion:
@@ -198,16 +195,3 @@ def _body_of_gimbal(gimbal: EulerDeg) -> Quaternion:
 
 def _ned_from(angles: EulerDeg) -> Rotation:
     return Rotation.from_euler("ZYX", [angles.yaw_deg, angles.pitch_deg, angles.roll_deg], degrees=True)
-
-
-def _turned_to(attitude: Quaternion | None, yaw_rad: float) -> Quaternion:
-    """The attitude with its heading replaced; level where there was none."""
-    if attitude is None:
-        return ned_from_euler(0.0, 0.0, yaw_rad)
-    w, x, y, z = attitude
-    _, pitch, roll = Rotation.from_quat([x, y, z, w]).as_euler("ZYX")
-    return quaternion(Rotation.from_euler("ZYX", [yaw_rad, pitch, roll]))
-
-
-def _wrapped(angle_deg: float) -> float:
-    return math.remainder(math.radians(angle_deg), math.tau)

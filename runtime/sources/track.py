@@ -14,8 +14,7 @@ from runtime.errors import TelemetryError
 from runtime.freshness import LOG_GAP
 from runtime.heights import above_flat_ground
 from runtime.interpolation import mix, mix_velocities, point_between, slerp
-from runtime.rotations import yaw_of
-from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
+from runtime.values import Attitude, GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
 _GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged, nor one beyond LOG_GAP
@@ -96,8 +95,7 @@ class Track:
         pose, position = self._heights(*around, t_s), self._position(*around)
         attitude = self._attitude(t_s)
         if attitude is not None:
-            heading = Measured(yaw_of(attitude), _HEADING_SIGMA_RAD, self._source)
-            pose = replace(pose, ned_from_body=attitude, attitude_measured=True, heading=heading)
+            pose = replace(pose, attitude=Attitude(attitude, _HEADING_SIGMA_RAD, self._source))
         return NavState(pose, position)
 
     def _position(self, a: PlaceSample, b: PlaceSample, share: float) -> Position:

@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 
 from runtime.errors import ImageError
-from runtime.rotations import ned_from_euler
 from runtime.sources.exif import PhotoExif
 from runtime.sources.lens import Lens, lens_of
 from runtime.sources.photo import CameraFlags, apply_flags
 from runtime.sources.track import Track
 from runtime.sources.xmp import DjiXmp
-from runtime.values import ImageRGB, NavState
+from runtime.values import Attitude, ImageRGB, NavState
 
 
 class VideoFile:
@@ -102,8 +101,7 @@ class Filmed:
         pose = state.pose
         if self.flags.camera_pitch_deg is not None and self.track.stabilised and pose.heading is not None:
             # The flag says how the stabilised camera looked; what remains of its attitude is the heading.
-            level = ned_from_euler(0.0, 0.0, pose.heading.value)
-            pose = replace(pose, ned_from_body=level, attitude_measured=False)
+            pose = replace(pose, attitude=Attitude.level(pose.heading))
         return NavState(apply_flags(pose, self.flags), state.position)
 
     def sampled(self, length_s: float, most: int = 50) -> list[NavState]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m, offset
-from runtime.rotations import quaternion, rotation
+from runtime.rotations import euler_of, quaternion, rotation
 from runtime.survey.adjust import Adjusted, Array, Observed, adjust, tag_of, turn
 from runtime.survey.mosaic import Mosaic, Ties, assemble, components, within, without_false
 from runtime.survey.overlaps import Overlap
-from runtime.values import Measured, Pose, Position, PositionSource
+from runtime.values import Attitude, Measured, Pose, Position, PositionSource
 
 SOURCE = "solved from overlaps"  # of heights and headings
 MIN_PHOTOS = 4  # fewer leave scale and heading to the noise of their tags
@@ -126,9 +126,7 @@ def seen_headings(
 
     What a file says of its heading is not looked at: software that turns pixels leaves such tags as they were.
     """
-    bare = [
-        Tagged(replace(one.pose, heading=None, ned_from_body=None, attitude_measured=False), one.tag) for one in told
-    ]
+    bare = [Tagged(replace(one.pose, attitude=None), one.tag) for one in told]
     ties = without_false(len(bare), ties_of(cameras, overlaps))
     found: list[float | None] = [None] * len(bare)
     for group in components(len(bare), ties):
@@ -211,7 +209,7 @@ def _tilt(pose: Pose) -> tuple[float, float, float]:
     """Pitch, roll and their sigma."""
     if pose.ned_from_body is None:
         return 0.0, 0.0, _TILT_SIGMA_RAD
-    _, pitch, roll = rotation(pose.ned_from_body).as_euler("ZYX")
+    roll, pitch, _ = euler_of(pose.ned_from_body)
     return pitch, roll, _MEASURED_TILT_SIGMA_RAD if pose.attitude_measured else _TILT_SIGMA_RAD
 
 
@@ -264,9 +262,7 @@ def _solved(told: Sequence[Tagged], adjusted: Adjusted) -> list[Solved]:
         pose = replace(
             one.pose,
             height_agl_m=Measured(height_m, height_m * float(sigma[2]), SOURCE),
-            ned_from_body=quaternion(attitudes[k]),
-            attitude_measured=True,
-            heading=Measured(math.remainder(float(photo[3]), math.tau), float(sigma[3]), SOURCE),
+            attitude=Attitude(quaternion(attitudes[k]), float(sigma[3]), SOURCE),
         )
         point = offset(told[0].tag.point, float(photo[0]), float(photo[1]))
         sigma_m = float(max(math.hypot(sigma[0], sigma[1]) / math.sqrt(2), _MIN_SOLVED_SIGMA_M))

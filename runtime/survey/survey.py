@@ -18,7 +18,7 @@ from runtime.rotations import quaternion, rotation
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.survey.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
 from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, Tagged, seen_headings, solve
-from runtime.values import Measured, Pose, Position
+from runtime.values import Attitude, Pose, Position
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 _MAX_HEADING_ERROR_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
@@ -181,10 +181,10 @@ def _apart(a_rad: float, b_rad: float) -> float:
 
 def _turned(pose: Pose, heading_rad: float) -> Pose:
     """The pose of a camera turned about its own axis until the image's top points to ``heading_rad``."""
-    assert pose.heading is not None and pose.ned_from_body is not None
+    assert pose.heading is not None and pose.attitude is not None
     turn = Rotation.from_euler("Z", heading_rad - pose.heading.value)
-    attitude = quaternion(rotation(pose.ned_from_body) * turn)
-    return replace(pose, ned_from_body=attitude, heading=Measured(heading_rad, _SEEN_SIGMA_RAD, SOURCE))
+    turned = quaternion(rotation(pose.attitude.ned_from_body) * turn)
+    return replace(pose, attitude=Attitude(turned, _SEEN_SIGMA_RAD, SOURCE, pose.attitude.tilt_measured))
 
 
 def _surveyed(photo: Photo, tag: Position, index: int, flags: CameraFlags) -> Surveyed:

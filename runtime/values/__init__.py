@@ -8,11 +8,13 @@ Quaternions are (w, x, y, z); a transform ``a_from_b`` takes vectors of frame b 
 from __future__ import annotations
 
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
+from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
 
 __all__ = [
+    "Attitude",
     "Candidate",
     "Covariance",
     "Decision",
@@ -40,4 +42,5 @@ __all__ = [
     "ViewKind",
     "axis_sigma_m",
     "circular",
+    "yaw_of",
 ]

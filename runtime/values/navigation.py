@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from runtime.values.attitude import Attitude
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
 
 
@@ -53,17 +54,30 @@ class Pose:
     """How an aircraft was turned and how high it was at ``t_ns``, apart from where (`Position`); None is unknown,
     never zero.
 
-    ``heading`` is in radians clockwise from true north and is where the *nose* points, not the course.
-    ``ned_from_body`` may be set from a heading alone (level flight assumed): then ``attitude_measured`` is False.
+    ``ned_from_body`` and ``heading`` are read from the one ``attitude``; the heading is where the *nose* points, not
+    the course. Of a camera seen from straight above, that is where the image's top points.
     """
 
     t_ns: int
     altitude_amsl_m: Measured | None = None
     height_takeoff_m: Measured | None = None
     height_agl_m: Measured | None = None
-    ned_from_body: Quaternion | None = None
-    attitude_measured: bool = False
-    heading: Measured | None = None
+    attitude: Attitude | None = None
+
+    @property
+    def ned_from_body(self) -> Quaternion | None:
+        """The attitude's rotation; at any heading where `heading` is None."""
+        return None if self.attitude is None else self.attitude.ned_from_body
+
+    @property
+    def attitude_measured(self) -> bool:
+        """Whether the tilt was measured, not taken for level."""
+        return self.attitude is not None and self.attitude.tilt_measured
+
+    @property
+    def heading(self) -> Measured | None:
+        """The attitude's heading in radians clockwise from true north, in (-pi, pi]."""
+        return None if self.attitude is None else self.attitude.heading
 
 
 @dataclass(frozen=True, slots=True)

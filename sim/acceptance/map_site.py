@@ -16,7 +16,7 @@ from runtime.history.history import History
 from runtime.place.target import Target
 from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, Measured, Pose, ViewKind
+from runtime.values import Attitude, Frame, Measured, Pose, ViewKind
 from runtime.view import GroundPlane
 from sim.acceptance.questions import KNOWN, TARGET_M, TARGET_PX, Counts, Point, Question, kind_outside
 from sim.camera import SimulatedCamera, default_camera
@@ -94,14 +94,15 @@ class MapSite:
         image = camera.capture((*point, -height_m), ned_from_euler(roll, pitch, yaw), velocity)
         wrong = np.radians(rng.normal(0, 1, 3)) * [1, 1, 3]
         believed_m = height_m * (1 + 0.03 * rng.normal())
-        flown = Pose(0, height_agl_m=Measured(height_m, 1, ""), ned_from_body=ned_from_euler(roll, pitch, yaw))
+        turned = Attitude(ned_from_euler(roll, pitch, yaw), 0.0, "")
+        flown = Pose(0, height_agl_m=Measured(height_m, 1, ""), attitude=turned)
         truth = GroundPlane.of(camera.model, flown)
         pose = Pose(
             t_ns=0,
             height_agl_m=Measured(believed_m, 0.03 * height_m, "simulated"),
-            ned_from_body=ned_from_euler(roll + wrong[0], pitch + wrong[1], yaw + wrong[2]),
-            attitude_measured=True,
-            heading=Measured(yaw + wrong[2], math.radians(3), "simulated"),
+            attitude=Attitude(
+                ned_from_euler(roll + wrong[0], pitch + wrong[1], yaw + wrong[2]), math.radians(3), "simulated"
+            ),
         )
         frame = Frame(image, 0, "simulated", 0)
         known = known_of(frame, camera.model, pose, False)

@@ -16,7 +16,7 @@ from runtime.history.history import History
 from runtime.place.target import Target
 from runtime.record.recorder import Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, Measured, NavState, Pose, Position, PositionSource
+from runtime.values import Attitude, Frame, Measured, NavState, Pose, Position, PositionSource
 from runtime.view import turned
 from sim.acceptance.questions import (
     HEADING,
@@ -102,9 +102,9 @@ class SurveySite:
             pose = Pose(
                 t_ns=index * 1_400_000_000,
                 height_agl_m=Measured(HEIGHT_M * height_scale, 3.0, "simulated"),
-                ned_from_body=ned_from_euler(roll + tilt[0], pitch + tilt[1], heading),
-                attitude_measured=True,
-                heading=Measured(heading, math.radians(3), "simulated"),
+                attitude=Attitude(
+                    ned_from_euler(roll + tilt[0], pitch + tilt[1], heading), math.radians(3), "simulated"
+                ),
             )
             at = offset(self.world.origin, north + gps[0], east + gps[1])
             position = Position.circular(at, 1.5, PositionSource.GPS)

@@ -31,7 +31,7 @@ from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, GeoPoint, Measured, Pose, Position, PositionSource
+from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, Position, PositionSource
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer
 from sim.world.world import World
@@ -57,9 +57,7 @@ def prepare(path: Path, start: GeoPoint, count: int) -> None:
             pose = Pose(
                 t_ns=number * 10**9,
                 height_agl_m=Measured(_HEIGHT_M, 2.0, "simulated"),
-                ned_from_body=level,
-                attitude_measured=True,
-                heading=Measured(0.0, 0.05, "simulated"),
+                attitude=Attitude(level, 0.05, "simulated"),
             )
             image = camera.capture((float(north), float(east), -_HEIGHT_M), level, (0.0, 0.0, 0.0))
             at = Position.circular(offset(world.origin, float(north), float(east)), 1.0, PositionSource.AUTOPILOT)

@@ -28,7 +28,7 @@ from runtime.fix.fixer import Fixer
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.rotations import ned_from_euler
-from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose
+from runtime.values import Attitude, Decision, Fix, Frame, GeoPoint, Measured, Pose
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer
 from sim.world.geotiff import GeoTiffWorld
@@ -62,9 +62,7 @@ def views(world: GeoTiffWorld, camera: CameraModel, count: int, height_m: float,
         pose = Pose(
             t_ns=index,
             height_agl_m=Measured(height * (1 + 0.03 * float(rng.normal())), 0.03 * height, "simulated"),
-            ned_from_body=attitude,
-            attitude_measured=True,
-            heading=Measured(math.remainder(yaw + float(wrong[2]), math.tau), math.radians(3.0), "simulated"),
+            attitude=Attitude(attitude, math.radians(3.0), "simulated"),
         )
         truth = offset(world.origin, float(place[0]), float(place[1]))
         samples.append(Sample(Frame(np.asarray(image), index, "simulated", index), pose, truth))

@@ -12,7 +12,7 @@ from runtime.heights import FLAT_GROUND_SHARE, above_flat_ground
 from runtime.rotations import ned_from_euler
 from runtime.sources.photo import read_photo
 from runtime.sources.track import PlaceSample, Track
-from runtime.values import GeoPoint, Measured, NavState, Pose, PositionSource
+from runtime.values import Attitude, GeoPoint, Measured, NavState, Pose, PositionSource
 from tests.runtime.daemon.test_frame_gate import frame
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
 
@@ -23,7 +23,7 @@ class OnePose:
     """Telemetry that knows one pose, for any instant."""
 
     def at(self, t_ns: int) -> NavState:
-        return NavState(Pose(t_ns, height_takeoff_m=Measured(80.0, 1.0, "vehicle"), ned_from_body=LEVEL), None)
+        return NavState(Pose(t_ns, height_takeoff_m=Measured(80.0, 1.0, "vehicle"), attitude=Attitude(LEVEL)), None)
 
     def missing(self, t_ns: int) -> None:
         return None

@@ -10,6 +10,7 @@ from runtime.freshness import POSITION_TO_TRUST
 from runtime.geodesy import offset
 from runtime.localizer import AutopilotLocalizer
 from runtime.values import (
+    Attitude,
     Decision,
     Fix,
     GeoPoint,
@@ -31,7 +32,7 @@ def fix(at: GeoPoint | None) -> Fix:
 
 def said(t_ns: int, point: GeoPoint | None = HERE, sigma_m: float = 1.0) -> NavState:
     """The autopilot's word."""
-    pose = Pose(t_ns, heading=Measured(0.5, 0.05, "test"))
+    pose = Pose(t_ns, attitude=Attitude.level(Measured(0.5, 0.05, "test")))
     if point is None:
         return NavState(pose, None)
     return NavState(pose, Position.circular(point, sigma_m, PositionSource.AUTOPILOT, (3.0, 4.0, 0.0)))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from runtime.rotations import ned_from_euler, rotation, turned_by_rates, yaw_of
+from runtime.rotations import ned_from_euler, rotation, turned_by_rates
+from runtime.values import yaw_of
 
 # No subnormal numbers: a ray caster in the same test process sets the processor to flush them to zero.
 ANGLE = st.floats(-3.1, 3.1, allow_subnormal=False)

@@ -9,17 +9,16 @@ import pytest
 
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.geodesy import distance_m, north_east_m, offset
-from runtime.rotations import ned_from_euler, rotation, yaw_of
-from runtime.values import Frame, GeoPoint, Measured, Pose
+from runtime.rotations import ned_from_euler, rotation
+from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, yaw_of
 from runtime.view import GroundPlane, rectify
 
 HOME = GeoPoint(60.4, 22.4)
 
 
 def pose(roll_deg: float = 0.0, pitch_deg: float = 0.0, yaw_deg: float = 0.0, height_m: float = 100.0) -> Pose:
-    attitude = ned_from_euler(math.radians(roll_deg), math.radians(pitch_deg), math.radians(yaw_deg))
-    heading = Measured(math.radians(yaw_deg), 0.05, "test")
-    return Pose(0, height_agl_m=Measured(height_m, 1.0, "test"), ned_from_body=attitude, heading=heading)
+    turned = ned_from_euler(math.radians(roll_deg), math.radians(pitch_deg), math.radians(yaw_deg))
+    return Pose(0, height_agl_m=Measured(height_m, 1.0, "test"), attitude=Attitude(turned, 0.05, "test"))
 
 
 def checkered_ground(plane: GroundPlane, width: int, height: int) -> np.ndarray:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import bisect
-import math
 from collections import deque
 from dataclasses import dataclass
 
 from runtime.freshness import ATTITUDE_GAP, POSE_AHEAD, POSES_KEPT, POSITION_GAP
 from runtime.geodesy import offset
 from runtime.interpolation import mix_measured, mix_velocities, point_between, slerp
-from runtime.rotations import turned_by_rates, yaw_of
-from runtime.values import GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
+from runtime.rotations import turned_by_rates
+from runtime.values import Attitude, GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,7 @@ class PoseBuffer:
             altitude_amsl_m=where.altitude_amsl_m,
             height_takeoff_m=where.height_takeoff_m,
             height_agl_m=where.height_agl_m,
-            ned_from_body=ned_from_body,
-            attitude_measured=True,
-            heading=Measured(yaw_of(ned_from_body) % math.tau, self._heading_sigma_rad, "vehicle"),
+            attitude=Attitude(ned_from_body, self._heading_sigma_rad, "vehicle"),
         )
         if where.position is None:
             return NavState(pose, None)

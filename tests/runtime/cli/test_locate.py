@@ -17,7 +17,7 @@ from runtime.embedder.embedder import Embedder
 from runtime.errors import EmbeddingSpaceError, HistoryError, UsageError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
-from runtime.values import GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.values import Attitude, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 from tests.runtime.place.fakes import ORIGIN, Land, grid
 
 KEYS = ["schema", "target", "decision", "probability", "place", "candidates", "reason"]
@@ -40,7 +40,7 @@ def _recorded(path: Path, land: Land, view: ViewKind) -> Path:
             assert made.maps is not None
             ground = offset(ORIGIN, north, east)
             at = Position.circular(ground, 1.0, PositionSource.AUTOPILOT)
-            pose = Pose(0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
+            pose = Pose(0, height_agl_m=Measured(100, 1, "test"), attitude=Attitude.level(Measured(0.0, 0.1, "test")))
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(rungs, made.vectors, made.maps, strict=True)]
             history.add(Keyframe(0, "survey", view, "", pose, at, ground, 2.0, 80.0, crops[1]), stored)
     return path

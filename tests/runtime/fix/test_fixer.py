@@ -63,7 +63,8 @@ class Case:
         """As telemetry says it, a little wrong."""
         wrong = replace(self.truth, heading=self.truth.heading + 0.05, pitch=self.truth.pitch + 0.01)
         height = Measured(self.truth.height_m * 1.02, 1.5, "test")
-        return replace(wrong.pose, height_agl_m=height, heading=Measured(wrong.heading, 0.05, "test"))
+        attitude = replace(wrong.pose.attitude, heading_sigma_rad=0.05)
+        return replace(wrong.pose, height_agl_m=height, attitude=attitude)
 
 
 CASES = [
@@ -242,8 +243,8 @@ def test_tags_that_trail_the_solved_cameras_trail_in_a_fix_too_where_it_is_to_be
     with History.create(tmp_path / "h.db", "fake-space", "fake") as tagged:
         for keyframe, truth in zip(history.keyframes(), FLOWN, strict=True):
             tag = replace(truth.position, point=offset(ORIGIN, *trailing(truth, behind_m)))
-            heading = Measured(truth.heading, 0.01, SOURCE)  # as of pixels that were turned after the exposure, too
-            pose = replace(keyframe.pose, heading=heading)
+            attitude = replace(keyframe.pose.attitude, heading_source=SOURCE)  # as of pixels turned after exposure, too
+            pose = replace(keyframe.pose, attitude=attitude)
             told = replace(keyframe, pose=pose, tag=tag) if solved else replace(keyframe, pose=pose, position=tag)
             tagged.add(told, embeddings_of(history, keyframe.keyframe_id))
         fixer = Fixer(tagged, TOWER, CAMERA, as_tagged=as_tagged)

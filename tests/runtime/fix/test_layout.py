@@ -79,7 +79,7 @@ def test_ground_that_the_map_does_not_show_is_refused(tiles: History, land: Land
 
 def test_an_unknown_height_or_heading_is_refused_with_the_reason(tiles: History, land: Land) -> None:
     frame = frame_of(land, FLOWN[0])
-    for pose in (Pose(0), replace(FLOWN[0].pose, heading=None)):
+    for pose in (Pose(0), replace(FLOWN[0].pose, attitude=None)):
         refused = LayoutFixer(tiles, TOWER).fix(frame, known_of(frame, CAMERA, pose, any_heading=False))
         assert isinstance(refused, Refusal) and "height and heading" in refused.reason
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from runtime.history.history import History, StoredEmbedding
-from runtime.values import GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.rotations import ned_from_euler
+from runtime.values import Attitude, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 SPACE = "space-a"
 FOOTPRINTS_M = (56.0, 80.0)
@@ -28,9 +29,7 @@ def keyframe(number: int, view: ViewKind = ViewKind.DRONE, size_px: int = 64) ->
         altitude_amsl_m=Measured(137.25, 2.0, "ekf"),
         height_takeoff_m=Measured(100.0, 1.0, "baro"),
         height_agl_m=Measured(99.5, 3.0, "rangefinder"),
-        ned_from_body=(0.5, 0.5, -0.5, 0.5),
-        attitude_measured=True,
-        heading=Measured(1.25, 0.05, "vehicle yaw"),
+        attitude=Attitude(ned_from_euler(0.1, -0.2, 1.25), 0.05, "vehicle yaw"),
     )
     position = Position(
         point=GeoPoint(60.0 + number * 1e-4, 22.0 - number * 1e-4),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.geodesy import offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.place.target import Target
-from runtime.values import Embeddings, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.values import Attitude, Embeddings, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 ORIGIN = GeoPoint(60.4, 22.4)
 SPACE, SIZE_PX, CELLS = "colours", 64, 16
@@ -102,7 +102,7 @@ class Land:
             made = tower.embed(view, np.stack(crops))
             ground = offset(ORIGIN, north + self.at_ne_m[0], east + self.at_ne_m[1])
             at = Position.circular(ground, 1.0, PositionSource.AUTOPILOT)
-            pose = Pose(0, height_agl_m=Measured(100, 1, "test"), heading=Measured(0.0, 0.1, "test"))
+            pose = Pose(0, height_agl_m=Measured(100, 1, "test"), attitude=Attitude.level(Measured(0.0, 0.1, "test")))
             maps = made.maps if made.maps is not None else [None] * len(RUNGS_M)
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(RUNGS_M, made.vectors, maps, strict=True)]
             keyframe = Keyframe(0, "survey", view, "", pose, at, ground, 1.0, RUNGS_M[-1], crops[-1])

@@ -15,7 +15,7 @@ from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
 from runtime.record.recorder import Recorded, Recorder
 from runtime.rotations import ned_from_euler
-from runtime.values import Frame, GeoPoint, Measured, Pose, Position, PositionSource, ViewKind
+from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, Position, PositionSource, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 
 HOME = GeoPoint(60.4, 22.4)
@@ -29,9 +29,7 @@ def at(
     pose = Pose(
         t_ns=round(t_s * 1e9),
         height_agl_m=Measured(height_m, 1.0, "test"),
-        ned_from_body=ned_from_euler(roll, 0.0, yaw),
-        attitude_measured=True,
-        heading=Measured(yaw, 0.05, "test"),
+        attitude=Attitude(ned_from_euler(roll, 0.0, yaw), 0.05, "test"),
     )
     return pose, Position.circular(offset(HOME, north_m, 0.0), 2.0, PositionSource.AUTOPILOT)
 
@@ -93,7 +91,7 @@ def test_every_useless_pose_is_refused_with_its_reason(recorder: Recorder) -> No
         "no position": (good, None),
         "no height above ground": (replace(good, height_agl_m=None), where),
         "below 10 m": at(0.0, height_m=9.0),
-        "no heading": (replace(good, heading=None, ned_from_body=None), where),
+        "no heading": (replace(good, attitude=None), where),
     }
     for reason, (pose, position) in cases.items():
         assert refused(recorder.add(frame_at(0), pose, position)) == reason

@@ -12,9 +12,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from runtime.errors import ImageError, UsageError
-from runtime.rotations import rotation, yaw_of
+from runtime.rotations import rotation
 from runtime.sources.photo import CameraFlags, Photo, read_photo
-from runtime.values import PositionSource
+from runtime.values import PositionSource, yaw_of
 from runtime.view import GroundPlane
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
@@ -102,6 +102,24 @@ def test_the_gimbal_says_where_the_camera_looks(tmp_path: Path) -> None:
     assert plane.ground_of_axis() == pytest.approx((0.0, 50.0 / math.sqrt(3)), abs=1e-3)
     assert photo.pose.height_takeoff_m is not None and photo.pose.height_takeoff_m.value == 50.0
     assert photo.pose.altitude_amsl_m is not None and photo.pose.altitude_amsl_m.value == 120.0
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -89.9, -60.0, -120.0])
+@pytest.mark.parametrize("flags", [CameraFlags(), CameraFlags(camera_pitch_deg=-90.0)])
+def test_a_gimbal_rolled_by_half_a_turn_is_the_same_attitude_as_none(
+    tmp_path: Path, pitch_deg: float, flags: CameraFlags
+) -> None:
+    """Some cameras write pitch p, roll 180, yaw y for what others call pitch -180 - p, roll 0, yaw y + 180."""
+    told = (
+        dji_xmp(RelativeAltitude=50.0, GimbalYawDegree=-150, GimbalPitchDegree=pitch_deg, GimbalRollDegree=180),
+        dji_xmp(RelativeAltitude=50.0, GimbalYawDegree=30, GimbalPitchDegree=-180 - pitch_deg, GimbalRollDegree=0),
+    )
+    rolled, plain = (read_photo(write_photo(tmp_path / "a.jpg", xmp=xmp), flags).pose for xmp in told)
+    assert rolled.ned_from_body is not None and plain.ned_from_body is not None
+    between = rotation(rolled.ned_from_body).inv() * rotation(plain.ned_from_body)
+    assert between.magnitude() < 1e-6
+    for pose in (rolled, plain):
+        assert pose.heading is not None and math.degrees(pose.heading.value) == pytest.approx(30.0)
 
 
 def test_a_gimbal_that_claims_the_horizon_is_marked_until_a_flag_says_better(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
 from runtime.rotations import ned_from_euler
 from runtime.survey.solver import Tagged
-from runtime.values import GeoPoint, Measured, Pose, Position, PositionSource
+from runtime.values import Attitude, GeoPoint, Measured, Pose, Position, PositionSource
 from runtime.view import GroundPlane
 
 ORIGIN = GeoPoint(48.2, 11.6)
@@ -38,9 +38,7 @@ class Truth:
         return Pose(
             t_ns=round(self.t_s * 1e9),
             height_agl_m=Measured(self.height_m, 0.1, "truth"),
-            ned_from_body=ned_from_euler(self.roll, self.pitch, self.heading),
-            attitude_measured=True,
-            heading=Measured(self.heading, 0.01, "truth"),
+            attitude=Attitude(ned_from_euler(self.roll, self.pitch, self.heading), 0.01, "truth"),
         )
 
     @property

@@ -16,7 +16,7 @@ from runtime.rotations import rotation
 from runtime.sources.photo import read_photo
 from runtime.survey.overlaps import Overlap, candidate_pairs, features_of, overlap_of
 from runtime.survey.solver import SOURCE, Solution, Tagged, solve
-from runtime.values import Measured
+from runtime.values import Attitude, Measured
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.survey.flights import ORIGIN, Truth, lawnmower, photograph, tagged
 
@@ -125,7 +125,7 @@ def test_what_is_known_is_kept() -> None:
             pose=replace(
                 one.pose,
                 height_agl_m=Measured(truth.height_m, 0.2, "flag"),
-                heading=Measured(truth.heading, 0.01, "flag"),
+                attitude=Attitude.level(Measured(truth.heading, 0.01, "flag")),
             ),
         )
         for one, truth in zip(tagged(flown, noise_m=4.0), flown, strict=True)
