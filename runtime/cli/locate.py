@@ -10,7 +10,7 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
 from runtime.embedder.embedder import Embedder
-from runtime.errors import ImageError, UsageError
+from runtime.errors import GeoreferenceError, ImageError, UsageError
 from runtime.history.history import History
 from runtime.place.locator import Locator
 from runtime.place.target import Target, load
@@ -59,7 +59,7 @@ def _one(
     """A target that cannot be used is an answer of its own, so that the others are still looked for."""
     try:
         target = load(path, gsd_m)
-    except ImageError as error:
+    except (GeoreferenceError, ImageError) as error:
         warn(str(error))
         return None, PlaceAnswer.error(str(error))
     return target, locator.locate(target, any_heading=any_heading, top=top)

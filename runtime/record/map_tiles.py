@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
-from runtime.geodesy import offset
+from runtime.geodesy import north_east_m, offset
 from runtime.history.history import stored
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
-from runtime.sources.geotiff import NorthUpRaster, open_geotiff
+from runtime.sources.raster.north_up import NorthUpRaster, open_raster
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
@@ -24,6 +24,7 @@ _PER_SIDE = 3  # a tile is at most this part of the map's shorter side
 _PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
 _MIN_DATA = 0.9  # share of a tile that the map really covers
 _MIN_CONTRAST = 2.0  # grey levels, 1-sigma: below, there is nothing to recognise
+_AHEAD_DEG = 1e-4  # some 11 m to the north
 _REGISTRATION_SIGMA_M = 2.0  # of common imagery
 
 
@@ -74,23 +75,23 @@ class Map:
 
     def tile(self, north_m: float, east_m: float, side_m: float) -> Tile:
         """The tile whose middle lies (north, east) of the map's; what lies outside the map is black."""
-        rows, columns = self._raster.size_px
-        side_px = side_m / self.gsd_m
-        column = columns / 2 + east_m / self.gsd_m - side_px / 2
-        row = rows / 2 - north_m / self.gsd_m - side_px / 2
-        picture = self._raster.read(round(row), round(column), (round(side_px), round(side_px)))
-        size = int(np.clip(round(side_px), *CROP_PX))
-        shrinks = cv2.INTER_AREA if size < side_px else cv2.INTER_LINEAR
-        image = cv2.resize(picture.image, (size, size), interpolation=shrinks)
-        name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
+        size = int(np.clip(round(side_m / self.gsd_m), *CROP_PX))
         centre = offset(self.middle, north_m, east_m)
-        return Tile(name, np.asarray(image, dtype=np.uint8), centre, side_m, float(picture.seen.mean()))
+        picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
+        name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
+        return Tile(name, picture.image, centre, side_m, float(picture.seen.mean()))
+
+    def _north_at(self, centre: GeoPoint, north_m: float, east_m: float) -> float:
+        """Where north is at a point, clockwise from the middle's; meridians lean towards each other."""
+        ahead = GeoPoint(min(90.0, centre.latitude_deg + _AHEAD_DEG), centre.longitude_deg)
+        north, east = north_east_m(self.middle, ahead)
+        return math.atan2(east - east_m, north - north_m)
 
 
 @contextmanager
 def open_map(path: Path) -> Iterator[Map]:
-    """A GeoTIFF of any projection, turned north-up about its middle; raises as `open_geotiff`."""
-    with open_geotiff(path) as raster:
+    """A GeoTIFF of any projection, turned north-up about its middle; raises as `open_raster`."""
+    with open_raster(path) as raster:
         yield Map(path, raster)
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from runtime.camera_model import CameraModel
-from runtime.errors import ImageError, UsageError
+from runtime.errors import UsageError
 from runtime.heights import above_flat_ground
 from runtime.rotations import quaternion, turned_about_vertical
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, lens_of
+from runtime.sources.picture import WHOLE_PX, opened_picture, read_pixels
 from runtime.sources.xmp import DjiXmp, EulerDeg, read_xmp
 from runtime.values import Attitude, Frame, ImageRGB, Measured, Pose, Position, PositionSource, Quaternion, yaw_of
 
-_MAX_WHOLE_PX = 64_000_000  # decoded whole: 200 MB; a larger JPEG, up to Pillow's 179 million, is read at half its size
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
 _GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
 _GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
@@ -115,30 +113,13 @@ def _turned_to(attitude: Attitude, heading_rad: float) -> Attitude:
 
 
 def _read(path: Path) -> tuple[ImageRGB, PhotoExif, DjiXmp]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # from 89 million pixels on
-            with Image.open(path) as image:
-                full_px = image.size
-                if math.prod(full_px) > _MAX_WHOLE_PX:  # a JPEG is decoded at half its size, without the whole of it
-                    image.draft("RGB", (full_px[0] // 2, full_px[1] // 2))
-                if math.prod(image.size) > _MAX_WHOLE_PX:
-                    raise Image.DecompressionBombError
-                image.load()
-                pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
-                exif = read_exif(image)
-                if image.size != full_px and exif.width_px is None:
-                    exif = replace(exif, width_px=full_px[0], height_px=full_px[1])
-                return pixels, exif, read_xmp(_xmp_block(image))
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file.") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: not an image.") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{path}: too many pixels for a photo.") from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow: truncated or broken data
-        what = "truncated" if "truncated" in str(error) else f"cannot be read ({error})"
-        raise ImageError(f"{path}: {what}.") from None
+    with opened_picture(path) as image:
+        full_px = image.size
+        pixels = read_pixels(image, path, 1 if math.prod(full_px) <= WHOLE_PX else 2).image
+        exif = read_exif(image)
+        if pixels.shape[1::-1] != full_px and exif.width_px is None:
+            exif = replace(exif, width_px=full_px[0], height_px=full_px[1])
+        return pixels, exif, read_xmp(_xmp_block(image))
 
 
 def _xmp_block(image: Image.Image) -> bytes | None:

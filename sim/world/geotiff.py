@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.sources.geotiff import open_geotiff
+from runtime.sources.raster.north_up import open_raster
 from runtime.values import GeoPoint
 from sim.world.dates import Date, at_date, make_date
 from sim.world.ground import GSD_M, GroundRaster
@@ -53,7 +53,7 @@ class GeoTiffWorld:
             GeoreferenceError: the file says not where it lies.
             ImageError: the file cannot be read, or has fewer than three bands.
         """
-        with open_geotiff(Path(path), GSD_M * 0.8, _MAX_SIDE_PX, colour=True) as raster:
+        with open_raster(Path(path), GSD_M * 0.8, _MAX_SIDE_PX, colour=True) as raster:
             return cls(seed, raster.middle, raster.read().image, raster.gsd_m)
 
     @property

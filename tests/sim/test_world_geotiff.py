@@ -55,7 +55,7 @@ def test_one_band(tmp_path: Path) -> None:
 def test_not_a_tiff(tmp_path: Path) -> None:
     path = tmp_path / "map.tif"
     path.write_bytes(b"nothing")
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match="not an image or map"):
         GeoTiffWorld.open(path)
 
 

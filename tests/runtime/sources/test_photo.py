@@ -192,12 +192,14 @@ def test_a_calibrated_focal_length_is_of_the_whole_photo(tmp_path: Path) -> None
     assert (photo.camera.fx_px, photo.lens_source) == (4000.0, "xmp calibrated focal length")
 
 
-@pytest.mark.parametrize("size", [(9000, 8000), (14000, 13000)])
-def test_what_cannot_be_read_in_part_is_refused_where_it_is_large(tmp_path: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "why"), [((9000, 8000), "not an image or map"), ((20_000, 20_000), "400 million pixels")]
+)
+def test_what_only_says_that_it_is_large_is_refused(tmp_path: Path, size: tuple[int, int], why: str) -> None:
     """The head of a bitmap says its size; there is no more of it."""
     path = tmp_path / "vast.bmp"
     path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, *size, 1, 24, 0, 0, 0, 0, 0, 0))
-    with pytest.raises(ImageError, match="too many pixels"):
+    with pytest.raises(ImageError, match=why):
         read_photo(path)
 
 

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.errors import GeoreferenceError, ImageError
-from runtime.sources.geotiff import Picture, open_geotiff
+from runtime.sources.raster.north_up import open_raster
+from runtime.sources.raster.picture import Picture
 from tests.runtime.record.fakes import ground_texture
 
 rasterio = pytest.importorskip("rasterio")
@@ -44,12 +45,12 @@ def colours(side_px: int = 300, seed: int = 3) -> NDArray[np.uint8]:
 
 
 def read(path: Path, **options: Any) -> Picture:
-    with open_geotiff(path, **options) as raster:
+    with open_raster(path, **options) as raster:
         return raster.read()
 
 
 def test_pixels_and_their_places_stay_as_they_are(tmp_path: Path) -> None:
-    with open_geotiff(write(tmp_path / "a.tif", colours())) as raster:
+    with open_raster(write(tmp_path / "a.tif", colours())) as raster:
         assert raster.gsd_m == pytest.approx(0.5, rel=1e-3) and raster.size_px == (300, 300)
         assert raster.size_m == pytest.approx((150.0, 150.0), rel=1e-3)
         picture = raster.read()
@@ -58,7 +59,7 @@ def test_pixels_and_their_places_stay_as_they_are(tmp_path: Path) -> None:
 
 
 def test_windows_are_parts_of_the_whole_and_black_outside(tmp_path: Path) -> None:
-    with open_geotiff(write(tmp_path / "a.tif", colours())) as raster:
+    with open_raster(write(tmp_path / "a.tif", colours())) as raster:
         whole = raster.read()
         for row, column, size in ((10, 20, (50, 60)), (-7, 280, (40, 40)), (290, -5, (30, 20)), (400, 0, (5, 5))):
             part = raster.read(row, column, size)
@@ -134,7 +135,7 @@ def test_deep_data_is_stretched_over_its_middle(tmp_path: Path, dtype: Any, larg
 @pytest.mark.parametrize("largest_side_px", [200, 150, 100, 50])
 def test_a_coarser_picture_is_the_mean_of_what_its_pixels_cover(tmp_path: Path, largest_side_px: int) -> None:
     path = write(tmp_path / "a.tif", colours())
-    with open_geotiff(path, largest_side_px=largest_side_px) as raster:
+    with open_raster(path, largest_side_px=largest_side_px) as raster:
         assert max(raster.size_px) <= largest_side_px + 1
         assert raster.size_m == pytest.approx((150.0, 150.0), rel=0.02)
         image = raster.read().image
@@ -147,8 +148,8 @@ def test_a_coarser_picture_is_the_mean_of_what_its_pixels_cover(tmp_path: Path, 
 def test_what_is_no_map_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.tif"
     text.write_text("not a tiff")
-    for path in (text, tmp_path / "none.tif"):
-        with pytest.raises(ImageError, match=rf"{path.name}: cannot be read as a GeoTIFF"):
+    for path, why in ((text, "is not an image or map"), (tmp_path / "none.tif", "no such file")):
+        with pytest.raises(ImageError, match=rf"{path.name}: {why}"):
             read(path)
 
 

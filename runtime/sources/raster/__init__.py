@@ -1,0 +1,1 @@
+"""Georeferenced rasters: what their bands mean, where they lie, and windows of them north-up in metres."""
