@@ -11,7 +11,9 @@ HomingError
 │   ├── EmbeddingSpaceError   a history and a bundle of different embedding spaces
 │   └── EngineError           a backend that cannot run a tower on this computer
 ├── HistoryError          a history file that is missing, foreign or damaged
-│   └── HistoryBusyError      another program was writing to it for too long
+│   ├── HistoryBusyError      another program was writing to it for too long
+│   ├── CropDamagedError      a keyframe's stored picture cannot be decoded
+│   └── KeyframeRefusedError  a keyframe that must not enter a history
 ├── VehicleError          a vehicle that does not answer or answers what it must not
 ├── ControlError          no daemon at the control socket, or one that refused
 ├── CommandingError       commanding asked for without the limits it needs
@@ -70,6 +72,18 @@ class HistoryError(HomingError):
 
 class HistoryBusyError(HistoryError):
     """Another program was writing to a history for longer than a write may wait; nothing was stored."""
+
+
+class CropDamagedError(HistoryError):
+    """The picture that is stored of a keyframe cannot be decoded."""
+
+
+class KeyframeRefusedError(HistoryError):
+    """A keyframe must not enter a history; ``reason`` says why, and nothing was stored."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a keyframe was refused: {reason}.")
+        self.reason = reason
 
 
 class VehicleError(HomingError):

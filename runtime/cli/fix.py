@@ -17,7 +17,8 @@ from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
 from runtime.fix.fixer import Fixer
 from runtime.history.history import History
-from runtime.place.target import MIN_SIDE_PX, is_plain
+from runtime.place.target import MIN_SIDE_PX
+from runtime.plain import PLAIN, is_plain
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import Decision, Fix
 
@@ -139,5 +140,5 @@ def _usable(photo: Photo) -> Photo:
     if min(height, width) < MIN_SIDE_PX:
         raise ImageError(f"{width} by {height} pixels are too few to match; give at least {MIN_SIDE_PX}.")
     if is_plain(photo.frame.image):
-        raise ImageError("is of one colour and holds nothing to match.")
+        raise ImageError(f"{PLAIN}.")
     return photo

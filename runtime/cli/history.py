@@ -1,4 +1,4 @@
-"""`homing history`: what is in a flight history, its track for other programs, and a new bundle for an old one."""
+"""`homing history`: what is in a flight history, its track for other programs, its repair, and a new bundle for it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say
 from runtime.embedder.embedder import Embedder
-from runtime.errors import StorageError
+from runtime.errors import HistoryError, StorageError
 from runtime.history.export import as_geojson, as_gpx, as_kml
 from runtime.history.history import History
 from runtime.history.reembed import reembed as embed_again
+from runtime.history.repair import repair as repair_history
+from runtime.history.verify import KEYFRAME, examine, kinds_of
 from runtime.values import Keyframe, Measured
 
 history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)
@@ -94,6 +96,36 @@ def export(
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+@history_app.command()
+def verify(
+    file: _File,
+    repair: Annotated[bool, typer.Option("--repair", help="Take what is wrong out, into a file beside it.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Hold every row against what may enter a history; exit status 1 where something is wrong and stays there."""
+    count, faults = examine(file)
+    kept_in = None
+    if repair and faults:
+        done = repair_history(file)
+        faults, kept_in = list(done.faults), done.kept_in
+    kinds = kinds_of(faults)
+    gone = sum(kind.count for kind in kinds if kind.table == KEYFRAME) if repair else 0
+    if as_json:
+        rows = [
+            {"table": kind.table, "reason": kind.reason, "count": kind.count, "keyframe": kind.keyframe_id}
+            for kind in kinds
+        ]
+        removed = None if kept_in is None else str(kept_in)
+        emit({"history": str(file), "keyframes": count - gone, "faults": rows, "removed": removed})
+    else:
+        for kind in kinds:
+            say(f"  {kind.count} of table {kind.table}, the first of keyframe {kind.keyframe_id}: {kind.reason}")
+        taken = f"; {len(faults)} faults were taken out, and are kept in {kept_in}" if kept_in is not None else ""
+        say(f"{file}: {count - gone} keyframes, {'nothing' if not faults or repair else len(faults)} wrong{taken}.")
+    if faults and not repair:
+        raise HistoryError(f"{file}: {len(faults)} faults; `homing history verify --repair {file}` takes them out.")
 
 
 @history_app.command()

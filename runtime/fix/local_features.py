@@ -35,6 +35,20 @@ class Features:
         return {"points": self.points, "descriptors": np.round(self.descriptors * _BYTES_PER_ONE).astype(np.uint8)}
 
     @classmethod
+    def none(cls) -> Features:
+        """Of a picture that shows nothing."""
+        return cls(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+
+    @staticmethod
+    def packed_in(arrays: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether these are such as `packed` makes: a cache that was damaged may hold anything."""
+        points, descriptors = arrays.get("points"), arrays.get("descriptors")
+        if points is None or descriptors is None or points.dtype.kind != "f" or descriptors.dtype.kind != "u":
+            return False
+        shapes = points.shape == (len(descriptors), 2) and descriptors.shape == (len(descriptors), 128)
+        return bool(shapes and np.isfinite(points).all())
+
+    @classmethod
     def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
         """What `packed` made."""
         return cls(arrays["points"].astype(np.float32), _unit(arrays["descriptors"].astype(np.float32)))

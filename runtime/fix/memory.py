@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
-from runtime.errors import HomingError
+from runtime.errors import CropDamagedError, HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
 from runtime.fix.tag_field import TagField, tag_field_of
 from runtime.fix.verify import Ground
@@ -168,10 +168,14 @@ class Memory:
         return found
 
     def _read(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
-        keyframe = self._history.keyframe(keyframe_id)
+        try:
+            keyframe = self._history.keyframe(keyframe_id)
+        except CropDamagedError as error:  # it costs this keyframe, not the fix
+            _LOG.warning("%s", error)
+            return ground_of(self._history.keyframe(keyframe_id, crop=False), Features.none(), self.origin)
         kind = INVARIANT if upright_rung_m is None else f"{UPRIGHT}-{upright_rung_m:g}m-{self._size_px}px"
         arrays = self._history.features(keyframe_id, kind)
-        if arrays is None:
+        if arrays is None or not Features.packed_in(arrays):
             features = self._extract(keyframe, upright_rung_m)
             self._keep(keyframe_id, kind, features)
         else:

@@ -74,7 +74,7 @@ def _track_point(keyframe: Keyframe) -> Any:
     assert at is not None  # the caller asks only for keyframes with one
     elevation = None if pose.altitude_amsl_m is None else pose.altitude_amsl_m.value
     time = None
-    if pose.t_ns > _YEAR_2000_NS:
+    if pose.t_ns is not None and pose.t_ns > _YEAR_2000_NS:
         time = datetime.fromtimestamp(pose.t_ns / 1e9, timezone.utc)
     return gpxpy.gpx.GPXTrackPoint(at.latitude_deg, at.longitude_deg, elevation=elevation, time=time)
 

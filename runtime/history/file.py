@@ -47,10 +47,17 @@ CREATE TABLE position (
     source TEXT NOT NULL, velocity_north_m_s REAL, velocity_east_m_s REAL, velocity_down_m_s REAL,
     PRIMARY KEY (keyframe_id, role)) WITHOUT ROWID
 """
+# What a keyframe was made from; made in files of before when they are next written to.
+ORIGIN_TABLE = """
+CREATE TABLE IF NOT EXISTS origin (
+    keyframe_id INTEGER PRIMARY KEY REFERENCES keyframe(id), fingerprint TEXT NOT NULL,
+    coverage REAL NOT NULL, metres_per_pixel REAL)
+"""
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE keyframe (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(map(_column, KEYFRAME_COLUMNS))});
 {POSITION_TABLE};
+{ORIGIN_TABLE};
 CREATE TABLE embedding (
     keyframe_id INTEGER NOT NULL REFERENCES keyframe(id),
     embedding_space_id TEXT NOT NULL, view TEXT NOT NULL,
@@ -148,6 +155,7 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
     )
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # damaged text is no traceback
     if write:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0")

@@ -26,7 +26,7 @@ SELECT id AS keyframe_id,
         WHEN heading_source = {_SOLVED} OR heading_source LIKE 'xmp%' THEN 'tag'
         ELSE 'unknown' END AS source,
     velocity_north_m_s, velocity_east_m_s, velocity_down_m_s
-FROM keyframe WHERE latitude_deg IS NOT NULL
+FROM keyframe WHERE latitude_deg IS NOT NULL AND longitude_deg IS NOT NULL
 """
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from runtime.errors import EmbeddingSpaceError, HistoryError, StorageError
 from runtime.history.file import (
     FORMAT_VERSION,
+    ORIGIN_TABLE,
     POSITION_TABLE,
     Checkpointer,
     count_rewritten,
@@ -27,6 +28,7 @@ from runtime.history.file import (
     reported,
 )
 from runtime.history.format_1 import upgrade
+from runtime.history.gate import NO_ORIGIN, Origin, check
 from runtime.history.reader import COLUMNS, HistoryReader, millimetres
 from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, encode_arrays, position_rows_of, row_of
 from runtime.values import Embeddings, Keyframe, ViewKind
@@ -34,6 +36,7 @@ from runtime.values import Embeddings, Keyframe, ViewKind
 _LOG = logging.getLogger(__name__)
 _INSERT_KEYFRAME = f"INSERT INTO keyframe ({COLUMNS}) VALUES ({', '.join('?' * len(KEYFRAME_COLUMNS))})"
 _INSERT_POSITION = f"INSERT INTO position VALUES ({', '.join('?' * len(POSITION_COLUMNS))})"
+_INSERT_ORIGIN = "INSERT INTO origin VALUES (?, ?, ?, ?)"
 _INSERT_EMBEDDING = f"INSERT OR REPLACE INTO embedding VALUES ({', '.join('?' * 10)})"
 
 
@@ -134,21 +137,30 @@ class History(HistoryReader):
                 self._connection.close()
             self.writable = False
 
-    def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding]) -> int:
+    def add(
+        self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding], origin: Origin = NO_ORIGIN
+    ) -> int:
         """Remembers a keyframe with its embeddings, in one transaction; its ``keyframe_id`` is ignored.
+
+        ``origin``: what it was made from.
 
         Returns:
             The new id. When it has been returned, the keyframe outlives a kill and a power cut.
 
         Raises:
+            KeyframeRefusedError: it must not enter a history, see `runtime.history.gate`.
             StorageError: the disk is full; nothing recorded before is lost.
             HistoryBusyError: another program was writing for too long.
             EmbeddingSpaceError: another program has moved the history to another space.
         """
+        check(keyframe, embeddings, origin)
         with self._transaction() as connection:
             keyframe_id = connection.execute(_INSERT_KEYFRAME, row_of(keyframe)).lastrowid
             assert keyframe_id is not None
             connection.executemany(_INSERT_POSITION, position_rows_of(keyframe, keyframe_id))
+            connection.execute(ORIGIN_TABLE)
+            said = (origin.fingerprint, float(origin.coverage), origin.metres_per_pixel)
+            connection.execute(_INSERT_ORIGIN, (keyframe_id, *said))
             self._insert_embeddings(keyframe_id, self.embedding_space_id, keyframe.view, embeddings)
         return keyframe_id
 
@@ -195,7 +207,7 @@ class History(HistoryReader):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 query = "SELECT value FROM meta WHERE key = 'embedding_space_id'"
-                self._check_space(self._connection.execute(query).fetchone()[0])
+                self._check_space((self._connection.execute(query).fetchone() or (None,))[0])
                 count_rewritten(self._connection)
                 yield self._connection
                 self._connection.execute("COMMIT")

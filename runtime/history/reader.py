@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import EmbeddingSpaceError, HistoryError
+from runtime.errors import CropDamagedError, EmbeddingSpaceError, HistoryError
+from runtime.history.broken import COLUMNS_WITHOUT_CROP, broken_keyframes, positions_query, sentence
 from runtime.history.connections import ReadingConnections
 from runtime.history.file import reported
-from runtime.history.format_1 import POSITIONS as POSITIONS_OF_FORMAT_1
-from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, decode_arrays, keyframe_of, position_of
+from runtime.history.gate import UNIT_LENGTH
+from runtime.history.ranges import position_fault
+from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of, position_of
 from runtime.values import Keyframe, Maps, Position, ViewKind
 
+_LOG = logging.getLogger(__name__)
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
 _CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
 COLUMNS = ", ".join(KEYFRAME_COLUMNS)
-_POSITIONS = f"SELECT {', '.join(POSITION_COLUMNS)} FROM"
-_COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
+_VIEWS = ", ".join(f"'{kind.value}'" for kind in ViewKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ class HistoryReader:
         self.path = path
         self._reading = ReadingConnections(path, connection)
         self._meta = dict(self._all("SELECT key, value FROM meta"))
+        self._dimension = 0
+        self._rewritten = 0
+        self.broken: dict[int, str] = {}
+        self._look_for_broken()
 
     @property
     def embedding_space_id(self) -> str:
@@ -83,15 +92,15 @@ class HistoryReader:
         return int(self._all("PRAGMA user_version")[0][0])
 
     def __len__(self) -> int:
-        return int(self._all("SELECT count(*) FROM keyframe")[0][0])
+        return int(self._all(f"SELECT count(*) FROM keyframe WHERE {self._sound('id')}")[0][0])
 
     def first_id(self) -> int:
         """The oldest keyframe's id, 0 when empty."""
-        return int(self._all("SELECT min(id) FROM keyframe")[0][0] or 0)
+        return int(self._all(f"SELECT min(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
 
     def last_id(self) -> int:
         """The newest keyframe's id, 0 when empty: it changes when, and only when, keyframes were added."""
-        return int(self._all("SELECT max(id) FROM keyframe")[0][0] or 0)
+        return int(self._all(f"SELECT max(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
 
     def mark(self) -> Mark:
         """How far it has grown, and whether it has only grown, for whoever keeps what was read.
@@ -100,11 +109,14 @@ class HistoryReader:
             EmbeddingSpaceError: another program has moved the history to another space.
         """
         last_id, last_row, rewritten, space = self._all(
-            "SELECT (SELECT max(id) FROM keyframe), (SELECT max(rowid) FROM embedding), "
+            f"SELECT (SELECT max(id) FROM keyframe WHERE {self._sound('id')}), (SELECT max(rowid) FROM embedding), "
             "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rewritten'), "
             "(SELECT value FROM meta WHERE key = 'embedding_space_id')"
         )[0]
         self._check_space(space)
+        if (rewritten or 0) != self._rewritten:
+            self._rewritten = rewritten or 0
+            self._look_for_broken()
         return Mark(int(last_id or 0), int(last_row or 0), int(rewritten or 0))
 
     def stored_rungs(self, after: Mark, until: Mark) -> list[StoredRung]:
@@ -113,22 +125,27 @@ class HistoryReader:
         space, row = ("+embedding_space_id", "rowid") if after.last_row else ("embedding_space_id", "+rowid")
         query = (
             "SELECT view, footprint_mm, count(*), min(keyframe_id) FROM embedding "
-            f"WHERE {space} = ? AND {row} > ? AND {row} <= ? GROUP BY view, footprint_mm"
+            f"WHERE {space} = ? AND {row} > ? AND {row} <= ? AND view IN ({_VIEWS}) AND {self._sound('keyframe_id')} "
+            "GROUP BY view, footprint_mm"
         )
         rows = self._all(query, (self.embedding_space_id, after.last_row, until.last_row))
         return [StoredRung(ViewKind(view), mm / 1000, count, oldest) for view, mm, count, oldest in rows]
 
     def ids(self, view: ViewKind | None = None, after_id: int = 0) -> list[int]:
         """The ids of the keyframes (of a view) newer than ``after_id``, ascending."""
-        return [int(row[0]) for row in self._all(*_filtered("SELECT id FROM keyframe", view, after_id))]
+        return [int(row[0]) for row in self._all(*self._filtered("SELECT id FROM keyframe", view, after_id))]
 
-    def keyframe(self, keyframe_id: int) -> Keyframe:
-        """One keyframe with its crop.
+    def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
+        """One keyframe, with its crop or, where that is not asked for, with a (0, 0, 3) array.
 
         Raises:
-            HistoryError: there is none of that id, or its crop is damaged.
+            CropDamagedError: its picture cannot be decoded.
+            HistoryError: there is none of that id, or it is damaged.
         """
-        rows = self._all(f"SELECT id, {COLUMNS} FROM keyframe WHERE id = ?", (int(keyframe_id),))
+        if int(keyframe_id) in self.broken:
+            raise HistoryError(f"history {self.path}: keyframe {keyframe_id} is broken: {self.broken[keyframe_id]}.")
+        columns = COLUMNS if crop else COLUMNS_WITHOUT_CROP
+        rows = self._all(f"SELECT id, {columns} FROM keyframe WHERE id = ?", (int(keyframe_id),))
         if not rows:
             raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
         return keyframe_of(rows[0], self._positions("WHERE keyframe_id = ?", (int(keyframe_id),)).get(rows[0][0], {}))
@@ -142,34 +159,40 @@ class HistoryReader:
         """
         if crops:
             for keyframe_id in self.ids(view, after_id):
-                yield self.keyframe(keyframe_id)
+                try:
+                    yield self.keyframe(keyframe_id)
+                except CropDamagedError as error:
+                    _LOG.warning("%s", error)
         else:
-            rows = self._all(*_filtered(f"SELECT id, {_COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
+            rows = self._all(*self._filtered(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
             positions = self._positions("WHERE keyframe_id > ?", (after_id,))
             for row in rows:
                 yield keyframe_of(row, positions.get(row[0], {}))
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""
-        rows = self._all("SELECT DISTINCT view FROM keyframe ORDER BY view")
+        rows = self._all(f"SELECT DISTINCT view FROM keyframe WHERE {self._sound('id')} ORDER BY view")
         return tuple(ViewKind(row[0]) for row in rows)
 
     def flights(self) -> tuple[str, ...]:
         """The flights in it, oldest first."""
-        rows = self._all("SELECT flight FROM keyframe GROUP BY flight ORDER BY min(id)")
+        rows = self._all(f"SELECT flight FROM keyframe WHERE {self._sound('id')} GROUP BY flight ORDER BY min(id)")
         return tuple(str(row[0]) for row in rows)
 
     def footprints(self, view: ViewKind) -> tuple[float, ...]:
         """The rungs in metres at which keyframes of a view are embedded, ascending."""
         query = (
             "SELECT DISTINCT footprint_mm FROM embedding WHERE embedding_space_id = ? AND view = ? "
-            "ORDER BY footprint_mm"
+            f"AND {self._sound('keyframe_id')} ORDER BY footprint_mm"
         )
         return tuple(row[0] / 1000 for row in self._all(query, (self.embedding_space_id, view.value)))
 
     def count(self, view: ViewKind, footprint_m: float) -> int:
         """How many embeddings of a view there are at a rung."""
-        query = "SELECT count(*) FROM embedding WHERE embedding_space_id = ? AND view = ? AND footprint_mm = ?"
+        query = (
+            "SELECT count(*) FROM embedding WHERE embedding_space_id = ? AND view = ? AND footprint_mm = ? "
+            f"AND {self._sound('keyframe_id')}"
+        )
         parameters = (self.embedding_space_id, view.value, millimetres(footprint_m))
         return int(self._all(query, parameters)[0][0])
 
@@ -181,15 +204,37 @@ class HistoryReader:
             "SELECT e.keyframe_id, e.heading_offset_urad, k.ground_latitude_deg, k.ground_longitude_deg, "
             "e.vector FROM embedding e JOIN keyframe k ON k.id = e.keyframe_id "
             "WHERE e.embedding_space_id = ? AND e.view = ? AND e.footprint_mm = ? AND e.keyframe_id > ? "
-            "AND e.keyframe_id <= ? ORDER BY e.keyframe_id, e.heading_offset_urad",
+            f"AND e.keyframe_id <= ? AND {self._sound('e.keyframe_id')} ORDER BY e.keyframe_id, e.heading_offset_urad",
             (self.embedding_space_id, view.value, millimetres(footprint_m), int(after_id), until_id or _NEWEST),
         )
+        rows = self._of_one_length(rows)
         dimension = len(rows[0][4]) // 2 if rows else 0
-        if any(len(row[4]) != 2 * dimension for row in rows):
-            raise HistoryError(f"history {self.path} is damaged (unequal vectors); record it again.")
         vectors = np.frombuffer(b"".join(row[4] for row in rows), np.float16).reshape(len(rows), dimension)
         numbers = np.array([row[:4] for row in rows], dtype=np.float64).reshape(len(rows), 4)
+        with np.errstate(all="ignore"):  # of damaged bytes; nothing as large as the vectors is made
+            squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32, casting="unsafe")
+        unit = (squares >= UNIT_LENGTH[0] ** 2) & (squares <= UNIT_LENGTH[1] ** 2)
+        if not unit.all():
+            self._left_out(int((~unit).sum()))
+            numbers, vectors = numbers[unit], vectors[unit]
         return Gallery(numbers[:, 0].astype(np.int64), vectors, numbers[:, 2:4], numbers[:, 1] * 1e-6)
+
+    def _of_one_length(self, rows: list[Any]) -> list[Any]:
+        """The rows whose vectors are as long as those of before, or as most of the first are."""
+        lengths = Counter(len(row[4]) for row in rows if isinstance(row[4], bytes) and isinstance(row[1], int))
+        if not self._dimension and lengths:
+            self._dimension = lengths.most_common(1)[0][0]
+        of_one = [row for row in rows if isinstance(row[4], bytes) and len(row[4]) == self._dimension]
+        of_one = [row for row in of_one if isinstance(row[1], int)]
+        if len(of_one) < len(rows):
+            self._left_out(len(rows) - len(of_one))
+        return of_one
+
+    def _left_out(self, count: int) -> None:
+        _LOG.warning(
+            "%s: %d damaged embeddings are left out; `homing history verify --repair %s` takes them out.",
+            self.path, count, self.path,
+        )  # fmt: skip
 
     def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
         """(N, C, h, w) float32 maps of keyframes at a rung and heading offset 0; None where any has none."""
@@ -204,8 +249,10 @@ class HistoryReader:
                 f"AND keyframe_id IN ({', '.join('?' * len(chunk))})",
                 (self.embedding_space_id, millimetres(footprint_m), *chunk),
             )
-            found |= {row[0]: np.frombuffer(row[4], np.float16).reshape(row[1:4]) for row in rows if row[4]}
+            found |= {row[0]: one for row in rows if (one := _map_of(row)) is not None}
         if not wanted or any(keyframe_id not in found for keyframe_id in wanted):
+            return None
+        if len({one.shape for one in found.values()}) > 1:
             return None
         return np.stack([found[keyframe_id] for keyframe_id in wanted]).astype(np.float32)
 
@@ -213,15 +260,35 @@ class HistoryReader:
         """The cached local features of a keyframe, by kind (detector and its settings), or None."""
         query = "SELECT arrays FROM feature WHERE keyframe_id = ? AND kind = ?"
         rows = self._all(query, (int(keyframe_id), kind))
-        return decode_arrays(rows[0][0]) if rows else None
+        try:
+            return decode_arrays(rows[0][0]) if rows else None
+        except (ValueError, TypeError, OSError, EOFError, KeyError, BadZipFile):
+            return None  # a damaged cache is none
+
+    def _look_for_broken(self) -> None:
+        with reported(self.path), self._reading.lent() as reading:
+            broken = broken_keyframes(reading)
+        if broken and broken != self.broken:
+            _LOG.warning("%s", sentence(str(self.path), broken))
+        self.broken = broken
 
     def _positions(self, where: str = "", parameters: Sequence[Any] = ()) -> dict[int, dict[str, Position]]:
         """The positions of keyframes, by id and role."""
-        table = "position" if self.format_version > 1 else f"({POSITIONS_OF_FORMAT_1})"
         found: dict[int, dict[str, Position]] = {}
-        for row in self._all(f"{_POSITIONS} {table} {where}", parameters):
-            found.setdefault(row[0], {})[row[1]] = position_of(row)
+        for row in self._all(f"{positions_query(self.format_version)} {where}", parameters):
+            if not position_fault(row):
+                found.setdefault(row[0], {})[row[1]] = position_of(row)
         return found
+
+    def _sound(self, column: str) -> str:
+        """The condition that a keyframe is not one of the broken ones."""
+        return f"{column} NOT IN ({', '.join(map(str, self.broken))})"
+
+    def _filtered(self, query: str, view: ViewKind | None, after_id: int) -> tuple[str, tuple[Any, ...]]:
+        query = f"{query} WHERE id > ? AND {self._sound('id')}"
+        if view is None:
+            return f"{query} ORDER BY id", (after_id,)
+        return f"{query} AND view = ? ORDER BY id", (after_id, view.value)
 
     def _check_space(self, found: str | None) -> None:
         if found is not None and found != self.embedding_space_id:
@@ -239,7 +306,10 @@ def millimetres(footprint_m: float) -> int:
     return round(footprint_m * 1000)
 
 
-def _filtered(query: str, view: ViewKind | None, after_id: int) -> tuple[str, tuple[Any, ...]]:
-    if view is None:
-        return f"{query} WHERE id > ? ORDER BY id", (after_id,)
-    return f"{query} WHERE id > ? AND view = ? ORDER BY id", (after_id, view.value)
+def _map_of(row: Sequence[Any]) -> NDArray[np.float16] | None:
+    """The map of a row of id, channels, rows, columns and bytes; None where it has none, or a damaged one."""
+    try:
+        found = np.frombuffer(row[4], np.float16).reshape(row[1:4]) if row[4] else None
+    except (ValueError, TypeError):
+        return None
+    return found if found is not None and np.isfinite(found).all() else None

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import HistoryError
+from runtime.errors import CropDamagedError
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
 _JPEG_QUALITY = 95  # with full chroma: 40 dB and more on aerial crops at a quarter of a PNG's bytes
 
+UNKNOWN_T_NS = -(1 << 63)  # in the file, where a time cannot be NULL: nobody knows when it was
 _NO_CROP: ImageRGB = np.zeros((0, 0, 3), np.uint8)
 
 KEYFRAME_COLUMNS = (
@@ -41,13 +42,19 @@ CAMERA, TAG = "camera", "tag"  # the roles of a keyframe's positions: `Keyframe.
 
 def row_of(keyframe: Keyframe) -> tuple[Any, ...]:
     """The values of `KEYFRAME_COLUMNS`; an infinite sigma is stored as infinity, an unknown as NULL."""
+    return *row_of_numbers(keyframe)[:-1], encode_crop(keyframe.crop)
+
+
+def row_of_numbers(keyframe: Keyframe) -> tuple[Any, ...]:
+    """The same with None for the crop, whose encoding costs milliseconds."""
     pose = keyframe.pose
+    t_ns = UNKNOWN_T_NS if pose.t_ns is None else pose.t_ns
     return (
-        keyframe.flight, keyframe.view.value, keyframe.name, pose.t_ns,
+        _text(keyframe.flight), keyframe.view.value, _text(keyframe.name), t_ns,
         *_measured(pose.altitude_amsl_m), *_measured(pose.height_takeoff_m), *_measured(pose.height_agl_m),
         *_floats(pose.ned_from_body, 4), int(pose.attitude_measured), *_measured(pose.heading),
         keyframe.ground.latitude_deg, keyframe.ground.longitude_deg, float(keyframe.ground_sigma_m),
-        float(keyframe.footprint_m), encode_crop(keyframe.crop),
+        float(keyframe.footprint_m), None,
     )  # fmt: skip
 
 
@@ -84,7 +91,7 @@ def keyframe_of(row: Sequence[Any], positions: Mapping[str, Position]) -> Keyfra
     for and becomes empty."""
     keyframe_id, values = int(row[0]), dict(zip(KEYFRAME_COLUMNS, row[1:], strict=True))
     pose = Pose(
-        t_ns=values["t_ns"],
+        t_ns=None if values["t_ns"] == UNKNOWN_T_NS else values["t_ns"],
         altitude_amsl_m=_measured_of(values, "altitude_amsl", "_m"),
         height_takeoff_m=_measured_of(values, "height_takeoff", "_m"),
         height_agl_m=_measured_of(values, "height_agl", "_m"),
@@ -119,11 +126,14 @@ def decode_crop(encoded: bytes, keyframe_id: int) -> ImageRGB:
     """(S, S, 3) uint8 RGB.
 
     Raises:
-        HistoryError: the stored crop is damaged.
+        CropDamagedError: the stored crop is damaged.
     """
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
-    if image is None:
-        raise HistoryError(f"the crop of keyframe {keyframe_id} is damaged; record the history again.")
+    readable = isinstance(encoded, bytes) and encoded
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if readable else None
+    if image is None or image.shape[0] != image.shape[1]:
+        raise CropDamagedError(
+            f"the crop of keyframe {keyframe_id} is damaged; `homing history verify --repair` takes such keyframes out."
+        )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
@@ -138,6 +148,11 @@ def decode_arrays(encoded: bytes) -> dict[str, NDArray[Any]]:
     """The arrays that `encode_arrays` was given."""
     with np.load(io.BytesIO(encoded), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+def _text(text: str) -> str:
+    """Text as SQLite takes it: names of files need not be UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _measured(quantity: Measured | None) -> tuple[Any, ...]:

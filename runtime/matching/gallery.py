@@ -56,8 +56,8 @@ class Source(Protocol):
         """The oldest keyframe, 0 when empty."""
         ...
 
-    def keyframe(self, keyframe_id: int) -> Keyframe:
-        """One keyframe."""
+    def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
+        """One keyframe, with or without its crop."""
         ...
 
 
@@ -170,8 +170,9 @@ class GalleryCache:
         return None if late or not old.last_id else self._latest.grown(mark, added)
 
     def _fresh(self, mark: Mark) -> Snapshot:
-        origin = self._history.keyframe(self._history.first_id()).ground if mark.last_id else GeoPoint(0.0, 0.0)
-        stored = self._history.stored_rungs(Mark(), mark) if mark.last_id else []
+        first_id = self._history.first_id() if mark.last_id else 0
+        origin = self._history.keyframe(first_id, crop=False).ground if first_id else GeoPoint(0.0, 0.0)
+        stored = self._history.stored_rungs(Mark(), mark) if first_id else []
         counts = {(one.view, one.footprint_m): one.count for one in stored}
         generation = 0 if self._mark is None else self._latest.generation + 1
         return Snapshot(_Kept(self._history, origin, self._maps_bytes), mark, origin, counts, generation)

@@ -208,7 +208,7 @@ class Locator:
         if acceptance is None or best.probability is None:
             reason = "the bundle has no acceptance table for these views, so no place can be accepted"
             return PlaceAnswer.no_match(reason, candidates)
-        keyframe = self._history.keyframe(best.keyframe_id)
+        keyframe = self._history.keyframe(best.keyframe_id, crop=False)
         sigma_m = acceptance.place_sigma_m(keyframe.ground_sigma_m)
         refusal = _refusal(target, best, acceptance, sigma_m)
         if refusal:

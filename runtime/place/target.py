@@ -11,12 +11,12 @@ import cv2
 
 from runtime.errors import GeoreferenceError, ImageError, UsageError
 from runtime.place.target_picture import inscribed, read_placed, read_plain
+from runtime.plain import is_plain
 from runtime.sources.raster.place import UnplacedError
 from runtime.values import GeoPoint, ImageRGB
 
 LARGEST_SIDE_PX = 4096  # a larger target is read coarser: more shows nothing that the network sees
 MIN_SIDE_PX = 16  # below it nothing of a place is left
-_MIN_DEVIATION = 2.0  # grey levels; a picture this even holds nothing to match
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8", b"RIFF")  # know no place themselves
 
@@ -36,11 +36,6 @@ class Target:
     def side_m(self) -> float | None:
         """The shorter side on the ground, None when the scale is unknown."""
         return None if self.gsd_m is None else min(self.image.shape[:2]) * self.gsd_m
-
-
-def is_plain(image: ImageRGB) -> bool:
-    """Whether an (H, W, 3) picture is all of one colour, and holds nothing to match."""
-    return bool(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1].item() < _MIN_DEVIATION)
 
 
 def load(path: Path | str, gsd_m: float | None = None) -> Target:

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.bundle import rungs_within
 from runtime.camera_model import CameraModel
+from runtime.errors import KeyframeRefusedError
 from runtime.geodesy import distance_m, offset
+from runtime.history.gate import MIN_COVERAGE, NO_ORIGIN, Origin, refusal, state_fault
 from runtime.history.history import StoredEmbedding, stored
+from runtime.plain import PLAIN, is_plain
 from runtime.record.sharpness import BlurGate
 from runtime.rotations import rotation
 from runtime.values import Embeddings, Frame, GeoPoint, ImageRGB, Keyframe, Pose, Position, ViewKind
@@ -22,11 +27,13 @@ from runtime.view import GroundPlane, rectify
 MIN_HEIGHT_M = 10.0
 MOVED = 0.25  # of the footprint: the next keyframe
 RESCALED = 1.2  # ratio of footprints: the next keyframe
-MIN_COVERAGE = 0.9  # of a crop that the camera must really have seen
 CROP_PX = (320, 640)  # stored crops: at least what a network takes, at most what a flight's disk takes
 _MAX_TURN_RAD_S = math.radians(60.0)  # at 1/250 s a quarter of a degree: two pixels of smear
 _TURN_WINDOW_NS = 500_000_000  # poses further apart say nothing of the rate at the exposure
 _HOVER_MEMORY = 16  # keyframes: drifting to and fro among them adds nothing
+STUCK = "shows the same picture as the last keyframe, although it has moved: the camera hangs"
+_PROBE_STEP_PX = 7  # every seventh pixel each way tells as much as all of them
+_SAME_LEVELS = 0.5  # grey levels between two pictures, on average: coding alone; ground that has moved differs by ten
 _LEVEL_SIGMA_RAD = math.radians(5.0)  # a camera taken for level
 _TILT_SIGMA_RAD = math.radians(1.5)  # a camera whose tilt was measured
 
@@ -61,8 +68,8 @@ class Tower(Protocol):
 class Store(Protocol):
     """The part of a history that recording needs."""
 
-    def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding]) -> int:
-        """Store one keyframe; its new id."""
+    def add(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding], origin: Origin = NO_ORIGIN) -> int:
+        """Store one keyframe made from ``origin``; its new id."""
         ...
 
 
@@ -99,6 +106,7 @@ class Recorder:
         self._blur = BlurGate()
         self._seen: deque[_Seen] = deque(maxlen=_HOVER_MEMORY)
         self._last_pose: Pose | None = None
+        self._last_kept: NDArray[np.uint8] | None = None
 
     def remember(self, keyframe: Keyframe) -> None:
         """Take a keyframe that is already in the history as one that this recorder has kept."""
@@ -113,6 +121,7 @@ class Recorder:
         camera: CameraModel | None = None,
         name: str = "",
         tag: Position | None = None,
+        fingerprint: str = "",
     ) -> Recorded:
         """Records a frame as a keyframe if it shows something new, with the pose and position of its exposure.
 
@@ -121,6 +130,7 @@ class Recorder:
             camera: where it differs from frame to frame (a folder of photos); else the recorder's own.
             name: the keyframe's name; the frame's source by default.
             tag: what the camera's receiver wrote, when that is not where the camera is (a lever arm, a lag).
+            fingerprint: names the picture by its content, where it is to be known again.
 
         Raises:
             StorageError, HistoryError: the history cannot be written.
@@ -132,6 +142,8 @@ class Recorder:
             return Recorded(None, str(seen))
         if turning := _turning(previous, pose):
             return Recorded(None, turning)
+        if is_plain(frame.image):
+            return Recorded(None, PLAIN)
         if self._blur.blurred(frame.image):
             return Recorded(None, "blurred")
         plane, side_m = seen
@@ -139,6 +151,9 @@ class Recorder:
         ground = offset(position.point, *plane.ground_of_axis())
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
+        probe = frame.image[::_PROBE_STEP_PX, ::_PROBE_STEP_PX]
+        if _same(self._last_kept, probe):
+            return Recorded(None, STUCK)
         crop = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane)).image
         keyframe = Keyframe(
             keyframe_id=0,
@@ -153,9 +168,21 @@ class Recorder:
             crop=crop,
             tag=tag,
         )
-        new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs))
+        origin = self._origin(fingerprint, plane, side_m)
+        if reason := refusal(keyframe, origin):  # asked before the network is, which costs much more
+            return Recorded(None, reason)
+        try:
+            new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs), origin)
+        except KeyframeRefusedError as error:
+            return Recorded(None, error.reason)
+        self._last_kept = probe.copy()
         self._seen.append(_Seen(ground, side_m))
         return Recorded(new_id, "recorded")
+
+    def _origin(self, fingerprint: str, plane: GroundPlane, side_m: float) -> Origin:
+        middle = plane.ground_of_axis()
+        coverage = plane.coverage(*middle, side_m, self._embedder.bundle.input_size_px)
+        return Origin(fingerprint, coverage, float(plane.metres_per_pixel(np.array([middle]))[0]))
 
     def _crop_px(self, side_m: float, plane: GroundPlane) -> int:
         """As many pixels as the smallest rung needs, but not more than the camera gave."""
@@ -195,6 +222,8 @@ def _seen_ground(
     """The ground plane below a pose and the side in metres of the square that is seen of it, or why it is of no use."""
     if position is None:
         return "no position"
+    if fault := state_fault(pose, position):
+        return fault
     if pose.height_agl_m is None:
         return "no height above ground"
     if pose.height_agl_m.value < MIN_HEIGHT_M:
@@ -213,8 +242,17 @@ def _seen_ground(
     )
 
 
+def _same(before: NDArray[np.uint8] | None, now: NDArray[np.uint8]) -> bool:
+    """Whether two reduced pictures are one, but for a video's coding."""
+    if before is None or before.shape != now.shape:
+        return False
+    return float(cv2.absdiff(before, np.ascontiguousarray(now)).mean()) < _SAME_LEVELS
+
+
 def _turning(before: Pose | None, now: Pose) -> str:
     if before is None or before.ned_from_body is None or now.ned_from_body is None:
+        return ""
+    if before.t_ns is None or now.t_ns is None:  # photos without a time say nothing of rates
         return ""
     elapsed_ns = now.t_ns - before.t_ns
     if not 0 < elapsed_ns <= _TURN_WINDOW_NS:

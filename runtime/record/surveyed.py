@@ -9,9 +9,9 @@ from pathlib import Path
 
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
+from runtime.reasons import grouped
 from runtime.record.recorder import Ladder, Recorded, Recorder, unusable_pose
 from runtime.sources.photo import read_photo
-from runtime.survey.reasons import grouped
 from runtime.survey.survey import Skipped, Step, Survey, Surveyed
 from runtime.values import Attitude, Frame, Keyframe, NavState
 

@@ -73,8 +73,8 @@ class Photo:
 def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> Photo:
     """Read one image file with what its EXIF and DJI XMP say of pose and lens.
 
-    A file without tags is no error: tag, height and heading are None then. ``frame.t_ns`` is the time
-    of exposure since 1970 by the camera's clock, or ``index`` where the file does not say.
+    A file without tags is no error: tag, height and heading are None then. ``pose.t_ns`` is the time of exposure since
+    1970 by the camera's clock, None where the file does not say (``frame.t_ns`` is 0 then).
 
     Raises:
         ImageError: the file is missing, not an image, or truncated.
@@ -85,11 +85,10 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
     height, width = pixels.shape[:2]
     pitch_deg = NADIR_DEG if flags.camera_pitch_deg is None else flags.camera_pitch_deg
     lens = lens_of(width, height, exif, xmp, flags.hfov_deg, pitch_deg)
-    t_ns = exif.t_ns if exif.t_ns is not None else index
     return Photo(
         name=path.name,
-        frame=Frame(pixels, t_ns, path.name, index),
-        pose=apply_flags(_pose(t_ns, exif, xmp, flags), flags),
+        frame=Frame(pixels, exif.t_ns or 0, path.name, index),
+        pose=apply_flags(_pose(exif, xmp, flags), flags),
         tag=_tag(exif, xmp),
         camera=lens.camera,
         lens_source=lens.source,
@@ -132,14 +131,14 @@ def _xmp_block(image: Image.Image) -> bytes | None:
     return None
 
 
-def _pose(t_ns: int, exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
+def _pose(exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
     altitude = exif.altitude_amsl_m
     if xmp.absolute_altitude_m is not None:
         altitude = Measured(xmp.absolute_altitude_m, 10.0, "xmp")
     relative_m = xmp.relative_altitude_m
     above_takeoff = None if relative_m is None else Measured(relative_m, _BAROMETER_SIGMA_M, "xmp")
     return Pose(
-        t_ns=t_ns,
+        t_ns=exif.t_ns,
         altitude_amsl_m=altitude,
         height_takeoff_m=above_takeoff,
         height_agl_m=above_flat_ground(above_takeoff) if above_takeoff and above_takeoff.value > 0 else None,

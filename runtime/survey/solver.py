@@ -188,7 +188,7 @@ def _solve_group(told: Sequence[Tagged], ties: Ties) -> Adjusted:
 
 def _observed(told: Sequence[Tagged]) -> Observed:
     nan, poses = math.nan, [one.pose for one in told]
-    time_s = np.array([pose.t_ns for pose in poses], dtype=np.float64) * 1e-9
+    time_s = _times_s(poses)
     tilts = [_tilt(pose) for pose in poses]
     heights = [pose.height_agl_m or Measured(nan, nan, "") for pose in poses]
     headings = [pose.heading or Measured(nan, nan, "") for pose in poses]
@@ -203,6 +203,13 @@ def _observed(told: Sequence[Tagged]) -> Observed:
         tilt_rad=np.array([tilt[:2] for tilt in tilts]),
         tilt_sigma_rad=np.array([tilt[2] for tilt in tilts]),
     )
+
+
+def _times_s(poses: Sequence[Pose]) -> Array:
+    """(N,) seconds; all zero where a photo's time is unknown, so that no drift is seen in their order."""
+    known = [pose.t_ns for pose in poses if pose.t_ns is not None]
+    times_ns = known if len(known) == len(poses) else [0] * len(poses)
+    return np.array(times_ns, dtype=np.float64) * 1e-9
 
 
 def _tilt(pose: Pose) -> tuple[float, float, float]:
@@ -275,6 +282,8 @@ def _lag(photos: Sequence[Solved | None], lever_forward_m: float) -> float | Non
     found = [photo for photo in photos if photo is not None]
     speeds = []
     for a, b in zip(found, found[1:], strict=False):
+        if a.pose.t_ns is None or b.pose.t_ns is None:
+            continue
         elapsed_s = (b.pose.t_ns - a.pose.t_ns) * 1e-9
         if elapsed_s > 0:
             speeds.append(math.hypot(*north_east_m(a.position.point, b.position.point)) / elapsed_s)

@@ -71,7 +71,7 @@ class Survey:
 
     def flight(self, folder: Path) -> str:
         """A name for the flight: the folder's, with the day of the first photo where it is known."""
-        first_ns = self.photos[0].pose.t_ns if self.photos else 0
+        first_ns = next((photo.pose.t_ns for photo in self.photos if photo.pose.t_ns is not None), 0)
         day = datetime.fromtimestamp(first_ns * 1e-9, tz=timezone.utc).date() if first_ns > 10**15 else None
         return f"{folder.resolve().name} {day}" if day else folder.resolve().name
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import distance_m
+from runtime.reasons import grouped
 from runtime.sources.video import Filmed, VideoFile
 from runtime.survey.overlaps import features_of
-from runtime.survey.reasons import grouped
 from runtime.survey.survey import Skipped, Survey, Surveyed
 from runtime.values import Frame, GeoPoint
 
@@ -65,7 +65,7 @@ def frame_reader(video: VideoFile) -> Callable[[Surveyed], Frame]:
             if index == photo.index:
                 image = video.image()
                 if image is not None:
-                    return Frame(image, photo.pose.t_ns, photo.name, index)
+                    return Frame(image, photo.pose.t_ns or 0, photo.name, index)
                 break
         raise ImageError(f"{photo.name}: cannot be decoded.")
 

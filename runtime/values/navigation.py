@@ -52,13 +52,13 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Pose:
     """How an aircraft was turned and how high it was at ``t_ns``, apart from where (`Position`); None is unknown,
-    never zero.
+    never zero: a photo without a date has no time, only a place in its folder's order.
 
     ``ned_from_body`` and ``heading`` are read from the one ``attitude``; the heading is where the *nose* points, not
     the course. Of a camera seen from straight above, that is where the image's top points.
     """
 
-    t_ns: int
+    t_ns: int | None
     altitude_amsl_m: Measured | None = None
     height_takeoff_m: Measured | None = None
     height_agl_m: Measured | None = None
@@ -91,6 +91,7 @@ class NavState:
     @property
     def t_ns(self) -> int:
         """The instant."""
+        assert self.pose.t_ns is not None  # what moves by itself has a clock; only photos may lack one
         return self.pose.t_ns
 
 

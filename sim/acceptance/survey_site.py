@@ -108,7 +108,7 @@ class SurveySite:
             )
             at = offset(self.world.origin, north + gps[0], east + gps[1])
             position = Position.circular(at, 1.5, PositionSource.GPS)
-            yield Frame(image, pose.t_ns, f"frame {index}", index), NavState(pose, position)
+            yield Frame(image, index * 1_400_000_000, f"frame {index}", index), NavState(pose, position)
 
     def questions(self, counts: Counts) -> Iterator[Question]:
         """Of known scale and heading; the first ``counts.searched`` of each kind also with the heading, and with the

@@ -45,7 +45,8 @@ class CropPair:
 def pairs(history: History, opened: Map, origin: GeoPoint) -> Iterator[CropPair]:
     """Every drone keyframe that the map covers, in order of time; squares that a test block shares with the rest, and
     that are not of the test themselves, are left out, so that no ground is in both."""
-    frames = sorted(history.keyframes(ViewKind.DRONE, crops=False), key=lambda one: one.pose.t_ns)
+    found = history.keyframes(ViewKind.DRONE, crops=False)
+    frames = sorted(found, key=lambda one: one.pose.t_ns or 0)  # photos without a date in the order of their recording
     squares = [_square(one, origin) for one in frames]
     test = np.array([(i // _BLOCK_OF) % _TEST_EVERY == _TEST_EVERY - 1 for i in range(len(frames))], bool)
     shared = overlaps(squares, [s for s, t in zip(squares, test, strict=True) if t]).max(axis=1, initial=0.0) > 0

@@ -34,7 +34,7 @@ class Counting(History):
         self.spatial.update((footprint_m, int(keyframe_id)) for keyframe_id in ids)
         return super().maps(ids, footprint_m)
 
-    def keyframe(self, keyframe_id: int) -> Keyframe:
+    def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
         self.whole[keyframe_id] += 1
         return super().keyframe(keyframe_id)
 

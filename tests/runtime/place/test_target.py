@@ -71,7 +71,7 @@ def test_a_plain_picture_has_the_scale_it_is_given(tmp_path: Path) -> None:
 
 def test_a_grey_or_transparent_or_deep_picture_becomes_rgb(tmp_path: Path) -> None:
     for name, image in (
-        ("grey.png", picture()[..., 2]),
+        ("grey.png", picture()[..., 0]),
         ("alpha.png", np.dstack([picture(), np.full((48, 64), 9, np.uint8)])),
         ("deep.png", picture().astype(np.uint16) * 257),
     ):

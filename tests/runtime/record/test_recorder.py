@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
-from runtime.record.recorder import Recorded, Recorder
+from runtime.plain import PLAIN
+from runtime.record.recorder import STUCK, Recorded, Recorder
 from runtime.rotations import ned_from_euler
 from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, Position, PositionSource, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
@@ -133,9 +135,40 @@ def test_a_camera_that_looks_ahead_is_kept_as_far_as_its_rows_show_ground(
 
 def test_the_doubt_of_the_ground_grows_with_the_tilt(recorder: Recorder, history: History) -> None:
     for north_m, tilt_deg in ((0.0, 0), (80.0, 45)):
-        assert recorder.add(frame_at(0), *at(north_m, height_m=100.0, roll=math.radians(tilt_deg))).keyframe_id
+        assert recorder.add(frame_at(tilt_deg), *at(north_m, height_m=100.0, roll=math.radians(tilt_deg))).keyframe_id
     straight, ahead = (keyframe.ground_sigma_m for keyframe in history.keyframes())
     assert ahead > 1.5 * straight
+
+
+def test_a_camera_that_hangs_while_the_aircraft_moves_is_told_from_one_that_hovers(recorder: Recorder) -> None:
+    assert recorder.add(frame_at(0), *at(0.0)).keyframe_id
+    assert refused(recorder.add(frame_at(0), *at(1.0, 1.0))).startswith("has not moved")
+    coded = frame_at(0, 5.0)
+    coded.image[::40] ^= 1  # a video's coding does not leave a still to the last bit
+    for t_s, frame in ((4.0, frame_at(0, 4.0)), (5.0, coded)):
+        assert refused(recorder.add(frame, *at(60.0 * t_s, t_s))) == STUCK
+    assert recorder.add(frame_at(1, 6.0), *at(360.0, 6.0)).keyframe_id
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_lens_cap_is_no_keyframe_and_no_measure_of_blur(recorder: Recorder, level: int) -> None:
+    cap = np.full((480, 640, 3), level, np.uint8)
+    for index in range(8):
+        assert refused(recorder.add(Frame(cap, index * 10**9, "", index), *at(60.0 * index, float(index)))) == PLAIN
+    assert recorder.add(frame_at(0, 9.0), *at(0.0, 9.0)).keyframe_id
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e6])
+def test_a_pose_or_a_position_out_of_range_is_refused_in_its_words(recorder: Recorder, value: float) -> None:
+    pose, position = at(0.0)
+    for point in (GeoPoint(value, 22.0), GeoPoint(60.0, value)):
+        assert "itude_deg is" in refused(recorder.add(frame_at(0), pose, replace(position, point=point)))
+    for field in ("height_agl_m", "altitude_amsl_m", "height_takeoff_m", "heading"):
+        changed: dict[str, Any] = {field: Measured(value, 1.0, "test")}
+        assert "not within" in refused(recorder.add(frame_at(0), replace(pose, **changed), position))
+    assert "attitude" in refused(recorder.add(frame_at(0), replace(pose, ned_from_body=(value, 0, 0, 0)), position))
+    wrong_sigma = replace(pose, height_agl_m=Measured(80.0, math.nan, "test"))
+    assert "height_agl_sigma_m is nan" in refused(recorder.add(frame_at(0), wrong_sigma, position))
 
 
 def test_what_is_kept_of_a_frame(recorder: Recorder, history: History) -> None:

@@ -13,9 +13,14 @@ def grouped(reasons: Sequence[str]) -> list[tuple[str, int]]:
     number that varies is given as its range."""
     kinds: dict[str, list[str]] = {}
     for reason in reasons:
-        kinds.setdefault(_NUMBER.sub("#", reason), []).append(reason)
+        kinds.setdefault(alike(reason), []).append(reason)
     groups = [(_ranged(members), len(members)) for members in kinds.values()]
     return sorted(groups, key=lambda group: -group[1])
+
+
+def alike(reason: str) -> str:
+    """A sentence without its numbers: what those have in common that differ in them alone."""
+    return _NUMBER.sub("#", reason)
 
 
 def _ranged(members: Sequence[str]) -> str:

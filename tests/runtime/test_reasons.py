@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.survey.reasons import grouped
+from runtime.reasons import grouped
 
 
 def test_sentences_that_differ_in_their_numbers_are_one_with_the_range_of_each() -> None:

@@ -1,0 +1,40 @@
+"""Rows of a history that break its gate: kept before there was one, or written by another program."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from runtime.history.format_1 import POSITIONS as POSITIONS_OF_FORMAT_1
+from runtime.history.ranges import keyframe_fault, position_fault
+from runtime.history.rows import CAMERA, KEYFRAME_COLUMNS, POSITION_COLUMNS
+
+COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
+
+
+def positions_query(format_version: int) -> str:
+    """Selects all positions as rows of `POSITION_COLUMNS`."""
+    table = "position" if format_version > 1 else f"({POSITIONS_OF_FORMAT_1})"
+    return f"SELECT {', '.join(POSITION_COLUMNS)} FROM {table}"
+
+
+def broken_keyframes(connection: sqlite3.Connection) -> dict[int, str]:
+    """The ids of the keyframes that cannot be used, each with what is wrong; crops and embeddings are not looked at."""
+    broken: dict[int, str] = {}
+    for keyframe_id, *row in connection.execute(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe ORDER BY id"):
+        if fault := keyframe_fault(row):
+            broken[keyframe_id] = fault
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for row in connection.execute(positions_query(version)):
+        if isinstance(row[0], int) and row[1] == CAMERA and (fault := position_fault(row)):
+            broken.setdefault(row[0], fault)  # one whose tag alone is wrong is as good without it
+    return broken
+
+
+def sentence(name: str, broken: Mapping[int, str]) -> str:
+    """What is said of them to people."""
+    first_id = min(broken)
+    return (
+        f"{name}: {len(broken)} broken keyframes are left out (keyframe {first_id}: {broken[first_id]}); "
+        f"`homing history verify --repair {name}` takes them out."
+    )
