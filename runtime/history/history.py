@@ -207,7 +207,10 @@ class History(HistoryReader):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 query = "SELECT value FROM meta WHERE key = 'embedding_space_id'"
-                self._check_space((self._connection.execute(query).fetchone() or (None,))[0])
+                space = self._connection.execute(query).fetchone()
+                if space is None:
+                    raise HistoryError(f"history {self.path} has lost its embedding space; restore a copy of it.")
+                self._check_space(space[0])
                 count_rewritten(self._connection)
                 yield self._connection
                 self._connection.execute("COMMIT")

@@ -32,8 +32,8 @@ _NEEDED: Mapping[str, Bounds] = {
 }  # fmt: skip
 _OPTIONAL: Mapping[str, Bounds] = {
     "altitude_amsl_m": _HEIGHT_M, "height_takeoff_m": (-_HEIGHT_M[1], _HEIGHT_M[1]), "height_agl_m": (0.0, 30_000.0),
-    "heading_rad": _ANGLE,
     "attitude_w": _UNIT, "attitude_x": _UNIT, "attitude_y": _UNIT, "attitude_z": _UNIT,
+    "heading_rad": _ANGLE,
 }  # fmt: skip
 _MEASURED = (
     ("altitude_amsl_m", "altitude_amsl_sigma_m", "altitude_amsl_source"),

@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
 _CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
 COLUMNS = ", ".join(KEYFRAME_COLUMNS)
+_A_RUNG = "typeof(footprint_mm) = 'integer' AND footprint_mm > 0"
 _VIEWS = ", ".join(f"'{kind.value}'" for kind in ViewKind)
 
 
@@ -125,8 +126,8 @@ class HistoryReader:
         space, row = ("+embedding_space_id", "rowid") if after.last_row else ("embedding_space_id", "+rowid")
         query = (
             "SELECT view, footprint_mm, count(*), min(keyframe_id) FROM embedding "
-            f"WHERE {space} = ? AND {row} > ? AND {row} <= ? AND view IN ({_VIEWS}) AND {self._sound('keyframe_id')} "
-            "GROUP BY view, footprint_mm"
+            f"WHERE {space} = ? AND {row} > ? AND {row} <= ? AND view IN ({_VIEWS}) AND {_A_RUNG} "
+            f"AND {self._sound('keyframe_id')} GROUP BY view, footprint_mm"
         )
         rows = self._all(query, (self.embedding_space_id, after.last_row, until.last_row))
         return [StoredRung(ViewKind(view), mm / 1000, count, oldest) for view, mm, count, oldest in rows]
@@ -183,7 +184,7 @@ class HistoryReader:
         """The rungs in metres at which keyframes of a view are embedded, ascending."""
         query = (
             "SELECT DISTINCT footprint_mm FROM embedding WHERE embedding_space_id = ? AND view = ? "
-            f"AND {self._sound('keyframe_id')} ORDER BY footprint_mm"
+            f"AND {_A_RUNG} AND {self._sound('keyframe_id')} ORDER BY footprint_mm"
         )
         return tuple(row[0] / 1000 for row in self._all(query, (self.embedding_space_id, view.value)))
 

@@ -57,6 +57,7 @@ def test_the_commands_that_remember_and_ask(tmp_path: Path, documented: set[str]
     for words in (
         ("history", "info", history),
         ("history", "list", history),
+        ("history", "verify", history),
         ("locate", "--history", empty, "--target-gsd", "0.3", unreadable),
         ("fix", "--history", empty, unreadable),
         ("bundle", "show"),

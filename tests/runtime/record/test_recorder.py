@@ -163,10 +163,11 @@ def test_a_pose_or_a_position_out_of_range_is_refused_in_its_words(recorder: Rec
     pose, position = at(0.0)
     for point in (GeoPoint(value, 22.0), GeoPoint(60.0, value)):
         assert "itude_deg is" in refused(recorder.add(frame_at(0), pose, replace(position, point=point)))
-    for field in ("height_agl_m", "altitude_amsl_m", "height_takeoff_m", "heading"):
+    for field in ("height_agl_m", "altitude_amsl_m", "height_takeoff_m"):
         changed: dict[str, Any] = {field: Measured(value, 1.0, "test")}
         assert "not within" in refused(recorder.add(frame_at(0), replace(pose, **changed), position))
-    assert "attitude" in refused(recorder.add(frame_at(0), replace(pose, ned_from_body=(value, 0, 0, 0)), position))
+    no_rotation = Attitude((value, 0.0, 0.0, 0.0), 0.05, "test")
+    assert "attitude" in refused(recorder.add(frame_at(0), replace(pose, attitude=no_rotation), position))
     wrong_sigma = replace(pose, height_agl_m=Measured(80.0, math.nan, "test"))
     assert "height_agl_sigma_m is nan" in refused(recorder.add(frame_at(0), wrong_sigma, position))
 
