@@ -12,9 +12,9 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
 from runtime.embedder.embedder import Embedder
-from runtime.errors import ImageError, UsageError
+from runtime.errors import ImageError, KeyframeRefusedError, UsageError
 from runtime.history.history import History
-from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
+from runtime.record.map_tiles import Tile, grid_of, open_map, record_tile, tiles_of, unusable
 from runtime.record.recorder import MOVED, Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, refuse_useless_views
 from runtime.record.surveyed import record as record_photos
@@ -169,6 +169,17 @@ def _known(history: History, flight: str) -> list[Keyframe]:
     return [keyframe for keyframe in history.keyframes(crops=False) if keyframe.flight == flight]
 
 
+def _tile_refused(tile: Tile, history: History, embedder: Embedder, flight: str) -> str:
+    """Records a tile; why not, where it was not."""
+    if reason := unusable(tile):
+        return reason
+    try:
+        record_tile(tile, history, embedder, flight)
+    except KeyframeRefusedError as error:
+        return error.reason
+    return ""
+
+
 def _record_map(
     path: Path, history_path: Path, bundle: Path | None, tile_m: float | None, stride_m: float | None
 ) -> tuple[int, list[Skipped]]:
@@ -179,11 +190,9 @@ def _record_map(
         there = {keyframe.name for keyframe in _known(history, flight)}
         with progress(f"cutting tiles of {grid.tile_m:g} m", len(grid)) as steps:
             for tile in tiles_of(opened, grid):
-                reason = ALREADY if tile.name in there else unusable(tile)
+                reason = ALREADY if tile.name in there else _tile_refused(tile, history, embedder, flight)
                 if reason:
                     skipped.append(Skipped(tile.name, reason))
-                else:
-                    record_tile(tile, history, embedder, flight)
-                    kept += 1
+                kept += not reason
                 steps.step()
     return kept, skipped

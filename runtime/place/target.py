@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
-
 from runtime.errors import GeoreferenceError, ImageError, UsageError
 from runtime.place.target_picture import inscribed, read_placed, read_plain
 from runtime.plain import is_plain

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import UsageError
 from runtime.geodesy import north_east_m, offset
+from runtime.history.gate import MIN_COVERAGE, Origin
 from runtime.history.history import stored
+from runtime.plain import PLAIN, is_plain
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
 from runtime.sources.raster.north_up import NorthUpRaster, open_raster
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
@@ -22,8 +24,6 @@ from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pos
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
 _PER_SIDE = 3  # a tile is at most this part of the map's shorter side
 _PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
-_MIN_DATA = 0.9  # share of a tile that the map really covers
-_MIN_CONTRAST = 2.0  # grey levels, 1-sigma: below, there is nothing to recognise
 _AHEAD_DEG = 1e-4  # some 11 m to the north
 _REGISTRATION_SIGMA_M = 2.0  # of common imagery
 
@@ -49,6 +49,7 @@ class Tile:
     centre: GeoPoint
     side_m: float
     coverage: float
+    gsd_m: float | None = None  # of the map that it was cut from
 
 
 class Map:
@@ -79,7 +80,7 @@ class Map:
         centre = offset(self.middle, north_m, east_m)
         picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
         name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
-        return Tile(name, picture.image, centre, side_m, float(picture.seen.mean()))
+        return Tile(name, picture.image, centre, side_m, float(picture.seen.mean()), self.gsd_m)
 
     def _north_at(self, centre: GeoPoint, north_m: float, east_m: float) -> float:
         """Where north is at a point, clockwise from the middle's; meridians lean towards each other."""
@@ -134,15 +135,17 @@ def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
 
 def unusable(tile: Tile) -> str:
     """Why a tile is of no use; empty when it is."""
-    if tile.coverage < _MIN_DATA:
+    if tile.coverage < MIN_COVERAGE:
         return f"only {tile.coverage:.0%} of it has data"
-    if float(tile.image.std()) < _MIN_CONTRAST:
-        return "it shows nothing"
-    return ""
+    return PLAIN if is_plain(tile.image) else ""
 
 
 def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int:
-    """Embed a tile at every rung that it holds, and add it; its keyframe id."""
+    """Embed a tile at every rung that it holds, and add it; its keyframe id.
+
+    Raises:
+        KeyframeRefusedError: it must not enter a history.
+    """
     size = embedder.bundle.input_size_px
     rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
     crops = np.stack([_middle(tile, rung, size) for rung in rungs])
@@ -151,14 +154,15 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
         flight=flight,
         view=ViewKind.SATELLITE,
         name=tile.name,
-        pose=Pose(t_ns=0, attitude=Attitude.level(Measured(0.0, 0.01, "map"))),
+        pose=Pose(t_ns=None, attitude=Attitude.level(Measured(0.0, 0.01, "map"))),
         position=Position.circular(tile.centre, _REGISTRATION_SIGMA_M, PositionSource.MAP),
         ground=tile.centre,
         ground_sigma_m=_REGISTRATION_SIGMA_M,
         footprint_m=tile.side_m,
         crop=tile.image,
     )
-    return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs))
+    origin = Origin(coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
+    return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs), origin)
 
 
 def _middle(tile: Tile, side_m: float, size_px: int) -> NDArray[np.uint8]:
