@@ -20,6 +20,7 @@ from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_
 from runtime.record.surveyed import record as record_photos
 from runtime.sources.lens import ASSUMED_HFOV_DEG
 from runtime.sources.photo import CameraFlags
+from runtime.sources.subtitles.order import Order
 from runtime.sources.telemetry import read_telemetry
 from runtime.sources.video import Filmed, lens_of_video, open_video
 from runtime.survey.survey import Skipped, Survey, Surveyed, complete, list_images, pairs_to_match, survey
@@ -39,6 +40,7 @@ def record(
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN or .ulg.")] = None,
     time_offset_s: Annotated[float | None, typer.Option(help="From the log's first report to the first frame.")] = None,
+    gps_order: Annotated[Order | None, typer.Option(help="Order in subtitles' GPS(..., ...) that do not tell.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
     hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,
@@ -56,7 +58,7 @@ def record(
             kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
         else:
             assert video is not None
-            kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, history, bundle, flags)
+            kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, gps_order, history, bundle, flags)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
         raise typer.Exit(_INTERRUPTED) from None
@@ -100,17 +102,25 @@ def _record_images(
 
 
 def _record_video(
-    path: Path, telemetry: Path | None, offset_s: float, history: Path, bundle: Path | None, flags: CameraFlags
+    path: Path,
+    telemetry: Path | None,
+    offset_s: float,
+    gps_order: Order | None,
+    history: Path,
+    bundle: Path | None,
+    flags: CameraFlags,
 ) -> tuple[int, list[Skipped]]:
     if telemetry is None:
         raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN or .ulg of its flight.")
-    said = read_telemetry(telemetry)
+    said = read_telemetry(telemetry, gps_order)
+    for note in said.notes:
+        warn(note)
     with open_video(path) as video:
-        lens = lens_of_video(video.size_px, said.focal_35mm, flags)
+        lens = lens_of_video(video.size_px, said.focal, flags)
         if not lens.known:
             _assumed(path.name)
         filmed = Filmed(said.track, offset_s, lens, flags)
-        refuse_useless_views(filmed.sampled(video.length_s), lens.camera, Bundle.load(bundle), str(path))
+        refuse_useless_views(filmed.sampled(video.length_s), Bundle.load(bundle), str(path))
         with progress("reading", max(video.frames, 1)) as steps:
             read = survey_video(video, filmed, steps.step)
     with _opened(history, bundle) as opened, open_video(path) as video:

@@ -53,8 +53,9 @@ def reasons_of(skipped: Sequence[Skipped]) -> str:
     return ", ".join(f"{reason} ({count})" for reason, count in grouped([one.reason for one in skipped]))
 
 
-def refuse_useless_views(states: Sequence[NavState], camera: CameraModel, ladder: Ladder, what: str) -> None:
-    """Refuses a flight of which no sampled state shows ground that can be recorded, before its frames are read.
+def refuse_useless_views(views: Sequence[tuple[NavState, CameraModel]], ladder: Ladder, what: str) -> None:
+    """Refuses a flight of which no sampled state shows its camera ground that can be recorded, before its frames are
+    read.
 
     A heading that is not said may still be solved, so north stands for it here.
 
@@ -62,7 +63,7 @@ def refuse_useless_views(states: Sequence[NavState], camera: CameraModel, ladder
         ImageError: every state is useless; ``what`` names the source, and the sentence says why once.
     """
     reasons = []
-    for state in states:
+    for state, camera in views:
         pose = state.pose
         if pose.heading is None:
             any_way = pose.attitude or Attitude.level()

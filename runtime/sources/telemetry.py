@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import TelemetryError, UsageError
+from runtime.sources.subtitles.focal import FocalTrack
+from runtime.sources.subtitles.order import Order
 from runtime.sources.track import Track
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """``focal_35mm``: the camera's 35 mm equivalent focal length, which only a DJI .SRT says."""
+    """``focal``: the camera's focal lengths, which only subtitles say; ``notes``: sentences for people on what of the
+    file is used and what is not."""
 
     track: Track
-    focal_35mm: float | None = None
+    focal: FocalTrack = FocalTrack()
+    notes: tuple[str, ...] = ()
 
 
-def read_telemetry(path: Path) -> Telemetry:
-    """Read a DJI .SRT, a .tlog, an ArduPilot .BIN or a PX4 .ulg.
+def read_telemetry(path: Path, gps_order: Order | None = None) -> Telemetry:
+    """Read subtitles of DJI or Autel (.SRT), a .tlog, an ArduPilot .BIN or a PX4 .ulg.
 
     Raises:
         TelemetryError: it is missing, damaged, or holds no positions.
@@ -28,9 +32,10 @@ def read_telemetry(path: Path) -> Telemetry:
         raise TelemetryError(f"{path}: no such file.")
     kind = path.suffix.lower()
     if kind == ".srt":
-        from runtime.sources.dji_srt import read_srt
+        from runtime.sources.subtitles.reader import read_srt
 
-        return Telemetry(*read_srt(path))
+        track, focal, notes = read_srt(path, gps_order)
+        return Telemetry(track, focal, tuple(notes))
     if kind == ".tlog":
         from runtime.sources.mavlink_log import read_tlog
 

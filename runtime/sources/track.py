@@ -18,14 +18,16 @@ from runtime.values import Attitude, GeoPoint, Measured, NavState, Pose, Positio
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
 _GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged, nor one beyond LOG_GAP
-_GPS_SIGMA_M = 3.0
+_GPS_SIGMA_M = 3.0  # where no accuracy is reported
+_AMSL_SIGMA_M = 5.0  # the same, of the height
 _HEADING_SIGMA_RAD = math.radians(4.0)  # a fused compass
 _BAROMETER_SIGMA_M = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceSample:
-    """One position report at ``t_s`` of the log; heights in metres, velocity north, east, down; None: not said."""
+    """One position report at ``t_s`` of the log; heights in metres, velocity north, east, down; sigmas as the log
+    reports its own accuracy; None: not said."""
 
     t_s: float
     position: GeoPoint
@@ -33,6 +35,8 @@ class PlaceSample:
     height_takeoff_m: float | None = None
     height_agl_m: float | None = None
     velocity_ned_m_s: Velocity | None = None
+    sigma_m: float | None = None
+    altitude_sigma_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +107,21 @@ class Track:
         if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
             velocity = mix_velocities(a.velocity_ned_m_s, b.velocity_ned_m_s, share)
         point = point_between(a.position, b.position, share)
-        return Position.circular(point, _GPS_SIGMA_M, self._position_source, velocity)
+        sigma_m = _worse(a.sigma_m, b.sigma_m, _GPS_SIGMA_M)
+        return Position.circular(point, sigma_m, self._position_source, velocity)
 
     def _heights(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
         takeoff_m = _mix(a.height_takeoff_m, b.height_takeoff_m, share)
         agl_m = _mix(a.height_agl_m, b.height_agl_m, share)
         amsl_m = _mix(a.altitude_amsl_m, b.altitude_amsl_m, share)
+        amsl_sigma_m = _worse(a.altitude_sigma_m, b.altitude_sigma_m, _AMSL_SIGMA_M)
         height = Measured(agl_m, 0.5, f"{self._source} rangefinder") if agl_m is not None else None
         takeoff = None if takeoff_m is None else Measured(takeoff_m, _BAROMETER_SIGMA_M, self._source)
         if height is None and takeoff is not None and takeoff.value > 0:
             height = above_flat_ground(takeoff)
         return Pose(
             t_ns=round(t_s * 1e9),
-            altitude_amsl_m=None if amsl_m is None else Measured(amsl_m, 5.0, self._source),
+            altitude_amsl_m=None if amsl_m is None else Measured(amsl_m, amsl_sigma_m, self._source),
             height_takeoff_m=takeoff,
             height_agl_m=height,
         )
@@ -161,3 +167,8 @@ def _around(times: Sequence[float], t_s: float, period_s: float) -> tuple[int, i
 
 def _mix(a: float | None, b: float | None, share: float) -> float | None:
     return None if a is None or b is None else mix(a, b, share)
+
+
+def _worse(a: float | None, b: float | None, unsaid: float) -> float:
+    """The sigma between two samples, the larger of theirs."""
+    return max(unsaid if a is None else a, unsaid if b is None else b)

@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.errors import ImageError
+from runtime.camera_model import CameraModel
+from runtime.errors import ImageError, UsageError
 from runtime.sources.exif import PhotoExif
 from runtime.sources.lens import Lens, lens_of
 from runtime.sources.photo import CameraFlags, apply_flags
+from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import Track
 from runtime.sources.xmp import DjiXmp
 from runtime.values import Attitude, ImageRGB, NavState
@@ -82,6 +84,45 @@ def open_video(path: Path) -> Iterator[VideoFile]:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoLens:
+    """The lens of a video of ``size_px``: by the user's flag, else what its subtitles say of the focal length, which
+    may change while it films; make one with `lens_of_video`."""
+
+    size_px: tuple[int, int]
+    focal: FocalTrack
+    flags: CameraFlags
+
+    @property
+    def known(self) -> bool:
+        """False where the field of view is only an assumption."""
+        return self.flags.hfov_deg is not None or bool(self.focal.focal_mm)
+
+    def at(self, track_s: float) -> Lens | None:
+        """The camera at an instant of the subtitles' time; None while its zoom changes."""
+        if self.flags.hfov_deg is None and self.focal.focal_mm:
+            focal_mm = self.focal.at(track_s)
+            return None if focal_mm is None else self._lens(focal_mm)
+        return self._lens(None)
+
+    def _lens(self, focal_mm: float | None) -> Lens:
+        pitch_deg = -90.0 if self.flags.camera_pitch_deg is None else self.flags.camera_pitch_deg
+        return lens_of(*self.size_px, PhotoExif(focal_35mm=focal_mm), DjiXmp(), self.flags.hfov_deg, pitch_deg)
+
+
+def lens_of_video(size_px: tuple[int, int], focal: FocalTrack, flags: CameraFlags) -> VideoLens:
+    """The lens behind a video, from the flag or what its subtitles say of the focal length.
+
+    Raises:
+        UsageError: the flag is no field of view, or the subtitles can be read in two ways and no flag decides.
+    """
+    if focal.unclear and flags.hfov_deg is None:
+        raise UsageError(f"The video's field of view is unclear: {focal.unclear}; give --hfov-deg.")
+    lens = VideoLens(size_px, focal, flags)
+    lens.at(0.0)  # a flag that is no field of view is told at once
+    return lens
+
+
+@dataclass(frozen=True, slots=True)
 class Filmed:
     """What is known beforehand of a video: its track, how the two clocks differ, its lens and the user's flags.
 
@@ -90,7 +131,7 @@ class Filmed:
 
     track: Track
     offset_s: float
-    lens: Lens
+    lens: VideoLens
     flags: CameraFlags
 
     def state(self, video_s: float) -> NavState | None:
@@ -104,13 +145,13 @@ class Filmed:
             pose = replace(pose, attitude=Attitude.level(pose.heading))
         return NavState(apply_flags(pose, self.flags), state.position)
 
-    def sampled(self, length_s: float, most: int = 50) -> list[NavState]:
-        """At most ``most`` states, spread evenly over a video of ``length_s``."""
-        states = (self.state(length_s * (number + 0.5) / most) for number in range(most))
-        return [state for state in states if state is not None]
+    def camera(self, video_s: float) -> CameraModel | None:
+        """The camera at a video time; None while its zoom changes."""
+        lens = self.lens.at(video_s + self.offset_s)
+        return None if lens is None else lens.camera
 
-
-def lens_of_video(size_px: tuple[int, int], focal_35mm: float | None, flags: CameraFlags) -> Lens:
-    """The camera behind a video, from the flag or what its subtitles say of the focal length."""
-    pitch_deg = -90.0 if flags.camera_pitch_deg is None else flags.camera_pitch_deg
-    return lens_of(*size_px, PhotoExif(focal_35mm=focal_35mm), DjiXmp(), flags.hfov_deg, pitch_deg)
+    def sampled(self, length_s: float, most: int = 50) -> list[tuple[NavState, CameraModel]]:
+        """At most ``most`` states with their cameras, spread evenly over a video of ``length_s``."""
+        times = (length_s * (number + 0.5) / most for number in range(most))
+        views = ((self.state(t_s), self.camera(t_s)) for t_s in times)
+        return [(state, camera) for state, camera in views if state is not None and camera is not None]

@@ -26,7 +26,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         TelemetryError: not one frame falls into the telemetry.
     """
     photos: list[Surveyed] = []
-    outside = 0
+    outside = zooming = 0
     last_s, last_at = -SAMPLE_PERIOD_S, None
     for index, t_s in video.times():
         step()
@@ -37,6 +37,10 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         if state is None or state.position is None:
             outside += 1
             continue
+        camera = filmed.camera(t_s)
+        if camera is None:
+            zooming += 1
+            continue
         pose, position = state.pose, state.position
         said = pose.heading is not None and pose.height_agl_m is not None
         if not said and (not _moved(last_at, position.point) or len(photos) >= MAX_SOLVED):
@@ -44,11 +48,12 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         last_at = position.point
         image = None if said else video.image()
         features = None if image is None else features_of(image)
-        photos.append(Surveyed(frame_name(video.path, index), pose, position, filmed.lens.camera, features, index))
+        photos.append(Surveyed(frame_name(video.path, index), pose, position, camera, features, index))
     if not photos:
-        raise TelemetryError(_nothing(video, filmed, last_s, outside))
-    name = f"{video.path.name} ({outside} frames)"
-    return Survey(tuple(photos), (Skipped(name, "no telemetry at its time"),) if outside else ())
+        raise TelemetryError(_nothing(video, filmed, last_s, outside, zooming))
+    left_out = ((outside, "no telemetry at its time"), (zooming, "its zoom is changing"))
+    skipped = tuple(Skipped(f"{video.path.name} ({count} frames)", reason) for count, reason in left_out if count)
+    return Survey(tuple(photos), skipped)
 
 
 def frame_name(path: Path, index: int) -> str:
@@ -85,8 +90,10 @@ def _moved(last: GeoPoint | None, now: GeoPoint) -> bool:
     return last is None or distance_m(last, now) >= SOLVE_MOVED_M
 
 
-def _nothing(video: VideoFile, filmed: Filmed, length_s: float, outside: int) -> str:
+def _nothing(video: VideoFile, filmed: Filmed, length_s: float, outside: int, zooming: int) -> str:
     first_s, last_s = filmed.track.span_s
+    if zooming:
+        return f"{video.path}: its zoom changes in all frames that have telemetry."
     if not outside:
         return f"{video.path}: holds no frames that can be decoded."
     return (

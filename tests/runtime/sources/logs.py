@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import srt
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 METRES_PER_DEGREE = 111_195.0
@@ -22,11 +21,15 @@ def latitude_at(t_s: float, speed_m_s: float = 5.0) -> float:
 def write_srt(path: Path, texts: list[str], period_s: float = 1.0) -> Path:
     """One subtitle a period."""
     entries = [
-        srt.Subtitle(k + 1, timedelta(seconds=k * period_s), timedelta(seconds=(k + 1) * period_s), text)
-        for k, text in enumerate(texts)
+        f"{k + 1}\n{_clock(k * period_s)} --> {_clock((k + 1) * period_s)}\n{text}\n" for k, text in enumerate(texts)
     ]
-    path.write_text(srt.compose(entries), encoding="utf-8")
+    path.write_text("\n".join(entries), encoding="utf-8")
     return path
+
+
+def _clock(t_s: float) -> str:
+    whole = datetime(2000, 1, 1) + timedelta(seconds=t_s)
+    return f"{whole:%H:%M:%S},{whole.microsecond // 1000:03d}"
 
 
 def write_tlog(path: Path, seconds: int, height_m: float = 60.0, boot_s: float = 100.0, range_m: float = 0.0) -> Path:

@@ -109,7 +109,7 @@ def test_srt_of_several_generations(
         dialect.format(n=k + 1, lat=latitude_at(k), lon=LONGITUDE, h=60.0, amsl=560.0, spelt=spelt) for k in range(5)
     ]
     said = read_telemetry(write_srt(tmp_path / "a.SRT", texts))
-    assert said.focal_35mm == focal and said.track.stabilised
+    assert said.focal.at(2.0) == focal and said.track.stabilised
     check(said.track, 0.0, heading_deg=heading_deg)
     check(said.track, 2.4, heading_deg=heading_deg)
     last = said.track.at(4.9)  # within a period of the last subtitle: still its second

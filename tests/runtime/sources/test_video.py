@@ -15,6 +15,7 @@ from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.record.surveyed import record
 from runtime.sources.photo import CameraFlags
+from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.sources.video import Filmed, lens_of_video, open_video
 from runtime.survey.survey import Skipped, complete
@@ -44,7 +45,7 @@ def track_of(flown: list[Truth], ahead_s: float = 0.0, attitude: bool = True) ->
 
 def filmed(track: Track, offset_s: float = 0.0, **flags: float) -> Filmed:
     said = CameraFlags(hfov_deg=69.0, **flags)
-    return Filmed(track, offset_s, lens_of_video((320, 240), None, said), said)
+    return Filmed(track, offset_s, lens_of_video((320, 240), FocalTrack(), said), said)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
@@ -137,6 +138,21 @@ def test_frames_outside_the_log_are_counted(tmp_path: Path) -> None:
     assert read.skipped == (Skipped("a.mp4 (9 frames)", "no telemetry at its time"),)
     with open_video(path) as video, pytest.raises(TelemetryError, match=r"no frame falls .* give --time-offset-s"):
         survey_video(video, filmed(track_of(flown), offset_s=60.0))
+
+
+def test_frames_have_the_lens_that_they_were_taken_with_and_none_while_it_is_zoomed(tmp_path: Path) -> None:
+    flown = northwards(4.0)
+    path = write_video(tmp_path / "a.mp4", GROUND, 0.1, flown, CAMERA, RATE_HZ)
+    focal = FocalTrack((0.0, 1.05, 2.05, 4.0), (24.0, 24.0, 48.0, 48.0))
+    lens = lens_of_video((320, 240), focal, CameraFlags())
+    with open_video(path) as video:
+        read = survey_video(video, Filmed(track_of(flown), 0.0, lens, CameraFlags()))
+    assert read.skipped == (Skipped("a.mp4 (5 frames)", "its zoom is changing"),)
+    fx_px = {photo.pose.t_ns < 1_500_000_000: photo.camera.fx_px for photo in read.photos}
+    assert len({photo.camera.fx_px for photo in read.photos}) == 2 and fx_px[False] == pytest.approx(2 * fx_px[True])
+    always = lens_of_video((320, 240), FocalTrack((-1.0, 9.0), (24.0, 48.0)), CameraFlags())
+    with open_video(path) as video, pytest.raises(TelemetryError, match="its zoom changes in all frames"):
+        survey_video(video, Filmed(track_of(flown), 0.0, always, CameraFlags()))
 
 
 def test_reasons_are_gathered(tmp_path: Path) -> None:
