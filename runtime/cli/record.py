@@ -19,9 +19,10 @@ from runtime.record.recorder import MOVED, Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, refuse_useless_views
 from runtime.record.surveyed import record as record_photos
 from runtime.sources.lens import ASSUMED_HFOV_DEG
+from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
-from runtime.sources.telemetry import read_telemetry
+from runtime.sources.telemetry import Telemetry, read_telemetry
 from runtime.sources.video import Filmed, lens_of_video, open_video
 from runtime.survey.survey import Skipped, Survey, Surveyed, complete, list_images, pairs_to_match, survey
 from runtime.survey.video import frame_reader, gathered, survey_video
@@ -38,7 +39,9 @@ def record(
     tile_m: Annotated[float | None, typer.Option(help="Side of a tile of the map.")] = None,
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
-    telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN or .ulg.")] = None,
+    telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN, .log or .ulg.")] = None,
+    vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
+    boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
     time_offset_s: Annotated[float | None, typer.Option(help="From the log's first report to the first frame.")] = None,
     gps_order: Annotated[Order | None, typer.Option(help="Order in subtitles' GPS(..., ...) that do not tell.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
@@ -58,7 +61,8 @@ def record(
             kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
         else:
             assert video is not None
-            kept, skipped = _record_video(video, telemetry, time_offset_s or 0.0, gps_order, history, bundle, flags)
+            said = _telemetry(telemetry, gps_order, Asked(vehicle, boot))
+            kept, skipped = _record_video(video, said, time_offset_s or 0.0, history, bundle, flags)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
         raise typer.Exit(_INTERRUPTED) from None
@@ -101,20 +105,18 @@ def _record_images(
         return _recorded(ready, ready.flight(folder), PHOTO_MOVED, photo_reader(folder), opened)
 
 
-def _record_video(
-    path: Path,
-    telemetry: Path | None,
-    offset_s: float,
-    gps_order: Order | None,
-    history: Path,
-    bundle: Path | None,
-    flags: CameraFlags,
-) -> tuple[int, list[Skipped]]:
-    if telemetry is None:
-        raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN or .ulg of its flight.")
-    said = read_telemetry(telemetry, gps_order)
+def _telemetry(path: Path | None, gps_order: Order | None, asked: Asked) -> Telemetry:
+    if path is None:
+        raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN, .log or .ulg of its flight.")
+    said = read_telemetry(path, gps_order, asked)
     for note in said.notes:
         warn(note)
+    return said
+
+
+def _record_video(
+    path: Path, said: Telemetry, offset_s: float, history: Path, bundle: Path | None, flags: CameraFlags
+) -> tuple[int, list[Skipped]]:
     with open_video(path) as video:
         lens = lens_of_video(video.size_px, said.focal, flags)
         if not lens.known:

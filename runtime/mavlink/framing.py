@@ -15,13 +15,15 @@ _EXTENSIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet that passed its checks. ``message`` is pymavlink's, or None for an id outside the dialect."""
+    """One packet that passed its checks. ``message`` is pymavlink's, or None for an id outside the dialect, or for one
+    that was not asked for; ``offset`` is its place in all bytes that were fed."""
 
     raw: bytes
     system_id: int
     component_id: int
     message_id: int
     message: Any
+    offset: int = 0
 
     @property
     def name(self) -> str:
@@ -30,11 +32,16 @@ class Packet:
 
 
 class PacketReader:
-    """Cuts a byte stream into packets. Never raises, whatever it is fed; counts what it threw away."""
+    """Cuts a byte stream into packets. Never raises, whatever it is fed; counts what it threw away.
 
-    def __init__(self) -> None:
+    ``wanted``: the ids whose messages are decoded, all where None; of the others the checksum is looked at, no more.
+    """
+
+    def __init__(self, wanted: frozenset[int] | None = None) -> None:
         self._codec = mavlink.MAVLink(None)
         self._buffer = bytearray()
+        self._wanted = wanted
+        self._gone = 0  # bytes before the buffer
         self.packets = 0
         self.unknown = 0
         self.bad_packets = 0  # a start byte and a length, but no packet (length, flags, CRC, contents)
@@ -60,6 +67,7 @@ class PacketReader:
             self.packets += 1
             found.append(packet)
         del self._buffer[:start]
+        self._gone += start
         return found
 
     def _next_start(self, start: int) -> int:
@@ -92,24 +100,27 @@ class PacketReader:
 
     def _decode(self, start: int, length: int) -> Packet | None:
         raw = bytes(self._buffer[start : start + length])
+        header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
+        if self._wanted is not None and header[2] not in self._wanted and header[2] in mavlink.mavlink_map:
+            return Packet(raw, *header, None, self._gone + start) if _sound(raw, header[2]) else None
         try:
             message = self._codec.decode(bytearray(raw))
         except Exception:  # whatever a hostile payload makes pymavlink raise is a bad packet, and is counted as one
             return None
-        header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
         if message.get_type().startswith("UNKNOWN"):
-            return self._unknown(raw, header, start + length)
-        return Packet(raw, *header, message)
+            return self._unknown(raw, header, start)
+        return Packet(raw, *header, message, self._gone + start)
 
-    def _unknown(self, raw: bytes, header: tuple[int, int, int], end: int) -> Packet | None:
+    def _unknown(self, raw: bytes, header: tuple[int, int, int], start: int) -> Packet | None:
         """An id outside the dialect has no known CRC: believe it only where another packet, or nothing, follows, and
         where no known packet lies across it."""
+        end = start + len(raw)
         if end < len(self._buffer) and self._buffer[end] not in (_V1, _V2):
             return None
-        if any(self._known_at(at) for at in range(end - len(raw) + 1, end) if self._buffer[at] in (_V1, _V2)):
+        if any(self._known_at(at) for at in range(start + 1, end) if self._buffer[at] in (_V1, _V2)):
             return None
         self.unknown += 1
-        return Packet(raw, *header, None)
+        return Packet(raw, *header, None, self._gone + start)
 
     def _known_at(self, start: int) -> bool:
         length = self._frame_length(start)
@@ -120,6 +131,14 @@ class PacketReader:
         except Exception:  # as in `_decode`
             return False
         return not message.get_type().startswith("UNKNOWN")
+
+
+def _sound(raw: bytes, message_id: int) -> bool:
+    """Whether the checksum of a packet of the dialect is right."""
+    v2 = raw[0] == _V2
+    end = len(raw) - (13 if v2 and raw[2] & _SIGNED else 0)
+    checked = raw[1 : end - 2] + bytes([mavlink.mavlink_map[message_id].crc_extra])
+    return int(mavlink.x25crc(checked).crc) == int.from_bytes(raw[end - 2 : end], "little")
 
 
 class PacketWriter:

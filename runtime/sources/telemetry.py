@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import TelemetryError, UsageError
+from runtime.sources.logs.choice import LONGEST, Asked
 from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.subtitles.order import Order
 from runtime.sources.track import Track
@@ -21,12 +23,12 @@ class Telemetry:
     notes: tuple[str, ...] = ()
 
 
-def read_telemetry(path: Path, gps_order: Order | None = None) -> Telemetry:
-    """Read subtitles of DJI or Autel (.SRT), a .tlog, an ArduPilot .BIN or a PX4 .ulg.
+def read_telemetry(path: Path, gps_order: Order | None = None, asked: Asked = LONGEST) -> Telemetry:
+    """Read subtitles of DJI or Autel (.SRT), a .tlog, an ArduPilot .BIN or .log, or a PX4 .ulg.
 
     Raises:
-        TelemetryError: it is missing, damaged, or holds no positions.
-        UsageError: its suffix is none of these.
+        TelemetryError: it is missing, damaged, holds no positions, or not the vehicle or boot that was ``asked`` for.
+        UsageError: its suffix is none of these, or a subtitle file was asked for a vehicle or boot.
     """
     if not path.is_file():
         raise TelemetryError(f"{path}: no such file.")
@@ -34,18 +36,25 @@ def read_telemetry(path: Path, gps_order: Order | None = None) -> Telemetry:
     if kind == ".srt":
         from runtime.sources.subtitles.reader import read_srt
 
+        if asked != LONGEST:
+            raise UsageError(f"{path}: subtitles are of one flight; leave --vehicle and --boot out.")
         track, focal, notes = read_srt(path, gps_order)
         return Telemetry(track, focal, tuple(notes))
+    track, notes = _reader(path, kind)(path, asked)
+    return Telemetry(track, notes=tuple(notes))
+
+
+def _reader(path: Path, kind: str) -> Callable[[Path, Asked], tuple[Track, list[str]]]:
     if kind == ".tlog":
-        from runtime.sources.mavlink_log import read_tlog
+        from runtime.sources.logs.tlog import read_tlog
 
-        return Telemetry(read_tlog(path))
-    if kind == ".bin":
-        from runtime.sources.mavlink_log import read_dataflash
+        return read_tlog
+    if kind in (".bin", ".log"):
+        from runtime.sources.logs.dataflash import read_dataflash
 
-        return Telemetry(read_dataflash(path))
+        return read_dataflash
     if kind == ".ulg":
-        from runtime.sources.ulog import read_ulog
+        from runtime.sources.logs.ulog import read_ulog
 
-        return Telemetry(read_ulog(path))
-    raise UsageError(f"{path}: telemetry is read from .SRT, .tlog, .BIN and .ulg, not {kind!r}.")
+        return read_ulog
+    raise UsageError(f"{path}: telemetry is read from .SRT, .tlog, .BIN, .log and .ulg, not {kind!r}.")
