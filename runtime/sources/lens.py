@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.sources.exif import PhotoExif
-from runtime.sources.xmp import DjiXmp
+from runtime.sources.xmp.tags import MakerTags
 
 NADIR_DEG = -90.0
+UNCLEAR_ZOOM = "unclear digital zoom"
+_ZOOMED = 1.005  # a ratio from here on is no rounding of 1
 ASSUMED_HFOV_DEG = 65.0  # a common drone camera; only said to be assumed, never to be known
 _DIAGONAL_35MM_MM = math.hypot(36.0, 24.0)
 _SENSOR_MM = (3.0, 60.0)  # from a phone's to a medium format: outside, the focal plane resolution is nonsense
@@ -34,16 +36,21 @@ class Lens:
     source: str
 
     @property
+    def unclear(self) -> bool:
+        """True where the file says a field of view that can be read in two ways."""
+        return self.source == UNCLEAR_ZOOM
+
+    @property
     def known(self) -> bool:
         """False where the field of view is only an assumption."""
-        return self.source != "assumed"
+        return self.source not in ("assumed", UNCLEAR_ZOOM)
 
 
 def lens_of(
     width_px: int,
     height_px: int,
     exif: PhotoExif,
-    xmp: DjiXmp,
+    xmp: MakerTags,
     hfov_deg: float | None,
     pitch_deg: float = NADIR_DEG,
 ) -> Lens:
@@ -56,7 +63,7 @@ def lens_of(
         return Lens(CameraModel.from_hfov(width_px, height_px, hfov_deg, pitch_deg), "flag")
     focal_px, source = _focal(width_px, height_px, exif, xmp)
     if focal_px is None:
-        return Lens(CameraModel.from_hfov(width_px, height_px, ASSUMED_HFOV_DEG, pitch_deg), "assumed")
+        return Lens(CameraModel.from_hfov(width_px, height_px, ASSUMED_HFOV_DEG, pitch_deg), source)
     camera = CameraModel(
         width_px, height_px, focal_px, focal_px, width_px / 2, height_px / 2,
         body_from_camera=body_from_mount(pitch_deg),
@@ -64,18 +71,20 @@ def lens_of(
     return Lens(camera, source)
 
 
-def _focal(width_px: int, height_px: int, exif: PhotoExif, xmp: DjiXmp) -> tuple[float | None, str]:
+def _focal(width_px: int, height_px: int, exif: PhotoExif, xmp: MakerTags) -> tuple[float | None, str]:
     """Focal length in pixels of this file, and its source; the best source first."""
     long_px = max(width_px, height_px)
     original_px = max(exif.width_px or long_px, exif.height_px or 0)
     if xmp.calibrated_focal_px is not None and xmp.calibrated_focal_px > 0:
         return xmp.calibrated_focal_px * long_px / original_px, "xmp calibrated focal length"
     if exif.focal_mm is not None and exif.model in _SENSOR_WIDTH_MM:
-        return exif.focal_mm / _SENSOR_WIDTH_MM[exif.model] * long_px, "known camera"
+        return exif.focal_mm / _SENSOR_WIDTH_MM[exif.model] * long_px * exif.digital_zoom, "known camera"
     if exif.focal_mm is not None and exif.focal_plane_px_per_mm is not None:
         sensor_mm = original_px / exif.focal_plane_px_per_mm
         if _SENSOR_MM[0] <= sensor_mm <= _SENSOR_MM[1]:
-            return exif.focal_mm / sensor_mm * long_px, "exif focal plane"
+            return exif.focal_mm / sensor_mm * long_px * exif.digital_zoom, "exif focal plane"
+    if exif.focal_35mm is not None and exif.digital_zoom > _ZOOMED:
+        return None, UNCLEAR_ZOOM  # some cameras count it in, others do not
     if exif.focal_35mm is not None:
         focal_px = exif.focal_35mm / _DIAGONAL_35MM_MM * _full_diagonal_px(width_px, height_px)
         return focal_px, "exif 35 mm equivalent"

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
-from scipy.spatial.transform import Rotation
 
 from runtime.camera_model import CameraModel
 from runtime.errors import UsageError
 from runtime.heights import above_flat_ground
-from runtime.rotations import quaternion, turned_about_vertical
+from runtime.rotations import turned_about_vertical
 from runtime.sources.exif import PhotoExif, read_exif
-from runtime.sources.lens import NADIR_DEG, lens_of
+from runtime.sources.lens import NADIR_DEG, Lens, lens_of
 from runtime.sources.picture import WHOLE_PX, opened_picture, read_pixels
-from runtime.sources.xmp import DjiXmp, EulerDeg, read_xmp
-from runtime.values import Attitude, Frame, ImageRGB, Measured, Pose, Position, PositionSource, Quaternion, yaw_of
+from runtime.sources.xmp.reader import read_xmp
+from runtime.sources.xmp.tags import MakerTags
+from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource, yaw_of
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
 _GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
@@ -25,6 +25,7 @@ _GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
 _FLIGHT_YAW_SIGMA_RAD = math.radians(5.0)  # the gimbal lags behind the airframe's yaw
 _FLAG_SIGMA_RAD = math.radians(2.0)
 _BAROMETER_SIGMA_M = 1.0
+_SAME_PLACE_DEG = 0.05  # 5 km: EXIF and XMP of one photo, whatever each was rounded or corrected by
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Photo:
     ``pose.ned_from_body`` carries a stabilised camera's gimbal attitude; ``camera`` is mounted in it. ``tag`` is the
     position that the file carries.
     ``lens_source`` says where the field of view came from; ``"assumed"`` means that nobody knows it.
-    ``gimbal_unsaid`` marks the gimbal 0/0/0 that some cameras write although they look down.
+    ``unusable`` says why it cannot become a keyframe, empty where it can: among the reasons the gimbal 0/0/0 that some
+    cameras write although they look down.
     """
 
     name: str
@@ -67,11 +69,11 @@ class Photo:
     tag: Position | None
     camera: CameraModel
     lens_source: str
-    gimbal_unsaid: bool = False
+    unusable: str = ""
 
 
 def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> Photo:
-    """Read one image file with what its EXIF and DJI XMP say of pose and lens.
+    """Read one image file with what its EXIF and its maker's XMP say of pose and lens.
 
     A file without tags is no error: tag, height and heading are None then. ``pose.t_ns`` is the time of exposure since
     1970 by the camera's clock, None where the file does not say (``frame.t_ns`` is 0 then).
@@ -85,14 +87,15 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
     height, width = pixels.shape[:2]
     pitch_deg = NADIR_DEG if flags.camera_pitch_deg is None else flags.camera_pitch_deg
     lens = lens_of(width, height, exif, xmp, flags.hfov_deg, pitch_deg)
+    tag = _tag(exif, xmp)
     return Photo(
         name=path.name,
         frame=Frame(pixels, exif.t_ns or 0, path.name, index),
         pose=apply_flags(_pose(exif, xmp, flags), flags),
-        tag=_tag(exif, xmp),
+        tag=tag,
         camera=lens.camera,
         lens_source=lens.source,
-        gimbal_unsaid=xmp.gimbal is not None and xmp.gimbal.all_zero and flags.camera_pitch_deg is None,
+        unusable=_unusable(tag, exif, lens, xmp.camera_zero and flags.camera_pitch_deg is None),
     )
 
 
@@ -111,14 +114,14 @@ def _turned_to(attitude: Attitude, heading_rad: float) -> Attitude:
     return Attitude(turned, _FLAG_SIGMA_RAD, "flag", attitude.tilt_measured)
 
 
-def _read(path: Path) -> tuple[ImageRGB, PhotoExif, DjiXmp]:
+def _read(path: Path) -> tuple[ImageRGB, PhotoExif, MakerTags]:
     with opened_picture(path) as image:
         full_px = image.size
         pixels = read_pixels(image, path, 1 if math.prod(full_px) <= WHOLE_PX else 2).image
         exif = read_exif(image)
         if pixels.shape[1::-1] != full_px and exif.width_px is None:
             exif = replace(exif, width_px=full_px[0], height_px=full_px[1])
-        return pixels, exif, read_xmp(_xmp_block(image))
+        return pixels, exif, read_xmp(_xmp_block(image), exif.make, exif.model)
 
 
 def _xmp_block(image: Image.Image) -> bytes | None:
@@ -131,47 +134,64 @@ def _xmp_block(image: Image.Image) -> bytes | None:
     return None
 
 
-def _pose(exif: PhotoExif, xmp: DjiXmp, flags: CameraFlags) -> Pose:
+def _pose(exif: PhotoExif, xmp: MakerTags, flags: CameraFlags) -> Pose:
     altitude = exif.altitude_amsl_m
     if xmp.absolute_altitude_m is not None:
         altitude = Measured(xmp.absolute_altitude_m, 10.0, "xmp")
     relative_m = xmp.relative_altitude_m
     above_takeoff = None if relative_m is None else Measured(relative_m, _BAROMETER_SIGMA_M, "xmp")
+    above = above_takeoff
+    if above is None and xmp.above_ground_m is not None:
+        above = Measured(xmp.above_ground_m, _BAROMETER_SIGMA_M, "xmp")
     return Pose(
         t_ns=exif.t_ns,
         altitude_amsl_m=altitude,
         height_takeoff_m=above_takeoff,
-        height_agl_m=above_flat_ground(above_takeoff) if above_takeoff and above_takeoff.value > 0 else None,
+        height_agl_m=above_flat_ground(above) if above and above.value > 0 else None,
         attitude=_attitude(xmp, flags.camera_pitch_deg is not None),
     )
 
 
-def _tag(exif: PhotoExif, xmp: DjiXmp) -> Position | None:
-    point = exif.position or xmp.position
+def _tag(exif: PhotoExif, xmp: MakerTags) -> Position | None:
+    point = exif.position or _signed(exif.unsigned_position, xmp.position) or xmp.position
     if point is None:
         return None
-    sigma_m = xmp.rtk_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
+    sigma_m = xmp.position_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
+    if point is not xmp.position:
+        sigma_m = math.hypot(sigma_m, exif.position_step_m / math.sqrt(12.0))  # evenly spread over a step
     return Position.circular(point, sigma_m, PositionSource.TAG)
 
 
-def _attitude(xmp: DjiXmp, pitch_overridden: bool) -> Attitude | None:
-    """Attitude of the frame that the camera is mounted in."""
-    gimbal, flight = xmp.gimbal, xmp.flight
-    if gimbal is not None and not gimbal.all_zero:
-        said = Attitude(_body_of_gimbal(gimbal), _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
-        return Attitude.level(said.heading) if pitch_overridden else said
-    if gimbal is not None and not pitch_overridden:
-        return Attitude(_body_of_gimbal(gimbal))  # taken at its word: it looks at the horizon
-    if flight is None:
+def _signed(unsigned: GeoPoint | None, signed: GeoPoint | None) -> GeoPoint | None:
+    """The position whose hemisphere nothing says with the signs of the maker's, where both are of one place."""
+    if unsigned is None or signed is None:
         return None
-    said = Attitude(quaternion(_ned_from(flight)), _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
-    return said if gimbal is None else Attitude.level(said.heading)  # stabilised, whatever the airframe did
+    latitude = math.copysign(unsigned.latitude_deg, signed.latitude_deg)
+    longitude = math.copysign(unsigned.longitude_deg, signed.longitude_deg)
+    apart_deg = max(abs(latitude - signed.latitude_deg), abs(longitude - signed.longitude_deg))
+    return GeoPoint(latitude, longitude) if apart_deg < _SAME_PLACE_DEG else None
 
 
-def _body_of_gimbal(gimbal: EulerDeg) -> Quaternion:
-    """The level frame in which a camera mounted at -90 deg has the gimbal's attitude."""
-    return quaternion(_ned_from(gimbal) * Rotation.from_euler("Y", -NADIR_DEG, degrees=True))
+def _unusable(tag: Position | None, exif: PhotoExif, lens: Lens, gimbal_unsaid: bool) -> str:
+    if tag is None and exif.unsigned_position is not None:
+        return "its GPS tag does not say the hemisphere (no GPSLatitudeRef or GPSLongitudeRef, nothing in its XMP)"
+    if tag is None:
+        return "no GPS tag"
+    if gimbal_unsaid:
+        return "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
+    if lens.unclear:
+        return f"its focal length may or may not count in its digital zoom of {exif.digital_zoom:g}: give --hfov-deg"
+    return ""
 
 
-def _ned_from(angles: EulerDeg) -> Rotation:
-    return Rotation.from_euler("ZYX", [angles.yaw_deg, angles.pitch_deg, angles.roll_deg], degrees=True)
+def _attitude(xmp: MakerTags, pitch_overridden: bool) -> Attitude | None:
+    """Attitude of the frame that the camera is mounted in."""
+    if xmp.camera is not None and not xmp.camera_zero:
+        said = Attitude(xmp.camera, _GIMBAL_YAW_SIGMA_RAD, "xmp gimbal yaw")
+        return Attitude.level(said.heading) if pitch_overridden else said
+    if xmp.camera is not None and not pitch_overridden:
+        return Attitude(xmp.camera)  # taken at its word: it looks at the horizon
+    if xmp.flight is None:
+        return None
+    said = Attitude(xmp.flight, _FLIGHT_YAW_SIGMA_RAD, "xmp flight yaw")
+    return said if xmp.camera is None else Attitude.level(said.heading)  # stabilised, whatever the airframe did

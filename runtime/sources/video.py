@@ -17,7 +17,7 @@ from runtime.sources.lens import Lens, lens_of
 from runtime.sources.photo import CameraFlags, apply_flags
 from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import Track
-from runtime.sources.xmp import DjiXmp
+from runtime.sources.xmp.tags import MakerTags
 from runtime.values import Attitude, ImageRGB, NavState
 
 
@@ -106,7 +106,7 @@ class VideoLens:
 
     def _lens(self, focal_mm: float | None) -> Lens:
         pitch_deg = -90.0 if self.flags.camera_pitch_deg is None else self.flags.camera_pitch_deg
-        return lens_of(*self.size_px, PhotoExif(focal_35mm=focal_mm), DjiXmp(), self.flags.hfov_deg, pitch_deg)
+        return lens_of(*self.size_px, PhotoExif(focal_35mm=focal_mm), MakerTags(), self.flags.hfov_deg, pitch_deg)
 
 
 def lens_of_video(size_px: tuple[int, int], focal: FocalTrack, flags: CameraFlags) -> VideoLens:

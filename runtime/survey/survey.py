@@ -101,18 +101,13 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
         except ImageError as error:
             skipped.append(Skipped(path.name, str(error).removeprefix(f"{path}: ").rstrip(".")))
         else:
-            if photo.tag is None:
-                skipped.append(Skipped(path.name, "no GPS tag"))
-            elif photo.gimbal_unsaid:
-                skipped.append(Skipped(path.name, _LOOKS_AHEAD))
+            if photo.tag is None or photo.unusable:
+                skipped.append(Skipped(path.name, photo.unusable))
             else:
                 photos.append(_surveyed(photo, photo.tag, index, flags))
                 assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
     return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
-
-
-_LOOKS_AHEAD = "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
 
 
 def complete(read: Survey, step: Step = lambda: None) -> Survey:

@@ -14,14 +14,21 @@ MAKE, MODEL, ORIENTATION, EXIF, GPS = 0x010F, 0x0110, 0x0112, 0x8769, 0x8825
 TAKEN, SUBSECOND, OFFSET = 0x9003, 0x9291, 0x9011
 FOCAL, FOCAL_35, PLANE_X, PLANE_UNIT, WIDTH, HEIGHT = 0x920A, 0xA405, 0xA20E, 0xA210, 0xA002, 0xA003
 
-DJI = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="DJI Meta Data" xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/" {fields}/>
+DJI = "http://www.dji.com/drone-dji/1.0/"
+PACKET = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:{prefix}="{address}" {attributes}>{elements}</rdf:Description>
 </rdf:RDF></x:xmpmeta>"""
 
 
 def dji_xmp(**fields: float) -> bytes:
     """An XMP packet with drone-dji fields, signs written out as DJI does."""
-    return DJI.format(fields=" ".join(f'drone-dji:{key}="{value:+.2f}"' for key, value in fields.items())).encode()
+    return maker_xmp("drone-dji", DJI, **{key: f"{value:+.2f}" for key, value in fields.items()})
+
+
+def maker_xmp(prefix: str, address: str, elements: str = "", **fields: object) -> bytes:
+    """An XMP packet with a maker's fields as attributes, and elements as they are given."""
+    attributes = " ".join(f'{prefix}:{key}="{value}"' for key, value in fields.items())
+    return PACKET.format(prefix=prefix, address=address, attributes=attributes, elements=elements).encode()
 
 
 def degrees(value: float) -> tuple[IFDRational, IFDRational, IFDRational]:
