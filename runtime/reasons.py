@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -16,6 +17,25 @@ def grouped(reasons: Sequence[str]) -> list[tuple[str, int]]:
         kinds.setdefault(alike(reason), []).append(reason)
     groups = [(_ranged(members), len(members)) for members in kinds.values()]
     return sorted(groups, key=lambda group: -group[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why ``count`` pictures were left out, one of them ``example``."""
+
+    sentence: str
+    count: int
+    example: str
+
+
+def with_examples(left_out: Sequence[tuple[str, str]]) -> list[Reason]:
+    """The reasons of pairs of a picture's name and a sentence, each kind once with its first picture, the commonest
+    first."""
+    first: dict[str, str] = {}
+    for name, sentence in left_out:
+        first.setdefault(alike(sentence), name)
+    found = grouped([sentence for _, sentence in left_out])
+    return [Reason(sentence, count, first[alike(sentence)]) for sentence, count in found]
 
 
 def alike(reason: str) -> str:

@@ -266,6 +266,13 @@ class HistoryReader:
         except (ValueError, TypeError, OSError, EOFError, KeyError, BadZipFile):
             return None  # a damaged cache is none
 
+    def fingerprints(self) -> dict[str, int]:
+        """The keyframes by the fingerprints of the pictures that they were made from, where those are kept."""
+        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'origin'"):
+            return {}
+        query = f"SELECT fingerprint, keyframe_id FROM origin WHERE fingerprint != '' AND {self._sound('keyframe_id')}"
+        return {str(fingerprint): int(keyframe_id) for fingerprint, keyframe_id in self._all(query)}
+
     def _look_for_broken(self) -> None:
         with reported(self.path), self._reading.lent() as reading:
             broken = broken_keyframes(reading)

@@ -17,7 +17,9 @@ from runtime.geodesy import north_east_m, offset
 from runtime.history.gate import MIN_COVERAGE, Origin
 from runtime.history.history import stored
 from runtime.plain import PLAIN, is_plain
+from runtime.record.known import Picture
 from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
+from runtime.sources.fingerprint import picture_fingerprint
 from runtime.sources.raster.north_up import NorthUpRaster, open_raster
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
@@ -79,8 +81,12 @@ class Map:
         size = int(np.clip(round(side_m / self.gsd_m), *CROP_PX))
         centre = offset(self.middle, north_m, east_m)
         picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
-        name = f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
-        return Tile(name, picture.image, centre, side_m, float(picture.seen.mean()), self.gsd_m)
+        name, coverage = self.name_of(north_m, east_m, side_m), float(picture.seen.mean())
+        return Tile(name, picture.image, centre, side_m, coverage, self.gsd_m)
+
+    def name_of(self, north_m: float, east_m: float, side_m: float) -> str:
+        """What the tile about a point is called."""
+        return f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
 
     def _north_at(self, centre: GeoPoint, north_m: float, east_m: float) -> float:
         """Where north is at a point, clockwise from the middle's; meridians lean towards each other."""
@@ -133,6 +139,15 @@ def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
             yield opened.tile(north_m, east_m, grid.tile_m)
 
 
+def pictures_of(opened: Map, grid: Grid) -> list[Picture]:
+    """What the tiles will be known by, before any is cut: their names and places."""
+    return [
+        Picture("", opened.name_of(north_m, east_m, grid.tile_m), None, offset(opened.middle, north_m, east_m))
+        for north_m in grid.north_m
+        for east_m in grid.east_m
+    ]
+
+
 def unusable(tile: Tile) -> str:
     """Why a tile is of no use; empty when it is."""
     if tile.coverage < MIN_COVERAGE:
@@ -161,8 +176,13 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
         footprint_m=tile.side_m,
         crop=tile.image,
     )
-    origin = Origin(coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
+    origin = Origin(fingerprint_of(tile), coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
     return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs), origin)
+
+
+def fingerprint_of(tile: Tile) -> str:
+    """Names a tile by what it shows and where."""
+    return picture_fingerprint(tile.image, tile.centre)
 
 
 def _middle(tile: Tile, side_m: float, size_px: int) -> NDArray[np.uint8]:

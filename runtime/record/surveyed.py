@@ -10,10 +10,11 @@ from pathlib import Path
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.reasons import grouped
+from runtime.record.known import Known, Picture
 from runtime.record.recorder import Ladder, Recorded, Recorder, unusable_pose
 from runtime.sources.photo import read_photo
 from runtime.survey.survey import Skipped, Step, Survey, Surveyed
-from runtime.values import Attitude, Frame, Keyframe, NavState
+from runtime.values import Attitude, Frame, NavState
 
 PHOTO_MOVED = 0.05  # of the footprint: a photo was taken on purpose; only a second one of the same view is left out
 ALREADY = "already recorded"
@@ -28,24 +29,32 @@ def record(
     ready: Survey,
     recorder: Recorder,
     read: Callable[[Surveyed], Frame],
-    known: Sequence[Keyframe] = (),
+    known: Known,
     step: Step = lambda: None,
 ) -> Iterator[Skipped | Recorded]:
     """Record the photos in order; yields what became of every one.
 
     Args:
         read: gives a photo's pixels, or raises ImageError.
-        known: keyframes of this flight that the history holds already; their photos are not recorded twice.
+        known: what the history holds already is not recorded twice.
     """
-    there = {(keyframe.name, keyframe.pose.t_ns): keyframe for keyframe in known}
     for photo in ready.photos:
-        before = there.get((photo.name, photo.pose.t_ns))
+        before = known.keyframe(picture_of(photo))
         if before is not None:
             recorder.remember(before)
             yield Skipped(photo.name, ALREADY)
         else:
-            yield _record_one(photo, recorder, read)
+            outcome = _record_one(photo, recorder, read)
+            if isinstance(outcome, Recorded) and outcome.keyframe_id is not None:
+                known.add(photo.fingerprint, outcome.keyframe_id)
+            yield outcome
         step()
+
+
+def picture_of(photo: Surveyed) -> Picture:
+    """What a photo is known by."""
+    said = photo.tag or photo.position
+    return Picture(photo.fingerprint, photo.name, photo.pose.t_ns, said.point)
 
 
 def reasons_of(skipped: Sequence[Skipped]) -> str:
@@ -81,6 +90,7 @@ def _record_one(
     except ImageError as error:  # it could be read a moment ago
         return Skipped(photo.name, str(error).rpartition(": ")[2].rstrip("."))
     recorded = recorder.add(
-        frame, photo.pose, photo.position, camera=photo.camera, name=photo.name, tag=photo.tag
-    )
+        frame, photo.pose, photo.position,
+        camera=photo.camera, name=photo.name, tag=photo.tag, fingerprint=photo.fingerprint,
+    )  # fmt: skip
     return recorded if recorded.keyframe_id is not None else Skipped(photo.name, recorded.reason)

@@ -15,12 +15,13 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.geodesy import north_east_m
 from runtime.rotations import quaternion, rotation
+from runtime.sources.fingerprint import photo_fingerprint
+from runtime.sources.folder import SUFFIXES, photo_folder
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.survey.overlaps import Features, Overlap, candidate_pairs, features_of, overlap_of
 from runtime.survey.solver import MIN_PHOTOS, SOURCE, Solution, Tagged, seen_headings, solve
 from runtime.values import Attitude, Pose, Position
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 _MAX_HEADING_ERROR_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
 _SEEN_SIGMA_RAD = math.radians(5.0)
 
@@ -39,7 +40,7 @@ class Skipped:
 class Surveyed:
     """A photo that can be recorded once its pose is complete. ``pose`` and ``position`` are the camera's, ``tag`` is
     what its file says of the position where that has been solved; ``features`` where something is to be solved or
-    checked."""
+    checked; ``fingerprint`` names the picture by its content and place."""
 
     name: str
     pose: Pose
@@ -48,6 +49,7 @@ class Surveyed:
     features: Features | None
     index: int = 0
     tag: Position | None = None
+    fingerprint: str = ""
 
     @property
     def told(self) -> Tagged:
@@ -77,14 +79,12 @@ class Survey:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder by name, as the camera numbered them.
+    """The photos of one folder in the order of their numbers.
 
     Raises:
         ImageError: the folder is missing, is no folder, or holds no images.
     """
-    if not folder.is_dir():
-        raise ImageError(f"{folder}: no such directory; give the folder that holds the photos.")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = list(photo_folder(folder).images)
     if not found:
         raise ImageError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}).")
     return found
@@ -104,7 +104,8 @@ def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None)
             if photo.tag is None or photo.unusable:
                 skipped.append(Skipped(path.name, photo.unusable))
             else:
-                photos.append(_surveyed(photo, photo.tag, index, flags))
+                fingerprint = photo_fingerprint(path, photo.frame.image, photo.tag.point)
+                photos.append(_surveyed(photo, photo.tag, index, flags, fingerprint))
                 assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
     return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
@@ -182,10 +183,10 @@ def _turned(pose: Pose, heading_rad: float) -> Pose:
     return replace(pose, attitude=Attitude(turned, _SEEN_SIGMA_RAD, SOURCE, pose.attitude.tilt_measured))
 
 
-def _surveyed(photo: Photo, tag: Position, index: int, flags: CameraFlags) -> Surveyed:
+def _surveyed(photo: Photo, tag: Position, index: int, flags: CameraFlags, fingerprint: str) -> Surveyed:
     trusted = flags.heading_deg is not None and not _missing(photo.pose)
     features = None if trusted else features_of(photo.frame.image)
-    return Surveyed(photo.name, photo.pose, tag, photo.camera, features, index)
+    return Surveyed(photo.name, photo.pose, tag, photo.camera, features, index, fingerprint=fingerprint)
 
 
 def _missing(pose: Pose) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import distance_m
 from runtime.reasons import grouped
+from runtime.sources.fingerprint import frame_fingerprint, video_fingerprint
 from runtime.sources.video import Filmed, VideoFile
 from runtime.survey.overlaps import features_of
 from runtime.survey.survey import Skipped, Survey, Surveyed
@@ -28,6 +29,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
     photos: list[Surveyed] = []
     outside = zooming = 0
     last_s, last_at = -SAMPLE_PERIOD_S, None
+    content = video_fingerprint(video.path)
     for index, t_s in video.times():
         step()
         if t_s - last_s < SAMPLE_PERIOD_S - 1e-6:
@@ -48,7 +50,8 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         last_at = position.point
         image = None if said else video.image()
         features = None if image is None else features_of(image)
-        photos.append(Surveyed(frame_name(video.path, index), pose, position, camera, features, index))
+        name, known_by = frame_name(video.path, index), frame_fingerprint(content, index, position.point)
+        photos.append(Surveyed(name, pose, position, camera, features, index, fingerprint=known_by))
     if not photos:
         raise TelemetryError(_nothing(video, filmed, last_s, outside, zooming))
     left_out = ((outside, "no telemetry at its time"), (zooming, "its zoom is changing"))

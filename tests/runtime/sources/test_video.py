@@ -12,6 +12,7 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
+from runtime.record.known import Known
 from runtime.record.recorder import Recorder
 from runtime.record.surveyed import record
 from runtime.sources.photo import CameraFlags
@@ -68,7 +69,7 @@ def test_keyframes_lie_where_the_ground_was(tmp_path: Path, offset_s: float) -> 
         assert read.solution is None and not read.skipped
         with open_video(path) as video:
             recorder = Recorder(history, FakeEmbedder(), CAMERA, "a.mp4")
-            outcomes = list(record(complete(read), recorder, frame_reader(video)))
+            outcomes = list(record(complete(read), recorder, frame_reader(video), Known(history)))
         keyframes = list(history.keyframes())
     assert 5 <= len(keyframes) <= 8  # 48 m in steps of a quarter of 32 m and more
     assert len(outcomes) == 40  # every other frame was looked at

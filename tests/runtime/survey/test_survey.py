@@ -13,11 +13,12 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
+from runtime.record.known import Known
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, record
 from runtime.sources.photo import CameraFlags
 from runtime.survey.survey import Skipped, Survey, complete, list_images, pairs_to_match, survey
-from runtime.values import Keyframe, PositionSource
+from runtime.values import PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
@@ -50,9 +51,9 @@ def write_flight(
     return written
 
 
-def recorded(folder: Path, history: History, ready: Survey, known: Sequence[Keyframe] = ()) -> list[Skipped | Recorded]:
+def recorded(folder: Path, history: History, ready: Survey) -> list[Skipped | Recorded]:
     recorder = Recorder(history, FakeEmbedder(), CAMERA, ready.flight(folder), moved=PHOTO_MOVED)
-    return list(record(ready, recorder, photo_reader(folder), known))
+    return list(record(ready, recorder, photo_reader(folder), Known(history)))
 
 
 LEVEL = [Truth(float(k), 12.0 * k - 30.0, 0.0, 50.0, 0.3) for k in range(5)]
@@ -82,7 +83,7 @@ def test_a_second_time_adds_nothing_and_more_photos_are_appended(tmp_path: Path)
     with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
         recorded(folder, history, complete(survey(list_images(folder), FLAGS)))
         written[-1].write_bytes(later)
-        again = recorded(folder, history, complete(survey(list_images(folder), FLAGS)), list(history.keyframes()))
+        again = recorded(folder, history, complete(survey(list_images(folder), FLAGS)))
         assert again[:4] == [Skipped(f"P_{k:03d}.jpg", ALREADY) for k in range(4)]
         assert isinstance(again[4], Recorded) and len(history) == 5
 

@@ -1,0 +1,88 @@
+"""Folders of photos into a history: each folder a flight of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.cli.output import progress, warn
+from runtime.cli.recording import completed, opened, recorded
+from runtime.embedder.embedder import Embedder
+from runtime.errors import ImageError
+from runtime.history.history import History
+from runtime.reasons import with_examples
+from runtime.record.surveyed import PHOTO_MOVED, photo_reader
+from runtime.sources.folder import SUFFIXES, PhotoFolder, endings, folders_below, photo_folder
+from runtime.sources.photo import CameraFlags
+from runtime.survey.survey import Skipped, survey
+
+
+def record_images(
+    folder: Path, history: Path, bundle: Path | None, flags: CameraFlags, recursive: bool
+) -> tuple[int, list[Skipped]]:
+    """Records a folder's photos, and with ``recursive`` those of all folders in it; where it holds none itself, as a
+    card's DCIM, its folders are read in any case, and that is said.
+
+    Returns:
+        How many keyframes were added, and what was left out.
+
+    Raises:
+        ImageError: there is no folder, or no photo in it.
+    """
+    folders = _chosen(folder, recursive)
+    kept, skipped = 0, []
+    with opened(history, bundle) as target:
+        for one in folders:
+            more, left_out = _record_folder(one, flags, target)
+            above = "" if one.path == folder else f"{one.path.relative_to(folder)}/"
+            kept += more
+            skipped += [Skipped(f"{above}{item.image}", item.reason) for item in left_out]
+    return kept, skipped
+
+
+def _chosen(folder: Path, recursive: bool) -> list[PhotoFolder]:
+    own, below = photo_folder(folder), folders_below(folder)
+    with_photos = [one for one in below if one.images]
+    if own.images and not recursive:
+        if with_photos:
+            warn(f"{_counted(folder, with_photos)} are left out; --recursive reads them too.")
+        chosen = [own]
+    else:
+        if with_photos and not recursive:
+            warn(f"{folder}: holds no photos itself; {_counted(folder, with_photos)} are read.")
+        chosen = [own, *below]
+    beside = [name for one in chosen for name in one.beside]
+    if beside:
+        warn(f"{folder}: {len(beside)} files beside the photos ({endings(beside)}) are not read.")
+    if not any(one.images for one in chosen):
+        raise ImageError(_nothing(folder, chosen))
+    return chosen
+
+
+def _counted(folder: Path, found: Sequence[PhotoFolder]) -> str:
+    count = sum(len(one.images) for one in found)
+    names = ", ".join(str(one.path.relative_to(folder)) for one in found[:3]) + (" and others" if found[3:] else "")
+    return f"{count} photos in {len(found)} {'folder' if len(found) == 1 else 'folders'} ({names})"
+
+
+def _nothing(folder: Path, chosen: Sequence[PhotoFolder]) -> str:
+    """Why a folder without a photo that can be read holds none."""
+    reasons = with_examples([named for one in chosen for named in one.skipped])
+    if not reasons:
+        return f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})."
+    said = "; ".join(f"{reason.example} {reason.sentence} ({reason.count} such)" for reason in reasons)
+    return f"{folder}: holds no images that can be read: {said}."
+
+
+def _record_folder(
+    found: PhotoFolder, flags: CameraFlags, target: tuple[History, Embedder]
+) -> tuple[int, list[Skipped]]:
+    left_out = [Skipped(name, reason) for name, reason in found.skipped]
+    if not found.images:
+        return 0, left_out
+    with progress("reading", len(found.images)) as steps:
+        read = survey(found.images, flags, steps.step)
+    kept, skipped = recorded(
+        completed(read), read.flight(found.path), PHOTO_MOVED, photo_reader(found.path), target
+    )
+    return kept, [*left_out, *skipped]
