@@ -28,7 +28,7 @@ def read_telemetry(path: Path, gps_order: Order | None = None, asked: Asked = LO
 
     Raises:
         TelemetryError: it is missing, damaged, holds no positions, or not the vehicle or boot that was ``asked`` for.
-        UsageError: its suffix is none of these, or a subtitle file was asked for a vehicle or boot.
+        UsageError: its suffix is none of these, or was given what only another kind of telemetry has.
     """
     if not path.is_file():
         raise TelemetryError(f"{path}: no such file.")
@@ -40,6 +40,8 @@ def read_telemetry(path: Path, gps_order: Order | None = None, asked: Asked = LO
             raise UsageError(f"{path}: subtitles are of one flight; leave --vehicle and --boot out.")
         track, focal, notes = read_srt(path, gps_order)
         return Telemetry(track, focal, tuple(notes))
+    if gps_order is not None:
+        raise UsageError(f"{path}: --gps-order is for subtitles; leave it out.")
     track, notes = _reader(path, kind)(path, asked)
     return Telemetry(track, notes=tuple(notes))
 

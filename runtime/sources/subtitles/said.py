@@ -28,7 +28,9 @@ _BAROMETER = re.compile(rf"\bBAROMETER\s*\(\s*{_N}")
 _HEIGHT = re.compile(rf"\bH\s+{_N}\s*m\b")
 _GIMBAL = re.compile(rf"\bG\.PRY\s*\(\s*{_N}[^,)]*,\s*{_N}[^,)]*,\s*{_N}")
 _ZOOM = re.compile(rf"\bDZOOM\s+{_N}")
-_ABOVE_TAKEOFF = ("rel_alt", "barometer", "hb")  # Hs is a sonar's, and a lone "altitude" differs from model to model
+_AIR_2 = re.compile(r"\bSrtCnt\b.*?:\d\d,\d{3},\d{3}\b", re.DOTALL)  # by its counter and its clock of two commas
+_ABOVE_TAKEOFF = ("rel_alt", "barometer", "hb")  # Hs is a sonar's
+_NAMED = (("latitude", "longitude"), ("latitude", "longtitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"))
 _MOST_HEIGHT_M = 20_000.0  # above or below anything: what is beyond is no height
 
 
@@ -75,7 +77,7 @@ def said_of(t_s: float, text: str) -> Said:
         pair=pair,
         decimals=decimals,
         height_takeoff_m=_height(text, keyed),
-        altitude_amsl_m=_metres(keyed.get("abs_alt")),
+        altitude_amsl_m=_altitude(keyed),
         gimbal_deg=_gimbal(text, keyed),
         focal=keyed.get("focal_len"),
         zoom=keyed.get("dzoom_ratio") or keyed.get("dzoom") or (zoom[1] if zoom else None),
@@ -86,9 +88,10 @@ def said_of(t_s: float, text: str) -> Said:
 
 
 def _position(text: str, keyed: dict[str, str]) -> tuple[tuple[float, float] | None, Pair | None, int]:
-    latitude, longitude = keyed.get("latitude"), keyed.get("longitude", keyed.get("longtitude"))
-    if latitude is not None and longitude is not None:
-        return (float(latitude), float(longitude)), None, _decimals(latitude, longitude)
+    for names in _NAMED:
+        latitude, longitude = (keyed.get(name) for name in names)
+        if latitude is not None and longitude is not None:
+            return (float(latitude), float(longitude)), None, _decimals(latitude, longitude)
     if (match := _LETTERED.search(text)) is not None:
         axes = {"lat" if letter in "NS" else "lon": _signed(letter, number) for letter, number in _two(match)}
         if len(axes) == 2:
@@ -110,7 +113,18 @@ def _decimals(*numbers: str) -> int:
     return max(len(number.partition(".")[2]) for number in numbers)
 
 
+def _altitude(keyed: dict[str, str]) -> float | None:
+    """Above the sea: ``abs_alt``, or the lone ``altitude`` of the generation that spells longtitude (a Mavic 2 writes
+    214 m over Lahore)."""
+    lone = keyed.get("altitude") if "longtitude" in keyed else None
+    return _metres(keyed.get("abs_alt", lone))
+
+
 def _height(text: str, keyed: dict[str, str]) -> float | None:
+    """Above take-off; a lone ``altitude`` only of the Air 2 (27 m over a hill of 200) and 2S: others write one above
+    the sea, or in tens of metres, under the same name."""
+    if "altitude" in keyed and "longtitude" not in keyed and _AIR_2.search(text) is not None:
+        return _metres(keyed["altitude"])
     for key in _ABOVE_TAKEOFF:
         if key in keyed:
             return _metres(keyed[key])

@@ -48,6 +48,7 @@ def refused(folder: Path, *texts: str, order: Order | None = None) -> str:
         ("[focal_len : 240] [dzoom_ratio: 10000, delta:0],[latitude: 46.8393] [longitude: -91.9991] "
          "[rel_alt: 34.600 abs_alt: 137.305]", 34.6),
         ("HOME(W: 91.999000, N: 46.839000) 2024-09-14 12:00:01\nGPS(W: 91.999100, N: 46.839300, 001.01m)", None),
+        ("LAT: 46.8393 LON: -91.9991 ALT: 132.86", None),
         ("GPS (N: 46.839300, W: 91.999100, 12.50m)", None),  # the letters say it, whatever comes first
     ],
 )  # fmt: skip
@@ -99,6 +100,16 @@ def test_a_sonar_and_an_altitude_of_unknown_datum_are_no_height_above_take_off(t
     for text in ("HOME(8.0,46.9) GPS(8.0,46.9,16) Hs:1.9", "[latitude: 46.9] [longitude: 8.0] [altitude: 117.0]"):
         pose = first(read(tmp_path, text)).pose
         assert pose.height_takeoff_m is None and pose.altitude_amsl_m is None
+
+
+def test_a_lone_altitude_is_what_its_generation_means_by_it(tmp_path: Path) -> None:
+    at = "DiffTime : 16ms\n2020-04-02 15:19:58,720,764\n"
+    lahore = f"FrameCnt : 1, {at}[latitude : 31.45] [longtitude : 74.39] [altitude: 213.98]"
+    air_2 = f"SrtCnt : 1, {at}[latitude: 41.42] [longitude: 2.16] [altitude: 27.3]"
+    above_sea, above_takeoff = first(read(tmp_path, lahore)).pose, first(read(tmp_path, air_2)).pose
+    assert above_sea.altitude_amsl_m is not None and above_sea.altitude_amsl_m.value == 213.98
+    assert above_sea.height_takeoff_m is None and above_takeoff.altitude_amsl_m is None
+    assert above_takeoff.height_takeoff_m is not None and above_takeoff.height_takeoff_m.value == 27.3
 
 
 def test_a_height_that_is_none_is_no_height(tmp_path: Path) -> None:
