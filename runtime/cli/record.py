@@ -11,21 +11,10 @@ from runtime.bundle import Bundle
 from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
+from runtime.cli.record_map import TileFlags, record_map
 from runtime.cli.recording import assumed, completed, opened, recorded
-from runtime.embedder.embedder import Embedder
-from runtime.errors import ImageError, KeyframeRefusedError, UsageError
-from runtime.history.history import History
-from runtime.record.known import Known, Picture
-from runtime.record.map_tiles import (
-    Tile,
-    fingerprint_of,
-    grid_of,
-    open_map,
-    pictures_of,
-    record_tile,
-    tiles_of,
-    unusable,
-)
+from runtime.errors import ImageError, UsageError
+from runtime.record.map_plan import MOST_TILES
 from runtime.record.recorder import MOVED
 from runtime.record.surveyed import ALREADY, reasons_of, refuse_useless_views
 from runtime.sources.logs.choice import Asked
@@ -43,9 +32,10 @@ def record(
     history: Annotated[Path, typer.Option(help="The flight history; made where there is none.")],
     images: Annotated[Path | None, typer.Option(help="A folder of photos with GPS tags.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Read the photos of the folders in it too.")] = False,
-    map_file: Annotated[Path | None, typer.Option("--map", help="A georeferenced GeoTIFF.")] = None,
+    map_file: Annotated[Path | None, typer.Option("--map", help="A georeferenced map.")] = None,
     tile_m: Annotated[float | None, typer.Option(help="Side of a tile of the map.")] = None,
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
+    max_tiles: Annotated[int, typer.Option(min=1, help="A map that needs more tiles is refused.")] = MOST_TILES,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
@@ -66,7 +56,7 @@ def record(
         if images is not None:
             kept, skipped = record_images(images, history, bundle, flags, recursive)
         elif map_file is not None:
-            kept, skipped = _record_map(map_file, history, bundle, tile_m, stride_m)
+            kept, skipped = record_map(map_file, history, bundle, TileFlags(tile_m, stride_m, max_tiles))
         else:
             assert video is not None
             said = _telemetry(telemetry, gps_order, Asked(vehicle, boot))
@@ -107,33 +97,3 @@ def _record_video(
     with opened(history, bundle) as target, open_video(path) as video:
         kept, skipped = recorded(completed(read), path.name, MOVED, frame_reader(video), target)
     return kept, gathered(skipped, path)
-
-
-def _tile_refused(tile: Tile, history: History, embedder: Embedder, flight: str) -> str:
-    """Records a tile; why not, where it was not."""
-    if reason := unusable(tile):
-        return reason
-    try:
-        record_tile(tile, history, embedder, flight)
-    except KeyframeRefusedError as error:
-        return error.reason
-    return ""
-
-
-def _record_map(
-    path: Path, history_path: Path, bundle: Path | None, tile_m: float | None, stride_m: float | None
-) -> tuple[int, list[Skipped]]:
-    kept, skipped = 0, []
-    with open_map(path) as chart, opened(history_path, bundle) as (history, embedder):
-        grid = grid_of(chart.size_m, embedder.bundle, tile_m, stride_m)
-        known = Known(history)
-        flight = known.flight(f"map {path.name}", pictures_of(chart, grid))
-        with progress(f"cutting tiles of {grid.tile_m:g} m", len(grid)) as steps:
-            for tile in tiles_of(chart, grid):
-                there = known.keyframe(Picture(fingerprint_of(tile), tile.name, None, tile.centre))
-                reason = ALREADY if there is not None else _tile_refused(tile, history, embedder, flight)
-                if reason:
-                    skipped.append(Skipped(tile.name, reason))
-                kept += not reason
-                steps.step()
-    return kept, skipped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,39 +13,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import UsageError
 from runtime.geodesy import north_east_m, offset
 from runtime.history.gate import MIN_COVERAGE, Origin
-from runtime.history.history import stored
+from runtime.history.history import StoredEmbedding, stored
+from runtime.history.rows import encode_crop
 from runtime.plain import PLAIN, is_plain
 from runtime.record.known import Picture
-from runtime.record.recorder import CROP_PX, Ladder, Store, Tower
+from runtime.record.map_plan import (
+    MOST_TILES,
+    Cost,
+    Grid,
+    check_effort,
+    check_resolution,
+    grid_of,
+    plan_sentence,
+    tile_side_m,
+)
+from runtime.record.recorder import CROP_PX, Store, Tower
 from runtime.sources.fingerprint import picture_fingerprint
 from runtime.sources.raster.north_up import NorthUpRaster, open_raster
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
-LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
-_PER_SIDE = 3  # a tile is at most this part of the map's shorter side
-_PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
 _AHEAD_DEG = 1e-4  # some 11 m to the north
 _REGISTRATION_SIGMA_M = 2.0  # of common imagery
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Tiles of ``tile_m`` over a map: centres at every (north, east) of ``north_m`` x ``east_m`` from its middle."""
-
-    tile_m: float
-    north_m: tuple[float, ...]
-    east_m: tuple[float, ...]
-
-    def __len__(self) -> int:
-        return len(self.north_m) * len(self.east_m)
-
-
-@dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: ``image`` (S, S, 3) uint8 RGB north-up, its middle, its side, and the share that has data."""
+    """One tile: ``image`` (S, S, 3) uint8 RGB north-up, its middle, its side, and the share that has data; ``fault``:
+    why there is too little, where the file is damaged."""
 
     name: str
     image: ImageRGB
@@ -52,6 +49,7 @@ class Tile:
     side_m: float
     coverage: float
     gsd_m: float | None = None  # of the map that it was cut from
+    fault: str = ""
 
 
 class Map:
@@ -77,16 +75,25 @@ class Map:
         return self._raster.size_m
 
     def tile(self, north_m: float, east_m: float, side_m: float) -> Tile:
-        """The tile whose middle lies (north, east) of the map's; what lies outside the map is black."""
-        size = int(np.clip(round(side_m / self.gsd_m), *CROP_PX))
+        """The tile whose middle lies (north, east) of the map's; what lies outside the map is black, and so is
+        where the file is damaged."""
+        size = self._side_px(side_m)
         centre = offset(self.middle, north_m, east_m)
         picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
-        name, coverage = self.name_of(north_m, east_m, side_m), float(picture.seen.mean())
-        return Tile(name, picture.image, centre, side_m, coverage, self.gsd_m)
+        coverage = float(picture.seen.mean())
+        fault = picture.damage if coverage < MIN_COVERAGE else ""
+        return Tile(self.name_of(north_m, east_m, side_m), picture.image, centre, side_m, coverage, self.gsd_m, fault)
 
     def name_of(self, north_m: float, east_m: float, side_m: float) -> str:
         """What the tile about a point is called."""
         return f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
+
+    def stored_px(self, side_m: float) -> int:
+        """How many pixels of the file, or of its overview, are read for tiles of that side all over the map."""
+        return self._raster.stored_px(side_m / self._side_px(side_m))
+
+    def _side_px(self, side_m: float) -> int:
+        return int(np.clip(round(side_m / self.gsd_m), *CROP_PX))
 
     def _north_at(self, centre: GeoPoint, north_m: float, east_m: float) -> float:
         """Where north is at a point, clockwise from the middle's; meridians lean towards each other."""
@@ -102,34 +109,32 @@ def open_map(path: Path) -> Iterator[Map]:
         yield Map(path, raster)
 
 
-def grid_of(size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None) -> Grid:
-    """Where the tiles go; by default the largest useful rung of the ladder, a quarter of it apart.
+def planned(
+    opened: Map, embedder: Tower, tile_m: float | None, stride_m: float | None, most_tiles: int = MOST_TILES
+) -> tuple[Grid, str]:
+    """Where a map's tiles go, and a sentence of what that costs, measured on the tile in its middle.
 
     Raises:
-        UsageError: the tile is smaller than every rung, or larger than the map; or the stride is not positive.
+        UsageError: the map is too small for tiles, or needs more of them than ``most_tiles``.
+        ImageError: the map is too coarse for tiles.
     """
-    smallest = min(ladder.footprints_m)
-    shorter_m = min(size_m)
-    if tile_m is None:
-        limit = min(LARGEST_TILE_M, shorter_m / _PER_SIDE)
-        tile_m = max((rung for rung in ladder.footprints_m if rung <= limit), default=smallest)
-    if not smallest <= tile_m <= shorter_m:
-        raise UsageError(
-            f"A tile of {tile_m:g} m does not fit: the map measures {size_m[1]:.0f} x {size_m[0]:.0f} m and the "
-            f"bundle's smallest footprint is {smallest:g} m."
-        )
-    stride_m = tile_m / _PER_TILE if stride_m is None else stride_m
-    if not stride_m > 0:
-        raise UsageError(f"A stride of {stride_m:g} m leads nowhere; give a positive one.")
-    north, east = (_centres(side, tile_m, stride_m) for side in size_m)
-    return Grid(tile_m, north, east)
+    name, size_m, ladder = str(opened.path), opened.size_m, embedder.bundle
+    tile_m = tile_side_m(size_m, ladder, tile_m)
+    check_resolution(name, opened.gsd_m, size_m, tile_m, ladder)
+    grid = grid_of(size_m, ladder, tile_m, stride_m)
+    cost = _cost(opened, grid, embedder)
+    check_effort(name, grid, size_m, cost, most_tiles)
+    return grid, plan_sentence(name, grid, cost)
 
 
-def _centres(side_m: float, tile_m: float, stride_m: float) -> tuple[float, ...]:
-    """Evenly spread over the side, the outermost tiles flush with its ends."""
-    free_m = side_m - tile_m
-    count = math.ceil(free_m / stride_m - 1e-9) + 1
-    return tuple(float(at) for at in np.linspace(-free_m / 2, free_m / 2, count)) if count > 1 else (0.0,)
+def _cost(opened: Map, grid: Grid, embedder: Tower) -> Cost:
+    tile = opened.tile(0.0, 0.0, grid.tile_m)
+    _embedded(tile, embedder)  # the first takes what all need once
+    started_s = time.perf_counter()
+    embeddings = _embedded(opened.tile(0.0, 0.0, grid.tile_m), embedder)
+    seconds = time.perf_counter() - started_s
+    halves = sum(one.vector.size + (0 if one.map is None else one.map.size) for one in embeddings)
+    return Cost(seconds, 2 * halves + len(encode_crop(tile.image)), opened.stored_px(grid.tile_m))
 
 
 def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
@@ -150,6 +155,8 @@ def pictures_of(opened: Map, grid: Grid) -> list[Picture]:
 
 def unusable(tile: Tile) -> str:
     """Why a tile is of no use; empty when it is."""
+    if tile.fault:
+        return tile.fault
     if tile.coverage < MIN_COVERAGE:
         return f"only {tile.coverage:.0%} of it has data"
     return PLAIN if is_plain(tile.image) else ""
@@ -161,9 +168,6 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
     Raises:
         KeyframeRefusedError: it must not enter a history.
     """
-    size = embedder.bundle.input_size_px
-    rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
-    crops = np.stack([_middle(tile, rung, size) for rung in rungs])
     keyframe = Keyframe(
         keyframe_id=0,
         flight=flight,
@@ -177,12 +181,19 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
         crop=tile.image,
     )
     origin = Origin(fingerprint_of(tile), coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
-    return history.add(keyframe, stored(embedder.embed(ViewKind.SATELLITE, crops), rungs), origin)
+    return history.add(keyframe, _embedded(tile, embedder), origin)
 
 
 def fingerprint_of(tile: Tile) -> str:
     """Names a tile by what it shows and where."""
     return picture_fingerprint(tile.image, tile.centre)
+
+
+def _embedded(tile: Tile, embedder: Tower) -> list[StoredEmbedding]:
+    size = embedder.bundle.input_size_px
+    rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
+    crops = np.stack([_middle(tile, rung, size) for rung in rungs])
+    return stored(embedder.embed(ViewKind.SATELLITE, crops), rungs)
 
 
 def _middle(tile: Tile, side_m: float, size_px: int) -> NDArray[np.uint8]:

@@ -14,7 +14,8 @@ from runtime.fix.layout import layout_target
 from runtime.fix.query import known_of
 from runtime.history.history import History
 from runtime.place.target import Target
-from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
+from runtime.record.map_plan import grid_of
+from runtime.record.map_tiles import open_map, record_tile, tiles_of, unusable
 from runtime.rotations import ned_from_euler
 from runtime.values import Attitude, Frame, Measured, Pose, ViewKind
 from runtime.view import GroundPlane

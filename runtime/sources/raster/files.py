@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from runtime.errors import HomingError, ImageError
 from runtime.sources.raster.bands import Bands, bands_of, read_values
 from runtime.sources.raster.level import Level
+from runtime.sources.raster.quiet import reading
 from runtime.sources.stretch import Stretch, stretch_of
 
 _SETTINGS = {
@@ -53,7 +53,7 @@ class Opened:
         # Twice as fine as wanted: many overviews are every n-th pixel, and a mean of those is no worse than others.
         fitting = [(factor, at) for at, factor in enumerate(self._overviews()) if factor <= finest / 2]
         dataset = self._reopened(max(fitting)[1]) if fitting else self.dataset
-        return Level(dataset, self.bands, self._stretch, coarser, (self.dataset.width, self.dataset.height))
+        return Level(self.path, dataset, self.bands, self._stretch, coarser, (self.dataset.width, self.dataset.height))
 
     def _overviews(self) -> list[int]:
         return list(self.dataset.overviews(self.bands.shown[0]))
@@ -118,24 +118,3 @@ def opened(path: Path) -> Iterator[Opened]:
             stack.enter_context(rasterio.Env(**_SETTINGS))
             dataset = stack.enter_context(DatasetReader(path, driver=list(_DRIVERS)))
         yield Opened(path, dataset, stack)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """While the library reads: what it cannot read is an ImageError in one sentence, and it warns of nothing."""
-    from rasterio._err import CPLE_BaseError
-    from rasterio.errors import RasterioError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (RasterioError, CPLE_BaseError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
-        if "not recognized as being" in str(cause):
-            raise ImageError(f"{path}: is not an image or map that can be read.") from None
-        raise ImageError(f"{path}: cannot be read as an image or map ({_first_line(cause)}).") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")

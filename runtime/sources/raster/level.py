@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import ImageError
 from runtime.sources.raster.bands import Bands, coloured, read_values
+from runtime.sources.raster.quiet import reading
 from runtime.sources.stretch import Stretch
 
 _BLOCK_PX = 512  # side of a block, 1 MB
 _KEPT_BYTES = 192 << 20  # of blocks: a row of tiles 24 km wide at 0.3 m per pixel
+_DAMAGED_PX = 64  # side of what is given up where a file cannot be read
 _STRIP_BYTES = 24 << 20  # of stored values at a time; what is made of them takes some times as much
 
 RGBA = NDArray[np.uint8]  # (H, W, 4): colours times coverage, and the share of the pixel that is data, of 255
@@ -33,6 +37,7 @@ class Level:
 
     def __init__(
         self,
+        path: Path,
         dataset: Any,
         bands: Bands,
         stretch: Stretch,
@@ -45,21 +50,24 @@ class Level:
         self.read_px = int(dataset.width) * int(dataset.height)
         self.columns = math.ceil(dataset.width / self.factor[0])
         self.rows = math.ceil(dataset.height / self.factor[1])
+        self._path = path
         self._dataset = dataset
         self._bands = bands
         self._stretch = stretch
         self._blocks: OrderedDict[tuple[int, int], RGBA] = OrderedDict()
+        self._damage: dict[tuple[int, int], str] = {}
         # A file in strips is read in strips: a block less wide would decode each of them once for every block.
         strips = dataset.block_shapes[0][1] >= dataset.width
         self._side = (self.columns, max(1, _BLOCK_PX**2 // self.columns)) if strips else (_BLOCK_PX, _BLOCK_PX)
 
-    def window(self, row: int, column: int, rows: int, columns: int) -> RGBA:
-        """The pixels from a row and column on; what lies outside of the raster is transparent black."""
-        out = np.zeros((rows, columns, 4), np.uint8)
+    def window(self, row: int, column: int, rows: int, columns: int) -> tuple[RGBA, str]:
+        """The pixels from a row and column on, and what is damaged there; what lies outside of the raster, or cannot be
+        read, is transparent black."""
+        out, damage = np.zeros((rows, columns, 4), np.uint8), ""
         first, last = max(0, row), min(self.rows, row + rows)
         left, right = max(0, column), min(self.columns, column + columns)
         if first >= last or left >= right:
-            return out
+            return out, damage
         wide, high = self._side
         for at_row in range(first // high, (last - 1) // high + 1):
             for at_column in range(left // wide, (right - 1) // wide + 1):
@@ -67,32 +75,49 @@ class Level:
                 y, x = at_row * high, at_column * wide
                 top, bottom = max(first, y), min(last, y + block.shape[0])
                 start, end = max(left, x), min(right, x + block.shape[1])
+                damage = damage or self._damage.get((at_row, at_column), "")
                 part = block[top - y : bottom - y, start - x : end - x]
                 out[top - row : bottom - row, start - column : end - column] = part
-        return out
+        return out, damage
 
     def _block(self, at_row: int, at_column: int) -> RGBA:
         key = (at_row, at_column)
         if key not in self._blocks:
             wide, high = self._side
             row, column = at_row * high, at_column * wide
-            self._blocks[key] = self._read(row, column, min(high, self.rows - row), min(wide, self.columns - column))
+            size = min(high, self.rows - row), min(wide, self.columns - column)
+            self._blocks[key], self._damage[key] = self._read(row, column, *size)
             while sum(block.nbytes for block in self._blocks.values()) > _KEPT_BYTES and len(self._blocks) > 1:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
         return self._blocks[key]
 
-    def _read(self, row: int, column: int, rows: int, columns: int) -> RGBA:
+    def _read(self, row: int, column: int, rows: int, columns: int) -> tuple[RGBA, str]:
         across, down = self.factor
         pixel_bytes = np.dtype(self._dataset.dtypes[self._bands.shown[0] - 1]).itemsize * len(self._bands.shown)
         wide = min(columns, max(1, _STRIP_BYTES // (across * down * pixel_bytes)))
         high = min(rows, max(1, _STRIP_BYTES // (wide * across * down * pixel_bytes)))
-        block = np.empty((rows, columns, 4), np.uint8)
+        block, damage = np.zeros((rows, columns, 4), np.uint8), ""
         for y in range(0, rows, high):
             for x in range(0, columns, wide):
-                strip = self._strip(row + y, column + x, min(high, rows - y), min(wide, columns - x))
-                block[y : y + high, x : x + wide] = strip
-        return block
+                part = block[y : y + high, x : x + wide]
+                damage = self._fill(part, row + y, column + x) or damage
+        return block, damage
+
+    def _fill(self, part: RGBA, row: int, column: int) -> str:
+        """Reads a part of a block, or as much of it as can be read; what is damaged, empty where nothing is."""
+        rows, columns = part.shape[:2]
+        try:
+            part[:] = self._strip(row, column, rows, columns)
+            return ""
+        except ImageError as error:
+            damage = str(error)
+        if max(rows, columns) > _DAMAGED_PX:
+            half_row, half_column = -(-rows // 2), -(-columns // 2)
+            for y in range(0, rows, half_row):
+                for x in range(0, columns, half_column):
+                    self._fill(part[y : y + half_row, x : x + half_column], row + y, column + x)
+        return damage
 
     def _strip(self, row: int, column: int, rows: int, columns: int) -> RGBA:
         from rasterio.windows import Window
@@ -100,7 +125,8 @@ class Level:
         across, down = self.factor
         width = min(columns * across, self._dataset.width - column * across)
         height = min(rows * down, self._dataset.height - row * down)
-        read = read_values(self._dataset, self._bands, Window(column * across, row * down, width, height))
+        with reading(self._path):
+            read = read_values(self._dataset, self._bands, Window(column * across, row * down, width, height))
         planes = coloured(read.values, self._bands, self._stretch)
         if read.seen is not None:
             planes = [np.where(read.seen, plane, np.uint8(0)) for plane in planes]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import ImageError
 from runtime.sources.raster.bands import Model
-from runtime.sources.raster.files import Opened, opened, reading
+from runtime.sources.raster.files import Opened, opened
 from runtime.sources.raster.level import RGBA, Level
 from runtime.sources.raster.picture import Picture, plain
 from runtime.sources.raster.place import Place, place_of
@@ -59,11 +59,14 @@ class NorthUpRaster:
         rows, columns = size_px or self.size_px
         north_m = (self.size_px[0] / 2 - row - rows / 2) * self.gsd_m
         east_m = (column + columns / 2 - self.size_px[1] / 2) * self.gsd_m
-        return self._picture((north_m, east_m), (rows, columns), self.gsd_m, 0.0)
+        picture = self._picture((north_m, east_m), (rows, columns), self.gsd_m, 0.0)
+        if picture.damage:
+            raise ImageError(picture.damage)
+        return picture
 
     def square(self, north_m: float, east_m: float, side_m: float, side_px: int, turn_rad: float = 0.0) -> Picture:
         """The square of ``side_m`` about a point (north, east) of the middle, in ``side_px`` pixels a side; its upper
-        edge looks ``turn_rad`` clockwise of the middle's north. Raises as `read`."""
+        edge looks ``turn_rad`` clockwise of the middle's north. What cannot be read is not seen, and is told."""
         return self._picture((north_m, east_m), (side_px, side_px), side_m / side_px, turn_rad)
 
     def _picture(
@@ -72,15 +75,16 @@ class NorthUpRaster:
         level, finer = self._level_for(gsd_m)
         rows, columns = size_px
         image, seen = np.empty((rows, columns, 3), np.uint8), np.empty((rows, columns), np.bool_)
-        with reading(self._file.path):
-            for row in range(0, rows, _PATCH_PX[0]):
-                for column in range(0, columns, _PATCH_PX[1]):
-                    size = min(_PATCH_PX[0], rows - row), min(_PATCH_PX[1], columns - column)
-                    frame = _Frame(centre_m, gsd_m, turn_rad, rows / 2 - row, columns / 2 - column)
-                    patch = self._patch(level, frame, size, finer)
-                    part = slice(row, row + size[0]), slice(column, column + size[1])
-                    image[part], seen[part] = plain(patch)
-        return Picture(image, seen)
+        damage = ""
+        for row in range(0, rows, _PATCH_PX[0]):
+            for column in range(0, columns, _PATCH_PX[1]):
+                size = min(_PATCH_PX[0], rows - row), min(_PATCH_PX[1], columns - column)
+                frame = _Frame(centre_m, gsd_m, turn_rad, rows / 2 - row, columns / 2 - column)
+                patch, damaged = self._patch(level, frame, size, finer)
+                part = slice(row, row + size[0]), slice(column, column + size[1])
+                image[part], seen[part] = plain(patch)
+                damage = damage or damaged
+        return Picture(image, seen, damage)
 
     def stored_px(self, gsd_m: float) -> int:
         """How many pixels of the file, or of its overview, are read for all of the raster at that scale."""
@@ -99,14 +103,14 @@ class NorthUpRaster:
         short = max(coarser[0] / level.size[0], coarser[1] / level.size[1])
         return level, 1 if short <= _AS_IT_IS**2 else 2
 
-    def _patch(self, level: Level, frame: _Frame, size_px: tuple[int, int], finer: int) -> RGBA:
-        """(rows, columns, 4) of what lies about the frame's point."""
+    def _patch(self, level: Level, frame: _Frame, size_px: tuple[int, int], finer: int) -> tuple[RGBA, str]:
+        """(rows, columns, 4) of what lies about the frame's point, and what is damaged there."""
         rows, columns = size_px
         across, down = level.size
         nodes = _nodes(rows), _nodes(columns)
         pixels = self._place.pixels(frame.metres(*nodes)) / (across, down) - 0.5  # of the centre of the first pixel
         if not np.isfinite(pixels).any():
-            return np.zeros((rows, columns, 4), np.uint8)
+            return np.zeros((rows, columns, 4), np.uint8), ""
         at = (np.arange(rows * finer) + 0.5) / finer, (np.arange(columns * finer) + 0.5) / finer
         weights = _hats(at[0], nodes[0]), _hats(at[1], nodes[1])
         corner = np.floor(np.nanmin(pixels, axis=0))  # subtracted: single precision is fine enough within a patch
@@ -116,15 +120,15 @@ class NorthUpRaster:
         inside = (x + corner[0] > -1) & (y + corner[1] > -1)
         inside &= (x + corner[0] < level.columns) & (y + corner[1] < level.rows)
         if not inside.any():
-            return np.zeros((rows, columns, 4), np.uint8)
+            return np.zeros((rows, columns, 4), np.uint8), ""
         left, top = math.floor(x[inside].min()), math.floor(y[inside].min())
         right, bottom = math.ceil(x[inside].max()) + 1, math.ceil(y[inside].max()) + 1
-        source = level.window(int(top + corner[1]), int(left + corner[0]), bottom - top, right - left)
+        source, damage = level.window(int(top + corner[1]), int(left + corner[0]), bottom - top, right - left)
         maps = (np.where(inside, x - left, -2).astype(np.float32), np.where(inside, y - top, -2).astype(np.float32))
         patch = cv2.remap(source, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
         if finer > 1:
             patch = cv2.resize(patch, (columns, rows), interpolation=cv2.INTER_AREA)
-        return np.asarray(patch, np.uint8)
+        return np.asarray(patch, np.uint8), damage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.sources.raster.files import opened, reading
+from runtime.errors import ImageError
+from runtime.sources.raster.files import opened
 from runtime.sources.raster.level import RGBA
 from runtime.values import ImageRGB
 
@@ -17,10 +18,14 @@ _SEEN = 128  # of 255: a pixel is seen where half of it is data
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``image`` (H, W, 3) uint8 RGB; ``seen`` (H, W): where there is data; what is not seen is black."""
+    """``image`` (H, W, 3) uint8 RGB; ``seen`` (H, W): where there is data; what is not seen is black.
+
+    ``damage``: what of the file could not be read there, and is not seen.
+    """
 
     image: ImageRGB
     seen: NDArray[np.bool_]
+    damage: str = ""
 
 
 def read_as_stored(path: Path, factor: int) -> Picture:
@@ -31,9 +36,12 @@ def read_as_stored(path: Path, factor: int) -> Picture:
         ImageError: it cannot be read.
         HomingError: rasterio is not installed.
     """
-    with opened(path) as file, reading(path):
+    with opened(path) as file:
         level = file.level((factor, factor))
-        return Picture(*plain(level.window(0, 0, level.rows, level.columns)))
+        pixels, damage = level.window(0, 0, level.rows, level.columns)
+        if damage:
+            raise ImageError(damage)
+        return Picture(*plain(pixels))
 
 
 def plain(pixels: RGBA) -> tuple[ImageRGB, NDArray[np.bool_]]:

@@ -12,7 +12,8 @@ from runtime.errors import GeoreferenceError, ImageError, UsageError
 from runtime.geodesy import distance_m, north_east_m
 from runtime.history.history import History
 from runtime.plain import PLAIN
-from runtime.record.map_tiles import grid_of, open_map, record_tile, tiles_of, unusable
+from runtime.record.map_plan import grid_of
+from runtime.record.map_tiles import open_map, record_tile, tiles_of, unusable
 from runtime.values import GeoPoint, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 

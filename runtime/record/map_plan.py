@@ -1,0 +1,156 @@
+"""Which tiles a map is cut into, and what that costs: known, and bounded, before the first tile is cut."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.errors import ImageError, UsageError
+from runtime.record.recorder import Ladder
+
+LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
+MOST_TILES = 20_000  # 16 km2 at the usual 112 m and a quarter of it from tile to tile: an hour or two of two cores
+MIN_TILE_PX = 40  # of a map across a tile: 1 m a pixel of 40 m
+COARSEST_M = 1.25  # a pixel: zoom 17 of web maps is 1.19 m at the equator; a camera's details are not in coarser ones
+_PER_SIDE = 3  # a tile is at most this part of the map's shorter side
+_PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
+_WIDEST_STRIDE = 2  # in a tile: further apart, ground between two tiles is in the middle of none
+_COUNTABLE = 10_000_000  # tiles: more are a slip of the pen
+_READ_PX_S = 60e6  # stored pixels decoded a second, by one core
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Tiles of ``tile_m`` over a map: centres at every (north, east) of ``north_m`` x ``east_m`` from its middle."""
+
+    tile_m: float
+    north_m: tuple[float, ...]
+    east_m: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.north_m) * len(self.east_m)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a tile takes: ``seconds`` to embed it, ``bytes`` in the history; and ``read_px`` of the file for all."""
+
+    seconds: float
+    bytes: float
+    read_px: int = 0
+
+
+def tile_side_m(size_m: tuple[float, float], ladder: Ladder, asked_m: float | None) -> float:
+    """The side of a tile: as asked, or the largest useful rung of the ladder.
+
+    Raises:
+        UsageError: it is smaller than every rung, or larger than the map.
+    """
+    smallest, shorter_m = min(ladder.footprints_m), min(size_m)
+    limit = min(LARGEST_TILE_M, shorter_m / _PER_SIDE)
+    tile_m = max((rung for rung in ladder.footprints_m if rung <= limit), default=smallest)
+    tile_m = tile_m if asked_m is None else asked_m
+    if not smallest <= tile_m <= shorter_m:
+        raise UsageError(
+            f"A tile of {tile_m:g} m does not fit: the map measures {size_m[1]:.0f} x {size_m[0]:.0f} m and the "
+            f"bundle's smallest footprint is {smallest:g} m."
+        )
+    return tile_m
+
+
+def grid_of(size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None) -> Grid:
+    """Where the tiles go; by default the largest useful rung of the ladder, a quarter of it apart.
+
+    Raises:
+        UsageError: the tile does not fit, or the stride is not positive, or so short that nobody can mean it.
+    """
+    tile_m = tile_side_m(size_m, ladder, tile_m)
+    stride_m = tile_m / _PER_TILE if stride_m is None else stride_m
+    if not 0 < stride_m < math.inf:
+        raise UsageError(f"A stride of {stride_m:g} m leads nowhere; give a positive one.")
+    if count(size_m, tile_m, stride_m) > _COUNTABLE:
+        raise UsageError(f"A stride of {stride_m:g} m makes more than {_COUNTABLE} tiles; give a longer one.")
+    north, east = (_centres(side, tile_m, stride_m) for side in size_m)
+    return Grid(tile_m, north, east)
+
+
+def count(size_m: tuple[float, float], tile_m: float, stride_m: float) -> int:
+    """How many tiles cover a map."""
+    north, east = (_along(side, tile_m, stride_m) for side in size_m)
+    return north * east
+
+
+def _along(side_m: float, tile_m: float, stride_m: float) -> int:
+    return math.ceil((side_m - tile_m) / stride_m - 1e-9) + 1
+
+
+def _centres(side_m: float, tile_m: float, stride_m: float) -> tuple[float, ...]:
+    """Evenly spread over the side, the outermost tiles flush with its ends."""
+    free_m, places = side_m - tile_m, _along(side_m, tile_m, stride_m)
+    return tuple(float(at) for at in np.linspace(-free_m / 2, free_m / 2, places)) if places > 1 else (0.0,)
+
+
+def check_resolution(name: str, gsd_m: float, size_m: tuple[float, float], tile_m: float, ladder: Ladder) -> None:
+    """Refuses a map that is too coarse for its tiles.
+
+    Raises:
+        ImageError: a tile of ``tile_m`` has too few of its pixels.
+    """
+    needed_m = min(COARSEST_M, tile_m / MIN_TILE_PX)
+    if gsd_m <= needed_m:
+        return
+    larger = [rung for rung in ladder.footprints_m if MIN_TILE_PX * gsd_m <= rung <= min(size_m)]
+    way = f"give --tile-m {larger[0]:g}" if larger and gsd_m <= COARSEST_M else "give a finer map"
+    raise ImageError(
+        f"{name}: has {gsd_m:.3g} m per pixel, and a tile of {tile_m:g} m needs {needed_m:.2g} m or less; {way}."
+    )
+
+
+def plan_sentence(name: str, grid: Grid, cost: Cost) -> str:
+    """What recording a map takes, for people."""
+    return f"{name}: {_size(grid)}, about {_effort(len(grid), cost)}."
+
+
+def check_effort(name: str, grid: Grid, size_m: tuple[float, float], cost: Cost, most_tiles: int) -> None:
+    """Refuses more tiles than were agreed to.
+
+    Raises:
+        UsageError: there are more; it says what would do.
+    """
+    if len(grid) <= most_tiles:
+        return
+    ways = [f"--max-tiles {len(grid)} to have them all"]
+    stride_m = _stride_for(size_m, grid.tile_m, most_tiles)
+    if stride_m <= grid.tile_m / _WIDEST_STRIDE:
+        ways.insert(0, f"--stride-m {stride_m:g} for {count(size_m, grid.tile_m, stride_m)} of them")
+    raise UsageError(
+        f"{name}: {_size(grid)}, about {_effort(len(grid), cost)}, and more than {most_tiles}; give "
+        f"{', or '.join(ways)}, or a part of the map."
+    )
+
+
+def _stride_for(size_m: tuple[float, float], tile_m: float, most_tiles: int) -> float:
+    """The shortest whole stride with so few tiles, in metres."""
+    stride_m = max(1.0, math.floor(math.sqrt(size_m[0] * size_m[1] / most_tiles)))
+    while count(size_m, tile_m, stride_m) > most_tiles:
+        stride_m += 1.0
+    return stride_m
+
+
+def _size(grid: Grid) -> str:
+    strides = [axis[1] - axis[0] for axis in (grid.north_m, grid.east_m) if len(axis) > 1]
+    apart = f" {max(strides):.3g} m apart" if strides else ""
+    return f"{len(grid)} tiles of {grid.tile_m:g} m{apart}"
+
+
+def _effort(tiles: int, cost: Cost) -> str:
+    minutes = (tiles * cost.seconds + cost.read_px / _READ_PX_S) / 60
+    megabytes = tiles * cost.bytes / 1e6
+    time = f"{minutes / 60:.1f} hours" if minutes >= 120 else _counted(max(1, math.ceil(minutes)), "minute")
+    return f"{time} and {max(1, math.ceil(megabytes))} MB"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
