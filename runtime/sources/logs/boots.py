@@ -19,7 +19,7 @@ _REORDERED_S = 2.0  # a clock that goes back further was started again
 _WALL_S = 5.0  # by which a ground station's clock may run ahead of the vehicle's before that is a restart's minute
 _CLOCKS = 8  # that may run beside one another; a log of more is noise
 _SEGMENTS = 1000  # of one vehicle: what restarts more often is noise
-_LEAST_S = 0.009  # between two reports of a kind that are kept: attitudes are logged at up to 400 Hz, frames at 60
+LEAST_S = 0.009  # between two reports of a kind that are kept: attitudes are logged at up to 400 Hz, frames at 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Boot:
         """Keep a report, unless one of its kind was kept a moment ago."""
         stream = self._streams.setdefault(type(report), Stream())
         thinned = isinstance(report, Fused | Attitude | Ground | Level)
-        if thinned and stream.times and 0.0 < t_s - stream.times[-1] < _LEAST_S:
+        if thinned and stream.times and 0.0 < t_s - stream.times[-1] < LEAST_S:
             return
         stream.times.append(t_s)
         stream.reports.append(report)

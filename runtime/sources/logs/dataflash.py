@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 from runtime.errors import TelemetryError
 from runtime.reports import values
 from runtime.reports.flags import DataflashFlags, estimator_ok, gps_glitch
 from runtime.reports.values import Estimator, Fused, Receiver
-from runtime.sources.logs.boots import Boots, Level, Report
+from runtime.sources.logs.boots import LEAST_S, Boots, Level, Report
 from runtime.sources.logs.choice import LONGEST, Asked, chosen
-from runtime.sources.logs.dataflash_file import DataflashFile
+from runtime.sources.logs.dataflash_file import DataflashFile, Message
 from runtime.sources.logs.source_sets import SourceSets
 from runtime.sources.track import Track
 
@@ -56,12 +55,13 @@ class _Vehicle:
         self.timed = self.untimed = 0
         self._sources = SourceSets()
         self._set_used: float | None = None
+        self._turned_s = -math.inf
         self._estimator_type = ""
         self._accuracies: dict[int, tuple[float, float | None, float | None]] = {}
 
-    def take(self, m: Any) -> None:
+    def take(self, m: Message) -> None:
         """One message."""
-        name = m.get_type()
+        name = m.name
         if name == "PARM":
             self._parameter(m)
             return
@@ -71,65 +71,69 @@ class _Vehicle:
             if name in ("GPS", "GPS2"):  # of ArduCopter 3.1: between two messages that say when
                 self.boots.add_now(self._receiver(m, name, -math.inf))
             return
+        if name == "ATT" and 0.0 <= t_s - self._turned_s < LEAST_S:  # as `Boot` leaves it out, before it is decoded
+            return
         if name == "XKFS":
             self._source_set(m, t_s)
         elif name in ("GPA", "GPA2"):
             self._accuracies[_instance(m, name)] = t_s, _sigma_m(m, "HAcc"), _sigma_m(m, "VAcc")
         else:
             report = self._report(m, name, t_s)
+            if isinstance(report, values.Attitude):
+                self._turned_s = t_s
             if report is not None:
                 self.boots.add(t_s, report)
 
-    def _parameter(self, m: Any) -> None:
-        parameter, value = getattr(m, "Name", ""), _number(m, "Value")
-        if value is None or not isinstance(parameter, str):
+    def _parameter(self, m: Message) -> None:
+        parameter, value = m.text("Name"), m.number("Value")
+        if value is None:
             return
         if parameter == "AHRS_EKF_TYPE":
             self._estimator_type = _ESTIMATOR_TYPES.get(value, "")
         for change in self._sources.parameter(parameter, value):
             self.boots.add_now(change)
 
-    def _source_set(self, m: Any, t_s: float) -> None:
-        used = _number(m, "SS")
-        if used is None or used == self._set_used or _number(m, "C") not in (None, 0.0):
+    def _source_set(self, m: Message, t_s: float) -> None:
+        used = m.number("SS")
+        if used is None or used == self._set_used or m.number("C") not in (None, 0.0):
             return
         self._set_used = used
         for change in self._sources.used(int(used) + 1):
             self.boots.add(t_s, change)
 
-    def _report(self, m: Any, name: str, t_s: float) -> Report | None:
+    def _report(self, m: Message, name: str, t_s: float) -> Report | None:
         if name == "POS":
             return _position(m)
         if name == "ATT":
-            roll, pitch, yaw = (math.radians(_nan(m, field)) for field in ("Roll", "Pitch", "Yaw"))
+            roll, pitch, yaw = (math.radians(m.nan(field)) for field in ("Roll", "Pitch", "Yaw"))
             return values.attitude((roll, pitch, yaw))
         if name in _ESTIMATORS:
             return self._estimator(m, name)
         if name == "RFND":
             return _ground(m)
         if name == "BARO":
-            height_m = values.height_m(_nan(m, "Alt"))
-            return Level(height_m) if height_m is not None and not _number(m, "I") else None
+            height_m = values.height_m(m.nan("Alt"))
+            return Level(height_m) if height_m is not None and not m.number("I") else None
         return self._receiver(m, name, t_s)
 
-    def _receiver(self, m: Any, name: str, t_s: float) -> Report:
+    def _receiver(self, m: Message, name: str, t_s: float) -> Report:
         instance = _instance(m, name)
         at_s, horizontal_m, vertical_m = self._accuracies.get(instance, (-math.inf, None, None))
         fresh = abs(t_s - at_s) <= _ACCURACY_S
         return Receiver(
-            int(_number(m, "Status") or 0),
-            int(_number(m, "NSats") or 0),
-            values.geo_point(_nan(m, "Lat"), _nan(m, "Lng")),
-            values.altitude_m(_nan(m, "Alt")),
+            int(m.number("Status") or 0),
+            int(m.number("NSats") or 0),
+            values.geo_point(m.nan("Lat"), m.nan("Lng")),
+            values.altitude_m(m.nan("Alt")),
             horizontal_m if fresh else None,
             vertical_m if fresh else None,
             instance,
-            values.height_m(_nan(m, "RelAlt")),
+            values.height_m(m.nan("RelAlt")),
         )
 
-    def _estimator(self, m: Any, name: str) -> Report | None:
+    def _estimator(self, m: Message, name: str) -> Report | None:
         """Of the core that POS is from: the primary one of the estimator that is used."""
-        core, primary, flags = _number(m, "C"), _number(m, "PI"), _number(m, "SS")
+        core, primary, flags = m.number("C"), m.number("PI"), m.number("SS")
         core = _ESTIMATORS[name] if core is None else core
         if flags is None or flags < 0 or not name.startswith(self._estimator_type):
             return None
@@ -141,56 +145,41 @@ class _Vehicle:
         return Estimator(word, estimator_ok(DataflashFlags, word), gps_glitch(DataflashFlags, word))
 
 
-def _time_s(m: Any, name: str) -> float | None:
+def _time_s(m: Message, name: str) -> float | None:
     """The vehicle's clock; None where the message has none."""
-    us = _number(m, "TimeUS")
+    us = m.number("TimeUS")
     if us is not None:
         return us * 1e-6
-    ms = _number(m, "T" if name in _RECEIVERS else "TimeMS")
+    ms = m.number("T" if name in _RECEIVERS else "TimeMS")
     return None if ms is None else ms * 1e-3
 
 
-def _position(m: Any) -> Fused:
-    above_home_m = _number(m, "RelHomeAlt")
+def _position(m: Message) -> Fused:
+    above_home_m = m.number("RelHomeAlt")
     return Fused(
-        values.geo_point(_nan(m, "Lat"), _nan(m, "Lng")),
-        values.altitude_m(_nan(m, "Alt")),
-        values.height_m(_nan(m, "RelAlt") if above_home_m is None else above_home_m),
+        values.geo_point(m.nan("Lat"), m.nan("Lng")),
+        values.altitude_m(m.nan("Alt")),
+        values.height_m(m.nan("RelAlt") if above_home_m is None else above_home_m),
     )
 
 
-def _ground(m: Any) -> Report | None:
+def _ground(m: Message) -> Report | None:
     """The downward range finder: of one message each, or of the older pair in one."""
-    range_m, status = _number(m, "Dist"), _number(m, "Stat")
+    range_m, status = m.number("Dist"), m.number("Stat")
     if range_m is None:
         for number in ("1", "2"):
-            if _number(m, f"Orient{number}") == _DOWN:
-                return values.ground(_nan(m, f"Dist{number}"), 0.0, _FARTHEST_M)
+            if m.number(f"Orient{number}") == _DOWN:
+                return values.ground(m.nan(f"Dist{number}"), 0.0, _FARTHEST_M)
         return None
-    if _number(m, "Orient") != _DOWN or status not in (None, _GOOD):
+    if m.number("Orient") != _DOWN or status not in (None, _GOOD):
         return None
     return values.ground(range_m, 0.0, _FARTHEST_M)
 
 
-def _instance(m: Any, name: str) -> int:
-    own = _number(m, "I")
+def _instance(m: Message, name: str) -> int:
+    own = m.number("I")
     return _RECEIVERS[name] if own is None else int(own)
 
 
-def _sigma_m(m: Any, field: str) -> float | None:
-    return values.sigma_m(_nan(m, field))
-
-
-def _number(m: Any, field: str) -> float | None:
-    """A field as a finite number, None where it is none or there is no such field."""
-    try:
-        value = float(getattr(m, field))
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _nan(m: Any, field: str) -> float:
-    """A field as a number, NaN where it is none."""
-    value = _number(m, field)
-    return math.nan if value is None else value
+def _sigma_m(m: Message, field: str) -> float | None:
+    return values.sigma_m(m.nan(field))

@@ -1,13 +1,14 @@
 """The messages of a dataflash log, binary or as the text that ground stations make of it, found where they are whole.
 
-The formats are decoded by pymavlink's `DFFormat` and `DFMessage`. The walk through the file is ours: pymavlink's index
-ends at the first byte that it does not understand, says so on stderr, and holds the place of every message in memory.
+The formats are pymavlink's `DFFormat`. The walk through the file is ours: pymavlink's index ends at the first byte that
+it does not understand, says so on stderr, and holds the place of every message in memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from pymavlink.DFReader import DFFormat, DFMessage
+from pymavlink.DFReader import DFFormat
 
 from runtime.errors import TelemetryError
 
@@ -29,6 +30,47 @@ _BEGINNING = 1 << 16  # bytes within which the formats begin, after damage or a 
 _TAIL = 528  # bytes at the end that are a page's padding, or a message that was being written
 
 
+class Message:
+    """One message: its ``name`` and its fields, by the columns of its format (pymavlink's)."""
+
+    __slots__ = ("_fields", "_kind", "_scaled")
+
+    def __init__(self, kind: Any, fields: list[Any], scaled: bool) -> None:
+        self._kind = kind
+        self._fields = fields
+        self._scaled = scaled  # the fields are stored in the units of their letters, not printed
+
+    @property
+    def name(self) -> str:
+        """As the format has it."""
+        return str(self._kind.name)
+
+    def number(self, field: str) -> float | None:
+        """A field as a finite number, None where it is none or there is no such field."""
+        column = self._kind.colhash.get(field)
+        if column is None:
+            return None
+        try:
+            value = float(self._fields[column])
+        except (TypeError, ValueError, OverflowError):
+            return None
+        multiplier = self._kind.msg_mults[column] if self._scaled else None
+        if multiplier is not None:
+            value /= round(1.0 / multiplier)  # exact, as a product with 1e-7 is not
+        return value if math.isfinite(value) else None
+
+    def nan(self, field: str) -> float:
+        """A field as a number, NaN where it is none."""
+        value = self.number(field)
+        return math.nan if value is None else value
+
+    def text(self, field: str) -> str:
+        """A field as text, empty where there is no such field."""
+        column = self._kind.colhash.get(field)
+        said = "" if column is None else self._fields[column]
+        return said.split(b"\0")[0].decode("ascii", "replace") if isinstance(said, bytes) else str(said)
+
+
 class DataflashFile:
     """Iterates over the wanted messages of a file. ``damaged_bytes``: what lay between and is no message of any
     format, known after the iteration; binary logs only."""
@@ -38,8 +80,8 @@ class DataflashFile:
         self._wanted = wanted
         self.damaged_bytes = 0
 
-    def __iter__(self) -> Iterator[Any]:
-        """Each a `DFMessage`.
+    def __iter__(self) -> Iterator[Message]:
+        """In the order of the file.
 
         Raises:
             TelemetryError: it is neither kind of dataflash log, or cannot be read.
@@ -59,7 +101,7 @@ class DataflashFile:
         except OSError as error:
             raise TelemetryError(f"{self._path}: cannot be read ({error.strerror or error}).") from None
 
-    def _binary(self, data: mmap) -> Iterator[Any]:
+    def _binary(self, data: mmap) -> Iterator[Message]:
         formats = _formats(data)
         wanted = {number for number, found in formats.items() if any(f.name in self._wanted for f in found)}
         heads = re.compile(re.escape(_HEAD) + b"[" + b"".join(re.escape(bytes([n])) for n in {*wanted, _FMT}) + b"]")
@@ -81,11 +123,11 @@ class DataflashFile:
                 if made is not None:
                     current[made.type] = made
             elif kind.name in self._wanted:
-                yield DFMessage(kind, fields, True, None)
+                yield Message(kind, fields, scaled=True)
         tail = _unread(data, end, len(data), lengths)
         self.damaged_bytes += tail if tail > _TAIL else 0
 
-    def _text(self, data: mmap) -> Iterator[Any]:
+    def _text(self, data: mmap) -> Iterator[Message]:
         formats: dict[str, Any] = {}
         for line in iter(lambda: data.readline(), b""):
             words = [word.strip() for word in line[:_LONGEST_LINE].decode("utf-8", "replace").split(",")]
@@ -97,7 +139,7 @@ class DataflashFile:
             elif words[0] in self._wanted and words[0] in formats:
                 kind = formats[words[0]]
                 if len(words) - 1 >= len(kind.columns):
-                    yield DFMessage(kind, words[1:], False, None)
+                    yield Message(kind, words[1:], scaled=False)
 
 
 def _known_format(name: str, length: int, letters: str, columns: str, number: int = _FMT) -> Any | None:
