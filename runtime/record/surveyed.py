@@ -66,7 +66,8 @@ def refuse_useless_views(views: Sequence[tuple[NavState, CameraModel]], ladder: 
     """Refuses a flight of which no sampled state shows its camera ground that can be recorded, before its frames are
     read.
 
-    A heading that is not said may still be solved, so north stands for it here.
+    A heading that is not said may still be solved, so north stands for it here; so may a height, and nothing is refused
+    where one is not said.
 
     Raises:
         ImageError: every state is useless; ``what`` names the source, and the sentence says why once.
@@ -74,6 +75,8 @@ def refuse_useless_views(views: Sequence[tuple[NavState, CameraModel]], ladder: 
     reasons = []
     for state, camera in views:
         pose = state.pose
+        if pose.height_agl_m is None:
+            return
         if pose.heading is None:
             any_way = pose.attitude or Attitude.level()
             pose = replace(pose, attitude=replace(any_way, heading_sigma_rad=math.pi, heading_source="not said"))

@@ -20,7 +20,7 @@ from runtime.history.history import History
 from runtime.values import ViewKind
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources.films import write_video
-from tests.runtime.sources.logs import LATITUDE, LONGITUDE, write_srt
+from tests.runtime.sources.logs import LATITUDE, LONGITUDE, Tlog, position_message, write_srt
 from tests.runtime.sources.photos import gps, write_photo
 from tests.runtime.survey.flights import Truth
 from tests.runtime.survey.test_survey import CAMERA, LEVEL, write_flight
@@ -109,6 +109,21 @@ def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_text("no video")
     assert "needs --telemetry" in sentence(run("--video", video, "--history", history), status=2)
+
+
+def test_the_vehicle_and_the_boot_of_a_log_are_asked_for(tmp_path: Path) -> None:
+    log = Tlog(tmp_path / "a.tlog")
+    for k in range(40):
+        log.say(k / 5, position_message(100.0, k / 5), system=2)
+        log.say(k / 5, position_message(500.0, k / 5), system=4)
+    video = tmp_path / "a.mp4"
+    video.write_text("no video")
+    of = ("--video", video, "--telemetry", log.done(), "--history", tmp_path / "h.db")
+    assert sentence(run(*of, "--vehicle", "3")) == f"{log.path}: holds no vehicle 3, only 2 and 4."
+    assert sentence(run(*of, "--vehicle", "4", "--boot", "2")) == f"{log.path}: holds no boot 2, but only boot 1."
+    done = run(*of, "--vehicle", "4")
+    assert "holds vehicles 2 and 4; vehicle 4 is read, --vehicle chooses another." in done.stderr
+    assert "a.mp4: cannot be read as a video." in sentence(done) and not (tmp_path / "h.db").exists()
 
 
 def test_a_history_of_another_embedding_space_is_refused_untouched(tmp_path: Path) -> None:

@@ -45,3 +45,9 @@ def test_one_useful_moment_is_enough_and_no_telemetry_says_nothing() -> None:
     states = flight((5.0, 5.0, 100.0))
     refuse_useless_views(seen_by(-45.0, [*states, replace(states[0], position=None)]), LADDER, "flight.mp4")
     refuse_useless_views([], LADDER, "flight.mp4")
+
+
+def test_a_height_that_nobody_says_may_still_be_solved() -> None:
+    states = flight((80.0, 100.0))
+    unsaid = [replace(state, pose=replace(state.pose, height_agl_m=None)) for state in states]
+    refuse_useless_views(seen_by(-90.0, unsaid), LADDER, "flight.mp4")
