@@ -12,9 +12,16 @@ from runtime.values import Measured
 # lie as near with it (63 of 64 frames fixed by either; median 3.0 m for 2.8, 95th percentile 6.6 m for both).
 FLAT_GROUND_SHARE = 0.08
 
+_ASSUMED = " height above take-off, flat ground"
+
 
 def above_flat_ground(above_takeoff: Measured) -> Measured:
     """Height above ground in metres from the one above take-off, with the barometer's error and the terrain's in its
     sigma."""
     sigma_m = math.hypot(above_takeoff.sigma, FLAT_GROUND_SHARE * abs(above_takeoff.value))
-    return Measured(above_takeoff.value, sigma_m, f"{above_takeoff.source} height above take-off, flat ground")
+    return Measured(above_takeoff.value, sigma_m, f"{above_takeoff.source}{_ASSUMED}")
+
+
+def is_above_flat_ground(height: Measured) -> bool:
+    """Whether a height above ground is one above take-off, over ground that was taken to be level."""
+    return height.source.endswith(_ASSUMED)

@@ -15,7 +15,8 @@ from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import picture_of
 from runtime.record.surveyed import record as record_photos
 from runtime.sources.lens import ASSUMED_HFOV_DEG
-from runtime.survey.survey import Skipped, Survey, Surveyed, complete, pairs_to_match
+from runtime.survey.complete import complete, pairs_to_match
+from runtime.survey.survey import Skipped, Survey, Surveyed
 from runtime.values import Frame
 
 _THREADS = 2
@@ -45,6 +46,8 @@ def completed(read: Survey) -> Survey:
             f"{len(ready.turned)} photos ({ready.turned[0]} and on) are turned against their recorded heading; "
             "the heading that their overlaps show is used."
         )
+    for contradiction in ready.contradictions:
+        warn(contradiction.sentence())
     return ready
 
 

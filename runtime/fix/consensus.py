@@ -98,8 +98,9 @@ def _sheets(agreeing: Sequence[Verified]) -> Sheets:
 
 
 def _covariance(agreeing: Sequence[Verified], pose: PlanarPose, places: Array) -> Array:
-    """(2, 2) m2, north and east: the pose's own, the part of the georeference that neighbours share, and how far the
-    keyframes lie apart. ``places`` (N, 2): east and south."""
+    """(2, 2) m2, north and east: the pose's own, the part of the georeference that neighbours share, how far the
+    keyframes lie apart, and what the camera's way from them is off by, since the error of their heights, and so of
+    their scale, is one they share. ``places`` (N, 2): east and south."""
     weights = np.array([one.inliers for one in agreeing], dtype=np.float64)
     weights /= weights.sum()
     georeference, own_share = _georeference(agreeing), _own_share(agreeing)
@@ -107,7 +108,9 @@ def _covariance(agreeing: Sequence[Verified], pose: PlanarPose, places: Array) -
     shared = float(weights @ ((1.0 - own_share) * georeference**2))
     centred = places - weights @ places
     spread = (centred.T * weights) @ centred * float(np.sum(weights**2))
-    east_south = pose.covariance_m2 + spread + np.eye(2) * (own + shared)
+    away = np.array([pose.east_m, pose.south_m]) - weights @ np.array([one.keyframe.centre for one in agreeing])
+    stretch = float(weights @ np.array([one.keyframe.scale_sigma**2 for one in agreeing])) * np.outer(away, away)
+    east_south = pose.covariance_m2 + spread + stretch + np.eye(2) * (own + shared)
     return np.asarray(_NORTH_EAST_FROM_EAST_SOUTH @ east_south @ _NORTH_EAST_FROM_EAST_SOUTH.T)
 
 

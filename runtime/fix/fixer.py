@@ -20,6 +20,7 @@ from runtime.fix.query import Known, known_of, sight, sight_upright
 from runtime.fix.retrieve import Matches, Retriever, Tower
 from runtime.fix.verification import FIRST, MAX_VERIFIED, NOTHING, verify_in_turn
 from runtime.fix.verify import Sighting
+from runtime.heights import is_above_flat_ground
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
 from runtime.values import Decision, Fix, Frame, Pose, ViewKind
@@ -76,19 +77,22 @@ class Fixer:
 
         Args:
             any_heading: distrust the pose's heading.
-            retry: where the pose's heading leads to no fix, try every heading; too slow for flight.
+            retry: where the pose's heading leads to no fix, try every heading, then, where its height is one above
+                take-off, every height: the ground below may lie far from the take-off's level; too slow for flight.
             camera: where it differs from frame to frame (photos); else the fixer's own.
         """
         self._memory.refresh()
         known = known_of(frame, camera or self._camera, pose, any_heading)
-        again = retry and known.heading
-        fix = self._attempt(frame, known, FIRST if again else MAX_VERIFIED)
-        if fix.decision is Decision.FIX or not again:
-            return fix
-        known = known_of(frame, camera or self._camera, pose, True)
-        second = self._attempt(frame, known, MAX_VERIFIED - fix.verified)
-        hypotheses = second.hypotheses + fix.hypotheses
-        return replace(second, verified=second.verified + fix.verified, hypotheses=hypotheses)
+        again = _distrusted(known, pose, any_heading) if retry else []
+        fix = self._attempt(frame, known, FIRST if again and known.heading else MAX_VERIFIED)
+        for heading, height in again:
+            if fix.decision is Decision.FIX:
+                break
+            known = known_of(frame, camera or self._camera, pose, heading, height)
+            next_fix = self._attempt(frame, known, MAX_VERIFIED if height else MAX_VERIFIED - fix.verified)
+            hypotheses = next_fix.hypotheses + fix.hypotheses
+            fix = replace(next_fix, verified=next_fix.verified + fix.verified, hypotheses=hypotheses)
+        return fix
 
     def _attempt(self, frame: Frame, known: Known, most: int) -> Fix:
         """``most``: keyframes to verify."""
@@ -116,6 +120,14 @@ class Fixer:
         if isinstance(found, Refusal):
             return replace(fix, reason=f"{fix.reason}; {found.reason}", hypotheses=hypotheses)
         return replace(found, verified=fix.verified, hypotheses=hypotheses)
+
+
+def _distrusted(known: Known, pose: Pose, any_heading: bool) -> list[tuple[bool, bool]]:
+    """What to try next where a pose leads to no fix: (any heading, any height), in turn."""
+    again = [(True, False)] if known.heading else []
+    if known.height and pose.height_agl_m is not None and is_above_flat_ground(pose.height_agl_m):
+        again.append((any_heading, True))
+    return again
 
 
 def _query(frame: Frame, known: Known, matches: Matches) -> Sighting:

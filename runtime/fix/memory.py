@@ -30,6 +30,7 @@ _UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it g
 FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
+_MAX_SCALE_SIGMA = 1.0  # of a keyframe, as a share: a height that says nothing says at least this
 _MIN_ADDED_SHARE = 0.002  # of the keyframes: a rung that adds fewer is not worth another run of the network
 
 
@@ -224,6 +225,7 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
     north, east = north_east_m(origin, keyframe.ground)
     side_px = keyframe.crop.shape[0]
     height = keyframe.pose.height_agl_m if keyframe.view is ViewKind.DRONE else None
+    tall = height is not None and height.value > 0
     metres: NDArray[np.float64] = (features.points.astype(np.float64) / side_px - 0.5) * keyframe.footprint_m
     return Ground(
         keyframe_id=keyframe.keyframe_id,
@@ -231,7 +233,8 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         features=features,
         points=metres + [east, -north],
         centre=np.array([east, -north]),
-        height_m=height.value if height is not None and height.value > 0 else math.inf,
+        height_m=height.value if height is not None and tall else math.inf,
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
+        scale_sigma=min(height.sigma / height.value, _MAX_SCALE_SIGMA) if height is not None and tall else 0.0,
     )

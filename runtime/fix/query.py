@@ -81,13 +81,17 @@ class Known:
         )
 
 
-def known_of(frame: Frame, camera: CameraModel, pose: Pose, any_heading: bool) -> Known:
-    """What ``pose`` says, position and time left out; a heading is distrusted on request."""
+def known_of(
+    frame: Frame, camera: CameraModel, pose: Pose, any_heading: bool, any_height: bool = False
+) -> Known:
+    """What ``pose`` says, position and time left out; heading and height are distrusted on request."""
     camera = camera.scaled_to(frame.image.shape[1], frame.image.shape[0])
     attitude = pose.attitude or Attitude.level()
     if any_heading or attitude.heading is None:
         attitude = _northward(attitude)
-    height = pose.height_agl_m if pose.height_agl_m is not None and pose.height_agl_m.value > 0 else None
+    height = pose.height_agl_m
+    if any_height or (height is not None and height.value <= 0):
+        height = None
     return Known(camera, Pose(t_ns=0, height_agl_m=height, attitude=attitude))
 
 

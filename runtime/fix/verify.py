@@ -46,7 +46,8 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Ground:
     """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin, around
-    ``centre`` (2,). ``height_m`` of its camera above it; infinite where it was cut from a map."""
+    ``centre`` (2,). ``height_m`` of its camera above it; infinite where it was cut from a map. ``scale_sigma``: 1-sigma
+    of its scale as a share, that of its camera's height."""
 
     keyframe_id: int
     flight: str
@@ -56,6 +57,7 @@ class Ground:
     height_m: float
     footprint_m: float
     sigma_m: float
+    scale_sigma: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ from runtime.survey.mosaic import Ties
 Array = NDArray[np.float64]
 
 PHOTO = 6  # unknowns of a photo: north, east, log height, heading, pitch, roll
+HEIGHT = 2  # among them
 COMMON = 4  # unknowns of the flight: lever forward and right, drift north and east
 _TIE_SIGMA = 4e-3  # of the height: terrain and houses are no plane; measured on two flights
 _LEVER_SIGMA_M = 6.0
 _DRIFT_SIGMA_M_S = 0.1
 _DIFFERENCE_STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
 _MAX_EVALUATIONS = 60
+_MAX_LOG_HEIGHT = 20.0  # of metres
 _INVERSE_COLUMNS = 256  # solved at a time
 
 
@@ -53,22 +55,32 @@ class Observed:
 class Adjusted:
     """``photos`` (N, 6): north, east, log height, heading, pitch, roll; ``sigma`` (N, 6) their 1-sigma.
 
-    ``lever_m`` (2,) forward and right from camera to tag; ``drift_m_s`` (2,) north and east;
-    ``tie_misfit`` (K,) of the height.
+    ``log_height_covariance`` (N, N), which alone knows how far the heights err together: all of them as the tags' scale
+    does. ``lever_m`` (2,) forward and right from camera to tag; ``drift_m_s`` (2,) north and east; ``tie_misfit`` (K,)
+    of the height; ``tags_missed_m`` (N, 2) from the tags to where lever and drift would put them; ``cost`` half the sum
+    of the squared residuals in sigmas, those far off counted less (soft L1).
     """
 
     photos: Array
     sigma: Array
+    log_height_covariance: Array
     lever_m: Array
     drift_m_s: Array
     tie_misfit: Array
+    tags_missed_m: Array
+    cost: float
 
 
 def ground_of(photos: Array, rays: Array) -> Array:
     """(K, 2) north and east where (K, 3) body rays from (K, 6) poses meet the ground."""
     turned = turn(photos).apply(rays)
     down = np.maximum(turned[:, 2:], 0.05)
-    return np.asarray(photos[:, :2] + turned[:, :2] / down * np.exp(photos[:, 2:3]))
+    return np.asarray(photos[:, :2] + turned[:, :2] / down * heights_m(photos)[:, None])
+
+
+def heights_m(photos: Array) -> Array:
+    """(K,) heights of (K, 6) poses; where tags are nonsense a step of the adjustment may be beyond all numbers."""
+    return np.asarray(np.exp(np.clip(photos[:, HEIGHT], -_MAX_LOG_HEIGHT, _MAX_LOG_HEIGHT)))
 
 
 def turn(photos: Array) -> Rotation:
@@ -95,7 +107,11 @@ def adjust(start: Array, common: Array, ties: Ties, observed: Observed) -> Adjus
         x_scale="jac", max_nfev=_MAX_EVALUATIONS, xtol=1e-6, ftol=1e-5,
     )  # fmt: skip
     photos, common = problem.split(solved.x)
-    return Adjusted(photos, problem.sigma(solved.x), common[:2], common[2:], problem.misfit(photos))
+    variance, heights = problem.covariances(solved.x)
+    return Adjusted(
+        photos, np.sqrt(variance), heights, common[:2], common[2:], problem.misfit(photos),
+        tag_of(photos, observed.time_s, common) - observed.tag_ne_m, float(solved.cost),
+    )  # fmt: skip
 
 
 class _Problem:
@@ -145,20 +161,22 @@ class _Problem:
             entries.add(row, np.array([column[0]]), np.array([[change]]))
         return entries.matrix(ties.size + tags.size + priors.size + COMMON, len(state))
 
-    def sigma(self, state: Array) -> Array:
-        """(N, 6) 1-sigma of the photos' unknowns, from the weighted normal matrix at the solution."""
+    def covariances(self, state: Array) -> tuple[Array, Array]:
+        """(N, 6) variances of the photos' unknowns and (N, N) covariance of their log heights, from the weighted normal
+        matrix at the solution."""
         residuals = self.residuals(state)
         weight = (1.0 + residuals**2) ** -0.25  # soft L1's
         jacobian = self.jacobian(state).multiply(weight[:, None]).tocsr()
         normal = (jacobian.T @ jacobian + eye(len(state)) * 1e-9).tocsc()
-        own = _inverse_diagonal(normal, PHOTO * self._count)
+        own, heights = _inverse_parts(normal, self._count)
         spread = max(1.0, float(np.sum((weight * residuals) ** 2) / max(len(residuals) - len(state), 1)))
-        return np.asarray(np.sqrt(np.maximum(own, 0.0) * spread).reshape(-1, PHOTO))
+        return np.maximum(own, 0.0) * spread, heights * spread
 
     def _ties_of(self, first: Array, second: Array) -> Array:
         i, j = self._ties.first, self._ties.second
         apart = ground_of(first[i], self._ties.first_ray) - ground_of(second[j], self._ties.second_ray)
-        return np.asarray(apart / (np.exp((first[i, 2] + second[j, 2]) / 2) * _TIE_SIGMA)[:, None])
+        level_m = np.sqrt(heights_m(first[i]) * heights_m(second[j]))
+        return np.asarray(apart / (level_m * _TIE_SIGMA)[:, None])
 
     def _tags_of(self, photos: Array, common: Array) -> Array:
         apart = tag_of(photos, self._seen.time_s, common) - self._seen.tag_ne_m
@@ -183,16 +201,20 @@ class _Problem:
         return np.asarray(common / np.array([_LEVER_SIGMA_M, _LEVER_SIGMA_M, _DRIFT_SIGMA_M_S, _DRIFT_SIGMA_M_S]))
 
 
-def _inverse_diagonal(matrix: csc_matrix, count: int) -> Array:
-    """The first ``count`` diagonal entries of a sparse matrix's inverse, without ever holding all of it."""
+def _inverse_parts(matrix: csc_matrix, count: int) -> tuple[Array, Array]:
+    """Of a sparse matrix's inverse the diagonal of ``count`` photos as (N, 6), and (N, N) between their log heights,
+    without ever holding all of it."""
     factors = splu(matrix)
-    found = []
-    for start in range(0, count, _INVERSE_COLUMNS):
-        rows = np.arange(start, min(start + _INVERSE_COLUMNS, count))
+    diagonal, heights = np.zeros(PHOTO * count), np.zeros((count, count))
+    for start in range(0, PHOTO * count, _INVERSE_COLUMNS):
+        rows = np.arange(start, min(start + _INVERSE_COLUMNS, PHOTO * count))
         unit = np.zeros((matrix.shape[0], len(rows)))
         unit[rows, rows - start] = 1.0
-        found.append(factors.solve(unit)[rows, rows - start])
-    return np.concatenate(found)
+        columns = factors.solve(unit)
+        diagonal[rows] = columns[rows, rows - start]
+        of_height = rows[rows % PHOTO == HEIGHT]
+        heights[:, of_height // PHOTO] = columns[HEIGHT : PHOTO * count : PHOTO, of_height - start]
+    return diagonal.reshape(-1, PHOTO), heights
 
 
 class _Entries:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from runtime.fix.tag_field import SIGNALS, Signals, TagField
 from runtime.geodesy import north_east_m
 from runtime.sources.photo import CameraFlags
-from runtime.survey.survey import complete, survey
+from runtime.survey.complete import complete
+from runtime.survey.survey import survey
 from tests.bench.real_photos import BLOCK, DATA, splits_of
 
 RUN, LEFT_OUT, MARGIN = 2 * BLOCK, (4, 8), 2

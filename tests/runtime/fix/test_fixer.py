@@ -16,7 +16,7 @@ from runtime.fix.memory import Memory, distinct_footprints
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
-from runtime.survey.solver import SOURCE
+from runtime.survey.anchor import SOURCE
 from runtime.values import Decision, Fix, Frame, GeoPoint, Measured, Pose, ViewKind
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 from tests.runtime.survey.flights import ORIGIN, Truth, photograph

@@ -23,7 +23,8 @@ from runtime.sources.fingerprint import (
     video_fingerprint,
 )
 from runtime.sources.photo import read_photo
-from runtime.survey.survey import Skipped, complete, list_images, survey
+from runtime.survey.complete import complete
+from runtime.survey.survey import Skipped, list_images, survey
 from runtime.values import GeoPoint
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos

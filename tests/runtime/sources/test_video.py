@@ -19,7 +19,8 @@ from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.sources.video import Filmed, lens_of_video, open_video
-from runtime.survey.survey import Skipped, complete
+from runtime.survey.complete import complete
+from runtime.survey.survey import Skipped
 from runtime.survey.video import frame_reader, gathered, survey_video
 from runtime.values import PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
 from runtime.rotations import ned_from_euler
-from runtime.survey.solver import Tagged
+from runtime.survey.anchor import Tagged
+from runtime.survey.overlaps import Overlap
 from runtime.values import Attitude, GeoPoint, Measured, Pose, Position, PositionSource
 from runtime.view import GroundPlane
 
 ORIGIN = GeoPoint(48.2, 11.6)
+CAMERA = CameraModel.from_hfov(480, 360, 69.0)
 
 
 @dataclass(frozen=True)
@@ -116,3 +118,27 @@ def tagged(
         tag = Position.circular(offset(ORIGIN, north_m, east_m), 3.0, PositionSource.TAG)
         told.append(Tagged(Pose(t_ns=round(here.t_s * 1e9)), tag))
     return told
+
+
+def exact_overlaps(
+    flown: Sequence[Truth],
+    noise_px: float = 0.3,
+    seed: int = 1,
+    camera: CameraModel = CAMERA,
+    reach_m: float = 25.0,
+) -> list[Overlap]:
+    """What matching would find, without the images: ground points that two photos see, within ``reach_m`` of one."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for i, first in enumerate(flown):
+        for j in range(i + 1, len(flown)):
+            second = flown[j]
+            points = rng.uniform(-reach_m, reach_m, (40, 2)) + [first.north_m, first.east_m]
+            a = first.plane(camera).pixels_of(points - [first.north_m, first.east_m])
+            b = second.plane(camera).pixels_of(points - [second.north_m, second.east_m])
+            size = np.array([camera.width_px, camera.height_px])
+            inside = ((a >= 0) & (a < size) & (b >= 0) & (b < size)).all(axis=1)
+            if inside.sum() >= 8:
+                jitter = rng.normal(0, noise_px, (2, 8, 2))
+                found.append(Overlap(i, j, a[inside][:8] + jitter[0], b[inside][:8] + jitter[1], int(inside.sum())))
+    return found

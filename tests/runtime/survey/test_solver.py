@@ -10,36 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.sources.photo import read_photo
+from runtime.survey.anchor import SOURCE, Tagged
 from runtime.survey.overlaps import Overlap, candidate_pairs, features_of, overlap_of
-from runtime.survey.solver import SOURCE, Solution, Tagged, solve
+from runtime.survey.solver import Solution, solve
 from runtime.values import Attitude, Measured
 from tests.runtime.record.fakes import ground_texture
-from tests.runtime.survey.flights import ORIGIN, Truth, lawnmower, photograph, tagged
+from tests.runtime.survey.flights import CAMERA, ORIGIN, Truth, exact_overlaps, lawnmower, photograph, tagged
 
 CALITERRA = Path(__file__).parents[4] / "shared/data/flights/caliterra"
-CAMERA = CameraModel.from_hfov(480, 360, 69.0)
-
-
-def exact_overlaps(flown: Sequence[Truth], noise_px: float = 0.3, seed: int = 1) -> list[Overlap]:
-    """What matching would find, without the images: ground points that two photos see."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for i, first in enumerate(flown):
-        for j in range(i + 1, len(flown)):
-            second = flown[j]
-            points = rng.uniform(-25, 25, (40, 2)) + [first.north_m, first.east_m]
-            a = first.plane(CAMERA).pixels_of(points - [first.north_m, first.east_m])
-            b = second.plane(CAMERA).pixels_of(points - [second.north_m, second.east_m])
-            size = np.array([CAMERA.width_px, CAMERA.height_px])
-            inside = ((a >= 0) & (a < size) & (b >= 0) & (b < size)).all(axis=1)
-            if inside.sum() >= 8:
-                jitter = rng.normal(0, noise_px, (2, 8, 2))
-                found.append(Overlap(i, j, a[inside][:8] + jitter[0], b[inside][:8] + jitter[1], int(inside.sum())))
-    return found
 
 
 def errors(solution: Solution, flown: Sequence[Truth]) -> dict[str, np.ndarray]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,10 @@ from runtime.record.known import Known
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, record
 from runtime.sources.photo import CameraFlags
-from runtime.survey.survey import Skipped, Survey, complete, list_images, pairs_to_match, survey
-from runtime.values import PositionSource
+from runtime.survey.anchor import SOURCE
+from runtime.survey.complete import complete, pairs_to_match
+from runtime.survey.survey import Skipped, Survey, list_images, survey
+from runtime.values import Keyframe, PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
@@ -29,16 +33,21 @@ FLAGS = CameraFlags(hfov_deg=69.0)
 
 
 def write_flight(
-    folder: Path, flown: Sequence[Truth], xmp: bool = True, upside_down: Sequence[int] = ()
+    folder: Path,
+    flown: Sequence[Truth],
+    xmp: bool = True,
+    upside_down: Sequence[int] = (),
+    said: Callable[[float], float] = lambda height_m: height_m,
 ) -> list[Path]:
-    """One photo per truth, named and timed in order; those ``upside_down`` with their pixels turned by 180 degrees."""
+    """One photo per truth, named and timed in order; those ``upside_down`` with their pixels turned by 180 degrees;
+    ``said``: the height above take-off of one above ground."""
     folder.mkdir(exist_ok=True)
     ground = ground_texture(1600)
     written = []
     for k, truth in enumerate(flown):
         position = truth.point
         angles = {"GimbalYawDegree": math.degrees(truth.heading), "GimbalPitchDegree": -90, "GimbalRollDegree": 0}
-        block = dji_xmp(RelativeAltitude=truth.height_m, **angles) if xmp else None
+        block = dji_xmp(RelativeAltitude=said(truth.height_m), **angles) if xmp else None
         written.append(
             write_photo(
                 folder / f"P_{k:03d}.jpg",
@@ -171,3 +180,72 @@ def test_too_few_photos_to_solve_say_so(tmp_path: Path) -> None:
     assert {one.reason for one in ready.skipped} == {
         "height and heading is not recorded, and it overlaps with too few others (1) to solve its height and heading"
     }
+
+
+def test_heights_above_a_take_off_on_a_hill_are_solved_recorded_and_said_once(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
+    write_flight(folder, flown, said=lambda height_m: height_m - 20.0)
+    ready = complete(survey(list_images(folder), FLAGS))
+    [contradiction] = ready.contradictions
+    assert contradiction.sentence().startswith(
+        "8 photos (P_000.jpg and on): height 30 m by their files, but overlaps and tags show "
+    )
+    with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
+        recorded(folder, history, ready)
+        keyframes = list(history.keyframes())
+    assert len(keyframes) == 8
+    right_m = max(keyframe.footprint_m for keyframe in keyframes_of(tmp_path, flown))
+    for keyframe in keyframes:
+        height, above_takeoff = keyframe.pose.height_agl_m, keyframe.pose.height_takeoff_m
+        assert height is not None and height.source == SOURCE and abs(height.value - 50.0) < 2 * height.sigma < 12.0
+        assert above_takeoff is not None and above_takeoff.value == pytest.approx(30.0)  # what the file says stays
+        assert keyframe.footprint_m == pytest.approx(right_m, rel=0.06)
+
+
+def keyframes_of(folder: Path, flown: Sequence[Truth]) -> list[Keyframe]:
+    """The keyframes of the same flight with its heights right."""
+    right = folder / "right"
+    write_flight(right, flown)
+    ready = complete(survey(list_images(right), FLAGS))
+    assert ready.contradictions == ()
+    with History.create(folder / "right.db", "fake-space", "fake") as history:
+        recorded(right, history, ready)
+        return list(history.keyframes())
+
+
+def test_a_height_by_flag_stays_and_its_contradiction_is_said_with_the_number(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
+    write_flight(folder, flown)
+    ready = complete(survey(list_images(folder), CameraFlags(hfov_deg=69.0, height_agl_m=30.0)))
+    assert [photo.pose.height_agl_m and photo.pose.height_agl_m.value for photo in ready.photos] == [30.0] * 8
+    [contradiction] = ready.contradictions
+    said = re.search(r"--height-agl-m 30 m is used, but overlaps and tags show (\d+) (to (\d+) )?m",
+                     contradiction.sentence())  # fmt: skip
+    assert said is not None and abs(float(said[1]) - 50.0) < 4.0
+
+
+def test_a_photo_that_overlaps_with_none_learns_from_the_nearest_that_does(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
+    alone = Truth(9.0, -20.0, -75.0, 50.0, 0.3)
+    write_flight(folder, [*flown, alone], said=lambda height_m: height_m - 20.0)
+    ready = complete(survey(list_images(folder), FLAGS))
+    heights = [photo.pose.height_agl_m for photo in ready.photos]
+    assert heights[-1] is not None and heights[0] is not None and heights[-1].source == f"{SOURCE} near by"
+    assert heights[-1].value == pytest.approx(50.0, abs=4.0) and heights[-1].sigma > 1.5 * heights[0].sigma
+
+
+def test_headings_of_a_flight_that_hardly_moves_are_not_doubted(tmp_path: Path) -> None:
+    """Tags that err by a quarter of the way flown turn the mosaic by as much: 40 degrees are no contradiction."""
+    folder = tmp_path / "flight"
+    flown = [Truth(float(k), 2.5 * k, 0.0, 50.0, 0.3) for k in range(8)]
+    write_flight(folder, flown)
+    read = survey(list_images(folder), FLAGS)
+    way = math.cos(math.radians(40)), math.sin(math.radians(40))
+    askew = tuple(
+        replace(photo, position=replace(photo.position, point=offset(ORIGIN, *(truth.north_m * one for one in way))))
+        for photo, truth in zip(read.photos, flown, strict=True)
+    )
+    assert complete(replace(read, photos=askew)).turned == ()
