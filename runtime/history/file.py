@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from runtime.errors import HistoryBusyError, HistoryError, StorageError
@@ -155,7 +156,7 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
     )
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # damaged text is no traceback
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # damaged text is no traceback
     if write:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0")

@@ -45,6 +45,7 @@ _POSITION_NEEDED: Mapping[str, Bounds] = {
     "latitude_deg": _LATITUDE, "longitude_deg": _LONGITUDE, "variance_north_m2": _SIGMA, "variance_east_m2": _SIGMA,
     "covariance_north_east_m2": (-1e12, 1e12),
 }  # fmt: skip
+_VIEWS, _SOURCES = frozenset(kind.value for kind in ViewKind), frozenset(one.value for one in PositionSource)
 _VELOCITY = ("velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s")
 
 
@@ -53,7 +54,7 @@ def keyframe_fault(row: Sequence[Any]) -> str:
     values = dict(zip(KEYFRAME_COLUMNS, row, strict=True))
     if not isinstance(values["flight"], str) or not isinstance(values["name"], str):
         return "its flight or its name is no text"
-    if values["view"] not in [kind.value for kind in ViewKind]:
+    if values["view"] not in _VIEWS:
         return f"a view {values['view']!r} is not known"
     if not isinstance(values["t_ns"], int):
         return "t_ns is no whole number"
@@ -68,7 +69,7 @@ def keyframe_fault(row: Sequence[Any]) -> str:
 def position_fault(row: Sequence[Any]) -> str:
     """What is wrong with a row of `POSITION_COLUMNS`; empty when nothing is."""
     values = dict(zip(POSITION_COLUMNS, row, strict=True))
-    if values["role"] not in (CAMERA, TAG) or values["source"] not in [source.value for source in PositionSource]:
+    if values["role"] not in (CAMERA, TAG) or values["source"] not in _SOURCES:
         return f"a position {values['role']!r} by {values['source']!r} is not known"
     velocity = [values[name] for name in _VELOCITY]
     partly = any(one is None for one in velocity) and any(one is not None for one in velocity)
@@ -85,8 +86,9 @@ def _out_of_range(values: Mapping[str, Any], needed: Mapping[str, Bounds], optio
         if not within(values[name], bounds):
             return _said(name, values[name], bounds)
     for name, bounds in optional.items():
-        if values[name] is not None and not within(values[name], bounds):
-            return _said(name, values[name], bounds)
+        value = values[name]
+        if value is not None and not within(value, bounds):
+            return _said(name, value, bounds)
     return ""
 
 
@@ -99,7 +101,9 @@ def within(value: Any, bounds: Bounds) -> bool:
 
 
 def _said(name: str, value: Any, bounds: Bounds) -> str:
-    shown = f"{value:g}" if isinstance(value, float | int) else "missing" if value is None else "no number"
+    if value is None:
+        return f"{name} is missing"
+    shown = f"{value:g}" if isinstance(value, float | int) else "no number"
     return f"{name} is {shown}, not within {bounds[0]:g} to {bounds[1]:g}"
 
 

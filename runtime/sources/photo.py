@@ -14,7 +14,7 @@ from runtime.heights import above_flat_ground
 from runtime.rotations import turned_about_vertical
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, Lens, lens_of
-from runtime.sources.picture import WHOLE_PX, opened_picture, read_pixels
+from runtime.sources.picture import WHOLE_PX, opened_picture, read_pixels, stored_px
 from runtime.sources.xmp.reader import read_xmp
 from runtime.sources.xmp.tags import MakerTags
 from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource, yaw_of
@@ -116,7 +116,7 @@ def _turned_to(attitude: Attitude, heading_rad: float) -> Attitude:
 
 def _read(path: Path) -> tuple[ImageRGB, PhotoExif, MakerTags]:
     with opened_picture(path) as image:
-        full_px = image.size
+        full_px = stored_px(image)
         pixels = read_pixels(image, path, 1 if math.prod(full_px) <= WHOLE_PX else 2).image
         exif = read_exif(image)
         if pixels.shape[1::-1] != full_px and exif.width_px is None:

@@ -97,22 +97,38 @@ def read_pixels(image: Image.Image, path: Path, factor: int = 1) -> Picture:
     Raises:
         ImageError: it cannot be read.
     """
-    full_px = image.size
+    full_px = stored_px(image)
     if factor > 1 and isinstance(image, JpegImagePlugin.JpegImageFile):
         image.draft(None, (full_px[0] // factor, full_px[1] // factor))
     large = math.prod(image.size) > WHOLE_PX
-    if (large or _deep_colours(image)) and find_spec("rasterio") is not None:
+    if (large or _deep_colours(image) or _turned_tiff(image)) and find_spec("rasterio") is not None:
         return read_as_stored(path, factor)
     if large:
         raise ImageError(
             f"{path}: has {math.prod(full_px) / 1e6:.0f} million pixels in a format that is read whole; give a JPEG, "
             "or install homing[geo]."
         )
+    if _turned_tiff(image):
+        raise ImageError(f"{path}: is a TIFF that is stored turned; save it upright, or install homing[geo].")
     image.load()
     picture = _rgb(image)
     if factor > 1 and image.size == full_px:
         return _reduced(picture, factor)
     return picture
+
+
+def stored_px(image: Image.Image) -> tuple[int, int]:
+    """Width and height of a picture as its file stores it; Pillow gives a TIFF's as they are to be shown."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None:
+        return image.size
+    return int(tags[ExifTags.Base.ImageWidth]), int(tags[ExifTags.Base.ImageLength])
+
+
+def _turned_tiff(image: Image.Image) -> bool:
+    """Whether Pillow would turn its pixels, as it does those of TIFF alone (and garbles some)."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is not None and tags.get(ExifTags.Base.Orientation, 1) in _TURNS
 
 
 def _deep_colours(image: Image.Image) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 from pathlib import Path
 
 import gpxpy
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from runtime.bundle import Bundle
@@ -100,3 +103,27 @@ def test_mistakes_are_one_sentence(flight: Path, tmp_path: Path) -> None:
     assert isinstance(run("info", tmp_path / "none").exception, HistoryError)
     error = run("export", flight, "--out", tmp_path / "no" / "folder.kml").exception
     assert isinstance(error, StorageError) and "folder.kml" in str(error)
+
+
+def test_every_command_does_without_the_rows_that_are_broken(flight: Path, tmp_path: Path) -> None:
+    """Rows with NULL for a position, as NaN was once kept, ended in a TypeError."""
+    with sqlite3.connect(flight) as connection:
+        connection.execute("UPDATE keyframe SET ground_latitude_deg = NULL, ground_longitude_deg = NULL WHERE id < 3")
+        connection.execute("UPDATE keyframe SET crop = x'ffd8' WHERE id = 3")
+    connection.close()
+    assert json.loads(run("info", flight, "--json").stdout)["keyframes"] == 3
+    assert [json.loads(line)["keyframe"] for line in run("list", flight, "--json").stdout.splitlines()] == [3, 4, 5]
+    assert "nan" not in run("list", flight).stdout.lower()
+    for kind in ("geojson", "kml", "gpx"):
+        exported = run("export", flight, "--format", kind)
+        assert exported.exit_code == 0 and not {"null", "None", "nan"} & set(re.split(r"\W", exported.stdout))
+    moved = run("reembed", flight, "--json")
+    assert moved.exit_code == 0, moved.output
+    assert json.loads(moved.stdout)["keyframes"] == 3
+    picture = tmp_path / "query.png"
+    Image.fromarray(keyframe(4).crop).resize((256, 256)).save(picture)
+    for command in ("fix", "locate"):
+        asked = CliRunner().invoke(app, [command, "--history", str(flight), str(picture), "--json"])
+        assert asked.exit_code in (0, 3), (asked.output, asked.exception)
+    assert run("verify", flight, "--repair").exit_code == 0
+    assert json.loads(run("info", flight, "--json").stdout)["keyframes"] == 2

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -16,6 +20,7 @@ from runtime.rotations import rotation
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import PositionSource, yaw_of
 from runtime.view import GroundPlane
+from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources import photos
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
 
@@ -150,6 +155,75 @@ def test_orientation_is_for_showing_only(tmp_path: Path) -> None:
     photo = read_photo(write_photo(tmp_path / "a.jpg", image, base={photos.ORIENTATION: 6}))
     assert photo.frame.image.shape == (60, 80, 3)
     assert photo.frame.image[30, 10].mean() > 150 > photo.frame.image[30, 70].mean()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["RGB", "L", "I;16"])
+def test_a_tiff_that_says_how_to_turn_it_is_read_as_it_is_stored(tmp_path: Path, turn: int, kind: str) -> None:
+    """Pillow turns the pixels of TIFF alone, and garbles what it reads in one piece."""
+    pytest.importorskip("rasterio")
+    ground = ground_texture(80)[:60]
+    stored = ground if kind == "RGB" else ground[..., 0] if kind == "L" else ground[..., 0].astype(np.uint16) * 16
+    exif = Image.Exif()
+    exif[photos.ORIENTATION] = turn
+    Image.fromarray(stored).save(tmp_path / "a.tif", exif=exif)
+    photo = read_photo(tmp_path / "a.tif")
+    assert (photo.camera.width_px, photo.camera.height_px) == (80, 60)
+    assert alike(photo.frame.image, ground if kind == "RGB" else np.repeat(ground[..., :1], 3, axis=2)) > 0.98
+
+
+KINDS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "CMYK.jpg": lambda rgb: rgb.convert("CMYK"), "CMYK.tif": lambda rgb: rgb.convert("CMYK"),
+    "YCbCr.jpg": lambda rgb: rgb.convert("YCbCr"), "LAB.tif": lambda rgb: rgb.convert("LAB"),
+    "L.jpg": lambda rgb: rgb.convert("L"), "LA.png": lambda rgb: rgb.convert("LA"),
+    "P.png": lambda rgb: rgb.convert("P", palette=Image.Palette.ADAPTIVE), "RGBA.tif": lambda rgb: rgb.convert("RGBA"),
+    "P.tif": lambda rgb: rgb.convert("P", palette=Image.Palette.ADAPTIVE), "1.png": lambda rgb: rgb.convert("1"),
+    "I16.png": lambda rgb: deep(rgb, "<u2", 100), "I16.tif": lambda rgb: deep(rgb, "<u2", 4),
+    "I16B.tif": lambda rgb: Image.frombytes("I;16B", rgb.size, grey(rgb, ">u2", 16).tobytes()),
+    "I.tif": lambda rgb: deep(rgb, "<i4", 1000), "F.tif": lambda rgb: deep(rgb, "<f4", 1e-3),
+}  # fmt: skip
+
+
+def grey(rgb: Image.Image, kind: str, factor: float) -> NDArray[Any]:
+    """Multiplied while it is deep enough to be."""
+    return (np.asarray(rgb.convert("L")).astype(np.float64) * factor).astype(kind)
+
+
+def deep(rgb: Image.Image, kind: str, factor: float) -> Image.Image:
+    return Image.fromarray(grey(rgb, kind, factor))
+
+
+def alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """The correlation of their brightnesses, over what dithering strews."""
+    assert a.shape == b.shape and a.dtype == np.uint8
+    bright = [cv2.GaussianBlur(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), (0, 0), 1.5).ravel() for one in (a, b)]
+    return float(np.corrcoef(*bright)[0, 1])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_photo_of_any_kind_of_pixels_shows_what_it_shows(tmp_path: Path, name: str) -> None:
+    rgb = Image.fromarray(cv2.GaussianBlur(ground_texture(90)[:60], (0, 0), 2))
+    KINDS[name](rgb).save(tmp_path / name)
+    image = read_photo(tmp_path / name).frame.image
+    shown = np.repeat(np.asarray(rgb.convert("L"))[..., None], 3, axis=2)
+    assert alike(image, shown) > (0.6 if name == "1.png" else 0.95) and image.std() > 10
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_sixteen_bits_a_colour_of_a_dark_sensor_are_stretched_alike(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("rasterio")
+    ground = ground_texture(90)[:60]
+    cv2.imwrite(str(tmp_path / name), (ground.astype(np.uint16) * 8)[..., ::-1])  # of 65,535 at most 2,040
+    image = read_photo(tmp_path / name).frame.image
+    assert alike(image, ground) > 0.98 and image.std() > ground.std()
+    assert np.corrcoef(image[..., 2].ravel(), ground[..., 2].ravel())[0, 1] > 0.98
+
+
+def test_of_several_pages_the_first_is_read(tmp_path: Path) -> None:
+    ground = ground_texture(90)[:60]
+    first = Image.fromarray(ground)
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[first.rotate(180), first.resize((9, 6))])
+    assert alike(read_photo(tmp_path / "a.tif").frame.image, ground) > 0.99
 
 
 def test_xmp_that_is_broken_or_hostile_is_as_none(tmp_path: Path) -> None:
