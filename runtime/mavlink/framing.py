@@ -34,7 +34,8 @@ class Packet:
 class PacketReader:
     """Cuts a byte stream into packets. Never raises, whatever it is fed; counts what it threw away.
 
-    ``wanted``: the ids whose messages are decoded, all where None; of the others the checksum is looked at, no more.
+    ``wanted``: the ids whose messages are decoded, all where None. Of the others the checksum is looked at, no more;
+    ids outside the dialect, which have none that is known, are passed over.
     """
 
     def __init__(self, wanted: frozenset[int] | None = None) -> None:
@@ -101,7 +102,7 @@ class PacketReader:
     def _decode(self, start: int, length: int) -> Packet | None:
         raw = bytes(self._buffer[start : start + length])
         header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
-        if self._wanted is not None and header[2] not in self._wanted and header[2] in mavlink.mavlink_map:
+        if self._wanted is not None and header[2] not in self._wanted:
             return Packet(raw, *header, None, self._gone + start) if _sound(raw, header[2]) else None
         try:
             message = self._codec.decode(bytearray(raw))
@@ -134,7 +135,9 @@ class PacketReader:
 
 
 def _sound(raw: bytes, message_id: int) -> bool:
-    """Whether the checksum of a packet of the dialect is right."""
+    """Whether a packet is of the dialect, and its checksum right."""
+    if message_id not in mavlink.mavlink_map:
+        return False
     v2 = raw[0] == _V2
     end = len(raw) - (13 if v2 and raw[2] & _SIGNED else 0)
     checked = raw[1 : end - 2] + bytes([mavlink.mavlink_map[message_id].crc_extra])

@@ -18,7 +18,7 @@ from runtime.reports.values import Attitude, Estimator, Fused, Ground, Receiver
 _REORDERED_S = 2.0  # a clock that goes back further was started again
 _WALL_S = 5.0  # by which a ground station's clock may run ahead of the vehicle's before that is a restart's minute
 _CLOCKS = 8  # that may run beside one another; a log of more is noise
-_SEGMENTS = 1000  # of one vehicle: what restarts more often is noise
+_SEGMENTS = 10_000  # of one vehicle: what restarts more often is noise
 LEAST_S = 0.009  # between two reports of a kind that are kept: attitudes are logged at up to 400 Hz, frames at 60
 
 
@@ -178,13 +178,14 @@ class Boots:
         self._count_by_own_time()
         joined: list[_Segment] = []
         for segment in self._segments:
-            if segment.reports < 2 and len(self._segments) > 1:
-                continue  # one report with a time of its own: damaged
             if joined and _runs_on(joined[-1], segment):
                 joined[-1].boot.join(segment.boot)
                 joined[-1].last, joined[-1].stamp_last_s = segment.last, segment.stamp_last_s
+                joined[-1].reports += segment.reports
             else:
                 joined.append(segment)
+        if any(segment.reports > 1 for segment in joined):
+            joined = [segment for segment in joined if segment.reports > 1]  # a time of its own is a damaged one
         for number, segment in enumerate(joined, 1):
             segment.boot.number = number
             segment.boot.sort()

@@ -17,6 +17,7 @@ from runtime.values import PositionSource
 _WORST_ALTITUDE_SIGMA_M = 100.0  # a height that is known no better is as good as none
 _LEVEL_GAP_S = 2.0  # over which a height above take-off is interpolated
 _SPANS_SAID = 4  # of a log whose positions come and go; the others are counted
+_SPAN_LEAST_S = 1.0  # a shorter loss is bridged, or costs a frame or two
 _SPAN_GAP_S = 2.0  # believed positions of less than this between two losses are no news
 
 
@@ -57,7 +58,7 @@ class Flight:
         found = []
         if self.source is PositionSource.GPS:
             found.append(f"{name}: holds no positions of the estimator; the receiver's own are used.")
-        spans = list(self._spans())
+        spans = [span for span in self._spans() if span[1] - span[0] >= _SPAN_LEAST_S]
         for from_s, to_s, reasons in spans[:_SPANS_SAID]:
             found.append(
                 f"{name}: no position is to be believed from {from_s:.1f} to {to_s:.1f} s ({'; '.join(reasons)}); "

@@ -24,7 +24,8 @@ _SIZES = {b"int8_t": 1, b"uint8_t": 1, b"int16_t": 2, b"uint16_t": 2, b"int32_t"
 _LONGEST = {ord("A"): 300, ord("D"): 2048, ord("B"): 1024, ord("S"): 64, ord("O"): 16}  # bytes of a message
 _LONGEST_OTHER = 1 << 16
 _IN_A_ROW = 4  # messages that follow one another after damage: random bytes do so once in a hundred million
-_PADDING = 8  # bytes at the end of a sample, below which they are
+_DEEPEST = 4  # types within types
+_PADDING = 8  # bytes at the end of a sample, which are not logged, are fewer
 _TAIL = 1 << 16  # bytes at the end that are a message which was being written
 
 
@@ -38,8 +39,8 @@ class UlogFile:
     def __init__(self, path: Path, topics: frozenset[str]) -> None:
         self._path = path
         self._topics = {topic.encode() for topic in topics}
-        self._formats: dict[bytes, int] = {}  # bytes of a sample, by name
-        self._sizes: dict[bytes, int] = {}  # the same by the number of a subscription
+        self._formats: dict[bytes, bytes] = {}  # fields by name
+        self._sizes: dict[bytes, int] = {}  # bytes of a sample by the number of a subscription
         self._subscribed: set[bytes] = set()
         self.damaged_bytes = 0
         self.wanted = BytesIO()
@@ -74,11 +75,11 @@ class UlogFile:
             self._check(body)
         elif kind == ord("F") and _FORMAT.match(body):
             name, _, fields = body.partition(b":")
-            self._formats[name] = self._size(fields)
+            self._formats[name] = fields
             self.wanted.write(message)
         elif kind == ord("A"):
-            self._sizes[body[1:3]] = self._formats.get(body[3:], 0)
-            if body[3:] in self._topics and body[3:] in self._formats:
+            size = self._sizes[body[1:3]] = self._size(self._formats.get(body[3:], b""))
+            if body[3:] in self._topics and size:
                 self._subscribed.add(body[1:3])
                 self.wanted.write(message)
             else:
@@ -86,15 +87,17 @@ class UlogFile:
         elif kind == ord("D") and body[:2] in self._subscribed:
             self.wanted.write(message)
 
-    def _size(self, fields: bytes) -> int:
-        """Bytes of a sample with these fields, without the padding at its end, which is not always logged; 0 where a
-        type is not known yet."""
+    def _size(self, fields: bytes, depth: int = 0) -> int:
+        """Bytes of a sample with these fields, all padding included; 0 where a type is unknown, or no sample is as
+        long."""
         total = 0
-        for kind, count in _FIELD.findall(re.sub(rb"[^;]* _padding\d+;\Z", b"", fields)):
-            size = _SIZES.get(kind, self._formats.get(kind, 0))
-            if not size:
-                return 0
+        for kind, count in _FIELD.findall(fields):
+            size = _SIZES.get(kind, 0)
+            if not size and depth < _DEEPEST:
+                size = self._size(self._formats.get(kind, b""), depth + 1)
             total += size * int(count or 1)
+            if not size or total > _LONGEST[ord("D")]:
+                return 0
         return total
 
     def _end(self, data: mmap, at: int) -> int:
@@ -107,7 +110,7 @@ class UlogFile:
         if not 0 < size <= _LONGEST.get(header[2], _LONGEST_OTHER) or end > len(data):
             return 0
         known = self._sizes.get(header[3:5], 0) if header[2] == ord("D") else 0
-        return end if not known or known <= size - 2 < known + _PADDING else 0
+        return end if not known or known - _PADDING < size - 2 <= known else 0
 
     def _next(self, data: mmap, at: int) -> int:
         """The next place from which several messages follow one another, or the end."""

@@ -6,6 +6,7 @@ import math
 import random
 import re
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,14 @@ def test_messages_out_of_order_are_one_boot(tmp_path: Path) -> None:
         log.say(k / 5, position_message(100.0, k / 5))
     track, notes = read_tlog(log.done())
     assert not notes and len(track) == 100
+
+
+def test_a_log_of_a_position_every_three_seconds_is_one_boot(tmp_path: Path) -> None:
+    log = Tlog(tmp_path / "a.tlog")
+    for k in range(30):
+        log.say(k * 3, position_message(100.0, k * 3))
+    track, notes = read_tlog(log.done())
+    assert notes == [] and len(track) == 30 and north_m(track, 40.0) == pytest.approx(200.0, abs=0.5)
 
 
 # Positions that are not to be believed
@@ -389,6 +398,16 @@ def test_packets_of_other_dialects_are_no_damage(tmp_path: Path) -> None:
 
     fly(log, extra=other)
     assert read_tlog(log.done())[1] == []
+
+
+@pytest.mark.parametrize("filling", [b"\xfd", b"\xfe", b"\xfd\xfe", b"\x00"])
+def test_a_file_of_false_starts_is_refused_in_no_time(tmp_path: Path, filling: bytes) -> None:
+    path = tmp_path / "a.tlog"
+    path.write_bytes(filling * (200_000 // len(filling)))
+    begun_s = time.process_time()
+    with pytest.raises(TelemetryError, match="not a telemetry log"):
+        read_tlog(path)
+    assert time.process_time() - begun_s < 10.0
 
 
 ANY = st.floats(width=32, allow_nan=True, allow_infinity=True)

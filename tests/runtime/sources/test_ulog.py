@@ -195,6 +195,19 @@ def test_a_file_that_ends_within_a_message(tmp_path: Path) -> None:
     assert read_ulog(path)[1] == []
 
 
+def test_padding_within_and_at_the_end_of_other_topics_is_no_damage(tmp_path: Path) -> None:
+    """PX4 logs what pads an inner type, and not what pads the end of a sample."""
+    log = ULogWriter(tmp_path / "a.ulg", {"vehicle_global_position": POSITION})
+    log.message(b"F", b"inner:uint16_t a;uint8_t[2] _padding0;")
+    log.message(b"F", b"outer:uint64_t timestamp;inner[4] r;uint8_t last;uint8_t[7] _padding0;")
+    log.message(b"A", bytes([0, 9, 0]) + b"outer")
+    for k in range(51):
+        log.message(b"D", bytes([9, 0]) + bytes(8 + 16 + 1))
+        log.write("vehicle_global_position", us(k / 5), latitude_at(k / 5), LONGITUDE, 560.0)
+    track, notes = read_ulog(log.done())
+    assert notes == [] and len(track) == 51
+
+
 def test_a_damaged_time_is_left_out(tmp_path: Path) -> None:
     log = ULogWriter(tmp_path / "a.ulg", {"vehicle_global_position": POSITION})
     for k in range(51):
@@ -211,6 +224,19 @@ def test_a_format_of_the_future_is_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(TelemetryError, match="newer format"):
         read_ulog(path)
+
+
+def test_formats_that_name_themselves_or_grow_without_bound_are_none(tmp_path: Path) -> None:
+    log = ULogWriter(tmp_path / "a.ulg", {"vehicle_global_position": POSITION})
+    bombs = ["a:b[9999] x;", "b:c[9999] x;", "c:d[9999] x;", "d:double[9999] x;", "e:e x;"]
+    bombs += ["vehicle_attitude:uint64_t timestamp;a q;", "sensor_gps:uint64_t timestamp;e x;"]
+    for bomb in bombs:
+        log.message(b"F", bomb.encode())
+    for number, name in ((7, b"vehicle_attitude"), (8, b"sensor_gps")):
+        log.message(b"A", bytes([0, number, 0]) + name)
+    for k in range(51):
+        log.write("vehicle_global_position", us(k / 5), latitude_at(k / 5), LONGITUDE, 560.0)
+    assert len(read_ulog(log.done())[0]) == 51
 
 
 @settings(max_examples=60, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
