@@ -26,7 +26,7 @@ docs: .venv/ready
 	.venv/bin/python -m docs.generate
 	.venv/bin/python -m mkdocs build --strict
 
-# A process for each core, one thread each; a file's tests run in one process, in their order.
+# One process more than there are cores (tests/conftest.py), one thread each; a file's tests run in one, in their order.
 PYTEST = .venv/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 unit: .venv/ready
 	$(PYTEST)

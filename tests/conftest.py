@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A process for each core runs the tests, so each computes in one thread, as do those that it starts. The libraries
-# read these when they are first imported.
+from runtime.machine import usable_cores
+
+# Processes keep every core busy, so each computes in one thread, as do those that it starts. The libraries read these
+# when they are first imported.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ[_variable] = "1"
 
@@ -45,6 +47,12 @@ def own_cache(tmp_path: Path) -> Iterator[Path]:
     """An empty cache for one test."""
     with _cache_at(tmp_path / "cache") as path:
         yield path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: some tests wait, for a socket or for a clock."""
+    return usable_cores() + 1
 
 
 @pytest.hookimpl(trylast=True)
