@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
+from export.export import make
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
+from runtime.errors import HomingError
 from runtime.values import ViewKind
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +125,7 @@ def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_checkpoints_that_are_none(tmp_path: Path) -> None:
+def test_checkpoints_that_are_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite_pytorch")
     from train.backbones import BackboneSpec
@@ -137,9 +139,12 @@ def test_checkpoints_that_are_none(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "missing.pt")
     (tmp_path / "text.pt").write_text("weights")
     for name in ("absent.pt", "text.pt", "missing.pt", "other.pt"):
-        refusal = _refusal(_export(tmp_path / name, "--out", tmp_path / "made"), 1)
-        assert name in refusal and "does not hold trained towers" in refusal
-        assert "weights_only" not in refusal  # torch's advice to trust a foreign file
+        with pytest.raises(HomingError, match="does not hold trained towers") as refused:
+            make(tmp_path / name, tmp_path / "made", None, 18, 32, ("fp32",), None, None, None)
+        assert name in str(refused.value) and "\n" not in str(refused.value) and refused.value.exit_status == 1
+        assert "weights_only" not in str(refused.value)  # torch's advice to trust a foreign file
+    assert capfd.readouterr() == ("", "")
+    assert str(refused.value) in _refusal(_export(tmp_path / name, "--out", tmp_path / "made"), 1)
     assert not (tmp_path / "made").exists()
 
 

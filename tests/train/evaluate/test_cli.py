@@ -44,7 +44,7 @@ def _run(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
-def test_on_universitys_layout(tmp_path: Path, checkpoint: Path) -> None:
+def test_on_universitys_layout(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = university(tmp_path / "data")
     write(data / "bad/x.png", 1)
     np.save(tmp_path / "more.npy", np.random.default_rng(0).normal(size=(50, 256)).astype(np.float16))
@@ -68,11 +68,11 @@ def test_on_universitys_layout(tmp_path: Path, checkpoint: Path) -> None:
     again = by_labels(read_mat(place / "features.mat"))
     assert again.recall(1) == 1.0 and again.gallery == 5
     assert (place / "answers.png").stat().st_size > 1000
-    done = _run(place / "features.mat", "--multi", "--out", tmp_path / "mat")
-    assert done.returncode == 0 and " 4 " in done.stdout  # four places, four queries
+    evaluate(place / "features.mat", multi=True, out=tmp_path / "mat")
+    assert " 4 " in capsys.readouterr().out  # four places, four queries
 
 
-def test_in_one_area(tmp_path: Path, checkpoint: Path) -> None:
+def test_in_one_area(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, squares = tmp_path / "data", {}
     for i in range(6):
         for name, view in ((f"g{i}", "gallery"), (f"q{i}", "query")):
@@ -80,15 +80,14 @@ def test_in_one_area(tmp_path: Path, checkpoint: Path) -> None:
                 write(data / f"test/{view}_{side}/{name}/0.png", i)
             squares[name] = Square("w", 25.0 * i + (3.0 if view == "query" else 0.0), 0.0, 90.0)
     write_places(data, squares)
-    done = _run(data, "--checkpoint", checkpoint, "--unknown", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+    evaluate(data, checkpoint, unknown=True, out=tmp_path / "out")
     tables = json.loads((tmp_path / "out/report.json").read_text())["tables"]
     for rows in tables.values():
         assert [row["what"].split(", ")[1] for row in rows] == ["vector", "re-ranked"] * 3
         assert [row["what"].split(", ")[0] for row in rows[2:]] == ["heading unknown"] * 2 + ["scale unknown"] * 2
         assert all(row["R@1"].startswith("1.000") and row["median_m"] == 3.0 for row in rows[:2])
         assert all(row["overlapping"] == 6 for row in rows)
-    assert "measuring: 6 of 6" in done.stderr
+    assert "measuring: 6 of 6" in capsys.readouterr().err
     for pair in tables:
         picture = cv2.imread(str(tmp_path / "out" / pair / "answers.png"))
         assert picture is not None and picture.shape[1] == 6 * picture.shape[0] // 6  # 6 queries, each with 5 answers
