@@ -57,7 +57,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
     while time.monotonic() < end:
         if condition():
             return
-        time.sleep(0.5)
+        time.sleep(0.1)
     raise TimeoutError(f"{what} did not come within {seconds:g} s")
 
 
