@@ -24,12 +24,12 @@ from sim.world.world import World
 
 pytestmark = pytest.mark.slow
 
-SEED = 100_017
+SEED, SIDE_M = 100_017, 600.0  # room for a third of the survey, and for places far from it
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site.prepare(World.generate(SEED), SEED, tmp_path_factory.mktemp("return"), small=True)
+    return Site.prepare(World.generate(SEED, SIDE_M), SEED, tmp_path_factory.mktemp("return"), small=True)
 
 
 @pytest.fixture(scope="module")
