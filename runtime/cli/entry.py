@@ -16,13 +16,13 @@ from runtime.cli.output import warn
 from runtime.errors import HomingError
 
 
-def enter(app: typer.Typer) -> NoReturn:
-    """Run a command-line program to its exit status."""
+def enter(app: typer.Typer, words: list[str] | None = None) -> NoReturn:
+    """Run a command-line program with ``words``, by default those of this process, to its exit status."""
     logging.basicConfig(
         level=os.environ.get("HOMING_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
     )
     try:
-        app()
+        app(words)
         status = 0
     except HomingError as error:
         warn(str(error))

@@ -75,9 +75,9 @@ COMMANDS = (
 app = program(NAME, SUMMARY, COMMANDS)
 
 
-def main() -> NoReturn:
-    """The console script."""
-    enter(app)
+def main(words: list[str] | None = None) -> NoReturn:
+    """The console script; ``words`` stand in for those that it was started with."""
+    enter(app, words)
 
 
 if __name__ == "__main__":

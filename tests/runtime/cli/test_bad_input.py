@@ -22,6 +22,7 @@ from runtime.bundle import Bundle
 from runtime.geodesy import offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.values import GeoPoint, Keyframe, Pose, Position, PositionSource, ViewKind
+from tests.runtime.cli.called import homing
 
 ROOT = Path(__file__).parents[3]
 HOME = GeoPoint(60.4, 22.4)
@@ -47,7 +48,7 @@ socket = "control.sock"
 """
 
 
-def homing(*arguments: str | Path, cwd: Path | None = None, limit_bytes: int | None = None):
+def started(*arguments: str | Path, limit_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run `homing` as a process of its own; ``limit_bytes`` is a disk that holds no larger file."""
 
     def little_disk() -> None:
@@ -57,7 +58,7 @@ def homing(*arguments: str | Path, cwd: Path | None = None, limit_bytes: int | N
 
     return subprocess.run(
         [sys.executable, "-m", "runtime.cli.main", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, cwd=cwd, preexec_fn=little_disk,
+        capture_output=True, text=True, timeout=120, preexec_fn=little_disk,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
@@ -171,7 +172,7 @@ def test_a_full_disk_keeps_what_was_recorded(photos: Path, tmp_path: Path) -> No
     kept = json.loads(first.stdout)["keyframes"]
     shutil.copytree(photos, tmp_path / "again")
     limit = path.stat().st_size + 8192
-    done = homing("record", "--images", tmp_path / "again", "--history", path, *flags, limit_bytes=limit)
+    done = started("record", "--images", tmp_path / "again", "--history", path, *flags, limit_bytes=limit)
     assert_one_sentence(done, 1, "h.db")
     info = json.loads(homing("history", "info", path, "--json").stdout)
     assert info["keyframes"] >= kept
@@ -265,14 +266,14 @@ def configured(folder: Path, camera: str, vehicle: str, old: str = "", new: str 
 
 def test_a_misspelt_key_names_its_line_and_the_right_one(tmp_path: Path) -> None:
     config = configured(tmp_path, "frames", "udpin:127.0.0.1:0", "hfov_deg", "hfov_degs")
-    done = homing("run", "--config", config)
+    done = started("run", "--config", config)
     line = config.read_text().splitlines().index("hfov_degs = 70.0") + 1
     assert_one_sentence(done, 1, "homing.toml", f"line {line}", "hfov_degs", "hfov_deg")
 
 
 def test_a_camera_that_does_not_open(tmp_path: Path) -> None:
     config = configured(tmp_path, "http://127.0.0.1:9/stream", "udpin:127.0.0.1:0")
-    assert_one_sentence(homing("run", "--config", config), 1, "camera", "http://127.0.0.1:9/stream")
+    assert_one_sentence(started("run", "--config", config), 1, "camera", "http://127.0.0.1:9/stream")
 
 
 def test_a_vehicle_that_never_answers(tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_a_vehicle_that_never_answers(tmp_path: Path) -> None:
         Image.fromarray(texture(number)).save(frames / f"{number}.png")
     config = configured(tmp_path, "frames", "udpin:127.0.0.1:0")
     config.write_text(config.read_text().replace('"frames"', f'"{frames}"'))
-    assert_one_sentence(homing("run", "--config", config), 1, "vehicle", "udpin:127.0.0.1:0")
+    assert_one_sentence(started("run", "--config", config), 1, "vehicle", "udpin:127.0.0.1:0")
 
 
 def test_asking_a_daemon_that_is_not_running(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`homing fix` as its users run it: a process, its output, its exit status."""
+"""`homing fix` as its users run it: its output, its exit status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from runtime.geodesy import distance_m
 from runtime.history.history import History
 from runtime.record.recorder import Recorder
 from runtime.values import Frame, GeoPoint
+from tests.runtime.cli.called import homing
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
 from tests.runtime.survey.flights import Truth, photograph
 
-ROOT = Path(__file__).parents[3]
 CAMERA = CameraModel.from_hfov(480, 360, 69.0)
 GROUND = ground_texture(1400)
 FIELDS = [
@@ -37,10 +36,7 @@ HERE = Truth(0.0, 5.0, -6.0, 45.0, 0.35)
 
 
 def fix(history: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runtime.cli.main", "fix", "--history", str(history), "--hfov-deg", "69"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
+    return homing("fix", "--history", history, "--hfov-deg", "69", *arguments)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`homing record` as its users run it: a process, its output, its exit status."""
+"""`homing record` as its users run it: its output, its exit status; and as a process that is interrupted."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from PIL import Image
 from runtime.bundle import Bundle
 from runtime.history.history import History
 from runtime.values import ViewKind
+from tests.runtime.cli.called import homing
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources.films import write_video
 from tests.runtime.sources.logs import LATITUDE, LONGITUDE, Tlog, position_message, write_srt
@@ -27,18 +28,11 @@ from tests.runtime.survey.test_survey import CAMERA, LEVEL, write_flight
 
 ROOT = Path(__file__).parents[3]
 BRIGHTON = ROOT.parent / "shared/data/flights/brighton"
-PROGRAM = (
-    "import typer; from runtime.cli.entry import enter; from runtime.cli.record import record; "
-    "app = typer.Typer(pretty_exceptions_enable=False); app.command()(record); enter(app)"
-)
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+LENS = ("--hfov-deg", "69")
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return homing("record", *arguments)
 
 
 def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -61,12 +55,12 @@ def test_photos_become_keyframes_once(tmp_path: Path) -> None:
     folder, history = tmp_path / "flight", tmp_path / "h.db"
     write_flight(folder, LEVEL)
     write_photo(folder / "A_nowhere.jpg")
-    first = answer(run("--images", folder, "--history", history, "--hfov-deg", "69", "--json"))
+    first = answer(run("--images", folder, "--history", history, *LENS, "--json"))
     assert first == {
         "schema": 1, "history": str(history), "keyframes": 5,
         "skipped": [{"image": "A_nowhere.jpg", "reason": "no GPS tag"}],
     }  # fmt: skip
-    again = answer(run("--images", folder, "--history", history, "--hfov-deg", "69", "--json"))
+    again = answer(run("--images", folder, "--history", history, *LENS, "--json"))
     assert again["keyframes"] == 0
     assert [one["reason"] for one in again["skipped"][1:]] == ["already recorded"] * 5
     with History.open(history, embedding_space_id=Bundle.load().embedding_space_id) as opened:
@@ -79,7 +73,7 @@ def test_photos_become_keyframes_once(tmp_path: Path) -> None:
 def test_people_get_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     write_flight(folder, LEVEL[:2])
-    done = run("--images", folder, "--history", tmp_path / "h.db", "--hfov-deg", "69")
+    done = run("--images", folder, "--history", tmp_path / "h.db", *LENS)
     assert done.returncode == 0 and done.stdout == f"{tmp_path / 'h.db'}: 2 keyframes recorded, 0 images skipped.\n"
 
 
@@ -143,7 +137,7 @@ def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> No
     folder, path = tmp_path / "flight", tmp_path / "h.db"
     write_flight(folder, [Truth(float(k), 3.5 * k - 40.0, 0.0, 50.0, 0.0) for k in range(24)])
     process = subprocess.Popen(
-        command("--images", folder, "--history", path, "--hfov-deg", "69", "--json"),
+        [sys.executable, "-m", "runtime.cli.main", "record", "--images", folder, "--history", path, *LENS, "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
@@ -161,7 +155,7 @@ def test_interrupted_in_the_middle_keeps_what_was_recorded(tmp_path: Path) -> No
     with History.open(path) as opened:
         assert 1 <= len(opened) < 24
         kept = len(opened)
-    done = answer(run("--images", folder, "--history", path, "--hfov-deg", "69", "--json"))
+    done = answer(run("--images", folder, "--history", path, *LENS, "--json"))
     assert done["keyframes"] + kept == 24
 
 
@@ -213,5 +207,5 @@ def test_gps_alone_is_enough_with_flags(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     folder.mkdir()
     write_photo(folder / "a.jpg", ground_texture(400), place=gps(48.2, 11.6))
-    flags = ("--hfov-deg", "69", "--height-agl-m", "60", "--heading-deg", "30", "--camera-pitch-deg", "-90")
+    flags = (*LENS, "--height-agl-m", "60", "--heading-deg", "30", "--camera-pitch-deg", "-90")
     assert answer(run("--images", folder, "--history", tmp_path / "h.db", *flags, "--json"))["keyframes"] == 1
