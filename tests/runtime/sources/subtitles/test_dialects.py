@@ -14,7 +14,7 @@ from runtime.sources.telemetry import Telemetry, read_telemetry
 from runtime.values import NavState
 from tests.runtime.sources.logs import write_srt
 
-NORTH_WEST = (46.8393, -91.9991)
+NORTH_WEST = (46.8393, -71.9991)
 
 
 def read(folder: Path, *texts: str, order: Order | None = None) -> Telemetry:
@@ -37,19 +37,20 @@ def refused(folder: Path, *texts: str, order: Order | None = None) -> str:
 @pytest.mark.parametrize(
     ("text", "height_m"),
     [
-        ("2023.08.07 20:10:01\nGPS(46.8393,-91.9991,0.0M) BAROMETER:97.7M", 97.7),  # Matrice 300 with XT2
-        ("HOME(-91.9990,46.8390) 2017.8.5 14:11:51\nGPS(-91.9991,46.8393,16) Hb:41.9 Hs:1.9\nISO:100 TV:60", 41.9),
-        ("HOME(-91.9990,46.8390) 2017.08.05 14:11:51\nGPS(-91.9991,46.8393,16) BAROMETER:41.9", 41.9),  # Mavic Pro
-        ("GPS(-91.9991,46.8393,16) BAROMETER:41.9\nISO:100 Shutter:60 EV: Fnum:2.2", 41.9),
-        ("GPS(-91.999100,46.839300,469.8) BAROMETER(60.0) HOME(-91.999100,46.839300)", 60.0),
-        ("F/2.8, SS 206.14, ISO 150, EV 0, GPS (-91.9991, 46.8393, 10), D 2.80m, H 39.80m, H.S n/a, V.S n/a", 39.8),
-        ("F/6.3, SS 60, ISO 100, EV 0, RTK (-91.999100, 46.839300, 28), HOME (-91.9, 46.8, 103.55m), H 76.19m", 76.19),
-        ("[latitude : 46.8393] [longtitude : -91.9991] [iso : 100]", None),
-        ("[focal_len : 240] [dzoom_ratio: 10000, delta:0],[latitude: 46.8393] [longitude: -91.9991] "
+        ("2023.08.07 20:10:01\nGPS(46.8393,-71.9991,0.0M) BAROMETER:97.7M", 97.7),  # Matrice 300 with XT2
+        ("HOME(-71.9990,46.8390) 2017.8.5 14:11:51\nGPS(-71.9991,46.8393,16) Hb:41.9 Hs:1.9\nISO:100 TV:60", 41.9),
+        ("HOME(-71.9990,46.8390) 2017.08.05 14:11:51\nGPS(-71.9991,46.8393,16) BAROMETER:41.9", 41.9),  # Mavic Pro
+        ("GPS(-71.9991,46.8393,16) BAROMETER:41.9\nISO:100 Shutter:60 EV: Fnum:2.2", 41.9),
+        ("GPS(-71.999100,46.839300,469.8) BAROMETER(60.0) HOME(-71.999100,46.839300)", 60.0),
+        ("F/2.8, SS 206.14, ISO 150, EV 0, GPS (-71.9991, 46.8393, 10), D 2.80m, H 39.80m, H.S n/a, V.S n/a", 39.8),
+        ("F/2.8, SS 206.14, ISO 150, EV 0, GPS (-71.9991, 46.8393, n/a), D n/a, H 39.80m", 39.8),
+        ("F/6.3, SS 60, ISO 100, EV 0, RTK (-71.999100, 46.839300, 28), HOME (-71.9, 46.8, 103.55m), H 76.19m", 76.19),
+        ("[latitude : 46.8393] [longtitude : -71.9991] [iso : 100]", None),
+        ("[focal_len : 240] [dzoom_ratio: 10000, delta:0],[latitude: 46.8393] [longitude: -71.9991] "
          "[rel_alt: 34.600 abs_alt: 137.305]", 34.6),
-        ("HOME(W: 91.999000, N: 46.839000) 2024-09-14 12:00:01\nGPS(W: 91.999100, N: 46.839300, 001.01m)", None),
-        ("LAT: 46.8393 LON: -91.9991 ALT: 132.86", None),
-        ("GPS (N: 46.839300, W: 91.999100, 12.50m)", None),  # the letters say it, whatever comes first
+        ("HOME(W: 71.999000, N: 46.839000) 2024-09-14 12:00:01\nGPS(W: 71.999100, N: 46.839300, 001.01m)", None),
+        ("LAT: 46.8393 LON: -71.9991 ALT: 132.86", None),
+        ("GPS (N: 46.839300, W: 71.999100, 12.50m)", None),  # the letters say it, whatever comes first
     ],
 )  # fmt: skip
 def test_the_dialect_says_which_number_is_the_latitude(tmp_path: Path, text: str, height_m: float | None) -> None:
@@ -126,7 +127,7 @@ def test_positions_of_few_decimals_say_so_in_their_sigma(tmp_path: Path, decimal
 
 
 def test_zeros_before_the_fix_are_no_places_and_tell_no_order(tmp_path: Path) -> None:
-    said = read(tmp_path, "GPS(0.0000,0.0000,0.0M) BAROMETER:0.3M", "GPS(46.8393,-91.9991,0.0M) BAROMETER:0.3M")
+    said = read(tmp_path, "GPS(0.0000,0.0000,0.0M) BAROMETER:0.3M", "GPS(46.8393,-71.9991,0.0M) BAROMETER:0.3M")
     assert len(said.track) == 1
     assert "no positions" in refused(tmp_path, "[latitude: 0.000000] [longitude: 0.000000] [rel_alt: 0.4 abs_alt: 2]")
     assert "no positions" in refused(tmp_path, "GPS (n/a, n/a, 0), D n/a, H n/a")
