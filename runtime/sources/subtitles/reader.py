@@ -9,13 +9,12 @@ from pathlib import Path
 from scipy.spatial.transform import Rotation
 
 from runtime.errors import TelemetryError
-from runtime.rotations import quaternion
 from runtime.sources.subtitles.focal import FocalTrack, focal_track
 from runtime.sources.subtitles.order import Order, order_of, refuse_radians
 from runtime.sources.subtitles.said import Said, said_of
 from runtime.sources.subtitles.text import read_subtitles
 from runtime.sources.track import PlaceSample, Track, TurnSample
-from runtime.values import GeoPoint, PositionSource, Quaternion
+from runtime.values import GeoPoint, PositionSource
 
 _GPS_SIGMA_M = 3.0  # a consumer receiver in the open: no dialect says its accuracy
 _METRES_PER_DEGREE = 111_320.0
@@ -45,8 +44,7 @@ def read_srt(path: Path, asked: Order | None = None) -> tuple[Track, FocalTrack,
         for one, point in zip(said, points, strict=True)
         if point is not None
     ]
-    turns = [TurnSample(one.t_s, _level_of(one.gimbal_deg)) for one in said if one.gimbal_deg is not None]
-    track = Track(places, turns, path.name, "srt", PositionSource.TAG, stabilised=True)
+    track = Track(places, _turns(said), path.name, "srt", PositionSource.TAG, stabilised=True)
     focal = focal_track(said)
     return track, focal, _notes(path, said, step_m, focal, asked)
 
@@ -76,9 +74,14 @@ def _step_m(said: Sequence[Said]) -> float:
     return float(10.0 ** -min(decimals, 15) * _METRES_PER_DEGREE)
 
 
-def _level_of(gimbal_deg: tuple[float, float, float]) -> Quaternion:
-    """Attitude of the level frame in which a camera mounted at -90 deg has the gimbal's yaw, pitch and roll."""
-    return quaternion(Rotation.from_euler("ZYX", gimbal_deg, degrees=True) * _LEVEL_FROM_MOUNT)
+def _turns(said: Sequence[Said]) -> list[TurnSample]:
+    """Attitudes of the level frame in which a camera mounted at -90 deg has the gimbal's yaw, pitch and roll."""
+    gimbals = [(one.t_s, one.gimbal_deg) for one in said if one.gimbal_deg is not None]
+    if not gimbals:
+        return []
+    turned = Rotation.from_euler("ZYX", [angles for _, angles in gimbals], degrees=True) * _LEVEL_FROM_MOUNT
+    rows = zip(gimbals, turned.as_quat().tolist(), strict=True)
+    return [TurnSample(t_s, (w, x, y, z)) for (t_s, _), (x, y, z, w) in rows]
 
 
 def _notes(path: Path, said: Sequence[Said], step_m: float, focal: FocalTrack, asked: Order | None) -> list[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from runtime.errors import TelemetryError
 
 _MOST_BYTES = 256 << 20  # of a subtitle file: ten hours of sixty subtitles a second
+_MOST_CHARACTERS = 20_000  # of one subtitle: cameras in their makers' debugging mode write 3,000
 _TIMES = re.compile(r"(\d{1,3}):(\d{1,2}):(\d{1,2})[,.](\d{1,3})\d*[ \t]*-->[^\n]*")
 _TAG = re.compile(r"<[^<>]*>")
-_NUMBER_LINE = re.compile(r"\s*\d+\s*\Z")  # the number of the subtitle that follows
 _MARKS = (  # UTF-32 before UTF-16: its mark begins with the other's
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -45,9 +45,15 @@ def read_subtitles(path: Path) -> list[Subtitle]:
         raise TelemetryError(f"{path}: its subtitles carry no times, so nothing says which frame each belongs to.")
     ends = [match.start() for match in found[1:]] + [len(text)]
     return [
-        Subtitle(_seconds(match), _TAG.sub(" ", _NUMBER_LINE.sub("", text[match.end() : end])))
+        Subtitle(_seconds(match), _content(text[match.end() : min(end, match.end() + _MOST_CHARACTERS)]))
         for match, end in zip(found, ends, strict=True)
     ]
+
+
+def _content(between: str) -> str:
+    """What stands between two lines of times, without HTML tags and the number of the subtitle that follows."""
+    content, _, last = between.rstrip().rpartition("\n")
+    return _TAG.sub(" ", content if last.strip().isdecimal() else between)
 
 
 def _seconds(match: re.Match[str]) -> float:

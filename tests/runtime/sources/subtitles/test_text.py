@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_an_empty_line_within_a_subtitle_ends_nothing(tmp_path: Path) -> None:
     path.write_text(f"{text}[focal_len: 52.00] [dzoom_ratio: 17871, delta:0]\n< /font >\n\n")
     (one,) = read_subtitles(path)
     assert one.t_s == 1.0 and "17871" in one.text and "font" not in one.text
+
+
+def test_a_file_that_is_one_endless_subtitle_costs_no_more_than_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    fields = "[latitude: 3] [longitude: 2] [altitude: 1]"
+    path.write_text(f"00:00:01,000 --> 00:00:02,000\n{fields}" + " SrtCnt :00,000" * 30_000)
+    began = time.process_time()
+    track, _, _ = read_srt(path)
+    assert len(track) == 1 and time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize("numbers", [("7", "7"), ("", ""), ("x", "-3"), ("1 ", "2")])
