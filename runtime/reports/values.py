@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint, Quaternion, Velocity
 
-_FIX_3D = 3
+_FIXES = range(3, 9)  # of GPS_FIX_TYPE: 3D and better; numbers beyond are no fix that is known
 FALLBACK_SIGMA_M = 2.5  # of a 3D fix that reports no accuracy
 _LEAST_SIGMA_M = 0.01  # of a fixed RTK solution: what claims to be better is rounded, or wrong
 _ALTITUDES_M = (-1000.0, 20_000.0)  # above mean sea level: from below the Dead Sea's shore to above Everest
@@ -54,7 +54,7 @@ class Receiver:
     @property
     def fixed(self) -> bool:
         """Whether it has a 3D fix, or better."""
-        return self.fix_type >= _FIX_3D
+        return self.fix_type in _FIXES
 
     @property
     def sigma_m(self) -> float:

@@ -23,6 +23,7 @@ _RECEIVERS = {"GPS": 0, "GPS2": 1, "GPA": 0, "GPA2": 1}  # before instances had 
 _ESTIMATORS = {"EKF4": 0, "NKF4": 0, "NKF9": 1, "XKF4": 0, "XKF9": 1}  # and cores
 _ESTIMATOR_TYPES = {1.0: "E", 2.0: "N", 3.0: "X"}  # AHRS_EKF_TYPE: whose positions POS holds
 _WANTED = frozenset(("POS", "ATT", "RFND", "BARO", "PARM", "XKFS", *_RECEIVERS, *_ESTIMATORS))
+_NONE = "none of them"  # POS is by DCM, or from outside
 _GOOD = 4  # RangeFinder::Status
 _DOWN = 25  # ROTATION_PITCH_270
 _FARTHEST_M = 1000.0  # no range finder measures farther
@@ -40,7 +41,9 @@ def read_dataflash(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]
     for message in file:
         vehicle.take(message)
     if not vehicle.timed and vehicle.untimed:
-        raise TelemetryError(f"{path}: its records carry no boot time; logs before ArduCopter 3.1 are too old.")
+        raise TelemetryError(
+            f"{path}: its records carry no boot time; logs of ArduCopter before 3.1 and PX4's sdlog2 are not read."
+        )
     flight, notes = chosen(str(path), {None: vehicle.boots}, asked)
     if file.damaged_bytes:
         notes.append(f"{path}: damaged ({file.damaged_bytes} bytes); what lies before and after is used.")
@@ -89,7 +92,7 @@ class _Vehicle:
         if value is None:
             return
         if parameter == "AHRS_EKF_TYPE":
-            self._estimator_type = _ESTIMATOR_TYPES.get(value, "")
+            self._estimator_type = _ESTIMATOR_TYPES.get(value, _NONE)
         for change in self._sources.parameter(parameter, value):
             self.boots.add_now(change)
 

@@ -51,6 +51,11 @@ def test_a_receiver_without_a_fix_knows_nothing_whatever_accuracy_it_repeats() -
     assert messages.receiver(silent).sigma_m == values.FALLBACK_SIGMA_M
 
 
+@pytest.mark.parametrize(("fix_type", "fixed"), [(0, False), (2, False), (3, True), (6, True), (8, True), (9, False)])
+def test_which_fixes_are_fixes(fix_type: int, fixed: bool) -> None:
+    assert values.Receiver(fix_type, 9).fixed is fixed
+
+
 def test_a_range_is_down_inside_and_valid() -> None:
     def reading(orientation: int, cm: int, quality: int = 0) -> values.Ground | None:
         message = mavlink.MAVLink_distance_sensor_message(0, 20, 5000, cm, 0, 0, orientation, 0)

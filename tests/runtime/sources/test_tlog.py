@@ -138,6 +138,11 @@ def test_a_link_that_was_lost_and_a_clock_that_was_set_are_no_reboots(tmp_path: 
     fly(set_clock, 4.0, boot_s=104.2, after_s=10_000_000.0)
     track, notes = read_tlog(set_clock.done())
     assert not notes and track.span_s == pytest.approx((0.0, 8.2))
+    both = Tlog(tmp_path / "both.tlog")  # it was set while the link was lost, by less than the vehicle's uptime
+    fly(both, 4.0, boot_s=100.0)
+    fly(both, 4.0, boot_s=114.0, after_s=64.0)
+    track, notes = read_tlog(both.done())
+    assert not notes and track.span_s == pytest.approx((0.0, 18.0))
 
 
 def test_two_boots_are_never_mixed_where_their_times_overlap(tmp_path: Path) -> None:
