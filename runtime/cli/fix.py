@@ -19,6 +19,7 @@ from runtime.fix.fixer import Fixer
 from runtime.history.history import History
 from runtime.place.target import MIN_SIDE_PX
 from runtime.plain import PLAIN, is_plain
+from runtime.sources.lens import UNCLEAR_ZOOM
 from runtime.sources.photo import CameraFlags, Photo, read_photo
 from runtime.values import Decision, Fix
 
@@ -134,8 +135,10 @@ def _usable(photo: Photo) -> Photo:
     """The photo, unless it holds nothing to match.
 
     Raises:
-        ImageError: it is tiny, or of one colour.
+        ImageError: it is tiny, of one colour, or its field of view can be read in two ways.
     """
+    if photo.lens_source == UNCLEAR_ZOOM:
+        raise ImageError("its focal length may or may not count in its digital zoom: give --hfov-deg.")
     height, width = photo.frame.image.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise ImageError(f"{width} by {height} pixels are too few to match; give at least {MIN_SIDE_PX}.")

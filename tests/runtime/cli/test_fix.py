@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
@@ -109,6 +110,13 @@ def test_foreign_ground_is_an_honest_no(history: Path, tmp_path: Path) -> None:
     assert there["decision"] == "fix" and nowhere["decision"] == "no_fix"
     assert nowhere["latitude_deg"] is nowhere["sigma_m"] is nowhere["keyframe"] is None
     assert list(nowhere) == FIELDS and nowhere["reason"]
+
+
+def test_a_digital_zoom_that_can_be_read_in_two_ways_is_asked_for(history: Path, tmp_path: Path) -> None:
+    zoomed = write_photo(tmp_path / "a.jpg", detail={0xA405: 24, 0xA404: IFDRational(2)})
+    done = homing("fix", "--history", history, "--json", zoomed)
+    (line,) = lines(done)
+    assert done.returncode == 1 and line["decision"] == "error" and "give --hfov-deg" in line["reason"]
 
 
 def test_images_that_cannot_be_used_do_not_stop_the_rest(history: Path, tmp_path: Path) -> None:
