@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from export.export import make
+from export.export import export, make
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
-from runtime.errors import HomingError
+from runtime.errors import HomingError, UsageError
 from runtime.values import ViewKind
 
 ROOT = Path(__file__).parents[2]
@@ -184,9 +184,16 @@ def test_torch_that_is_not_installed(tmp_path: Path) -> None:
     assert "torch is not installed" in refusal and "pip install 'homing[cpu,export]'" in refusal
 
 
-def test_wrong_choices(tiny: Path, tmp_path: Path) -> None:
-    out = tmp_path / "made"
-    assert "multiple of 64" in _refusal(_export("--input-size", "250", "--out", out), 2)
-    assert "from 18 to 23" in _refusal(_export("--opset", "11", "--out", out), 2)
-    assert "no ground" in _refusal(_export(tiny, "--towers", "drone,ground", "--out", out), 2)
-    assert "take 64 px" in _refusal(_export(tiny, "--input-size", "128", "--out", out), 2)
+def test_wrong_choices(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for options, said in (
+        ({"input_size": 250}, "multiple of 64"),
+        ({"opset": 11}, "from 18 to 23"),
+        ({"source": tiny, "towers": "drone,ground"}, "no ground"),
+        ({"source": tiny, "input_size": 128}, "take 64 px"),
+    ):
+        with pytest.raises(UsageError, match=said) as refused:
+            export(**options, out=tmp_path / "made")
+        assert refused.value.exit_status == 2 and "\n" not in str(refused.value)
+    assert capfd.readouterr() == ("", "")
+    told = _refusal(_export(tiny, "--input-size", "128", "--out", tmp_path / "made"), 2)
+    assert told.strip() == f"homing-export: {refused.value}" and not (tmp_path / "made").exists()
