@@ -93,17 +93,20 @@ def gps_exif(point: GeoPoint) -> Image.Exif:
     return exif
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Three photos of a strip with GPS tags, cut from one picture."""
-    folder = tmp_path / "photos"
+def strip(folder: Path, seed: int = 3, north_m: float = 0.0) -> Path:
+    """A folder of three photos of a strip with GPS tags, cut from one picture."""
     folder.mkdir()
-    ground = texture(3, 1600)
+    ground = texture(seed, 1600)
     for number in range(3):
         crop = ground[200 * number : 200 * number + 480, :640]
-        point = offset(HOME, -200 * number * 0.2, 0.0)
+        point = offset(HOME, north_m - 200 * number * 0.2, 0.0)
         Image.fromarray(crop).save(folder / f"{number}.jpg", exif=gps_exif(point), quality=92)
     return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return strip(tmp_path / "photos")
 
 
 @pytest.fixture
@@ -170,9 +173,9 @@ def test_a_full_disk_keeps_what_was_recorded(photos: Path, tmp_path: Path) -> No
     flags = ("--height-agl-m", "100", "--heading-deg", "0", "--hfov-deg", "60")
     first = homing("record", "--images", photos, "--history", path, *flags, "--json")
     kept = json.loads(first.stdout)["keyframes"]
-    shutil.copytree(photos, tmp_path / "again")
+    others = strip(tmp_path / "others", seed=4, north_m=2000.0)
     limit = path.stat().st_size + 8192
-    done = started("record", "--images", tmp_path / "again", "--history", path, *flags, limit_bytes=limit)
+    done = started("record", "--images", others, "--history", path, *flags, limit_bytes=limit)
     assert_one_sentence(done, 1, "h.db")
     info = json.loads(homing("history", "info", path, "--json").stdout)
     assert info["keyframes"] >= kept
