@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runtime.errors import TelemetryError
 
-_MOST_BYTES = 256 << 20  # of a subtitle file: ten hours of sixty subtitles a second
+_MOST_BYTES = 64 << 20  # of a subtitle file: 47 minutes of sixty subtitles a second, half a gigabyte of memory
 _MOST_CHARACTERS = 20_000  # of one subtitle: cameras in their makers' debugging mode write 3,000
 _TIMES = re.compile(r"(\d{1,3}):(\d{1,2}):(\d{1,2})[,.](\d{1,3})\d*[ \t]*-->[^\n]*")
 _TAG = re.compile(r"<[^<>]*>")

@@ -48,6 +48,14 @@ def test_a_file_that_is_one_endless_subtitle_costs_no_more_than_its_beginning(tm
     assert len(track) == 1 and time.process_time() - began < 2.0
 
 
+def test_a_file_too_large_for_subtitles_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    with path.open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(TelemetryError, match="too large for subtitles"):
+        read_srt(path)
+
+
 @pytest.mark.parametrize("numbers", [("7", "7"), ("", ""), ("x", "-3"), ("1 ", "2")])
 def test_numbers_do_not_matter(tmp_path: Path, numbers: tuple[str, str]) -> None:
     path = tmp_path / "a.srt"
