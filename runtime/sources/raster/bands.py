@@ -130,17 +130,17 @@ def read_values(dataset: Any, bands: Bands, window: Any) -> Values:
 
 def _not_nodata(values: NDArray[Any], bands: Bands) -> NDArray[np.bool_] | None:
     """Where no band is its "no data". Of unsigned integers every band must be: 0 and 255 are shades of one, too."""
-    missing = []
+    missing: list[NDArray[np.bool_] | None] = []
     for band, nodata in zip(values, bands.nodata, strict=True):
         if nodata is None or np.isnan(nodata):
-            missing.append(np.zeros(band.shape, np.bool_))
+            missing.append(None)
         else:
             with np.errstate(over="ignore"):  # -3.4e38 as a double is no float
                 missing.append(band == (np.float32(nodata) if band.dtype == np.float32 else nodata))
-    if not any(mask.any() for mask in missing):
-        return None
-    together = np.logical_and if values.dtype.kind == "u" else np.logical_or
-    return np.asarray(~together.reduce(missing), np.bool_)
+    known = [mask for mask in missing if mask is not None]
+    if values.dtype.kind == "u":
+        return np.asarray(~np.logical_and.reduce(known), np.bool_) if len(known) == len(values) else None
+    return np.asarray(~np.logical_or.reduce(known), np.bool_) if known else None
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -117,4 +117,5 @@ def opened(path: Path) -> Iterator[Opened]:
         with reading(path):
             stack.enter_context(rasterio.Env(**_SETTINGS))
             dataset = stack.enter_context(DatasetReader(path, driver=list(_DRIVERS)))
-        yield Opened(path, dataset, stack)
+            file = Opened(path, dataset, stack)
+        yield file

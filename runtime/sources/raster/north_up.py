@@ -22,6 +22,7 @@ from runtime.sources.raster.files import Opened, opened
 from runtime.sources.raster.level import RGBA, Level
 from runtime.sources.raster.picture import Picture, plain
 from runtime.sources.raster.place import Place, place_of
+from runtime.sources.raster.quiet import reading
 from runtime.values import GeoPoint
 
 _PATCH_PX = (512, 2048)  # rows and columns made at a time: 17 MB where they are sampled twice as finely
@@ -183,6 +184,7 @@ def open_raster(
     with opened(path) as file:
         if colour and file.bands.model is Model.GREY:
             raise ImageError(f"{path}: has {file.band_count} band(s) where red, green and blue are needed.")
-        place = place_of(file.dataset, path)
+        with reading(path):
+            place = place_of(file.dataset, path)
         coarsest_m = 2 * max(place.half_m) / largest_side_px if largest_side_px else 0.0
         yield NorthUpRaster(file, place, max(place.own_m, finest_m, coarsest_m))

@@ -16,7 +16,7 @@ from runtime.values import GeoPoint
 
 _LARGEST_SIDE_M = 2_000_000.0  # beyond, one plane about the middle is no picture of the ground
 _BORDER_POINTS = 9  # on each side of the raster: the sides of a large one are bent
-_STEP = 0.5  # of a pixel, to either side: large against the rounding of projected coordinates
+_STEPS_PX = 0.5, 64.0  # to either side of the middle; PROJ's plane knows nothing within half a millimetre of it
 _NEAR_PX = 0.01  # a pixel is found when it is this near
 _MAX_STEPS = 30  # each gains three digits on a map of 10 km, one on a map of 1000 km
 _MAX_BEND_PX = 3.0  # control points that a plane transform misses by more are of a scan that is bent
@@ -198,9 +198,14 @@ def _projected(from_crs: Any, into: Any, affine: Any, pixels: Pixels) -> NDArray
 
 
 def _jacobian(crs: Any, local: Any, affine: Any, centre: tuple[float, float]) -> NDArray[np.float64]:
-    steps = np.array([(_STEP, 0.0), (-_STEP, 0.0), (0.0, _STEP), (0.0, -_STEP)])
-    right, left, down, up = _projected(crs, local, affine, np.array(centre) + steps)
-    return np.stack([right - left, down - up], axis=-1) / (2 * _STEP)
+    jacobian = np.zeros((2, 2))
+    for step in _STEPS_PX:
+        steps = step * np.array([(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)])
+        right, left, down, up = _projected(crs, local, affine, np.array(centre) + steps)
+        jacobian = np.stack([right - left, down - up], axis=-1) / (2 * step)
+        if abs(float(np.linalg.det(jacobian))) > 0.0:
+            break
+    return jacobian
 
 
 def _half_m(crs: Any, local: Any, affine: Any, size_px: tuple[int, int]) -> tuple[float, float]:

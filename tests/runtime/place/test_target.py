@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.warp import transform
 
-from runtime.errors import HomingError, ImageError, UsageError
+from runtime.errors import GeoreferenceError, HomingError, ImageError, UsageError
 from runtime.geodesy import distance_m, offset
 from runtime.place.target import LARGEST_SIDE_PX, load
 from runtime.values import GeoPoint
@@ -194,3 +194,46 @@ def test_a_picture_too_large_to_be_read_whole_is_refused(tmp_path: Path) -> None
     path = tmp_path / "vast.bmp"
     path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 20_000, 20_000, 1, 24, 0, 0, 0, 0, 0, 0))
     assert "400 million pixels" in refused(path)
+
+
+LOCAL = 'LOCAL_CS["Site grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
+
+
+def test_a_target_in_local_coordinates_is_refused_and_a_picture_where_its_scale_is_given(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "local.tif", picture(), CRS.from_wkt(LOCAL), from_origin(100.0, 200.0, 0.5, 0.5))
+    with pytest.raises(GeoreferenceError, match=r"local\.tif: .*cannot be placed on the Earth"):
+        load(path)
+    target = load(path, 0.5)
+    assert (target.gsd_m, target.position) == (0.5, None)
+    np.testing.assert_array_equal(target.image, picture())
+
+
+def test_a_picture_with_a_world_file_knows_its_place(tmp_path: Path) -> None:
+    crs, east, north = utm(TURKU)
+    for name, beside in (("a.png", "a.pgw"), ("b.jpg", "b.jgw"), ("c.JPG", "c.JGW"), ("d.png", "d.pngw")):
+        cv2.imwrite(str(tmp_path / name), picture(400, 400)[..., ::-1])
+        (tmp_path / beside).write_text(f"0.5\n0\n0\n-0.5\n{east - 99.75}\n{north + 99.75}\n")
+        (tmp_path / name).with_suffix(".prj").write_text(crs.to_wkt())
+        target = load(tmp_path / name)
+        assert target.position is not None and distance_m(target.position, TURKU) < 0.5
+        assert target.gsd_m == pytest.approx(0.5, rel=0.01)
+
+
+def test_transparent_corners_of_a_picture_are_cut_off(tmp_path: Path) -> None:
+    alpha = np.full((100, 120), 255, np.uint8)
+    alpha[:20], alpha[:, :12] = 0, 0
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.dstack([picture(100, 120)[..., ::-1], alpha]))
+    image = load(path, 0.5).image
+    assert image.shape[0] <= 62 and image.shape[1] <= 98 and (image.max(axis=2) > 0).mean() > 0.97
+
+
+def test_a_map_too_large_to_be_read_without_overviews_is_refused_at_once(tmp_path: Path) -> None:
+    crs, east, north = utm(TURKU)
+    path = tmp_path / "vast.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=80_000, width=80_000, dtype="uint8", crs=crs, sparse_ok=True,
+        transform=from_origin(east, north, 0.05, 0.05), tiled=True, blockxsize=8192, blockysize=8192, BIGTIFF="YES",
+    ):  # fmt: skip
+        pass
+    assert "6400 million pixels and no overviews" in refused(path)
