@@ -9,6 +9,7 @@ import pytest
 
 from runtime.errors import TelemetryError, UsageError
 from runtime.rotations import rotation
+from runtime.sources.logs.choice import Asked
 from runtime.sources.telemetry import read_telemetry
 from runtime.sources.track import Track
 from runtime.values import GeoPoint, PositionSource
@@ -134,7 +135,7 @@ def test_a_gimbal_of_zeros_is_no_attitude(tmp_path: Path) -> None:
     assert state is not None and state.pose.heading is None
 
 
-@pytest.mark.parametrize("suffix", [".srt", ".tlog", ".bin", ".ulg"])
+@pytest.mark.parametrize("suffix", [".srt", ".tlog", ".bin", ".log", ".ulg"])
 def test_files_that_are_no_logs(tmp_path: Path, suffix: str) -> None:
     for name, content in (("empty", b""), ("words", b"hello world\n" * 50), ("noise", bytes(range(256)) * 20)):
         path = tmp_path / f"{name}{suffix}"
@@ -143,6 +144,12 @@ def test_files_that_are_no_logs(tmp_path: Path, suffix: str) -> None:
             read_telemetry(path)
     with pytest.raises(TelemetryError, match="no such file"):
         read_telemetry(tmp_path / f"none{suffix}")
+
+
+def test_subtitles_have_no_vehicles_and_no_boots(tmp_path: Path) -> None:
+    path = write_srt(tmp_path / "a.srt", ["GPS(11.6,48.2,16) BAROMETER:50.0"] * 2)
+    with pytest.raises(UsageError, match="leave --vehicle and --boot out"):
+        read_telemetry(path, asked=Asked(boot=1))
 
 
 def test_an_unknown_suffix(tmp_path: Path) -> None:
