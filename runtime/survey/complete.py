@@ -81,15 +81,16 @@ def _levelled(read: Survey, doubtful: Sequence[Surveyed], overlaps: Sequence[Ove
         for photo, height in zip(doubtful, seen, strict=True)
         if height is not None
     }
-    photos = []
+    photos, others = [], 0
     for photo in read.photos:
         height = photo.pose.height_agl_m
         if photo.tag is None and height is not None and height.source != FLAG:
             mine = held.get(photo.index)
             settled = mine.seen.height if mine is not None else carried(photo.pose, photo.position.point, held.values())
+            others += mine is None and settled != height
             photo = replace(photo, pose=replace(photo.pose, height_agl_m=settled))
         photos.append(replace(photo, features=None))
-    contradictions = (*read.contradictions, *Contradiction.of(list(held.values())))
+    contradictions = (*read.contradictions, *Contradiction.of(list(held.values()), others))
     return replace(read, photos=tuple(photos), contradictions=contradictions)
 
 

@@ -30,7 +30,8 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """Photos whose recorded heights are contradicted in one way: by their overlaps' answer, which is used (``solved``),
-    or too vaguely to use it, or although the user gave the height (``flagged``)."""
+    or too vaguely to use it, or although the user gave the height (``flagged``). ``others``: pictures near by whose own
+    overlaps show nothing, and which follow them."""
 
     names: tuple[str, ...]
     said_m: tuple[float, ...]
@@ -38,9 +39,10 @@ class Contradiction:
     sigma_m: float
     solved: bool
     flagged: bool
+    others: int = 0
 
     @classmethod
-    def of(cls, held: Sequence[Held]) -> list[Contradiction]:
+    def of(cls, held: Sequence[Held], others: int = 0) -> list[Contradiction]:
         """One for each way, of the photos whose heights are contradicted."""
         ways: dict[tuple[bool, bool], list[Held]] = {}
         for one in held:
@@ -54,13 +56,15 @@ class Contradiction:
                 sigma_m=float(np.median([one.seen.seen.sigma for one in members])),
                 solved=solved,
                 flagged=flagged,
+                others=0 if flagged else others,
             )
             for (solved, flagged), members in ways.items()
         ]
 
     def sentence(self) -> str:
         """For people: how many photos, which heights, and what is done."""
-        start = f"{len(self.names)} photos ({self.names[0]} and on)"
+        others = f", and {self.others} near by" if self.others else ""
+        start = f"{len(self.names)} pictures ({self.names[0]} and on{others})"
         shown = f"{_range(self.seen_m)} m above the ground (1 sigma {self.sigma_m:.0f} m)"
         if self.flagged:
             return f"{start}: --height-agl-m {_range(self.said_m)} m is used, but overlaps and tags show {shown}."

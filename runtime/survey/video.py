@@ -10,6 +10,7 @@ from runtime.geodesy import distance_m
 from runtime.reasons import grouped
 from runtime.sources.fingerprint import frame_fingerprint, video_fingerprint
 from runtime.sources.video import Filmed, VideoFile
+from runtime.survey.check_frames import CheckFrames
 from runtime.survey.overlaps import features_of
 from runtime.survey.survey import Skipped, Survey, Surveyed
 from runtime.values import Frame, GeoPoint
@@ -21,7 +22,8 @@ FRAME_DIGITS = 6
 
 
 def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
-    """A survey of a frame each 0.2 s; where heading or height are not said, of those that moved on, with features.
+    """A survey of a frame each 0.2 s, some of them with features to hold their heights against; where heading or height
+    are not said, of those that moved on, all with features.
 
     Raises:
         TelemetryError: not one frame falls into the telemetry.
@@ -30,6 +32,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
     outside = zooming = 0
     last_s, last_at = -SAMPLE_PERIOD_S, None
     content = video_fingerprint(video.path)
+    checks = CheckFrames(filmed, video.length_s)
     for index, t_s in video.times():
         step()
         if t_s - last_s < SAMPLE_PERIOD_S - 1e-6:
@@ -48,7 +51,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         if not said and (not _moved(last_at, position.point) or len(photos) >= MAX_SOLVED):
             continue
         last_at = position.point
-        image = None if said else video.image()
+        image = video.image() if not said or checks.wants(state) else None
         features = None if image is None else features_of(image)
         name, known_by = frame_name(video.path, index), frame_fingerprint(content, index, position.point)
         photos.append(Surveyed(name, pose, position, camera, features, index, fingerprint=known_by))

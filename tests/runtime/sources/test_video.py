@@ -19,6 +19,7 @@ from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.sources.video import Filmed, lens_of_video, open_video
+from runtime.survey.check_frames import CheckFrames
 from runtime.survey.complete import complete
 from runtime.survey.survey import Skipped
 from runtime.survey.video import frame_reader, gathered, survey_video
@@ -174,3 +175,33 @@ def test_what_is_no_video(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
         with pytest.raises(ImageError, match=match), open_video(path):
             pass
     capfd.readouterr()  # FFmpeg's own complaint
+
+
+def test_a_film_of_a_take_off_on_a_hill_gets_the_height_that_its_frames_show(tmp_path: Path) -> None:
+    flown = northwards(14.0)
+    path = write_video(tmp_path / "a.mp4", GROUND, 0.1, flown, CAMERA, RATE_HZ)
+    places = [PlaceSample(truth.t_s, truth.point, None, truth.height_m - 20.0) for truth in flown]
+    turns = [TurnSample(t.t_s, t.pose.ned_from_body) for t in flown if t.pose.ned_from_body]
+    with open_video(path) as video:
+        read = survey_video(video, filmed(Track(places, turns, "log", "test", PositionSource.AUTOPILOT)))
+    looked_at = [photo for photo in read.photos if photo.features is not None]
+    assert 6 <= len(looked_at) <= 12 < len(read.photos)  # runs of six, a quarter of the height apart
+    ready = complete(read)
+    [contradiction] = ready.contradictions
+    assert contradiction.solved and contradiction.others == len(read.photos) - len(looked_at)
+    for photo in ready.photos:
+        height, above_takeoff = photo.pose.height_agl_m, photo.pose.height_takeoff_m
+        assert height is not None and height.value == pytest.approx(50.0, abs=5.0)
+        assert abs(height.value - 50.0) < 2 * height.sigma and height.sigma < 12.0
+        assert above_takeoff is not None and above_takeoff.value == pytest.approx(30.0)
+
+
+def test_frames_that_are_looked_at_are_few_however_long_the_film() -> None:
+    flown = [Truth(k * 0.2, 2.0 * k, 0.0, 50.0, 0.0) for k in range(5000)]
+    whole = filmed(track_of(flown))
+    checks = CheckFrames(whole, 1000.0)
+    states = [whole.state(truth.t_s) for truth in flown]
+    taken = [k for k, state in enumerate(states) if state is not None and checks.wants(state)]
+    assert 50 <= len(taken) <= 66 and taken[0] == 0 and taken[-1] > 4400
+    steps = {b - a for a, b in zip(taken, taken[1:], strict=False)}
+    assert min(steps) == 7 and max(steps) > 400  # 14 m within a run, and from one run to the next

@@ -189,7 +189,7 @@ def test_heights_above_a_take_off_on_a_hill_are_solved_recorded_and_said_once(tm
     ready = complete(survey(list_images(folder), FLAGS))
     [contradiction] = ready.contradictions
     assert contradiction.sentence().startswith(
-        "8 photos (P_000.jpg and on): height 30 m by their files, but overlaps and tags show "
+        "8 pictures (P_000.jpg and on): height 30 m by their files, but overlaps and tags show "
     )
     with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
         recorded(folder, history, ready)
