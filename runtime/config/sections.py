@@ -163,6 +163,12 @@ class FixSection(Section):
         default=True,
         description="Without a range finder, take the ground to lie at take-off height.",
     )
+    takeoff_above_ground_m: float = Field(
+        default=0.0, ge=-1000, le=1000,
+        description=(
+            "How far the take-off point lies above that ground: 40 on a hill above the fields, negative in a valley."
+        ),
+    )
 
 
 class TargetSection(Section):

@@ -79,7 +79,9 @@ def assemble(
     galleries = GalleryCache(history)  # one for all who search
     rooms = Rooms(
         vehicle=Vehicle(_vehicle_config(config)),
-        frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground),
+        frames=FrameGate(
+            config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground, config.fix.takeoff_above_ground_m
+        ),
         fixer=Fixer(history, embedder, camera, galleries=galleries),
         recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetHandler(

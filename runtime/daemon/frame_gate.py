@@ -36,12 +36,18 @@ class PosedFrame:
 
 
 class FrameGate:
-    """At most two frames wait; a frame that comes while the daemon works, or waits too long, is dropped."""
+    """At most two frames wait; a frame that comes while the daemon works, or waits too long, is dropped.
 
-    def __init__(self, delay_s: float, max_wait_s: float, flat_ground: bool) -> None:
+    ``flat_ground``: without a range finder the ground is level, ``takeoff_above_ground_m`` below the take-off point.
+    """
+
+    def __init__(
+        self, delay_s: float, max_wait_s: float, flat_ground: bool, takeoff_above_ground_m: float = 0.0
+    ) -> None:
         self._delay_ns = round(delay_s * 1e9)
         self._max_wait_ns = round(max_wait_s * 1e9)
         self._flat_ground = flat_ground
+        self._takeoff_above_ground_m = takeoff_above_ground_m
         self._waiting: deque[tuple[int, Frame]] = deque()
         self.dropped: Counter[str] = Counter()
 
@@ -72,4 +78,5 @@ class FrameGate:
         height = pose.height_takeoff_m
         if pose.height_agl_m is not None or height is None or not self._flat_ground:
             return pose
-        return replace(pose, height_agl_m=above_flat_ground(height))
+        above_ground = replace(height, value=height.value + self._takeoff_above_ground_m)
+        return replace(pose, height_agl_m=above_flat_ground(above_ground))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime.daemon.frame_gate import FrameGate
-from runtime.heights import FLAT_GROUND_SHARE, above_flat_ground
+from runtime.heights import FLAT_GROUND_SHARE, RELIEF_M, above_flat_ground, is_above_flat_ground
 from runtime.rotations import ned_from_euler
 from runtime.sources.photo import read_photo
 from runtime.sources.track import PlaceSample, Track
@@ -31,8 +31,15 @@ class OnePose:
 
 def test_it_is_the_height_above_take_off_with_the_terrain_in_its_sigma() -> None:
     height = above_flat_ground(Measured(80.0, 1.0, "xmp"))
-    assert height.value == 80.0 and height.sigma == pytest.approx(math.hypot(1.0, FLAT_GROUND_SHARE * 80.0))
-    assert height.source == "xmp height above take-off, flat ground"
+    assert height.value == 80.0 and height.sigma == pytest.approx(math.hypot(1.0, RELIEF_M))
+    assert height.source == "xmp height above take-off, flat ground" and is_above_flat_ground(height)
+    assert not is_above_flat_ground(Measured(80.0, 1.0, "xmp"))
+
+
+def test_hills_are_no_lower_below_a_low_flight() -> None:
+    low, high = above_flat_ground(Measured(20.0, 1.0, "xmp")), above_flat_ground(Measured(300.0, 1.0, "xmp"))
+    assert low.sigma == pytest.approx(math.hypot(1.0, RELIEF_M))
+    assert high.sigma == pytest.approx(math.hypot(1.0, FLAT_GROUND_SHARE * 300.0)) and high.sigma > 2 * low.sigma
 
 
 def test_photos_logs_and_live_frames_say_the_same_of_the_same_height(tmp_path: Path) -> None:
@@ -45,5 +52,5 @@ def test_photos_logs_and_live_frames_say_the_same_of_the_same_height(tmp_path: P
     assert logged is not None and live is not None
     heights = [state.pose.height_agl_m for state in (logged, live, photo)]
     assert [height and (height.value, height.sigma) for height in heights] == 3 * [
-        (80.0, pytest.approx(math.hypot(1.0, FLAT_GROUND_SHARE * 80.0)))
+        (80.0, pytest.approx(math.hypot(1.0, RELIEF_M)))
     ]

@@ -91,3 +91,15 @@ def test_height_above_ground(flat: bool, agl_m: float | None, expected: float | 
     if flat and agl_m is None:
         assert height is not None and height.sigma == pytest.approx(math.hypot(1.0, 4.0))
         assert "flat ground" in height.source
+
+
+def test_a_take_off_on_a_hill_is_told_by_the_configuration_and_a_range_finder_needs_no_telling() -> None:
+    for agl_m, expected_m in ((None, 90.0), (72.0, 72.0)):
+        gate, poses = FrameGate(0.0, 0.5, True, takeoff_above_ground_m=40.0), PoseBuffer()
+        for t_ns in (0, 100 * MS):
+            telemetry(poses, t_ns, agl_m)
+        gate.arrived(60 * MS, frame(50 * MS))
+        posed = gate.next(110 * MS, poses)
+        assert posed is not None and posed.pose.height_agl_m is not None and posed.pose.height_takeoff_m is not None
+        assert posed.pose.height_agl_m.value == pytest.approx(expected_m, abs=0.1)
+        assert posed.pose.height_takeoff_m.value == pytest.approx(50.0)

@@ -14,6 +14,7 @@ from runtime.camera_model import CameraModel
 from runtime.fix.fixer import MAX_VERIFIED, Fixer
 from runtime.fix.memory import Memory, distinct_footprints
 from runtime.geodesy import distance_m, offset
+from runtime.heights import above_flat_ground
 from runtime.history.history import History, StoredEmbedding
 from runtime.record.recorder import Recorder
 from runtime.survey.anchor import SOURCE
@@ -117,6 +118,41 @@ def test_a_wrong_heading_is_tried_again_where_there_is_time(history: History) ->
     again = fixer.fix(frame, wrong, retry=True)
     assert again.decision is Decision.FIX and again.verified <= MAX_VERIFIED
     assert again.aircraft is not None and distance_m(again.aircraft, case.position) < 3.0
+
+
+@pytest.mark.parametrize("share", [0.6, 1.6])
+def test_a_height_above_take_off_is_distrusted_where_there_is_time(history: History, share: float) -> None:
+    """The take-off lies far above or below the ground that the photo shows."""
+    case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
+    height = above_flat_ground(Measured(share * case.truth.height_m, 1.0, "xmp"))
+    wrong, frame = replace(case.pose, height_agl_m=height), frame_of(case.truth, 99)
+    assert fixer.fix(frame, wrong).decision is Decision.NO_FIX
+    again = fixer.fix(frame, wrong, retry=True)
+    assert again.decision is Decision.FIX and again.verified <= 2 * MAX_VERIFIED
+    assert again.aircraft is not None and again.sigma_m is not None
+    assert distance_m(again.aircraft, case.position) < min(3.0, 3 * again.sigma_m)
+    by_flag = replace(wrong, height_agl_m=replace(height, source="flag"))
+    assert fixer.fix(frame, by_flag, retry=True).decision is Decision.NO_FIX  # the user's word is kept
+
+
+def test_a_keyframe_of_doubtful_height_widens_the_fix_by_the_way_from_it(tmp_path: Path) -> None:
+    """Keyframe and query both say 60 % of their height: the query is put at 60 % of its way from the keyframe."""
+    flown = Truth(0.0, 0.0, 0.0, 45.0, 0.1)
+    sigmas, errors = [], []
+    for name, sigma_m, away_m in (("sure", 0.5, 13.0), ("doubtful", 18.0, 13.0), ("above", 18.0, 0.5)):
+        height = Measured(27.0, sigma_m, "test")
+        there = replace(flown, north_m=away_m)
+        with History.create(tmp_path / f"{name}.db", "fake-space", "fake") as one:
+            pose = replace(flown.pose, height_agl_m=height)
+            recorder = Recorder(one, TOWER, CAMERA, "flight")
+            assert recorder.add(frame_of(flown), pose, flown.position).keyframe_id is not None
+            fix = Fixer(one, TOWER, CAMERA).fix(frame_of(there, 99), replace(there.pose, height_agl_m=height))
+        assert fix.aircraft is not None and fix.sigma_m is not None, fix.reason
+        errors.append(distance_m(fix.aircraft, there.point))
+        sigmas.append(fix.sigma_m)
+    assert errors[0] == pytest.approx(0.4 * 13.0, abs=1.0) and errors[1] == pytest.approx(errors[0], abs=1.0)
+    assert sigmas[1] > 1.2 * sigmas[0] and errors[1] < 2 * sigmas[1]
+    assert sigmas[2] == pytest.approx(sigmas[0], rel=0.2)  # above the keyframe its scale does not matter
 
 
 @pytest.mark.parametrize("known", [True, False])
