@@ -9,6 +9,7 @@ import pytest
 
 from runtime.daemon.frame_gate import FrameGate
 from runtime.geodesy import distance_m, offset
+from runtime.heights import RELIEF_M
 from runtime.rotations import ned_from_euler
 from runtime.values import Frame, GeoPoint, Measured
 from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
@@ -89,7 +90,7 @@ def test_height_above_ground(flat: bool, agl_m: float | None, expected: float | 
     height = posed.pose.height_agl_m
     assert (None if height is None else height.value) == expected
     if flat and agl_m is None:
-        assert height is not None and height.sigma == pytest.approx(math.hypot(1.0, 4.0))
+        assert height is not None and height.sigma == pytest.approx(math.hypot(1.0, RELIEF_M))
         assert "flat ground" in height.source
 
 
