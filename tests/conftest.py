@@ -37,8 +37,12 @@ def _cache_at(path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Engines and parity records go to a temporary directory, which processes that a test starts inherit."""
-    with _cache_at(tmp_path_factory.mktemp("cache")):
+    """Engines, parity records and prepared worlds go to one temporary directory, for all processes that run tests and
+    for those that a test starts."""
+    own = tmp_path_factory.getbasetemp()  # of a process that runs tests: those of one run lie side by side
+    path = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    path.mkdir(exist_ok=True)
+    with _cache_at(path):
         yield
 
 

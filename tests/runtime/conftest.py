@@ -11,8 +11,8 @@ _ROOMS = {
     "camera", "embedder", "fix", "history", "matching", "place", "record", "sources", "survey", "test_view.py",
 }  # fmt: skip
 
-# What SQLite does on a damaged disk and between threads depends on neither library.
-_OTHERS = {"test_damage.py", "test_threads.py"}
+# What SQLite does on a damaged disk and between threads depends on neither library, nor how an engine is built.
+_OTHERS = {"test_damage.py", "test_threads.py", "test_engine_build.py"}
 
 
 @pytest.hookimpl(tryfirst=True)

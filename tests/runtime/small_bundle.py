@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from runtime.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, sha256_of
-from runtime.embedder.parity_set import parity_embeddings, parity_images, write_sheet
+from runtime.embedder.parity_set import Crops, parity_embeddings, parity_images, write_sheet
 
 COUNT = 12
+
+
+@cache
+def shipped_images() -> Crops:
+    """(N, S, S, 3): the parity images of the bundle that ships, read once in a process."""
+    images = parity_images(Bundle.load())
+    images.setflags(write=False)  # every test sees the same ones
+    return images
 
 
 def small_bundle(path: Path) -> Bundle:
     """Write it to a directory that does not exist yet."""
     shipped = Bundle.load()
     rows = np.r_[0 : COUNT - 4, -4:0]  # views with their near neighbours, and some extremes
-    images = parity_images(shipped)[rows]
+    images = shipped_images()[rows]
     shutil.copytree(DEFAULT_BUNDLE, path, ignore=shutil.ignore_patterns("parity"))
     (path / "parity").mkdir()
     write_sheet(path / "parity" / "few.png", images)

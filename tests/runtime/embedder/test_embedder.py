@@ -14,7 +14,7 @@ from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.errors import BundleError
 from runtime.values import Maps, Vectors, ViewKind
-from tests.runtime.small_bundle import small_bundle
+from tests.runtime.small_bundle import shipped_images, small_bundle
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,6 @@ def embedder() -> Embedder:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
-
-
-def _crops(bundle: Bundle, count: int) -> NDArray[np.uint8]:
-    return parity_images(bundle)[:count]
 
 
 class Twisted:
@@ -48,7 +44,7 @@ class Twisted:
 
 def test_vectors_and_maps_have_the_bundles_shapes_and_unit_length(embedder: Embedder) -> None:
     bundle = embedder.bundle
-    embeddings = embedder.embed(ViewKind.DRONE, _crops(bundle, 3))
+    embeddings = embedder.embed(ViewKind.DRONE, shipped_images()[:3])
     assert embeddings.vectors.shape == (3, bundle.embedding_dim) and embeddings.vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(embeddings.vectors, axis=1), 1.0, atol=1e-5)
     assert embeddings.maps is not None and bundle.map_shape is not None
@@ -57,7 +53,7 @@ def test_vectors_and_maps_have_the_bundles_shapes_and_unit_length(embedder: Embe
 
 
 def test_a_crop_embeds_the_same_alone_and_among_others(embedder: Embedder) -> None:
-    crops = _crops(embedder.bundle, 4)
+    crops = shipped_images()[:4]
     together = embedder.embed(ViewKind.SATELLITE, crops)
     for row, crop in enumerate(crops):
         alone = embedder.embed(ViewKind.SATELLITE, crop[None])
@@ -65,14 +61,14 @@ def test_a_crop_embeds_the_same_alone_and_among_others(embedder: Embedder) -> No
 
 
 def test_no_crops_give_no_rows(embedder: Embedder) -> None:
-    embeddings = embedder.embed(ViewKind.DRONE, _crops(embedder.bundle, 0))
+    embeddings = embedder.embed(ViewKind.DRONE, shipped_images()[:0])
     assert embeddings.vectors.shape == (0, embedder.bundle.embedding_dim)
     assert embeddings.maps is not None and embeddings.maps.shape == (0, *(embedder.bundle.map_shape or ()))
 
 
 @pytest.mark.parametrize("spoil", ["float", "size", "flat", "channels"])
 def test_other_crops_are_refused(embedder: Embedder, spoil: str) -> None:
-    crops = _crops(embedder.bundle, 2)
+    crops = shipped_images()[:2]
     wrong = {
         "float": crops.astype(np.float32),
         "size": crops[:, :-1],
@@ -85,18 +81,18 @@ def test_other_crops_are_refused(embedder: Embedder, spoil: str) -> None:
 
 def test_a_view_without_a_tower_is_refused(embedder: Embedder) -> None:
     with pytest.raises(BundleError, match="no ground tower"):
-        embedder.embed(ViewKind.GROUND, _crops(embedder.bundle, 1))
+        embedder.embed(ViewKind.GROUND, shipped_images()[:1])
 
 
 def test_near_crops_are_nearer_than_far_ones(embedder: Embedder) -> None:
-    vectors = embedder.embed(ViewKind.DRONE, _crops(embedder.bundle, 6)).vectors  # each place seen three times
+    vectors = embedder.embed(ViewKind.DRONE, shipped_images()[:6]).vectors  # each place seen three times
     similarities = vectors @ vectors.T - 2 * np.eye(6)
     assert list(similarities.argmax(axis=1) // 3) == [0, 0, 0, 1, 1, 1]
 
 
 def test_fp16_stays_in_the_same_space(embedder: Embedder, small: Bundle) -> None:
     half = Embedder(small, threads=1, precision="fp16")
-    crops = _crops(embedder.bundle, 4)
+    crops = shipped_images()[:4]
     ours, theirs = half.embed(ViewKind.DRONE, crops), embedder.embed(ViewKind.DRONE, crops)
     assert np.sum(ours.vectors * theirs.vectors, axis=1).min() >= 0.9995
     assert half.parity >= 0.9995
