@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from runtime.errors import ImageError
+from runtime.record.map_plan import COARSEST_M
 from runtime.sources.raster.north_up import open_raster
 from runtime.values import GeoPoint
 from sim.world.dates import Date, at_date, make_date
@@ -51,9 +53,15 @@ class GeoTiffWorld:
 
         Raises:
             GeoreferenceError: the file says not where it lies.
-            ImageError: the file cannot be read, or has fewer than three bands.
+            ImageError: the file cannot be read, has no colours, or is too coarse or too wide to be flown over.
         """
         with open_raster(Path(path), GSD_M * 0.8, _MAX_SIDE_PX, colour=True) as raster:
+            if raster.gsd_m > COARSEST_M:
+                raise ImageError(
+                    f"{path}: has {raster.own_gsd_m:.3g} m per pixel over {max(raster.size_m) / 1000:.3g} km, and a "
+                    f"world has {COARSEST_M:g} m or less over at most {COARSEST_M * _MAX_SIDE_PX / 1000:g} km; give a "
+                    "finer map, or a part of it."
+                )
             return cls(seed, raster.middle, raster.read().image, raster.gsd_m)
 
     @property

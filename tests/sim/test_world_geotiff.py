@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.enums import ColorInterp as Is
 
 from runtime.errors import GeoreferenceError, ImageError
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint
 from sim.render import Renderer
 from sim.world.geotiff import WOOD, GeoTiffWorld, classify
+from tests.runtime.sources.raster.writing import colours, write
 
 TURKU = Path(__file__).parents[3] / "shared" / "data" / "maps" / "turku.tif"
 LATITUDE, LONGITUDE = 60.0, 22.0
@@ -50,6 +52,25 @@ def test_no_georeference(tmp_path: Path) -> None:
 def test_one_band(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="1 band"):
         GeoTiffWorld.open(written(tmp_path / "map.tif", bands=1))
+
+
+@pytest.mark.parametrize("gsd_m", [10.0, 2.0])
+def test_a_map_that_is_too_coarse_to_be_flown_over(tmp_path: Path, gsd_m: float) -> None:
+    with pytest.raises(ImageError, match=rf"has {gsd_m:g} m per pixel over .* give a finer map"):
+        GeoTiffWorld.open(write(tmp_path / "map.tif", colours(200), gsd_m=gsd_m))
+
+
+def test_a_map_of_any_bands_is_the_same_world(tmp_path: Path) -> None:
+    plain, alpha = colours(300), np.full((1, 300, 300), 65535, np.uint16)
+    deep = write(
+        tmp_path / "deep.tif", np.concatenate([plain[::-1].astype(np.uint16) * 20 + 300, alpha]),
+        photometric="MINISBLACK", interpretation=(Is.blue, Is.green, Is.red, Is.alpha),
+    )  # fmt: skip
+    low, high = np.percentile(plain, [2, 98])
+    shown = np.clip((plain.astype(float) - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
+    world, twin = (GeoTiffWorld.open(path) for path in (deep, write(tmp_path / "plain.tif", shown)))
+    images = [Renderer(one.scene("satellite")).orthographic((0.0, 0.0), 100.0, 0.5) for one in (world, twin)]
+    assert np.abs(images[0].astype(int) - images[1]).mean() < 2.0 and images[1].std() > 20
 
 
 def test_not_a_tiff(tmp_path: Path) -> None:

@@ -83,11 +83,7 @@ class Opened:
 
         if all(kind == "uint8" for kind in self.dataset.dtypes):
             return Stretch(0.0, 255.0)
-        wide, high = (min(_SAMPLE_PX, side) for side in (self.dataset.width, self.dataset.height))
-        columns, rows = (
-            sorted({round(at) for at in np.linspace(0, side - part, _SAMPLES)})
-            for side, part in ((self.dataset.width, wide), (self.dataset.height, high))
-        )
+        (columns, wide), (rows, high) = (_spread(side) for side in (self.dataset.width, self.dataset.height))
         found = []
         with reading(self.path):
             for row in rows:
@@ -96,6 +92,13 @@ class Opened:
                     flat = read.values.reshape(len(read.values), -1)
                     found.append(flat if read.seen is None else flat[:, read.seen.reshape(-1)])
         return stretch_of(np.concatenate(found, axis=1))
+
+
+def _spread(side_px: int) -> tuple[list[int], int]:
+    """Where windows begin along a side, and how long they are: one of all of it where it is short."""
+    if side_px <= _SAMPLES * _SAMPLE_PX:
+        return [0], side_px
+    return [round(at) for at in np.linspace(0, side_px - _SAMPLE_PX, _SAMPLES)], _SAMPLE_PX
 
 
 @contextmanager
