@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from export.export import export, make
+from export.export import export
+from export.making import make
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
