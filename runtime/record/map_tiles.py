@@ -41,7 +41,7 @@ _REGISTRATION_SIGMA_M = 2.0  # of common imagery
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One tile: ``image`` (S, S, 3) uint8 RGB north-up, its middle, its side, and the share that has data; ``fault``:
-    why there is too little, where the file is damaged."""
+    that the file is damaged where there is too little, or that what there is has one colour."""
 
     name: str
     image: ImageRGB
@@ -82,6 +82,8 @@ class Map:
         picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
         coverage = float(picture.seen.mean())
         fault = picture.damage if coverage < MIN_COVERAGE else ""
+        if coverage >= MIN_COVERAGE and _plain(picture.image, picture.seen):
+            fault = PLAIN
         return Tile(self.name_of(north_m, east_m, side_m), picture.image, centre, side_m, coverage, self.gsd_m, fault)
 
     def name_of(self, north_m: float, east_m: float, side_m: float) -> str:
@@ -159,7 +161,16 @@ def unusable(tile: Tile) -> str:
         return tile.fault
     if tile.coverage < MIN_COVERAGE:
         return f"only {tile.coverage:.0%} of it has data"
-    return PLAIN if is_plain(tile.image) else ""
+    return ""
+
+
+def _plain(image: ImageRGB, seen: NDArray[np.bool_]) -> bool:
+    """Whether the part that a map has of a picture is of one colour: what lies outside is no pattern."""
+    inside = cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # its rim is mixed with black
+    if inside.all() or not inside.any():
+        return is_plain(image)
+    mean = image[inside].mean(axis=0).round().astype(np.uint8)
+    return is_plain(np.where(inside[..., None], image, mean))
 
 
 def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int:

@@ -16,6 +16,7 @@ _IFD, _TAG, _GPS = ExifTags.IFD, ExifTags.Base, ExifTags.GPS
 _BELOW_SEA = 1  # GPSAltitudeRef: 0 above, 1 below sea level (EXIF 2.3, section 4.6.6)
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # FocalPlaneResolutionUnit: inch, cm, mm, micrometre
 _METRES_PER_DEGREE = 111_320.0
+_LATEST_NS = 1 << 63  # in the year 2262: a later date, or one before 1970, is a camera's without a clock
 _ALTITUDE_SIGMA_M = 10.0  # a consumer receiver's vertical error, its datum (geoid or ellipsoid) often unsaid
 
 
@@ -131,12 +132,13 @@ def _time(base: Mapping[int, Any], detail: Mapping[int, Any]) -> int | None:
     stamp = _text(detail.get(_TAG.DateTimeOriginal)) or _text(base.get(_TAG.DateTime))
     try:
         local = datetime.strptime(stamp, "%Y:%m:%d %H:%M:%S").replace(tzinfo=timezone.utc)
-    except ValueError:
+        at = local - _zone(_text(detail.get(_TAG.OffsetTimeOriginal)))
+    except (ValueError, OverflowError):
         return None
-    at = local - _zone(_text(detail.get(_TAG.OffsetTimeOriginal)))
     digits = _text(detail.get(_TAG.SubsecTimeOriginal))
     fraction_ns = int(digits[:9].ljust(9, "0")) if digits.isdecimal() else 0
-    return int(at.timestamp()) * 1_000_000_000 + fraction_ns
+    t_ns = int(at.timestamp()) * 1_000_000_000 + fraction_ns
+    return t_ns if 0 < t_ns < _LATEST_NS else None
 
 
 def _zone(offset: str) -> timedelta:

@@ -157,6 +157,17 @@ def test_orientation_is_for_showing_only(tmp_path: Path) -> None:
     assert photo.frame.image[30, 10].mean() > 150 > photo.frame.image[30, 70].mean()
 
 
+@pytest.mark.parametrize(
+    "stamp",
+    ["0000:00:00 00:00:00", "0001:01:01 00:00:00", "9999:12:31 23:59:59", "1970:01:01 00:00:00", "yesterday", ""],
+)
+def test_a_date_that_no_photo_was_taken_on_is_none(tmp_path: Path, stamp: str) -> None:
+    for offset in ("+14:00", "-12:00"):
+        detail = {photos.TAKEN: stamp, photos.OFFSET: offset}
+        photo = read_photo(write_photo(tmp_path / "a.jpg", detail=detail))
+        assert photo.pose.t_ns is None or (stamp.startswith("1970") and offset == "-12:00")
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("kind", ["RGB", "L", "I;16"])
 def test_a_tiff_that_says_how_to_turn_it_is_read_as_it_is_stored(tmp_path: Path, turn: int, kind: str) -> None:

@@ -69,6 +69,7 @@ def test_keyframes_lie_where_the_ground_was(tmp_path: Path, offset_s: float) -> 
         with open_video(path) as video:
             read = survey_video(video, filmed(track_of(flown, ahead_s=offset_s), offset_s))
         assert read.solution is None and not read.skipped
+        assert len({photo.fingerprint for photo in read.photos} - {""}) == len(read.photos)
         with open_video(path) as video:
             recorder = Recorder(history, FakeEmbedder(), CAMERA, "a.mp4")
             outcomes = list(record(complete(read), recorder, frame_reader(video), Known(history)))
