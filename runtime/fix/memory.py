@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from runtime.camera_model import CameraModel
 from runtime.errors import CropDamagedError, HomingError
 from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
+from runtime.fix.rung_choice import fewest_rungs
 from runtime.fix.tag_field import TagField, tag_field_of
 from runtime.fix.verify import Ground
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
 from runtime.matching.bounded_cache import BoundedCache
+from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, ViewKind
 
@@ -31,7 +33,6 @@ FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as m
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
 _MAX_SCALE_SIGMA = 1.0  # of a keyframe, as a share: a height that says nothing says at least this
-_MIN_ADDED_SHARE = 0.002  # of the keyframes: a rung that adds fewer is not worth another run of the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Memory:
         self._galleries = galleries or gallery.GalleryCache(history)
         self._grounds: BoundedCache[tuple[int, float], Ground] = BoundedCache(features_bytes, _bytes_of)
         self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
+        self._flights = _Flights(history)
         self._tag_fields: dict[str, TagField | None] = {}
         self._sides_m: dict[int, float] = {}  # of the drone's keyframes, by id
         self._sides_read_to = 0
@@ -95,6 +97,7 @@ class Memory:
             self._grounds.clear()
             self._tag_fields.clear()
             self._sides_m, self._sides_read_to = {}, 0
+            self._flights = _Flights(self._history)
         if latest is not self._gallery:
             self._chosen.clear()
         self._gallery = latest
@@ -118,25 +121,15 @@ class Memory:
         return Rung(keyframes, tuple(keyframes.index(way) for way in ways))
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
-        """The fewest of ``rungs``, given largest first, that leave out no keyframe: each is compared at its largest.
+        """Of ``rungs``, given largest first, those at which a query must be compared: see `fewest_rungs`.
 
         A keyframe recorded lower than the query flies has no rung as large as the query's own.
         """
         key = (view, tuple(rungs))
         if key not in self._chosen:
-            self._chosen[key] = self._choose(view, rungs)
+            fewest = fewest_rungs([self._gallery.rung(view, rung) for rung in rungs], self._flights.of)
+            self._chosen[key] = [rung.footprint_m for rung in fewest]
         return self._chosen[key]
-
-    def _choose(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
-        ids = {rung: self._gallery.rung(view, rung).ids for rung in rungs}
-        least = _MIN_ADDED_SHARE * max((len(one) for one in ids.values()), default=0)
-        seen = np.zeros(0, np.int64)
-        kept = []
-        for rung in rungs:
-            if np.isin(ids[rung], seen, invert=True).sum() > least:
-                kept.append(rung)
-                seen = np.union1d(seen, ids[rung])
-        return kept
 
     def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float16] | None:
         """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""
@@ -202,6 +195,27 @@ class Memory:
         crop = np.asarray(cv2.resize(keyframe.crop, (side_px, side_px), interpolation=how), dtype=np.uint8)
         features = extract_upright(crop, _UPRIGHT_FEATURES)
         return Features(features.points * np.float32(own_px / side_px), features.descriptors)
+
+
+class _Flights:
+    """The flight of each of a history's keyframes, as numbers; read as far as they are asked for."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._read_to = 0
+        self._number_of: dict[str, int] = {}
+        self._ids, self._numbers = GrowingRows(np.int64), GrowingRows(np.int64)
+
+    def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N,) ascending ids of keyframes to (N,) numbers, equal for those of one flight."""
+        if len(ids) and ids[-1] > self._read_to:
+            rows = self._history.flights_by_id(self._read_to)
+            numbers = [self._number_of.setdefault(flight, len(self._number_of)) for _, flight in rows]
+            self._ids.append(np.array([keyframe_id for keyframe_id, _ in rows], np.int64))
+            self._numbers.append(np.array(numbers, np.int64))
+            self._read_to = rows[-1][0]
+        at = np.searchsorted(self._ids.first(len(self._ids)), ids)
+        return np.asarray(self._numbers.first(len(self._numbers))[at])
 
 
 def _bytes_of(ground: Ground) -> int:

@@ -180,6 +180,11 @@ class HistoryReader:
         rows = self._all(f"SELECT flight FROM keyframe WHERE {self._sound('id')} GROUP BY flight ORDER BY min(id)")
         return tuple(str(row[0]) for row in rows)
 
+    def flights_by_id(self, after_id: int = 0) -> list[tuple[int, str]]:
+        """The id and flight of each keyframe newer than ``after_id``, by id."""
+        rows = self._all("SELECT id, flight FROM keyframe WHERE id > ? ORDER BY id", (int(after_id),))
+        return [(int(keyframe_id), str(flight)) for keyframe_id, flight in rows]
+
     def footprints(self, view: ViewKind) -> tuple[float, ...]:
         """The rungs in metres at which keyframes of a view are embedded, ascending."""
         query = (
