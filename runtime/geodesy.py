@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pymap3d
@@ -29,10 +31,33 @@ def offsets(origin: GeoPoint, north_east_m: NDArray[np.float64]) -> list[GeoPoin
 
 def north_east_m(origin: GeoPoint, point: GeoPoint) -> tuple[float, float]:
     """(north, east) in metres from ``origin`` to ``point`` in the origin's local tangent plane."""
-    east, north, _ = pymap3d.geodetic2enu(
-        point.latitude_deg, point.longitude_deg, 0.0, origin.latitude_deg, origin.longitude_deg, 0.0
-    )
-    return float(north), float(east)
+    x_m, y_m, z_m = pymap3d.geodetic2ecef(point.latitude_deg, point.longitude_deg, 0.0)
+    plane = _plane_at(origin)
+    x_m, y_m, z_m = x_m - plane.x_m, y_m - plane.y_m, z_m - plane.z_m
+    outward_m = plane.cos_longitude * x_m + plane.sin_longitude * y_m
+    east_m = plane.cos_longitude * y_m - plane.sin_longitude * x_m
+    return float(plane.cos_latitude * z_m - plane.sin_latitude * outward_m), float(east_m)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """A local tangent plane: its origin from the earth's centre, and which way it is turned."""
+
+    x_m: float
+    y_m: float
+    z_m: float
+    sin_latitude: float
+    cos_latitude: float
+    sin_longitude: float
+    cos_longitude: float
+
+
+@lru_cache(maxsize=64)  # an origin is asked of ten times a second or more; half of the work is its own
+def _plane_at(origin: GeoPoint) -> _Plane:
+    latitude, longitude = math.radians(origin.latitude_deg), math.radians(origin.longitude_deg)
+    x_m, y_m, z_m = map(float, pymap3d.geodetic2ecef(origin.latitude_deg, origin.longitude_deg, 0.0))
+    turned = math.sin(latitude), math.cos(latitude), math.sin(longitude), math.cos(longitude)
+    return _Plane(x_m, y_m, z_m, *turned)
 
 
 def north_east_array_m(

@@ -153,7 +153,9 @@ class FlightLog:
         self.write(t_ns, LinkRecord(link, direction, data))
 
     def _packets_of(self, link: str, direction: Direction) -> PacketReader:
-        return self._readers.setdefault((link, direction), PacketReader())
+        if (link, direction) not in self._readers:
+            self._readers[link, direction] = PacketReader(wanted=frozenset())  # what packets say is not asked here
+        return self._readers[link, direction]
 
     def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:
         """Keep a file, such as the configuration, with the log, and with every later segment of it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shapely import LineString, Point, Polygon
+import shapely
+from shapely import LineString, Polygon
 from shapely.validation import explain_validity
 
 from runtime.errors import CommandingError
@@ -28,10 +29,11 @@ class Area:
             raise CommandingError(f"the operator's polygon is not a simple area ({flaw}); reorder its corners.")
         if self._polygon.area < 1.0:
             raise CommandingError("the operator's polygon encloses less than a square metre; check its corners.")
+        shapely.prepare(self._polygon)
 
     def contains(self, point: GeoPoint) -> bool:
         """Whether a point is inside or on the border."""
-        return bool(self._polygon.covers(Point(self._local(point))))
+        return bool(shapely.intersects_xy(self._polygon, *self._local(point)))  # an eighth of `covers` of a Point
 
     def contains_path(self, start: GeoPoint, end: GeoPoint) -> bool:
         """Whether the straight line between two points never leaves the area."""

@@ -72,8 +72,11 @@ class PacketReader:
         return found
 
     def _next_start(self, start: int) -> int:
-        found = [i for i in (self._buffer.find(_V2, start), self._buffer.find(_V1, start)) if i >= 0]
-        begin = min(found) if found else len(self._buffer)
+        buffer = self._buffer
+        if start < len(buffer) and (buffer[start] == _V2 or buffer[start] == _V1):
+            return start  # as always on a clean link
+        found = [i for i in (buffer.find(_V2, start), buffer.find(_V1, start)) if i >= 0]
+        begin = min(found) if found else len(buffer)
         self.garbage_bytes += begin - start
         return begin
 

@@ -14,6 +14,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.geodesy import distance_m
 from runtime.values import GeoPoint
+from runtime.mavlink.framing import PacketReader
 
 GUIDED = 4  # ArduCopter's number
 _SAME_TARGET_M = 1.0
@@ -30,6 +31,11 @@ _HARMLESS_MESSAGES = frozenset(
 _HARMLESS_COMMANDS = frozenset(
     {mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE, mavlink.MAV_CMD_GET_MESSAGE_INTERVAL}
 )
+# What of the autopilot's words begins or ends an authority: a fortieth of them, so that only these are decoded.
+_TELLING = frozenset(
+    {mavlink.MAVLINK_MSG_ID_HEARTBEAT, mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE,
+     mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Referee:
     """
 
     def __init__(self) -> None:
-        self._from_companion, self._to_companion = _parser(), _parser()
+        self._from_companion, self._to_companion = _parser(), PacketReader(_TELLING)
         self._engaged_ns: int | None = None
         self._guided: bool | None = None
         self._armed = self._in_air = False
@@ -88,8 +94,9 @@ class Referee:
 
     def companion_heard(self, data: bytes, t_ns: int) -> None:
         """Bytes delivered to the companion at ``t_ns``."""
-        for message in self._to_companion.parse_buffer(data) or []:
-            if message.get_srcComponent() != mavlink.MAV_COMP_ID_AUTOPILOT1:
+        for packet in self._to_companion.feed(data):
+            message = packet.message
+            if message is None or packet.component_id != mavlink.MAV_COMP_ID_AUTOPILOT1:
                 continue
             if message.get_type() == "HEARTBEAT":
                 self._beat(message, t_ns)

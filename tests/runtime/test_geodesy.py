@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from pymap3d import geodetic2enu
 
-from runtime.geodesy import north_east_array_m, offset, offsets
+from runtime.geodesy import north_east_array_m, north_east_m, offset, offsets
 from runtime.values import GeoPoint
 
 
@@ -17,3 +18,14 @@ def test_many_offsets_are_as_one_after_the_other_and_come_back() -> None:
         assert abs(point.longitude_deg - one.longitude_deg) < 1e-12
     latitudes, longitudes = np.array([(point.latitude_deg, point.longitude_deg) for point in points]).T
     np.testing.assert_allclose(north_east_array_m(origin, latitudes, longitudes), metres, atol=2.0)  # to the ellipsoid
+
+
+def test_one_point_is_where_the_library_has_it() -> None:
+    """The origin's half of the work is kept; wherever it lies, nothing of the answer changes."""
+    rng = np.random.default_rng(3)
+    for latitude, longitude in [(0.0, 0.0), (60.4, 22.4), (-33.4, 151.2), (89.9, -179.99), (-89.9, 180.0)]:
+        origin = GeoPoint(latitude, longitude)
+        for north, east in rng.uniform(-0.05, 0.05, (20, 2)).tolist():
+            there = GeoPoint(latitude + north, longitude + east)
+            east_m, north_m, _ = geodetic2enu(there.latitude_deg, there.longitude_deg, 0.0, latitude, longitude, 0.0)
+            np.testing.assert_allclose(north_east_m(origin, there), (north_m, east_m), atol=1e-9)

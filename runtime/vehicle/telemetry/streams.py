@@ -45,15 +45,16 @@ class _Stream:
     denied: bool = False
     status: str = "waiting"
     requests: int = 0
+    window_ns: int = field(init=False)
 
-    @property
-    def window_ns(self) -> int:
-        return max(_WINDOW_LEAST_NS, int(_WINDOW_PERIODS * 1e9 / self.request.rate_hz))
+    def __post_init__(self) -> None:
+        self.window_ns = max(_WINDOW_LEAST_NS, int(_WINDOW_PERIODS * 1e9 / self.request.rate_hz))
 
     def rate_hz(self, t_ns: int) -> float:
-        while self.arrivals and t_ns - self.arrivals[0] > self.window_ns:
-            self.arrivals.popleft()
-        return len(self.arrivals) * 1e9 / self.window_ns
+        arrivals, since_ns = self.arrivals, t_ns - self.window_ns
+        while arrivals and arrivals[0] < since_ns:
+            arrivals.popleft()
+        return len(arrivals) * 1e9 / self.window_ns
 
 
 class StreamKeeper:

@@ -19,6 +19,7 @@ PACKETS = [
     Voice(1, 1).say(mavlink.MAVLink_statustext_message(6, b"a text with \xfd and \xfe in it", 0, 0)),
     Voice(1, 1).say(mavlink.MAVLink_global_position_int_message(1000, 600000000, 220000000, 1, 2, 3, 4, 5, 6)),
 ]
+UNKNOWN = bytes([0xFD, 3, 0, 0, 0, 1, 1, 0x10, 0x27, 0x01, 1, 2, 3, 4, 5])  # id 75536
 GARBAGE = st.lists(st.sampled_from([b"\xfd", b"\xfe", b"\x00", b"\xfd\x09\x00", b"\xff\x55"]), max_size=20).map(
     b"".join
 )
@@ -45,6 +46,26 @@ def test_packets_are_found_in_garbage_of_false_starts(parts: list[tuple[bytes, b
     stream = b"".join(garbage + packet for garbage, packet in parts) + b"\x00" * 300  # what a false start waits for
     found = [packet.raw for packet in reader.feed(stream) if packet.message is not None]
     assert found == [packet for _, packet in parts]
+
+
+@given(
+    st.lists(st.tuples(GARBAGE, st.sampled_from([*PACKETS, UNKNOWN])), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=3),
+    st.integers(1, 90),
+)
+@settings(max_examples=60, deadline=None)
+def test_packets_that_are_not_decoded_are_the_same(
+    parts: list[tuple[bytes, bytes]], flips: list[tuple[int, int]], size: int
+) -> None:
+    stream = bytearray(b"".join(garbage + packet for garbage, packet in parts) + b"\x00" * 300)
+    for at, value in flips:
+        stream[at % len(stream)] = value
+    raw, decoded = PacketReader(wanted=frozenset()), PacketReader()
+    for i in range(0, len(stream), size):
+        part = bytes(stream[i : i + size])
+        assert [packet.raw for packet in raw.feed(part)] == [packet.raw for packet in decoded.feed(part)]
+    counted = ("packets", "unknown", "bad_packets", "garbage_bytes")
+    assert [getattr(raw, name) for name in counted] == [getattr(decoded, name) for name in counted]
 
 
 @given(st.lists(st.binary(max_size=400), max_size=10))
