@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -141,7 +142,6 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
         rectified=True,
         north_up=pose.heading is not None,
         aircraft_ne_m=(-north, -east),
-        coverage=plane.coverage(north, east, footprint_m, size_px),
         t_ns=frame.t_ns,
     )
 
@@ -154,7 +154,7 @@ def centre_crop(frame: Frame, size_px: int) -> View:
     square = frame.image[top : top + side, left : left + side]
     shrinking = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
     image = cv2.resize(square, (size_px, size_px), interpolation=shrinking)
-    return View(np.asarray(image, dtype=np.uint8), None, False, False, None, 1.0, frame.t_ns)
+    return View(np.asarray(image, dtype=np.uint8), None, False, False, None, frame.t_ns)
 
 
 def turned(image: ImageRGB, clockwise_rad: float) -> ImageRGB:
@@ -172,6 +172,15 @@ def _lattice(north_m: float, east_m: float, side_m: float, count: int) -> NDArra
     return np.stack([north_m + north.ravel(), east_m + east.ravel()], axis=1)
 
 
+@lru_cache(maxsize=4)  # a network's crops have one or two sizes, and making the maps takes as long as using them
+def _between_nodes(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Columns and rows of the lattice, (side, side) each, at which the pixels of a crop lie: nodes stand on the crop's
+    outer edges, pixel centres half a pixel inside them."""
+    at = ((np.arange(side, dtype=np.float32) + 0.5) / side * (_LATTICE - 1)).astype(np.float32)
+    columns, rows = np.meshgrid(at, at)
+    return columns, rows
+
+
 def _warp(
     image: ImageRGB, plane: GroundPlane, north_m: float, east_m: float, footprint_m: float, size_px: int
 ) -> ImageRGB:
@@ -180,10 +189,7 @@ def _warp(
     span_px = float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).max())  # the longest side
     oversampling = int(np.clip(math.ceil(span_px / size_px), 1, _MAX_SUPERSAMPLING))
     side = size_px * oversampling
-    # Lattice nodes stand on the crop's outer edges, pixel centres half a pixel inside them.
-    at = ((np.arange(side, dtype=np.float32) + 0.5) / side * (_LATTICE - 1)).astype(np.float32)
-    grid_x, grid_y = np.meshgrid(at, at)
-    lookup = cv2.remap(pixels.astype(np.float32) - 0.5, grid_x, grid_y, cv2.INTER_LINEAR)
+    lookup = cv2.remap(pixels.astype(np.float32) - 0.5, *_between_nodes(side), cv2.INTER_LINEAR)
     warped = cv2.remap(image, lookup, _NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if oversampling > 1:
         warped = cv2.resize(warped, (size_px, size_px), interpolation=cv2.INTER_AREA)

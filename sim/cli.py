@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -80,6 +81,8 @@ def _fly_return(
     ground, hardness = judged_world(world, seed, stage, measure=measure)
     stage("prepare the world on both dates, or read it where it was prepared before")
     site = Site.prepare(ground, seed, folder, cache=WorldCache.default())
+    gc.collect()
+    gc.freeze()  # what is loaded stays: to look through it again and again takes a second of a scenario
     with pace_of(realtime, stage) as pace:
         outcome, recording = fly_return(site, stage, RunOptions(pace=pace), done)
     outcome.hardness = hardness

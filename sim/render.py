@@ -57,6 +57,7 @@ class Renderer:
         leaf = tile(rng, shading.LEAF_SIDE, 0.7, 2.0).ravel()
         self._look = shading.Look(date.to_sun / -date.to_sun[2], leaf)
         self._response = _response(date.sensor)
+        self._aside = ThreadPoolExecutor(1)  # compiled code runs beside Python: a frame is made on two cores
         self.scene = scene if isinstance(scene, LitScene) else LitScene(date, scene.mesh, self._lit(scene.ground))
 
     def perspective(self, camera: CameraModel, ned_from_camera: npt.ArrayLike, position_ned_m: npt.ArrayLike) -> Image:
@@ -66,16 +67,22 @@ class Renderer:
         """
         lens = lens_of(camera)
         turn, eye = np.asarray(ned_from_camera, np.float64), np.asarray(position_ned_m, np.float64)
+        turn32, eye32 = np.ascontiguousarray(turn, np.float32), eye.astype(np.float32)
+        ground = self._aside.submit(self._ground_seen_by_lens, turn32, eye32, lens)
         nearness, face = np.empty(lens.x.shape, np.float32), np.empty(lens.x.shape, np.int32)
         seen_by_lens(self._solids, lens, np.ascontiguousarray(turn), eye, nearness, face)
-        turn32, eye32 = np.ascontiguousarray(turn, np.float32), eye.astype(np.float32)
-        out = self._ground_seen_by_lens(turn32, eye32, lens)
-        pixels = shading.pixels_showing(face)
-        points, rays = np.empty((3, len(pixels)), np.float32), np.empty((3, len(pixels)), np.float32)
-        shading.points_seen_by_lens(
-            pixels, lens.x.ravel(), lens.y.ravel(), nearness.ravel(), turn32, eye32, points, rays
-        )
-        self._shade(pixels, face, points, rays, out)
+        pixels, out = shading.pixels_showing(face), ground.result()
+
+        def put(some: Index) -> None:
+            points, rays = np.empty((3, len(some)), np.float32), np.empty((3, len(some)), np.float32)
+            shading.points_seen_by_lens(
+                some, lens.x.ravel(), lens.y.ravel(), nearness.ravel(), turn32, eye32, points, rays
+            )
+            self._shade(some, face, points, rays, out)
+
+        others = self._aside.submit(put, pixels[len(pixels) // 2 :])
+        put(pixels[: len(pixels) // 2])
+        others.result()
         return out
 
     def _ground_seen_by_lens(self, turn: Array, eye: Array, lens: Lens) -> Image:

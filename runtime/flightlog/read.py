@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ _MAGIC = b"\x89MCAP0\r\n"
 _RECORD_LIMIT = 256 * 2**20  # nothing that we write is longer; a damaged length field would be
 
 
-def read_flightlog(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def read_flightlog(
+    path: Path, channels: Collection[str] | None = None
+) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Yield (channel, t_ns, record) of one MCAP file, in the order of writing; also of one that was cut off anywhere.
 
-    A damaged chunk is left out. Raises TelemetryError when the file is missing or is no MCAP file.
+    ``channels``: of these alone, where the rest need not be taken apart. A damaged
+    chunk is left out. Raises TelemetryError when the file is missing or is no MCAP file.
     """
-    for record in _mcap_records(path):
+    for record in _mcap_records(path, channels):
         if isinstance(record, tuple):
             yield record
 
@@ -34,7 +37,7 @@ def read_attachments(path: Path) -> dict[str, bytes]:
     return {r.name: r.data for r in _mcap_records(path) if isinstance(r, Attachment)}
 
 
-def _mcap_records(path: Path) -> Iterator[Any]:
+def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator[Any]:
     """Messages as (channel, t_ns, record), everything else as mcap's record; ends quietly where the file was cut."""
     try:
         stream = path.open("rb")
@@ -43,16 +46,16 @@ def _mcap_records(path: Path) -> Iterator[Any]:
     with stream:
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise TelemetryError(f"{path} is no flight log: it does not begin as an MCAP file does")
-        channels: dict[int, str] = {}
+        names: dict[int, str] = {}
         reader = StreamReader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_RECORD_LIMIT)
         try:
             for record in reader.records:
-                yield from _unpacked(record, channels)
+                yield from _unpacked(record, names, wanted)
         except (McapError, struct.error, ValueError, MemoryError):
             return  # the writer was killed here; what is before it is whole
 
 
-def _unpacked(record: Any, channels: dict[int, str]) -> Iterator[Any]:
+def _unpacked(record: Any, names: dict[int, str], wanted: Collection[str] | None) -> Iterator[Any]:
     if not isinstance(record, Chunk):
         yield record
         return
@@ -62,6 +65,8 @@ def _unpacked(record: Any, channels: dict[int, str]) -> Iterator[Any]:
         return
     for item in inside:
         if isinstance(item, Channel):
-            channels[item.id] = item.topic
-        elif isinstance(item, Message) and item.channel_id in channels:
-            yield channels[item.channel_id], item.log_time, json.loads(item.data)
+            names[item.id] = item.topic
+        elif isinstance(item, Message) and item.channel_id in names:
+            name = names[item.channel_id]
+            if wanted is None or name in wanted:
+                yield name, item.log_time, json.loads(item.data)

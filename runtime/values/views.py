@@ -40,7 +40,6 @@ class View:
 
     ``footprint_m``: side of the crop on the ground, None when scale is unknown. ``rectified``: False for a plain
     centre crop. ``aircraft_ne_m``: (north, east) from the crop's centre to the point below the aircraft, when known.
-    ``coverage``: the share of the crop the camera really saw.
     """
 
     image: ImageRGB
@@ -48,7 +47,6 @@ class View:
     rectified: bool
     north_up: bool
     aircraft_ne_m: tuple[float, float] | None
-    coverage: float
     t_ns: int
 
 

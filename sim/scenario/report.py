@@ -24,6 +24,7 @@ from sim.scenario.setup import Site
 
 _TRACK_STEP = 25  # of 20 ms: twice a second is as fine as a map shows
 _MAP_GSD_M = 1.0
+_SHOWN = ("fix", "vehicle", "setpoint", "guidance")  # channels of a flight log
 _LEG_COLOURS = ("#c2185b", "#6a1b9a", "#ef6c00", "#00838f")
 
 
@@ -33,7 +34,7 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
     Raises:
         StorageError: a file cannot be written.
     """
-    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap")) for name in recording.tracks}
+    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap", _SHOWN)) for name in recording.tracks}
     ground, pictures = _ground(site), _pictures(site, recording)
     report = FlightReport(
         title=f"Scenario return, seed {site.seed}",

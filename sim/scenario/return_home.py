@@ -261,8 +261,8 @@ def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
     track = run.flight.track
     stamps = np.array([step.t_ns for step in track])
     granted = _first_command_ns(run.flight)
-    for channel, t_ns, record in read_flightlog(run.log_path):
-        if channel != "fix" or granted is None or record["exposed_t_ns"] < granted:
+    for _, t_ns, record in read_flightlog(run.log_path, ("fix",)):
+        if granted is None or record["exposed_t_ns"] < granted:
             continue
         outcome.fix_attempts += 1
         outcome.exposure_to_fix_ms.append((t_ns - record["exposed_t_ns"]) / 1e6)

@@ -102,6 +102,8 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     log.close()
     expected = [(record.channel, t_ns, json.loads(record.encoded())) for t_ns, record in written]
     assert list(read_flightlog(tmp_path / "flight.mcap")) == expected
+    assert list(read_flightlog(tmp_path / "flight.mcap", ("anything", "other"))) == expected[-1:]
+    assert list(read_flightlog(tmp_path / "flight.mcap", ())) == []
     assert expected[3] == ("note", 8 * SECOND, {"number": 3, "text": "no 3"})
     assert (log.state.records, log.state.degraded) == (21, False)
 
