@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
+
+from runtime.machine import default_threads
 
 Array = NDArray[np.float32]
 
 _CHUNK = 512  # gallery maps flattened at a time: 25 MB of a 64 x 14 x 14 map
+_SPECTRA_CHUNK = 128  # gallery maps whose spectra are made at a time: 20 MB of a 64 x 16 x 16 map
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,41 @@ def surfaces(
     for start in range(0, len(gallery), _CHUNK):
         chunk = np.ascontiguousarray(gallery[start : start + _CHUNK], dtype=np.float32)
         dots[start : start + _CHUNK] = chunk.reshape(len(chunk), copies.shape[1]) @ copies.T
-    counts = _shifted(cells[None], reach).sum(axis=1).reshape(size, size)
-    return Surfaces(dots.reshape(len(gallery), size, size), counts)
+    return Surfaces(dots.reshape(len(gallery), size, size), _overlaps(cells, reach))
+
+
+def surfaces_of_many(
+    queries: Array, gallery: NDArray[np.floating], max_shift_cells: int, weights: Array
+) -> list[Surfaces]:
+    """Scores of all translations of each of ``queries`` (Q, C, h, w) over ``gallery`` (N, C, h, w), by the correlation
+    theorem: the gallery's spectra cost as much as one or two by `surfaces`, and each query after them a twelfth of one.
+
+    ``weights`` (Q, h, w): as there, of each query.
+    """
+    reach = int(min(max_shift_cells, min(queries.shape[2:]) - 1))
+    sides = tuple(fft.next_fast_len(side + reach, real=True) for side in queries.shape[2:])  # no shift wraps around
+    shifts = np.arange(-reach, reach + 1)
+    rows, columns = np.meshgrid(shifts % sides[0], shifts % sides[1], indexing="ij")
+    threads = default_threads()
+    wanted = _by_frequency(queries * weights[:, None], sides, threads).conj()
+    dots = np.empty((len(queries), len(gallery), len(shifts), len(shifts)), np.float32)
+    for start in range(0, len(gallery), _SPECTRA_CHUNK):
+        chunk = gallery[start : start + _SPECTRA_CHUNK].astype(np.float32)
+        products = np.matmul(_by_frequency(chunk, sides, threads), wanted.transpose(0, 2, 1))  # (F, n, Q)
+        spectra = products.transpose(2, 1, 0).reshape(len(queries), len(chunk), sides[0], -1)
+        dots[:, start : start + len(chunk)] = fft.irfft2(spectra, sides, workers=threads)[..., rows, columns]
+    return [Surfaces(one, _overlaps(cells, reach)) for one, cells in zip(dots, weights, strict=True)]
+
+
+def _overlaps(weights: Array, reach: int) -> Array:
+    """(K, K) summed weights (h, w) of the query's cells that lie on the gallery's at every shift."""
+    return np.asarray(_shifted(weights[None], reach).sum(axis=1).reshape(2 * reach + 1, -1), dtype=np.float32)
+
+
+def _by_frequency(maps: Array, sides: tuple[int, ...], threads: int) -> NDArray[np.complex64]:
+    """(F, N, C) spectra of (N, C, h, w) maps, padded with zeros to ``sides``."""
+    spectra = fft.rfft2(maps, sides, workers=threads)
+    return np.ascontiguousarray(spectra.reshape(*maps.shape[:2], -1).transpose(2, 0, 1))
 
 
 def centred(maps: Array) -> Array:

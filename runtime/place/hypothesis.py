@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
-from runtime.matching.alignment import surfaces
+from runtime.matching.alignment import surfaces_of_many
 from runtime.place.attempt import Attempt, Crop
 from runtime.place.gallery import Rung
 from runtime.place.ground import Field, Ground, Peak
@@ -86,8 +86,9 @@ def _lay(layer: Layer, grounds: Sequence[Ground], groups: Sequence[NDArray[np.in
     cell_m = layer.rung.footprint_m / cells
     share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
     ends = np.cumsum([len(group) for group in groups])
-    for crop, query in zip(layer.crops, layer.queries, strict=True):
-        scored = surfaces(query, maps, cells // 2, crop.weights)
+    weights = np.stack([crop.weights for crop in layer.crops])
+    scores = surfaces_of_many(layer.queries, maps, cells // 2, weights)
+    for crop, scored in zip(layer.crops, scores, strict=True):
         centres = layer.rung.ne_m[rows] - np.array(crop.ne_m)
         full = share * float(crop.weights.sum())
         for ground, last, group in zip(grounds, ends, groups, strict=True):

@@ -1,4 +1,4 @@
-"""Alignment by one product of matrices agrees with sliding a map over another, cell by cell."""
+"""Alignment by one product of matrices, and by spectra, agrees with sliding a map over another, cell by cell."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.matching.alignment import align, centred, surfaces
+from runtime.matching.alignment import align, centred, surfaces, surfaces_of_many
 
 Maps = NDArray[np.float32]
 
@@ -34,14 +34,28 @@ def test_every_translation_is_scored_as_by_sliding(weighted: bool) -> None:
     query = unit_map(5, 6, 1)
     gallery = np.stack([unit_map(5, 6, seed) for seed in (2, 3)])
     weights = np.random.default_rng(4).random((6, 6)).astype(np.float32) if weighted else np.ones((6, 6), np.float32)
-    found = surfaces(query, gallery, 3, weights if weighted else None)
-    assert found.dots.shape == (2, 7, 7)
+    (found,) = surfaces_of_many(query[None], gallery, 3, weights[None])
+    every = [found, surfaces(query, gallery, 3, weights if weighted else None)]
+    assert all(one.dots.shape == (2, 7, 7) and one.counts.shape == (7, 7) for one in every)
     for n in range(2):
         for rows in range(-3, 4):
             for columns in range(-3, 4):
                 dots, counts = slid(query, gallery[n], weights, rows, columns)
-                assert found.dots[n, rows + 3, columns + 3] == pytest.approx(dots, abs=1e-4)
-                assert found.counts[rows + 3, columns + 3] == pytest.approx(counts, abs=1e-4)
+                for one in every:
+                    assert one.dots[n, rows + 3, columns + 3] == pytest.approx(dots, abs=1e-4)
+                    assert one.counts[rows + 3, columns + 3] == pytest.approx(counts, abs=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width", "reach"), [(16, 16, 8), (16, 16, 15), (14, 9, 8), (5, 7, 2)])
+def test_many_queries_over_many_maps_are_scored_as_each_over_each(height: int, width: int, reach: int) -> None:
+    """More maps than spectra are made at a time, in half precision as galleries keep them."""
+    rng = np.random.default_rng(7)
+    gallery = rng.standard_normal((150, 4, height, width)).astype(np.float16)
+    queries = rng.standard_normal((3, 4, height, width)).astype(np.float32)
+    weights = rng.random((3, height, width)).astype(np.float32)
+    for query, shown, found in zip(queries, weights, surfaces_of_many(queries, gallery, reach, weights), strict=True):
+        product = surfaces(query, gallery, reach, shown)
+        np.testing.assert_allclose(found.dots, product.dots, atol=2e-5 * float(np.abs(product.dots).max()))
 
 
 def test_a_window_of_the_same_ground_is_found_where_it_lies() -> None:
