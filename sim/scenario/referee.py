@@ -13,8 +13,8 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.geodesy import distance_m
-from runtime.values import GeoPoint
 from runtime.mavlink.framing import PacketReader
+from runtime.values import GeoPoint
 
 GUIDED = 4  # ArduCopter's number
 _SAME_TARGET_M = 1.0
@@ -31,7 +31,7 @@ _HARMLESS_MESSAGES = frozenset(
 _HARMLESS_COMMANDS = frozenset(
     {mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE, mavlink.MAV_CMD_GET_MESSAGE_INTERVAL}
 )
-# What of the autopilot's words begins or ends an authority: a fortieth of them, so that only these are decoded.
+# What of the autopilot's words begins or ends an authority: few of them, and no others are decoded.
 _TELLING = frozenset(
     {mavlink.MAVLINK_MSG_ID_HEARTBEAT, mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE,
      mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT}
