@@ -154,7 +154,8 @@ class FlightLog:
 
     def _packets_of(self, link: str, direction: Direction) -> PacketReader:
         if (link, direction) not in self._readers:
-            self._readers[link, direction] = PacketReader(wanted=frozenset())  # what packets say is not asked here
+            # What packets say is not asked here, and those of another dialect belong to the log as well.
+            self._readers[link, direction] = PacketReader(wanted=frozenset(), unknown=True)
         return self._readers[link, direction]
 
     def attach(self, name: str, data: bytes, t_ns: int, media_type: str = "text/plain") -> None:

@@ -35,13 +35,14 @@ class PacketReader:
     """Cuts a byte stream into packets. Never raises, whatever it is fed; counts what it threw away.
 
     ``wanted``: the ids whose messages are decoded, all where None. Of the others the checksum is looked at, no more;
-    ids outside the dialect, which have none that is known, are passed over.
+    ids outside the dialect, which have none that is known, are passed over, unless ``unknown`` has them taken as a
+    reader takes them that decodes all.
     """
 
-    def __init__(self, wanted: frozenset[int] | None = None) -> None:
+    def __init__(self, wanted: frozenset[int] | None = None, unknown: bool = False) -> None:
         self._codec = mavlink.MAVLink(None)
         self._buffer = bytearray()
-        self._wanted = wanted
+        self._wanted, self._takes_unknown = wanted, unknown or wanted is None
         self._gone = 0  # bytes before the buffer
         self.packets = 0
         self.unknown = 0
@@ -105,7 +106,8 @@ class PacketReader:
     def _decode(self, start: int, length: int) -> Packet | None:
         raw = bytes(self._buffer[start : start + length])
         header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
-        if self._wanted is not None and header[2] not in self._wanted:
+        foreign = header[2] not in mavlink.mavlink_map
+        if self._wanted is not None and header[2] not in self._wanted and not (foreign and self._takes_unknown):
             return Packet(raw, *header, None, self._gone + start) if _sound(raw, header[2]) else None
         try:
             message = self._codec.decode(bytearray(raw))

@@ -203,6 +203,15 @@ def test_raw_mavlink_of_both_directions_is_a_tlog(tmp_path: Path) -> None:
     assert struct.unpack(">Q", first)[0] == (UNIX_NS + SECOND) // 1000
 
 
+def test_packets_outside_the_dialect_are_in_the_tlog_too(tmp_path: Path) -> None:
+    private = bytes([0xFD, 3, 0, 0, 0, 1, 1, 0x10, 0x27, 0x01, 1, 2, 3, 4, 5])  # id 75536
+    log = FlightLog.open(tmp_path, HandClock(), unix_ns=UNIX_NS, name="flight")
+    log.link("vehicle", heartbeat(0) + private + heartbeat(1), 6 * SECOND, "in")
+    log.close()
+    kept = log.tlog_path.read_bytes()
+    assert [heartbeat(0), private, heartbeat(1)] == [kept[8:29], kept[37:52], kept[60:81]] and len(kept) == 81
+
+
 def test_numbers_and_values_that_json_has_not(tmp_path: Path) -> None:
     class Colour(Enum):
         RED = "red"
