@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from runtime.bundle import Bundle
 from runtime.cli.main import app
 from runtime.embedder.embedder import Embedder
-from runtime.errors import EmbeddingSpaceError, HistoryError, UsageError
+from runtime.errors import EmbeddingSpaceError, HistoryError, HomingError, UsageError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History, StoredEmbedding
 from runtime.values import Attitude, GeoPoint, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
@@ -118,6 +118,21 @@ def test_a_target_that_is_no_image_leaves_the_others_alone(flight: Path, picture
     assert (letter["decision"], letter["place"], letter["candidates"]) == ("error", None, [])
     assert "not an image" in letter["reason"] and letter["reason"] in result.stderr
     assert target["decision"] == "match"
+
+
+def test_a_map_that_nobody_can_place_leaves_the_others_alone(tiles: Path, land: Land, tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    from tests.runtime.sources.raster.writing import colours, write
+
+    local = write(tmp_path / "local.tif", colours(64), crs=rasterio.crs.CRS.from_wkt('LOCAL_CS["x",UNIT["metre",1]]'))
+    good = write(tmp_path / "good.tif", np.moveaxis(land.cut(13.0, -21.0, 90.0, 0.3), 2, 0), gsd_m=0.3)
+    for order in ((local, good), (good, local)):
+        result = run(*order, "--history", tiles, "--json")
+        assert result.exit_code == 1 and not isinstance(result.exception, HomingError)
+        answers = {Path(answer["target"]).name: answer for answer in lines(result)}
+        assert answers["local.tif"]["decision"] == "error"
+        assert "cannot be placed on the Earth" in answers["local.tif"]["reason"]
+        assert answers["good.tif"]["decision"] in ("match", "no_match")
 
 
 def test_for_people_it_is_plain_text(flight: Path, pictures: dict[str, Path]) -> None:
