@@ -10,6 +10,7 @@ from __future__ import annotations
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
+from runtime.values.odometry import Displacement, Odometry, OdometryFault
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
 
@@ -18,6 +19,7 @@ __all__ = [
     "Candidate",
     "Covariance",
     "Decision",
+    "Displacement",
     "Embeddings",
     "Estimate",
     "Fix",
@@ -29,6 +31,8 @@ __all__ = [
     "Maps",
     "Measured",
     "NavState",
+    "Odometry",
+    "OdometryFault",
     "PlaceAnswer",
     "Pose",
     "Position",
