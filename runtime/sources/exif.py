@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from runtime.values import GeoPoint, Measured
 
 _IFD, _TAG, _GPS = ExifTags.IFD, ExifTags.Base, ExifTags.GPS
-_BELOW_SEA = 1  # GPSAltitudeRef: 0 above, 1 below sea level (EXIF 2.3, section 4.6.6)
+_BELOW = (1, b"\x01", 3, b"\x03")  # GPSAltitudeRef: below the sea, or the ellipsoid (EXIF 3.0, section 4.6.6)
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # FocalPlaneResolutionUnit: inch, cm, mm, micrometre
 _METRES_PER_DEGREE = 111_320.0
 _LATEST_NS = 1 << 63  # in the year 2262: a later date, or one before 1970, is a camera's without a clock
@@ -124,7 +124,7 @@ def _altitude(gps: Mapping[int, Any]) -> Measured | None:
     if metres is None:
         return None
     reference = gps.get(_GPS.GPSAltitudeRef, 0)
-    below = reference in (_BELOW_SEA, b"\x01")
+    below = reference in _BELOW
     return Measured(-abs(metres) if below else metres, _ALTITUDE_SIGMA_M, "exif")
 
 

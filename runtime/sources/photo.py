@@ -12,6 +12,7 @@ from runtime.camera_model import CameraModel
 from runtime.errors import UsageError
 from runtime.heights import above_flat_ground
 from runtime.rotations import turned_about_vertical
+from runtime.sources.accuracy import GPS_SIGMA_M, VAGUE, WORST_SIGMA_M
 from runtime.sources.exif import PhotoExif, read_exif
 from runtime.sources.lens import NADIR_DEG, Lens, lens_of
 from runtime.sources.picture import WHOLE_PX, opened_picture, read_pixels, stored_px
@@ -20,7 +21,6 @@ from runtime.sources.xmp.tags import MakerTags
 from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, Position, PositionSource, yaw_of
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"  # XMP specification part 3, section 1.1.3
-_GPS_SIGMA_M = 3.0  # a consumer receiver in the open, where the photo does not say
 _GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
 _FLIGHT_YAW_SIGMA_RAD = math.radians(5.0)  # the gimbal lags behind the airframe's yaw
 _FLAG_SIGMA_RAD = math.radians(2.0)
@@ -95,7 +95,7 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
         tag=tag,
         camera=lens.camera,
         lens_source=lens.source,
-        unusable=_unusable(tag, exif, lens, xmp.camera_zero and flags.camera_pitch_deg is None),
+        unusable=_unusable(tag, exif, xmp, lens, xmp.camera_zero and flags.camera_pitch_deg is None),
     )
 
 
@@ -156,7 +156,7 @@ def _tag(exif: PhotoExif, xmp: MakerTags) -> Position | None:
     point = exif.position or _signed(exif.unsigned_position, xmp.position) or xmp.position
     if point is None:
         return None
-    sigma_m = xmp.position_sigma_m or exif.position_sigma_m or _GPS_SIGMA_M
+    sigma_m = xmp.position_sigma_m or exif.position_sigma_m or GPS_SIGMA_M
     if point is not xmp.position:
         sigma_m = math.hypot(sigma_m, exif.position_step_m / math.sqrt(12.0))  # evenly spread over a step
     return Position.circular(point, sigma_m, PositionSource.TAG)
@@ -168,15 +168,32 @@ def _signed(unsigned: GeoPoint | None, signed: GeoPoint | None) -> GeoPoint | No
         return None
     latitude = math.copysign(unsigned.latitude_deg, signed.latitude_deg)
     longitude = math.copysign(unsigned.longitude_deg, signed.longitude_deg)
-    apart_deg = max(abs(latitude - signed.latitude_deg), abs(longitude - signed.longitude_deg))
-    return GeoPoint(latitude, longitude) if apart_deg < _SAME_PLACE_DEG else None
+    return GeoPoint(latitude, longitude) if _near(signed, latitude, longitude) else None
 
 
-def _unusable(tag: Position | None, exif: PhotoExif, lens: Lens, gimbal_unsaid: bool) -> str:
+def _contradict(exif: GeoPoint | None, xmp: GeoPoint | None) -> bool:
+    """Whether one of two positions is the other's with a wrong sign, or with the two numbers exchanged: what programs
+    that write tags get wrong. Others that differ were corrected: the EXIF is the one that people correct."""
+    if exif is None or xmp is None or _near(exif, xmp.latitude_deg, xmp.longitude_deg):
+        return False
+    latitude, longitude = abs(xmp.latitude_deg), abs(xmp.longitude_deg)
+    unsigned = GeoPoint(abs(exif.latitude_deg), abs(exif.longitude_deg))
+    return _near(unsigned, latitude, longitude) or _near(unsigned, longitude, latitude)
+
+
+def _near(a: GeoPoint, latitude_deg: float, longitude_deg: float) -> bool:
+    return max(abs(a.latitude_deg - latitude_deg), abs(a.longitude_deg - longitude_deg)) < _SAME_PLACE_DEG
+
+
+def _unusable(tag: Position | None, exif: PhotoExif, xmp: MakerTags, lens: Lens, gimbal_unsaid: bool) -> str:
     if tag is None and exif.unsigned_position is not None:
         return "its GPS tag does not say the hemisphere (no GPSLatitudeRef or GPSLongitudeRef, nothing in its XMP)"
     if tag is None:
         return "no GPS tag"
+    if tag.sigma_m > WORST_SIGMA_M:
+        return f"by its tags its position is {VAGUE}"
+    if _contradict(exif.position, xmp.position):
+        return "its EXIF and its XMP have other hemispheres, or latitude and longitude exchanged: delete the wrong one"
     if gimbal_unsaid:
         return "its gimbal angles are all zero, a camera looking at the horizon: give --camera-pitch-deg"
     if lens.unclear:

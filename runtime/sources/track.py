@@ -14,11 +14,11 @@ from runtime.errors import TelemetryError
 from runtime.freshness import LOG_GAP
 from runtime.heights import above_flat_ground
 from runtime.interpolation import mix, mix_velocities, point_between, slerp
+from runtime.sources.accuracy import GPS_SIGMA_M
 from runtime.values import Attitude, GeoPoint, Measured, NavState, Pose, Position, PositionSource, Quaternion, Velocity
 
 _BEYOND_S = 0.05  # past the ends of a log: less than half a period of any stream but a 1 Hz one
 _GAP_PERIODS = 5.0  # a hole in a stream longer than this is no longer bridged, nor one beyond LOG_GAP
-_GPS_SIGMA_M = 3.0  # where no accuracy is reported
 _AMSL_SIGMA_M = 5.0  # the same, of the height
 _HEADING_SIGMA_RAD = math.radians(4.0)  # a fused compass
 _BAROMETER_SIGMA_M = 1.0
@@ -107,7 +107,7 @@ class Track:
         if a.velocity_ned_m_s is not None and b.velocity_ned_m_s is not None:
             velocity = mix_velocities(a.velocity_ned_m_s, b.velocity_ned_m_s, share)
         point = point_between(a.position, b.position, share)
-        sigma_m = _worse(a.sigma_m, b.sigma_m, _GPS_SIGMA_M)
+        sigma_m = _worse(a.sigma_m, b.sigma_m, GPS_SIGMA_M)
         return Position.circular(point, sigma_m, self._position_source, velocity)
 
     def _heights(self, a: PlaceSample, b: PlaceSample, share: float, t_s: float) -> Pose:
@@ -139,8 +139,9 @@ _Sample = TypeVar("_Sample", PlaceSample, TurnSample)
 
 
 def _ascending(samples: Sequence[_Sample]) -> list[_Sample]:
-    """By time, one per instant: logs are written by several threads."""
-    return [sample for _, sample in sorted({sample.t_s: sample for sample in samples}.items())]
+    """By time, for logs are written by several threads; one per instant, the first: of a clock that counts whole
+    seconds, or stands still, it is the one that was then."""
+    return [sample for _, sample in sorted({sample.t_s: sample for sample in reversed(samples)}.items())]
 
 
 def _period(times: Sequence[float]) -> float:

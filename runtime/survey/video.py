@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runtime.errors import ImageError, TelemetryError
 from runtime.geodesy import distance_m
 from runtime.reasons import grouped
+from runtime.sources.accuracy import VAGUE, WORST_SIGMA_M
 from runtime.sources.fingerprint import frame_fingerprint, video_fingerprint
 from runtime.sources.video import Filmed, VideoFile
 from runtime.survey.check_frames import CheckFrames
@@ -19,6 +21,7 @@ SAMPLE_PERIOD_S = 0.2  # between frames that are considered: at 20 m/s four metr
 SOLVE_MOVED_M = 5.0  # between frames whose heading or height has to be solved: each costs a second of matching
 MAX_SOLVED = 400  # frames whose heading or height is solved
 FRAME_DIGITS = 6
+_OUTSIDE, _VAGUE, _ZOOMING = "no telemetry at its time", f"its position is {VAGUE}", "its zoom is changing"
 
 
 def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
@@ -29,7 +32,7 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         TelemetryError: not one frame falls into the telemetry.
     """
     photos: list[Surveyed] = []
-    outside = zooming = 0
+    left_out: Counter[str] = Counter()
     last_s, last_at = -SAMPLE_PERIOD_S, None
     content = video_fingerprint(video.path)
     checks = CheckFrames(filmed, video.length_s)
@@ -40,11 +43,14 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         last_s = t_s
         state = filmed.state(t_s)
         if state is None or state.position is None:
-            outside += 1
+            left_out[_OUTSIDE] += 1
+            continue
+        if state.position.sigma_m > WORST_SIGMA_M:
+            left_out[_VAGUE] += 1
             continue
         camera = filmed.camera(t_s)
         if camera is None:
-            zooming += 1
+            left_out[_ZOOMING] += 1
             continue
         pose, position = state.pose, state.position
         said = pose.heading is not None and pose.height_agl_m is not None
@@ -56,9 +62,8 @@ def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = la
         name, known_by = frame_name(video.path, index), frame_fingerprint(content, index, position.point)
         photos.append(Surveyed(name, pose, position, camera, features, index, fingerprint=known_by))
     if not photos:
-        raise TelemetryError(_nothing(video, filmed, last_s, outside, zooming))
-    left_out = ((outside, "no telemetry at its time"), (zooming, "its zoom is changing"))
-    skipped = tuple(Skipped(f"{video.path.name} ({count} frames)", reason) for count, reason in left_out if count)
+        raise TelemetryError(_nothing(video, filmed, last_s, left_out))
+    skipped = tuple(Skipped(f"{video.path.name} ({count} frames)", reason) for reason, count in left_out.items())
     return Survey(tuple(photos), skipped)
 
 
@@ -96,11 +101,13 @@ def _moved(last: GeoPoint | None, now: GeoPoint) -> bool:
     return last is None or distance_m(last, now) >= SOLVE_MOVED_M
 
 
-def _nothing(video: VideoFile, filmed: Filmed, length_s: float, outside: int, zooming: int) -> str:
+def _nothing(video: VideoFile, filmed: Filmed, length_s: float, left_out: Mapping[str, int]) -> str:
     first_s, last_s = filmed.track.span_s
-    if zooming:
+    if _VAGUE in left_out:
+        return f"{video.path}: where its frames were taken is {VAGUE} ({filmed.track.name})."
+    if _ZOOMING in left_out:
         return f"{video.path}: its zoom changes in all frames that have telemetry."
-    if not outside:
+    if not left_out:
         return f"{video.path}: holds no frames that can be decoded."
     return (
         f"{video.path}: no frame falls into its telemetry ({filmed.track.name} covers {first_s:.1f} to {last_s:.1f} s, "

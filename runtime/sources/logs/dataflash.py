@@ -27,6 +27,7 @@ _NONE = "none of them"  # POS is by DCM, or from outside
 _GOOD = 4  # RangeFinder::Status
 _DOWN = 25  # ROTATION_PITCH_270
 _FARTHEST_M = 1000.0  # no range finder measures farther
+_FARTHEST = ("RNGFND_MAX_CM", "RNGFND1_MAX_CM")  # its own limit, which it repeats beyond; before there was a status
 _ACCURACY_S = 1.0  # for which a receiver's accuracy stands; it is logged with each of its positions
 
 
@@ -59,6 +60,7 @@ class _Vehicle:
         self._sources = SourceSets()
         self._set_used: float | None = None
         self._turned_s = -math.inf
+        self._farthest_m = _FARTHEST_M
         self._estimator_type = ""
         self._accuracies: dict[int, tuple[float, float | None, float | None]] = {}
 
@@ -91,6 +93,8 @@ class _Vehicle:
         parameter, value = m.text("Name"), m.number("Value")
         if value is None:
             return
+        if parameter in _FARTHEST:
+            self._farthest_m = min(_FARTHEST_M, value * 1e-2)
         if parameter == "AHRS_EKF_TYPE":
             self._estimator_type = _ESTIMATOR_TYPES.get(value, _NONE)
         for change in self._sources.parameter(parameter, value):
@@ -113,7 +117,7 @@ class _Vehicle:
         if name in _ESTIMATORS:
             return self._estimator(m, name)
         if name == "RFND":
-            return _ground(m)
+            return _ground(m, self._farthest_m)
         if name == "BARO":
             height_m = values.height_m(m.nan("Alt"))
             return Level(height_m) if height_m is not None and not m.number("I") else None
@@ -166,13 +170,13 @@ def _position(m: Message) -> Fused:
     )
 
 
-def _ground(m: Message) -> Report | None:
+def _ground(m: Message, farthest_m: float) -> Report | None:
     """The downward range finder: of one message each, or of the older pair in one."""
     range_m, status = m.number("Dist"), m.number("Stat")
     if range_m is None:
         for number in ("1", "2"):
             if m.number(f"Orient{number}") == _DOWN:
-                return values.ground(m.nan(f"Dist{number}"), 0.0, _FARTHEST_M)
+                return values.ground(m.nan(f"Dist{number}"), 0.0, farthest_m)
         return None
     if m.number("Orient") != _DOWN or status not in (None, _GOOD):
         return None

@@ -25,7 +25,7 @@ _FORMAT = ("FMT", 89, "BBnNZ", "Type,Length,Name,Format,Columns")
 _HEAD = b"\xa3\x95"
 _HEAD_BYTES = 3
 _LONGEST_LINE = 1024  # bytes of a text log's line: a message has at most 16 fields
-_TEXT = re.compile(rb"^FMT, ?128, ?89, ?FMT,", re.M)
+_TEXT = re.compile(rb"^(?:\xef\xbb\xbf)?FMT, ?128, ?89, ?FMT,", re.M)
 _BEGINNING = 1 << 16  # bytes within which the formats begin, after damage or a ground station's own heading
 _TAIL = 528  # bytes at the end that are a page's padding, or a message that was being written
 
@@ -129,6 +129,7 @@ class DataflashFile:
 
     def _text(self, data: mmap) -> Iterator[Message]:
         formats: dict[str, Any] = {}
+        whole = too_long = 0
         for line in iter(lambda: data.readline(), b""):
             words = [word.strip() for word in line[:_LONGEST_LINE].decode("utf-8", "replace").split(",")]
             if words[0] == "FMT" and len(words) > 5:
@@ -138,8 +139,13 @@ class DataflashFile:
                         formats[words[3]] = made
             elif words[0] in self._wanted and words[0] in formats:
                 kind = formats[words[0]]
-                if len(words) - 1 >= len(kind.columns):
-                    yield Message(kind, words[1:], scaled=False)
+                fields = words[1:] if words[-1] else words[1:-1]
+                more = len(fields) - len(kind.columns)
+                whole, too_long = whole + (more == 0), too_long + (more > 0)
+                if more == 0:
+                    yield Message(kind, fields, scaled=False)
+        if too_long and not whole:
+            raise TelemetryError(f"{self._path}: its lines have more fields than their formats; with decimal commas?")
 
 
 def _known_format(name: str, length: int, letters: str, columns: str, number: int = _FMT) -> Any | None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from runtime.geodesy import north_east_m
 from runtime.reports.values import Estimator, Fused, Receiver
+from runtime.sources.accuracy import VAGUE, WORST_SIGMA_M
 from runtime.sources.logs.boots import Boot, Fed, Sourced, Stream
 
 _FED_S = 3.0  # after a companion's last word the receiver is its own again: ArduPilot drops a silent one after 4 s
 _LEAP_M = 10.0  # between two positions that velocity does not explain: the estimator was set to another place
 _LEAP_WITHIN_S = 1.0  # over a longer hole nobody knows
 _FASTEST_M_S = 60.0  # where a log says no velocity
-WORST_SIGMA_M = 50.0  # a place that is known no better lies outside the view from it
 
 NO_POSITION = "the estimator had no position"
 NO_FIX = "GPS lost: no 3D fix"
@@ -25,7 +25,6 @@ NOT_ABSOLUTE = "GPS lost: the estimator had no absolute position"
 GLITCH = "the estimator rejected GPS"
 FED = "GPS was fed by a companion, which is no GPS"
 OTHER_SOURCE = "the estimator's position was not by GPS"
-VAGUE = f"known to no better than {WORST_SIGMA_M:g} m"
 
 
 @dataclass(frozen=True, slots=True)

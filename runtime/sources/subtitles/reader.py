@@ -9,6 +9,7 @@ from pathlib import Path
 from scipy.spatial.transform import Rotation
 
 from runtime.errors import TelemetryError
+from runtime.sources.accuracy import GPS_SIGMA_M
 from runtime.sources.subtitles.focal import FocalTrack, focal_track
 from runtime.sources.subtitles.order import Order, order_of, refuse_radians
 from runtime.sources.subtitles.said import Said, said_of
@@ -16,7 +17,6 @@ from runtime.sources.subtitles.text import read_subtitles
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.values import GeoPoint, PositionSource
 
-_GPS_SIGMA_M = 3.0  # a consumer receiver in the open: no dialect says its accuracy
 _METRES_PER_DEGREE = 111_320.0
 _WRITTEN_M = 2.0  # steps of positions that are worth a note: as large as what the receiver is wrong by
 _LEVEL_FROM_MOUNT = Rotation.from_euler("Y", math.pi / 2)
@@ -36,9 +36,9 @@ def read_srt(path: Path, asked: Order | None = None) -> tuple[Track, FocalTrack,
     refuse_radians(said, path)
     points = _points(said, path, asked)
     if not any(points):
-        raise TelemetryError(f"{path}: its subtitles carry no positions; is it the camera's own .SRT?")
+        raise TelemetryError(f"{path}: its subtitles carry no positions that can be read; is it the camera's own .SRT?")
     step_m = _step_m(said)
-    sigma_m = math.hypot(_GPS_SIGMA_M, step_m / math.sqrt(12.0))  # evenly spread over a step
+    sigma_m = math.hypot(GPS_SIGMA_M, step_m / math.sqrt(12.0))  # evenly spread over a step
     places = [
         PlaceSample(one.t_s, point, one.altitude_amsl_m, one.height_takeoff_m, sigma_m=sigma_m)
         for one, point in zip(said, points, strict=True)

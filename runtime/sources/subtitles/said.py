@@ -17,9 +17,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 _N = r"([-+]?\d+(?:\.\d+)?)"
-_KEYED = re.compile(rf"\b([A-Za-z][A-Za-z_]*)\s*:\s*{_N}(?![\d.]*/)")
+_KEYED = re.compile(  # a whole number, no half of 1/60, 46°50'21" or 5.1e-05; and the hemisphere or feet after it
+    r"(?<![Hh]ome )(?<!HOME )\b([A-Za-z][A-Za-z_]*)\s*:\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"
+    r"(?![\d.,eE+-]*(?:/|\s*°\s*\d))(?:\s*°?\s*([NSEW]|ft|feet)\b)?"
+)
 _PAIR = re.compile(rf"\b(?:GPS|RTK)\s*\(\s*{_N}\s*,\s*{_N}\s*(?:,\s*([^)]*?)\s*)?\)")
 _LETTERED = re.compile(rf"\bGPS\s*\(\s*([NSEW])\s*:\s*{_N}\s*°?\s*,\s*([NSEW])\s*:\s*{_N}")
 _HOME = re.compile(r"\bHOME\s*\(\s*[-+\d]")
@@ -68,7 +72,7 @@ class Said:
 
 def said_of(t_s: float, text: str) -> Said:
     """The fields of one subtitle's text."""
-    keyed = {key.lower(): value for key, value in _KEYED.findall(text)}
+    keyed = _keyed(text)
     named, pair, decimals = _position(text, keyed)
     zoom = _ZOOM.search(text)
     return Said(
@@ -85,6 +89,19 @@ def said_of(t_s: float, text: str) -> Said:
         one_line=_ONE_LINE.search(text) is not None,
         misspelt="longtitude" in keyed,
     )
+
+
+def _keyed(text: str) -> dict[str, str]:
+    """Numbers by their keys, the first of each; a decimal comma as a point, a hemisphere's letter as the sign. What is
+    in feet is none of them."""
+    found: dict[str, str] = {}
+    for key, number, after in _KEYED.findall(text):
+        key, number = key.lower(), number.replace(",", ".")
+        if (key[:3], after) in (("lat", "S"), ("lon", "W"), ("lng", "W")):
+            number = "-" + number.lstrip("+-")
+        if not after.startswith("f"):
+            found.setdefault(key, number)
+    return found
 
 
 def _position(text: str, keyed: dict[str, str]) -> tuple[tuple[float, float] | None, Pair | None, int]:
@@ -110,7 +127,7 @@ def _signed(letter: str, number: str) -> float:
 
 
 def _decimals(*numbers: str) -> int:
-    return max(len(number.partition(".")[2]) for number in numbers)
+    return max(max(0, -int(Decimal(number).as_tuple().exponent)) for number in numbers)
 
 
 def _altitude(keyed: dict[str, str]) -> float | None:

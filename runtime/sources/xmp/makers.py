@@ -116,7 +116,10 @@ def _coordinate(text: str, letters: str) -> float | None:
     match = _COORDINATE.match(text.strip().upper())
     if match is None or match[4] not in letters:
         return None
-    degrees = float(match[1]) + float(match[2]) / 60 + float(match[3] or 0) / 3600
+    minutes, seconds = float(match[2]), float(match[3] or 0)
+    if minutes >= 60.0 or seconds >= 60.0:
+        return None
+    degrees = float(match[1]) + minutes / 60 + seconds / 3600
     return -degrees if match[4] in "SW" else degrees
 
 

@@ -195,6 +195,9 @@ def test_a_video_with_subtitles(tmp_path: Path) -> None:
     assert again["keyframes"] == 0
     late = run("--video", video, "--telemetry", telemetry, "--time-offset-s", "50", "--history", history)
     assert "give --time-offset-s" in sentence(late)
+    coarse = write_srt(tmp_path / "coarse.SRT", ["[focal_len: 24.00] [latitude: 48.2] [longitude: 11.6]"] * 4)
+    vague = sentence(run("--video", video, "--telemetry", coarse, "--history", history))
+    assert "where its frames were taken is known to no better than 50 m (coarse.SRT)" in vague
 
 
 @pytest.mark.skipif(not BRIGHTON.is_dir(), reason="the real flight is not here")

@@ -151,6 +151,18 @@ def test_a_range_that_is_not_good_is_none(tmp_path: Path) -> None:
     assert pose.height_agl_m is not None and pose.height_agl_m.value == pytest.approx(60.0)
 
 
+def test_a_range_at_the_sensors_own_limit_is_none_where_there_is_no_status(tmp_path: Path) -> None:
+    log = Dataflash(tmp_path / "a.bin", {**MODERN, "RFND": ("QCBCB", "TimeUS,Dist1,Orient1,Dist2,Orient2")})
+    log.write("PARM", us(0.0), b"RNGFND_MAX_CM", 700.0)
+    for k in range(20):
+        log.write("RFND", us(k / 5), 700 if k < 10 else 690, 25, 0, 0)
+        position(log, k / 5)
+    track, _ = read_dataflash(log.done())
+    beyond, within = state_at(track, 1.0).pose.height_agl_m, state_at(track, 3.0).pose.height_agl_m
+    assert beyond is not None and beyond.value == pytest.approx(60.0)
+    assert within is not None and within.value == pytest.approx(6.9)
+
+
 OLD = {
     "ATT": ("IccccCC", "TimeMS,DesRoll,Roll,DesPitch,Pitch,DesYaw,Yaw"),
     "GPS": ("BIHBcLLeeEefI", "Status,TimeMS,Week,NSats,HDop,Lat,Lng,RelAlt,Alt,Spd,GCrs,VZ,T"),
@@ -180,6 +192,24 @@ def test_logs_of_arducopter_3(tmp_path: Path, formats: dict[str, tuple[str, str]
 def test_a_log_without_times_is_too_old(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match=r"a\.bin: its records carry no boot time; .* are not read\."):
         read_dataflash(write_old(Dataflash(tmp_path / "a.bin", OLDEST), OLDEST))
+
+
+def as_text(path: Path, row: str, mark: bytes = b"") -> Path:
+    """A text log of positions in ``row``."""
+    lines = ["FMT, 128, 89, FMT, BBnNZ, Type,Length,Name,Format,Columns"]
+    lines += ["FMT, 11, 31, POS, QLLfff, TimeUS,Lat,Lng,Alt,RelHomeAlt,RelOriginAlt"]
+    path.write_bytes(mark + "\n".join([*lines, *(row.format(us(k / 5)) for k in range(50))]).encode())
+    return path
+
+
+def test_a_text_log_with_an_editors_mark(tmp_path: Path) -> None:
+    path = as_text(tmp_path / "a.log", "POS, {}, 48.2, 11.6, 560.0, 60.0, 60.0,", b"\xef\xbb\xbf")
+    assert len(read_dataflash(path)[0]) == 50
+
+
+def test_decimal_commas_are_not_read_as_other_columns(tmp_path: Path) -> None:
+    with pytest.raises(TelemetryError, match=r"more fields than their formats; with decimal commas\?"):
+        read_dataflash(as_text(tmp_path / "a.log", "POS, {}, 48,2, 11,6, 560, 60, 60"))
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

@@ -170,3 +170,31 @@ def test_a_mangled_block_is_no_error(tmp_path: Path, head: bytes, tail: bytes) -
     Image.new("RGB", (40, 40)).save(path, exif=b"Exif\x00\x00" + head + b"MM\x00*\x00\x00\x00\x08" + tail)
     photo = read_photo(path)
     assert photo.tag is None or abs(photo.tag.point.latitude_deg) <= 90
+
+
+@pytest.mark.parametrize("wrong", [(33.00018, 70.00021), (-33.00018, 70.00021), (-70.00021, -33.00018)])
+def test_a_place_that_exif_and_xmp_mirror_or_exchange_is_refused(tmp_path: Path, wrong: tuple[float, float]) -> None:
+    xmp = maker_xmp("drone-dji", "http://www.dji.com/drone-dji/1.0/", **SIGNED)
+    photo = read_photo(write_photo(tmp_path / "a.jpg", place=gps(*wrong), xmp=xmp))
+    assert photo.unusable.startswith("its EXIF and its XMP have other hemispheres")
+    assert not read_photo(write_photo(tmp_path / "b.jpg", place=gps(-33.0, -70.0), xmp=xmp)).unusable
+    assert not read_photo(write_photo(tmp_path / "c.jpg", place=gps(-40.0, -71.0), xmp=xmp)).unusable
+
+
+def test_a_place_that_is_known_to_a_kilometre_is_none(tmp_path: Path) -> None:
+    for metres, why in ((49, ""), (1000, "by its tags its position is known to no better than 50 m")):
+        place = {**gps(-33.0, -70.0), 31: IFDRational(metres)}
+        assert read_photo(write_photo(tmp_path / "a.jpg", place=place)).unusable == why
+
+
+@pytest.mark.parametrize(("reference", "metres"), [(b"\x00", 50), (b"\x01", -50), (b"\x02", 50), (b"\x03", -50)])
+def test_a_height_below_the_ellipsoid_is_negative(tmp_path: Path, reference: bytes, metres: float) -> None:
+    place = {**gps(-33.0, -70.0), 5: reference, 6: IFDRational(50)}
+    altitude = read_photo(write_photo(tmp_path / "a.jpg", place=place)).pose.altitude_amsl_m
+    assert altitude is not None and altitude.value == metres
+
+
+def test_sixty_seconds_are_none(tmp_path: Path) -> None:
+    """As a decimal comma makes them."""
+    xmp = maker_xmp("exif", "http://ns.adobe.com/exif/1.0/", GPSLatitude="33,27,402S", GPSLongitude="70,7,404W")
+    assert read_photo(write_photo(tmp_path / "a.jpg", xmp=xmp)).tag is None

@@ -33,6 +33,14 @@ def test_between_samples() -> None:
     assert state.position.sigma_m < 10.0 and state.position.source is PositionSource.AUTOPILOT
 
 
+def test_of_a_clock_that_counts_whole_seconds_the_first_report_is_that_of_the_second() -> None:
+    north = [PlaceSample(float(k // 5), GeoPoint(48.0 + k * 1e-5, 11.0)) for k in range(20)]
+    for t_s, latitude in ((0.0, 48.0), (1.0, 48.00005), (1.5, 48.000075)):
+        state = Track(north, [], "log", "test", BY).at(t_s)
+        assert state is not None and state.position is not None
+        assert state.position.point.latitude_deg == pytest.approx(latitude, abs=1e-9)
+
+
 def test_headings_turn_the_short_way_across_north() -> None:
     around = [TurnSample(0.0, ned_from_euler(0, 0, math.radians(355))), TurnSample(0.2, ned_from_euler(0, 0, 0.0873))]
     state = Track(places([0.0, 0.2]), around, "log", "test", BY).at(0.1)

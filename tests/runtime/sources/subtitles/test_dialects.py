@@ -126,6 +126,35 @@ def test_positions_of_few_decimals_say_so_in_their_sigma(tmp_path: Path, decimal
     assert any("steps of" in note for note in said.notes) == (decimals < 5)
 
 
+@pytest.mark.parametrize(
+    ("text", "latitude", "longitude"),
+    [
+        ("[latitude: 33.4567S] [longitude: 70.1234W] [rel_alt: 60.0 abs_alt: 560.0]", -33.4567, -70.1234),
+        ("Lat: 33.456700° S, Lon: 70.123400° W", -33.4567, -70.1234),
+        ("Lat: 33.456700 N Lon: 70.123400 E", 33.4567, 70.1234),
+        ("lat: -33.456700 S lng: -70.123400 W", -33.4567, -70.1234),
+        ("[latitude: 33,456700] [longitude: -70,123400]", 33.4567, -70.1234),
+        ("[latitude: 51.476700] [longitude: 5.12e-05]", 51.4767, 0.0000512),
+        ("[latitude: 33.4567] [longitude: 70.1234] [home latitude: 1.0] [home longitude: 2.0]", 33.4567, 70.1234),
+        ("[Home latitude: 1.0] [Home longitude: 2.0] [latitude: 33.4567] [longitude: 70.1234]", 33.4567, 70.1234),
+    ],
+)
+def test_a_number_is_read_whole_with_its_hemisphere(
+    tmp_path: Path, text: str, latitude: float, longitude: float
+) -> None:
+    position = first(read(tmp_path, text)).position
+    assert position is not None
+    assert position.point.latitude_deg == pytest.approx(latitude, abs=1e-9)
+    assert position.point.longitude_deg == pytest.approx(longitude, abs=1e-9)
+
+
+def test_half_a_number_is_none(tmp_path: Path) -> None:
+    assert "no positions that can be read" in refused(tmp_path, "[latitude: 46°50'21.5\"] [longitude: 8°07'24.2\"]")
+    feet = "[latitude: 46.9393] [longitude: 8.0] [rel_alt: 130.6ft abs_alt: 1800 feet]"
+    pose = first(read(tmp_path, feet)).pose
+    assert pose.height_takeoff_m is None and pose.altitude_amsl_m is None
+
+
 def test_zeros_before_the_fix_are_no_places_and_tell_no_order(tmp_path: Path) -> None:
     said = read(tmp_path, "GPS(0.0000,0.0000,0.0M) BAROMETER:0.3M", "GPS(46.8393,-71.9991,0.0M) BAROMETER:0.3M")
     assert len(said.track) == 1
