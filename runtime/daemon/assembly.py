@@ -22,7 +22,7 @@ from runtime.flightlog.flightlog import NullFlightLog
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
 from runtime.history.history import History
-from runtime.localizer import AutopilotLocalizer
+from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.matching.gallery import GalleryCache
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder

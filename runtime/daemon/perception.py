@@ -19,7 +19,7 @@ from runtime.daemon.workers import Job
 from runtime.errors import HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.records import KeyframeRecord
-from runtime.localizer import FixDifference
+from runtime.localizer.localizer import FixDifference
 from runtime.record.recorder import Recorded
 from runtime.values import Decision, Fix
 

@@ -28,7 +28,7 @@ from runtime.flightlog.records import (
     VehicleRecord,
 )
 from runtime.guidance.guidance import GuidanceDecision
-from runtime.localizer import FixDifference
+from runtime.localizer.localizer import FixDifference
 from runtime.values import Estimate, Fix, GeoPoint, ImageRGB, Measured, Setpoint
 from runtime.vehicle.events import VehicleEvent
 

@@ -14,7 +14,7 @@ from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import LogState, NullFlightLog
 from runtime.flightlog.records import Direction, Record
 from runtime.guidance.guidance import Guidance
-from runtime.localizer import Localizer
+from runtime.localizer.localizer import Localizer
 from runtime.record.recorder import Recorded
 from runtime.values import Fix, Frame, NavState, Pose, Position, Setpoint
 from runtime.vehicle.events import VehicleEvent

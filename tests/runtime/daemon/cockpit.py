@@ -23,7 +23,7 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.guidance import Guidance
 from runtime.guidance.limits import Area, Limits
-from runtime.localizer import AutopilotLocalizer
+from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.place.target import Target
 from runtime.record.recorder import Recorded
 from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose, Position, circular

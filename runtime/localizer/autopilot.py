@@ -1,49 +1,12 @@
-"""Where the aircraft is: here the autopilot's word, with the live view's independent word beside it.
-
-The `Localizer` protocol is the seam for a filter that fuses fixes and odometry and can fly without GPS.
-"""
+"""The autopilot's word as the estimate, with the live view's independent word beside it."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Protocol
-
 from runtime.freshness import POSITION_TO_TRUST
-from runtime.geodesy import north_east_m
-from runtime.values import Decision, Estimate, Fix, NavState, Position, PositionSource, TrackingState
+from runtime.localizer.localizer import FixDifference, difference_of
+from runtime.values import Estimate, Fix, NavState, Position, PositionSource, TrackingState
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
-
-
-@dataclass(frozen=True, slots=True)
-class FixDifference:
-    """Fix minus autopilot at the instant of one exposure, in metres."""
-
-    t_ns: int
-    north_m: float
-    east_m: float
-
-    @property
-    def distance_m(self) -> float:
-        """Horizontal distance between the two."""
-        return math.hypot(self.north_m, self.east_m)
-
-
-class Localizer(Protocol):
-    """Says where the aircraft is, and whether to trust that, from the autopilot's states and fixes as they come."""
-
-    def on_nav(self, state: NavState) -> None:
-        """Takes the autopilot's newest state."""
-        ...
-
-    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
-        """Takes a fix and the autopilot's position at its exposure; their difference, None where either is unknown."""
-        ...
-
-    def estimate(self, t_ns: int) -> Estimate:
-        """The estimate at ``t_ns``; its own ``t_ns`` is the instant of the measurement that it rests on."""
-        ...
 
 
 class AutopilotLocalizer:
@@ -64,10 +27,7 @@ class AutopilotLocalizer:
 
     def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
         """See `Localizer`."""
-        if fix.decision is not Decision.FIX or fix.aircraft is None or autopilot is None:
-            return None
-        north_m, east_m = north_east_m(autopilot.point, fix.aircraft)
-        return FixDifference(fix.t_ns, north_m, east_m)
+        return difference_of(fix, autopilot)
 
     def estimate(self, t_ns: int) -> Estimate:
         """See `Localizer`."""

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.freshness import POSITION_TO_TRUST
 from runtime.geodesy import offset
-from runtime.localizer import AutopilotLocalizer
+from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.values import (
     Attitude,
     Decision,

@@ -1,0 +1,1 @@
+"""Where the aircraft is: by the autopilot's word, or by a filter over what its camera shows."""

@@ -1,0 +1,172 @@
+"""Where the aircraft is by its camera alone: fixes and odometry through the sequence filter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geodesy import north_east_m, offset
+from runtime.localizer.localizer import FixDifference, difference_of
+from runtime.localizer.parameters import FilterParameters
+from runtime.localizer.sequence_filter import Ruling, SequenceFilter
+from runtime.localizer.state import POSITION, SHARED, VELOCITY
+from runtime.localizer.updates import Place
+from runtime.values import (
+    Covariance,
+    Decision,
+    Estimate,
+    Fix,
+    GeoPoint,
+    Hypothesis,
+    Measured,
+    NavState,
+    Odometry,
+    Position,
+    PositionSource,
+    TrackingState,
+    axis_sigma_m,
+)
+
+_AGREES_SIGMA = 4.0  # a fix farther than this from the ruling place, by both covariances, does not speak for it
+_LEAST_SHARE = 1e-4  # places of one fix that are less likely than this beside its best are left out
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingLimits:
+    """When one place is to be steered by.
+
+    ``ruling_share`` of the belief is there, ``fixes`` of them spoke for it, each ``spacing_s`` or more after the last
+    one (neighbouring frames are wrong together), the last no longer ago than ``coast_s``; and its sigma is at most
+    ``max_sigma_m`` an axis. ``refused_wrong``: how likely none of the places is right that a refused fix considered.
+    """
+
+    ruling_share: float = 0.99
+    fixes: int = 3
+    spacing_s: float = 0.5
+    coast_s: float = 20.0
+    max_sigma_m: float = 10.0
+    refused_wrong: float = 0.8
+
+
+class VisionLocalizer:
+    """Says where the aircraft is from fixes and odometry, whatever the autopilot believes.
+
+    LOST until a fix, and again once none has spoken for the place for ``limits.coast_s``; SEARCHING while no place
+    rules, or too few fixes spoke for it, or its sigma is too large; else TRACKING. It never starts from, and never
+    returns to, the autopilot's position. ``reset_counter`` grows by one whenever the ruling place is another than the
+    one before could have become.
+    """
+
+    def __init__(self, parameters: FilterParameters | None = None, limits: TrackingLimits | None = None) -> None:
+        self._filter = SequenceFilter(parameters)
+        self._limits = limits or TrackingLimits()
+        self._origin: GeoPoint | None = None
+        self._heading: Measured | None = None
+        self._ruled: tuple[int, Ruling] | None = None  # at the last fix
+        self._supporting, self._supported_t_ns = 0, 0
+        self.reset_counter = 0
+
+    def on_nav(self, state: NavState) -> None:
+        """See `Localizer`; of the autopilot's state only the heading is taken."""
+        self._heading = state.pose.heading
+
+    def on_odometry(self, odometry: Odometry) -> None:
+        """Takes what one frame says of the motion; nothing where it measured none."""
+        if odometry.displacement is not None and math.isfinite(odometry.displacement.heading_sigma_rad):
+            self._filter.displaced(odometry.displacement)
+
+    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
+        """See `Localizer`; a refused fix, too, says which places are possible."""
+        places = self._places(fix)
+        accepted = fix.decision is Decision.FIX
+        if places and self._filter.fixed(fix.t_ns, places, None if accepted else self._limits.refused_wrong):
+            self._judge(fix.t_ns, places[0], accepted)
+        return difference_of(fix, autopilot)
+
+    def estimate(self, t_ns: int) -> Estimate:
+        """See `Localizer`; position and sigma are those of the asked-for instant, coasted from the last measurement."""
+        ruling, newest_t_ns = self._filter.ruling(t_ns), self._filter.newest_t_ns
+        if ruling is None or newest_t_ns is None or self._origin is None:
+            return Estimate.lost(t_ns, PositionSource.VISION, "no place was found yet")
+        coasted_s = (t_ns - self._supported_t_ns) * 1e-9
+        if self._supporting and coasted_s > self._limits.coast_s:
+            return Estimate.lost(t_ns, PositionSource.VISION, f"no fix for {coasted_s:.0f} s")
+        reason = self._doubt(ruling)
+        north_m, east_m = ruling.mean[POSITION].tolist()
+        velocity = ruling.mean[VELOCITY].tolist()
+        return Estimate(
+            t_ns=min(t_ns, newest_t_ns),
+            state=TrackingState.SEARCHING if reason else TrackingState.TRACKING,
+            position=offset(self._origin, north_m, east_m),
+            covariance_m2=_covariance(ruling),
+            source=PositionSource.VISION,
+            reason=reason,
+            velocity_ned_m_s=(velocity[0], velocity[1], 0.0),
+            heading=self._heading,
+        )
+
+    def _doubt(self, ruling: Ruling) -> str:
+        """Why the likeliest place is not steered by; empty where it is."""
+        limits, sigma_m = self._limits, axis_sigma_m(_covariance(ruling))
+        if ruling.share < limits.ruling_share:
+            return f"the likeliest place has {ruling.share:.0%} of the belief"
+        if self._supporting < limits.fixes:
+            return f"{self._supporting} of {limits.fixes} fixes speak for the place"
+        if sigma_m > limits.max_sigma_m:
+            return f"the position is known to {sigma_m:.0f} m only"
+        return ""
+
+    def _places(self, fix: Fix) -> list[Place]:
+        """What a fix holds possible, on the filter's plane; a refused one only what geometry spoke for."""
+        considered = [one for one in fix.hypotheses if fix.decision is Decision.FIX or one.log_likelihood_ratio > 0]
+        if not considered:
+            return []
+        if self._origin is None:
+            self._origin = considered[0].aircraft
+        best = max(one.log_likelihood_ratio for one in considered)
+        shares = [math.exp(one.log_likelihood_ratio - best) for one in considered]
+        likely = [(one, share) for one, share in zip(considered, shares, strict=True) if share > _LEAST_SHARE]
+        total = math.fsum(share for _, share in likely)
+        return [self._place(one, share / total) for one, share in likely]
+
+    def _place(self, hypothesis: Hypothesis, share: float) -> Place:
+        assert self._origin is not None
+        at = np.array(north_east_m(self._origin, hypothesis.aircraft))
+        return Place(at, np.array(hypothesis.covariance_m2), share)
+
+    def _judge(self, t_ns: int, place: Place, accepted: bool) -> None:
+        """Counts the fixes that speak for the ruling place, anew when another one rules."""
+        ruling = self._filter.ruling(t_ns)
+        assert ruling is not None
+        if self._ruled is not None and self._jumped(t_ns, ruling):
+            self._supporting = 0
+            self.reset_counter += 1
+        self._ruled = t_ns, ruling
+        if not accepted or not _agrees(ruling, place):
+            return
+        if not self._supporting or t_ns - self._supported_t_ns >= self._limits.spacing_s * 1e9:
+            self._supporting += 1
+            self._supported_t_ns = max(t_ns, self._supported_t_ns)
+
+    def _jumped(self, t_ns: int, ruling: Ruling) -> bool:
+        """Whether the place that ruled at the last fix cannot have become this one: its belief was given up."""
+        assert self._ruled is not None
+        before_t_ns, before = self._ruled
+        seconds = (t_ns - before_t_ns) * 1e-9
+        apart = ruling.mean[POSITION] - before.mean[POSITION] - seconds * before.mean[VELOCITY]
+        moved = before.covariance[VELOCITY, VELOCITY] * seconds**2
+        spread = ruling.covariance[POSITION, POSITION] + before.covariance[POSITION, POSITION] + moved
+        return float(apart @ np.linalg.solve(spread, apart)) > (2 * _AGREES_SIGMA) ** 2
+
+
+def _covariance(ruling: Ruling) -> Covariance:
+    (nn, ne), (_, ee) = ruling.covariance[POSITION, POSITION].tolist()
+    return (nn, ne), (ne, ee)
+
+
+def _agrees(ruling: Ruling, place: Place) -> bool:
+    off = place.north_east_m - ruling.mean[POSITION] - ruling.mean[SHARED]
+    spread = ruling.covariance[POSITION, POSITION] + ruling.covariance[SHARED, SHARED] + place.covariance_m2
+    return float(off @ np.linalg.solve(spread, off)) < _AGREES_SIGMA**2

@@ -1,0 +1,158 @@
+"""Our sequence filter on another system's measured fixes, beside that system's own filter.
+
+    python -m tests.bench.fixlogs [--fit] [--plot FILE]
+
+The logs are of FVL-SAR (Aalborg) on nine UAV-VisLoc flights and on VPAIR: for each image the measured position, where
+one was found, the truth, and what its extended Kalman filter said. There is no odometry in them. A UAV-VisLoc flight is
+a row of straight runs; the other filter is given position, course and speed at the start of each, and ours the same.
+VPAIR is one long flight of an aeroplane whose heading the log gives: its velocity turns with it.
+
+Every flight is filtered with what was fitted on all others (``--fit`` fits anew: half an hour), by the likelihood of
+their fixes alone: no true position is looked at. Errors are normalised by the covariance that the filter gave: 68 and
+95 % of a Gaussian lie inside the ellipses of 1.51 and 2.45 sigma.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from runtime.localizer.gaussian_sum import GaussianSum
+from runtime.localizer.parameters import Bounds, FilterParameters, FixModel, MotionModel
+from runtime.localizer.sequence_filter import SequenceFilter
+from runtime.localizer.state import POSITION, VELOCITY, known
+from runtime.localizer.updates import Place
+from tests.bench.real_photos import DATA
+
+Array = NDArray[np.float64]
+LOGS = DATA / "fixlogs"
+_START_SIGMA_M = 15.0
+_SPEED_SHARE, _COURSE_RAD = 0.15, 0.3  # how well speed and course are known at the start of a run
+INSIDE_68, INSIDE_95 = 2.28, 5.99  # chi-square with two degrees of freedom
+_FIX_SIGMA_M = 12.0  # of each fix alone, before the filter has found how good they are
+_STEP_S = 1.0  # from one image to the next: the cameras are released by distance, and the logs hold no times
+
+
+@dataclass(frozen=True, slots=True)
+class FixLog:
+    """A flight of N images. Arrays (N, 2) are metres east and north of the log's own point: ``true_m``,
+    ``measured_m`` (NaN where nothing was found), ``other_m``, the other filter's answer. ``heading_rad`` (N,) by the
+    other filter. ``runs``: first and last-but-one index of each straight run. ``aeroplane``: heading is trusted."""
+
+    name: str
+    true_m: Array
+    measured_m: Array
+    other_m: Array
+    heading_rad: Array
+    runs: tuple[tuple[int, int], ...]
+    aeroplane: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """Our answer on a flight: ``positions_m`` (N, 2), ``covariances_m2`` (N, 2, 2); ``log_likelihood`` of the fixes."""
+
+    positions_m: Array
+    covariances_m2: Array
+    log_likelihood: float
+
+
+def logs() -> list[FixLog]:
+    """Every log at hand."""
+    return [read(path) for path in sorted(LOGS.glob("*.csv"))]
+
+
+def read(path: Path) -> FixLog:
+    """One log; UAV-VisLoc's are in pixels of a map, each axis of its own size, and their errors in metres."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    measured, other = _columns(rows, "x_meas", "y_meas"), _columns(rows, "x_ekf", "y_ekf")
+    measured_off, other_off = _columns(rows, "dx", "dy"), _columns(rows, "dx_ekf", "dy_ekf")
+    both = np.isfinite(measured_off[:, 0])
+    apart, apart_m = (measured - other)[both], (measured_off - other_off)[both]
+    metres_per_unit = np.sum(apart * apart_m, axis=0) / np.sum(apart**2, axis=0)
+    measured[~both] = np.nan
+    aeroplane = path.name.startswith("vpair")
+    scale = np.array([1.0, -1.0 if aeroplane else 1.0])  # VPAIR's second axis points south
+    angles = np.radians(_columns(rows, "phi_ekf_deg")[:, 0])  # on the map's pixels, which are not square
+    east, north = np.sin(angles) * abs(metres_per_unit[0]), np.cos(angles) * abs(metres_per_unit[1])
+    numbers = np.array([int(Path(row["drone_image"]).stem.rpartition("_")[2]) for row in rows])
+    cuts = [0, *(np.nonzero(np.diff(numbers) > 1)[0] + 1).tolist(), len(rows)]
+    return FixLog(
+        name=path.stem.replace("uavvisloc_results_", "UAV-VisLoc ").replace("vpair_", "VPAIR ").replace("_", " "),
+        true_m=(other * metres_per_unit - other_off) * scale,
+        measured_m=measured * metres_per_unit * scale,
+        other_m=other * metres_per_unit * scale,
+        heading_rad=np.arctan2(east, north),
+        runs=tuple(zip(cuts[:-1], cuts[1:], strict=True)),
+        aeroplane=aeroplane,
+    )
+
+
+def _columns(rows: list[dict[str, str]], *names: str) -> Array:
+    return np.array([[_number(row[name]) for name in names] for row in rows])
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def filtered(log: FixLog, parameters: FilterParameters) -> Filtered:
+    """Our filter's answer on a flight, run by run, each from the start that the other filter was given."""
+    positions, covariances = np.full_like(log.true_m, np.nan), np.full((len(log.true_m), 2, 2), np.nan)
+    evidence, speed_m_s, level_logs = 0.0, _given_speed_m_s(log), None
+    for first, end in log.runs:
+        run = SequenceFilter(parameters)
+        course = log.heading_rad[first]
+        run.start(0, _start(log.other_m[first], course, speed_m_s, level_logs, parameters))
+        for index in range(first, end):
+            t_ns = round((index - first) * _STEP_S * 1e9)
+            if log.aeroplane and index > first:
+                turn = math.remainder(log.heading_rad[index] - log.heading_rad[index - 1], math.tau)
+                run.turned(t_ns, turn)
+            if index > first and np.isfinite(log.measured_m[index, 0]):
+                run.fixed(t_ns, [Place(log.measured_m[index, ::-1], np.eye(2) * _FIX_SIGMA_M**2)])
+            ruling = run.ruling(t_ns)
+            assert ruling is not None
+            positions[index] = ruling.mean[POSITION][::-1]
+            covariances[index] = ruling.covariance[POSITION, POSITION][::-1, ::-1]
+        evidence += run.log_evidence
+        end_belief, end_state = run.belief(t_ns), run.ruling(t_ns)
+        assert end_belief is not None and end_state is not None
+        speed_m_s = float(np.hypot(*end_state.mean[VELOCITY]))
+        shares = np.bincount(end_belief.levels, end_belief.weights, len(parameters.fixes.levels))
+        level_logs = np.log(shares + 1e-6)
+    return Filtered(positions, covariances, evidence)
+
+
+def _given_speed_m_s(log: FixLog) -> float:
+    """The speed that the other filter was started with: its step from image to image before its first fix."""
+    first, end = log.runs[0]
+    fixed = np.nonzero(np.isfinite(log.measured_m[first + 1 : end, 0]))[0]
+    last = first + max(1, int(fixed[0]) if len(fixed) else end - first - 1)
+    steps = np.hypot(*np.diff(log.other_m[first : last + 1], axis=0).T)
+    return float(np.median(steps)) / _STEP_S
+
+
+def _start(
+    east_north_m: Array, course_rad: float, speed_m_s: float, level_logs: Array | None, parameters: FilterParameters
+) -> GaussianSum:
+    along = np.array([math.cos(course_rad), math.sin(course_rad)])
+    across = np.array([-along[1], along[0]])
+    spread = np.outer(along, along) * (_SPEED_SHARE * speed_m_s) ** 2
+    spread += np.outer(across, across) * (_COURSE_RAD * speed_m_s) ** 2
+    belief = known(parameters, east_north_m[::-1], _START_SIGMA_M, speed_m_s * along, spread)
+    return belief if level_logs is None else replace(belief, log_weights=level_logs)
+
+
