@@ -76,7 +76,8 @@ def test_moments_are_those_of_many_draws() -> None:
     belief = drawn(4, count=3, size=2)
     random = np.random.default_rng(1)
     chosen = random.choice(3, 200_000, p=belief.weights)
-    draws = np.stack([random.multivariate_normal(m, c, 200_000) for m, c in zip(belief.means, belief.covariances, strict=True)])
+    components = zip(belief.means, belief.covariances, strict=True)
+    draws = np.stack([random.multivariate_normal(mean, covariance, 200_000) for mean, covariance in components])
     sample = draws[chosen, np.arange(200_000)]
     mean, covariance = belief.moments()
     np.testing.assert_allclose(mean, sample.mean(axis=0), atol=0.05)

@@ -20,14 +20,16 @@ STARTS_S = 30.0
 Lie = Callable[[float], float]  # metres north by seconds since the lie began
 
 
-def watched(flight: Flown, lie: Lie, seed: int, fixes: bool = True, odometry: bool = True) -> tuple[GpsAlarm | None, float]:
+def watched(
+    flight: Flown, lie: Lie, seed: int, fixes: bool = True, odometry: bool = True
+) -> tuple[GpsAlarm | None, float]:
     """The alarm of a flight, and the true offset of the receiver at the moment of it."""
     random = np.random.default_rng(seed)
     localizer = VisionLocalizer()
     watch = GpsWatch(localizer.estimate)
     bias, slow = random.normal(0.0, 1.2, 2), math.exp(-FRAME_S * GPS_EVERY / 60.0)
     coming = iter(flight.fixes)
-    fix = next(coming)
+    fix = next(coming, None)
     for frame in range(1, len(flight.true_m)):
         if fixes and fix is not None and t_ns_of(frame) >= fix.t_ns:
             place = Hypothesis(at(fix.place.north_east_m), HERE, circular(1.5), (1,), 30, 20.0, 0.8)

@@ -139,8 +139,10 @@ def test_measurements_that_come_late_change_nothing() -> None:
     for measurement in measurements(flight):
         take(prompt, measurement)
     random = np.random.default_rng(18)
-    arrivals = [(one.t_ns if isinstance(one, FixSeen) else one.to_t_ns, one) for one in measurements(flight)[2:]]
-    arrivals = [(t + random.uniform(0, 1.5e9) if isinstance(one, FixSeen) else t, one) for t, one in arrivals]
+    arrivals = [
+        (one.t_ns + random.uniform(0, 1.5e9) if isinstance(one, FixSeen) else float(one.to_t_ns), one)
+        for one in measurements(flight)[2:]
+    ]
     late = SequenceFilter(PARAMETERS)
     for measurement in measurements(flight)[:2]:
         take(late, measurement)
@@ -185,7 +187,8 @@ def test_two_places_of_one_fix_stay_possible_until_motion_decides() -> None:
     sequence.fixed(0, places)
     torn = sequence.ruling(0)
     sequence.displaced(displacement(0, 10, np.array([10.0, 0.0]), 0.1))
-    sequence.fixed(t_ns_of(10), [Place(np.array([210.0, 0.0]), np.eye(2), 0.6), Place(np.array([0.0, 90.0]), np.eye(2), 0.4)])
+    following = [Place(np.array([210.0, 0.0]), np.eye(2), 0.6), Place(np.array([0.0, 90.0]), np.eye(2), 0.4)]
+    sequence.fixed(t_ns_of(10), following)
     decided = sequence.ruling(t_ns_of(10))
     assert torn is not None and decided is not None
     assert torn.share < 0.6 and decided.share > 0.95

@@ -16,9 +16,9 @@ from runtime.values import (
     NavState,
     Odometry,
     OdometryFault,
+    Pose,
     Position,
     PositionSource,
-    Pose,
     TrackingState,
     circular,
 )
