@@ -68,7 +68,7 @@ class SequenceFilter:
         return self._steps[-1].t_ns if self._steps else None
 
     def fixed(self, t_ns: int, places: Sequence[Place], wrong: float | None = None) -> bool:
-        """Takes a fix; ``wrong``: how likely none of its places is right, else as the parameters say. False: too late."""
+        """Takes a fix; ``wrong``: how likely no place of it is right, else as the parameters say. False: too late."""
         share = self._parameters.fixes.wrong if wrong is None else wrong
         return self._insert(t_ns, lambda belief: after_fix(belief, places, share, self._parameters))
 
