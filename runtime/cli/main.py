@@ -27,6 +27,11 @@ COMMANDS = (
         "Say where each image was taken. GPS tags, times and names of the images are not looked at.",
     ),
     Deferred(
+        "track",
+        "runtime.cli.track:track",
+        "Follow a recorded flight by its camera alone, and say how far it lies from its tags or telemetry.",
+    ),
+    Deferred(
         "run",
         "runtime.cli.run:run",
         "Fly: record, know where we are, and go where the operator points once the pilot grants it.",

@@ -59,7 +59,7 @@ def record(
             kept, skipped = record_map(map_file, history, bundle, TileFlags(tile_m, stride_m, max_tiles))
         else:
             assert video is not None
-            said = _telemetry(telemetry, gps_order, Asked(vehicle, boot))
+            said = read_flight(telemetry, gps_order, Asked(vehicle, boot))
             kept, skipped = _record_video(video, said, time_offset_s or 0.0, history, bundle, flags)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
@@ -74,7 +74,13 @@ def _one_source(images: Path | None, map_file: Path | None, video: Path | None) 
         raise UsageError("Give one of --images, --map and --video.")
 
 
-def _telemetry(path: Path | None, gps_order: Order | None, asked: Asked) -> Telemetry:
+def read_flight(path: Path | None, gps_order: Order | None, asked: Asked) -> Telemetry:
+    """What the log of a video says of the flight; what of it had to be chosen or left out is said on stderr.
+
+    Raises:
+        UsageError: there is no log.
+        TelemetryError: it cannot be read, or holds no positions.
+    """
     if path is None:
         raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN, .log or .ulg of its flight.")
     said = read_telemetry(path, gps_order, asked)

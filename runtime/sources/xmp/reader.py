@@ -15,7 +15,8 @@ def read_xmp(block: bytes | str | None, make: str = "", model: str = "") -> Make
     """What the packet says, of each kind by the first maker that says it; without any, an empty record.
 
     Args:
-        make, model: of the camera, by its EXIF: some write another's names by their own convention.
+        make: of the camera, by its EXIF: some write another's names by their own convention.
+        model: likewise.
     """
     fields = fields_of(block)
     if not fields:
