@@ -12,11 +12,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def grouped(reasons: Sequence[str]) -> list[tuple[str, int]]:
     """(sentence, how often), the commonest first: sentences that differ in their numbers alone are one, in which each
     number that varies is given as its range."""
-    kinds: dict[str, list[str]] = {}
-    for reason in reasons:
-        kinds.setdefault(alike(reason), []).append(reason)
-    groups = [(_ranged(members), len(members)) for members in kinds.values()]
-    return sorted(groups, key=lambda group: -group[1])
+    return [(reason.sentence, reason.count) for reason in with_examples([("", reason) for reason in reasons])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +27,11 @@ class Reason:
 def with_examples(left_out: Sequence[tuple[str, str]]) -> list[Reason]:
     """The reasons of pairs of a picture's name and a sentence, each kind once with its first picture, the commonest
     first."""
-    first: dict[str, str] = {}
+    kinds: dict[str, list[tuple[str, str]]] = {}
     for name, sentence in left_out:
-        first.setdefault(alike(sentence), name)
-    found = grouped([sentence for _, sentence in left_out])
-    return [Reason(sentence, count, first[alike(sentence)]) for sentence, count in found]
+        kinds.setdefault(alike(sentence), []).append((name, sentence))
+    found = [Reason(_ranged([one for _, one in kind]), len(kind), kind[0][0]) for kind in kinds.values()]
+    return sorted(found, key=lambda reason: -reason.count)
 
 
 def alike(reason: str) -> str:

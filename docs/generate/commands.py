@@ -48,7 +48,7 @@ def options() -> dict[str, set[str]]:
     for app in _APPS:
         commands.update(_leaves(str(app.info.name), app))
     return {
-        path: {name for param in get_params_from_function(command).values() for name in _option_names(param)}
+        path: {name for param in _params(command) for name in _option_names(param)}
         for path, command in commands.items()
     }
 
@@ -77,7 +77,7 @@ def _leaves(path: str, app: typer.Typer) -> Iterator[tuple[str, Command]]:
 
 def _command(path: str, command: Command) -> Iterator[str]:
     yield _text(inspect.getdoc(command))
-    params = get_params_from_function(command).values()
+    params = _params(command)
     arguments = [param for param in params if isinstance(param.default, ArgumentInfo)]
     options = [param for param in params if not isinstance(param.default, ArgumentInfo)]
     usage = " ".join([path, *(["[OPTIONS]"] if options else []), *map(_argument, arguments)])
@@ -86,6 +86,11 @@ def _command(path: str, command: Command) -> Iterator[str]:
     rows += [(_names(param), _value(param), _default(param), _text(param.default.help)) for param in options]
     if rows:
         yield table(HEADS, rows)
+
+
+def _params(command: Command) -> list[ParamMeta]:
+    """What the user gives; typer gives the context."""
+    return [param for param in get_params_from_function(command).values() if param.annotation is not typer.Context]
 
 
 def _argument(param: ParamMeta) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say
+from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
 from runtime.fix.fixer import Fixer
@@ -46,7 +47,8 @@ def fix(
         emit(answer.record()) if as_json else say(answer.sentence())
     if Decision.ERROR in decisions:
         count = decisions.count(Decision.ERROR)
-        raise ImageError(f"{count} of {len(images)} images could not be used; the others are done.")
+        others = "; the others are done" if count < len(images) else ""
+        raise ImageError(f"{count} of {counted(len(images), 'image')} could not be used{others}.")
     if Decision.NO_FIX in decisions:
         raise typer.Exit(3)
 

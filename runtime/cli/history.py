@@ -11,8 +11,9 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say
+from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
-from runtime.errors import HistoryError, StorageError
+from runtime.errors import HistoryError, StorageError, UsageError
 from runtime.history.export import as_geojson, as_gpx, as_kml
 from runtime.history.history import History
 from runtime.history.reembed import reembed as embed_again
@@ -55,7 +56,7 @@ def info(file: _File, as_json: _Json = False) -> None:
         emit(record)
         return
     views = ", ".join(f"{count} {view}" for view, count in record["views"].items()) or "none"
-    say(f"{file}: {record['keyframes']} keyframes ({views}) of {len(record['flights'])} flights.")
+    say(f"{file}: {counted(record['keyframes'], 'keyframe')} ({views}) of {counted(len(record['flights']), 'flight')}.")
     for view, rungs in record["footprints_m"].items():
         say(f"  {view} embedded at {', '.join(f'{rung:g}' for rung in rungs)} m")
     say(f"  embedding space {record['embedding_space_id']} (bundle {record['bundle']}), {record['bytes']} bytes")
@@ -69,10 +70,10 @@ def list_keyframes(file: _File, as_json: _Json = False) -> None:
             if as_json:
                 emit(_record(keyframe))
             else:
-                ground, name = keyframe.ground, f" {keyframe.name}" if keyframe.name else ""
+                ground, name = keyframe.ground, f" {_printable(keyframe.name)}" if keyframe.name else ""
                 where = f"{ground.latitude_deg:.7f}, {ground.longitude_deg:.7f} ± {keyframe.ground_sigma_m:.1f} m"
                 what = f"{keyframe.view.value} {keyframe.footprint_m:.0f} m"
-                say(f"{keyframe.keyframe_id} {keyframe.flight}{name}: {what} at {where}")
+                say(f"{keyframe.keyframe_id} {_printable(keyframe.flight)}{name}: {what} at {where}")
 
 
 @history_app.command()
@@ -89,6 +90,8 @@ def export(
         kind = ExportFormat(ending) if ending in [one.value for one in ExportFormat] else ExportFormat.GEOJSON
     with History.open(file) as history:
         text = _WRITERS[kind](list(history.keyframes(crops=False)), file.stem)
+    if out is not None and out.exists() and out.samefile(file):
+        raise UsageError(f"{out} is the history itself; give --out another name.")
     if out is None:
         say(text)
         return
@@ -122,10 +125,12 @@ def verify(
     else:
         for kind in kinds:
             say(f"  {kind.count} of table {kind.table}, the first of keyframe {kind.keyframe_id}: {kind.reason}")
-        taken = f"; {len(faults)} faults were taken out, and are kept in {kept_in}" if kept_in is not None else ""
-        say(f"{file}: {count - gone} keyframes, {'nothing' if not faults or repair else len(faults)} wrong{taken}.")
+        taken = f"; {_taken_out(len(faults))} kept in {kept_in}" if kept_in is not None else ""
+        left = counted(count - gone, "keyframe")
+        say(f"{file}: {left}, {'nothing' if not faults or repair else len(faults)} wrong{taken}.")
     if faults and not repair:
-        raise HistoryError(f"{file}: {len(faults)} faults; `homing history verify --repair {file}` takes them out.")
+        found = counted(len(faults), "fault")
+        raise HistoryError(f"{file}: {found}; `homing history verify --repair {file}` takes out what is wrong.")
 
 
 @history_app.command()
@@ -144,7 +149,17 @@ def reembed(
         space = loaded.embedding_space_id
         emit({"history": str(file), "keyframes": keyframes, "embeddings": count, "embedding_space_id": space})
     else:
-        say(f"{file}: {keyframes} keyframes embedded again by {loaded.name} ({count} embeddings).")
+        made = counted(count, "embedding")
+        say(f"{file}: {counted(keyframes, 'keyframe')} embedded again by {loaded.name} ({made}).")
+
+
+def _printable(name: str) -> str:
+    """A name on one line, without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
+def _taken_out(number: int) -> str:
+    return f"{counted(number, 'fault')} {'was taken out, and is' if number == 1 else 'were taken out, and are'}"
 
 
 def _record(keyframe: Keyframe) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.cli.output import emit, say
+from runtime.counted import counted
 from runtime.plain import PLAIN
 from runtime.reasons import Reason, with_examples
 from runtime.survey.survey import Skipped
@@ -27,7 +28,7 @@ def tell(history: Path, kept: int, skipped: Sequence[Skipped], as_json: bool) ->
         rows = [{"image": one.image, "reason": one.reason} for one in skipped]
         emit({"history": str(history), "keyframes": kept, "skipped": rows})
         return
-    say(f"{history}: {kept} keyframes recorded, {len(skipped)} images skipped.")
+    say(f"{history}: {counted(kept, 'keyframe')} recorded, {counted(len(skipped), 'image')} skipped.")
     for reason in with_examples([(one.image, one.reason) for one in skipped]):
         say(f"  {_line(reason)}")
 

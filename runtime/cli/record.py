@@ -12,6 +12,7 @@ from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
 from runtime.cli.record_map import TileFlags, record_map
+from runtime.cli.record_options import check_options
 from runtime.cli.recording import assumed, completed, opened, recorded
 from runtime.errors import ImageError, UsageError
 from runtime.record.map_plan import MOST_TILES
@@ -29,6 +30,7 @@ _INTERRUPTED = 130  # as the shell counts SIGINT
 
 
 def record(
+    context: typer.Context,
     history: Annotated[Path, typer.Option(help="The flight history; made where there is none.")],
     images: Annotated[Path | None, typer.Option(help="A folder of photos with GPS tags.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Read the photos of the folders in it too.")] = False,
@@ -50,7 +52,7 @@ def record(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Record a flight, or a map, into a history; adding to one that is there is fine."""
-    _one_source(images, map_file, video)
+    check_options(context)
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
     try:
         if images is not None:
@@ -67,11 +69,6 @@ def record(
     tell(history, kept, skipped, as_json)
     if kept == 0 and not any(one.reason == ALREADY for one in skipped):
         raise ImageError(f"Nothing could be recorded: {reasons_of(skipped)}.")
-
-
-def _one_source(images: Path | None, map_file: Path | None, video: Path | None) -> None:
-    if sum(source is not None for source in (images, map_file, video)) != 1:
-        raise UsageError("Give one of --images, --map and --video.")
 
 
 def read_flight(path: Path | None, gps_order: Order | None, asked: Asked) -> Telemetry:

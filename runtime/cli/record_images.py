@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runtime.cli.output import progress, warn
 from runtime.cli.recording import completed, opened, recorded
+from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
 from runtime.errors import ImageError
 from runtime.history.history import History
@@ -45,15 +46,15 @@ def _chosen(folder: Path, recursive: bool) -> list[PhotoFolder]:
     with_photos = [one for one in below if one.images]
     if own.images and not recursive:
         if with_photos:
-            warn(f"{_counted(folder, with_photos)} are left out; --recursive reads them too.")
+            warn(f"{_counted(folder, with_photos)} left out; --recursive reads all of them.")
         chosen = [own]
     else:
         if with_photos and not recursive:
-            warn(f"{folder}: holds no photos itself; {_counted(folder, with_photos)} are read.")
+            warn(f"{folder}: holds no photos itself; reads {_counted(folder, with_photos)}.")
         chosen = [own, *below]
     beside = [name for one in chosen for name in one.beside]
     if beside:
-        warn(f"{folder}: {len(beside)} files beside the photos ({endings(beside)}) are not read.")
+        warn(f"{folder}: {counted(len(beside), 'file')} beside the photos ({endings(beside)}) not read.")
     if not any(one.images for one in chosen):
         raise ImageError(_nothing(folder, chosen))
     return chosen
@@ -62,7 +63,7 @@ def _chosen(folder: Path, recursive: bool) -> list[PhotoFolder]:
 def _counted(folder: Path, found: Sequence[PhotoFolder]) -> str:
     count = sum(len(one.images) for one in found)
     names = ", ".join(str(one.path.relative_to(folder)) for one in found[:3]) + (" and others" if found[3:] else "")
-    return f"{count} photos in {len(found)} {'folder' if len(found) == 1 else 'folders'} ({names})"
+    return f"{counted(count, 'photo')} in {counted(len(found), 'folder')} ({names})"
 
 
 def _nothing(folder: Path, chosen: Sequence[PhotoFolder]) -> str:

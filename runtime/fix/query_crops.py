@@ -65,6 +65,7 @@ def query_crops(
 def _shrunk(frame: Frame, plane: GroundPlane, rung_m: float, size_px: int) -> Frame:
     """The frame averaged down to about the crop's own pixels: the crop is then cut at a quarter of the cost."""
     share = size_px / (rung_m / plane.height_agl_m * plane.camera.fx_px) * _SHRUNK_PX_PER_CROP_PX
+    share = max(share, 2.0 / min(frame.image.shape[:2]))  # a camera on the ground shows less than a pixel of a crop
     if share > _LARGEST_SHRUNK_SHARE:
         return frame
     if share < _SMALLEST_BLURRED_SHARE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
+from runtime.counted import counted
 from runtime.history.format_1 import POSITIONS as POSITIONS_OF_FORMAT_1
 from runtime.history.ranges import keyframe_fault, position_fault
 from runtime.history.rows import CAMERA, KEYFRAME_COLUMNS, POSITION_COLUMNS
@@ -35,6 +36,6 @@ def sentence(name: str, broken: Mapping[int, str]) -> str:
     """What is said of them to people."""
     first_id = min(broken)
     return (
-        f"{name}: {len(broken)} broken keyframes are left out (keyframe {first_id}: {broken[first_id]}); "
-        f"`homing history verify --repair {name}` takes them out."
+        f"{name}: {counted(len(broken), 'broken keyframe')} {'is' if len(broken) == 1 else 'are'} left out "
+        f"(keyframe {first_id}: {broken[first_id]}); `homing history verify --repair {name}` takes them out."
     )

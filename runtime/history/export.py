@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from runtime.values import GeoPoint, Keyframe
 
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _YEAR_2000_NS = 946_684_800 * 10**9  # an earlier stamp counts from a boot, not from 1970
 
 
@@ -26,13 +28,13 @@ def as_kml(keyframes: Sequence[Keyframe], name: str) -> str:
     """A document with a folder for each flight: its track and its keyframes."""
     import simplekml
 
-    document = simplekml.Kml(name=name)
+    document = simplekml.Kml(name=_legible(name))
     for flight, positions in tracks(keyframes):
-        folder = document.newfolder(name=flight)
+        folder = document.newfolder(name=_legible(flight))
         folder.newlinestring(name="track", coords=[_lon_lat(at) for at in positions])
         for one in keyframes:
             if one.flight == flight:
-                point = folder.newpoint(name=one.name or str(one.keyframe_id), coords=[_lon_lat(one.ground)])
+                point = folder.newpoint(name=_legible(one.name) or str(one.keyframe_id), coords=[_lon_lat(one.ground)])
                 point.description = f"keyframe {one.keyframe_id}, {one.view.value}, {one.footprint_m:.0f} m"
     return str(document.kml())
 
@@ -42,17 +44,22 @@ def as_gpx(keyframes: Sequence[Keyframe], name: str) -> str:
     import gpxpy.gpx
 
     document = gpxpy.gpx.GPX()
-    document.name = name
+    document.name = _legible(name)
     for one in keyframes:
         point = gpxpy.gpx.GPXWaypoint(one.ground.latitude_deg, one.ground.longitude_deg)
-        point.name = one.name or str(one.keyframe_id)
+        point.name = _legible(one.name) or str(one.keyframe_id)
         document.waypoints.append(point)
     for flight in _flights(keyframes):
-        track, segment = gpxpy.gpx.GPXTrack(name=flight), gpxpy.gpx.GPXTrackSegment()
+        track, segment = gpxpy.gpx.GPXTrack(name=_legible(flight)), gpxpy.gpx.GPXTrackSegment()
         segment.points = [_track_point(one) for one in keyframes if one.flight == flight and one.track_point]
         track.segments.append(segment)
         document.tracks.append(track)
     return str(document.to_xml())
+
+
+def _legible(name: str) -> str:
+    """A name without the characters that XML has no way to write (XML 1.0, section 2.2)."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", name)
 
 
 def tracks(keyframes: Sequence[Keyframe]) -> list[tuple[str, list[GeoPoint]]]:

@@ -135,6 +135,8 @@ def open_file(path: Path, write: bool) -> sqlite3.Connection:
     Raises:
         HistoryError: missing, foreign, damaged, or of another version.
     """
+    if path.is_dir():
+        raise HistoryError(f"history {path} is a folder; give the name of a file.")
     if not path.is_file():
         raise HistoryError(f"history {path} does not exist; make it with `homing record --history {path}`.")
     with reported(path):

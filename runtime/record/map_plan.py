@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtime.counted import counted
 from runtime.errors import ImageError, UsageError
 from runtime.record.recorder import Ladder
 
@@ -142,15 +143,11 @@ def _stride_for(size_m: tuple[float, float], tile_m: float, most_tiles: int) -> 
 def _size(grid: Grid) -> str:
     strides = [axis[1] - axis[0] for axis in (grid.north_m, grid.east_m) if len(axis) > 1]
     apart = f" {max(strides):.3g} m apart" if strides else ""
-    return f"{len(grid)} tiles of {grid.tile_m:g} m{apart}"
+    return f"{counted(len(grid), 'tile')} of {grid.tile_m:g} m{apart}"
 
 
 def _effort(tiles: int, cost: Cost) -> str:
     minutes = (tiles * cost.seconds + cost.read_px / _READ_PX_S) / 60
     megabytes = tiles * cost.bytes / 1e6
-    time = f"{minutes / 60:.1f} hours" if minutes >= 120 else _counted(max(1, math.ceil(minutes)), "minute")
+    time = f"{minutes / 60:.1f} hours" if minutes >= 120 else counted(max(1, math.ceil(minutes)), "minute")
     return f"{time} and {max(1, math.ceil(megabytes))} MB"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

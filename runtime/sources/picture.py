@@ -44,6 +44,8 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
                 yield image
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path}: is a folder; give the pictures in it.") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path}: not an image.") from None
     except Image.DecompressionBombError:

@@ -45,7 +45,7 @@ def _solved(read: Survey, step: Step) -> Survey:
             found = replace(photo, pose=solved.pose, position=solved.position, tag=photo.position, features=None)
             photos.append(found)
         elif reason:
-            skipped.append(Skipped(photo.name, f"{missing(photo.pose)} is not recorded, and it {reason}"))
+            skipped.append(Skipped(photo.name, f"{_not_recorded(photo)}, and it {reason}"))
         else:
             photos.append(photo)
     held = [Held(photo.name, seen) for photo, seen in zip(unsaid, solution.heights, strict=True) if seen is not None]
@@ -120,3 +120,8 @@ def _overlaps(photos: Sequence[Surveyed], pairs: Sequence[tuple[int, int]], step
             found.append(overlap)
         step()
     return found
+
+
+def _not_recorded(photo: Surveyed) -> str:
+    what = missing(photo.pose)
+    return f"{what} {'are' if ' and ' in what else 'is'} not recorded"

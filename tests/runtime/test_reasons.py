@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.reasons import grouped
+from runtime.reasons import grouped, with_examples
 
 
 def test_sentences_that_differ_in_their_numbers_are_one_with_the_range_of_each() -> None:
@@ -18,3 +18,9 @@ def test_sentences_that_differ_in_their_numbers_are_one_with_the_range_of_each()
 def test_the_commonest_comes_first_and_nothing_gives_nothing() -> None:
     assert grouped(["blurred", "below 10 m", "below 10 m"]) == [("below 10 m", 2), ("blurred", 1)]
     assert grouped([]) == []
+
+
+def test_each_kind_has_its_first_picture_as_example_whatever_ranges_its_numbers_have() -> None:
+    left_out = [("a", "shows only 7 m of ground at 60 m"), ("b", "blurred"), ("c", "shows only 12 m of ground at 60 m")]
+    found = [(reason.sentence, reason.count, reason.example) for reason in with_examples(left_out)]
+    assert found == [("shows only 7 to 12 m of ground at 60 m", 2, "a"), ("blurred", 1, "b")]

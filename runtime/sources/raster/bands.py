@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from runtime.errors import ImageError
 from runtime.sources.stretch import Stretch
+
+_STRUCTURE = "IMAGE_STRUCTURE"  # GDAL's domain of how values are stored
+_LETTERS = re.compile(r"[a-z]+")
+_OF_BANDS = frozenset({"band", "channel", "nm", "um", "srgb", "reflectance", "wavelength"})  # besides the colour's name
 
 
 class Model(Enum):
@@ -29,7 +34,8 @@ class Bands:
     """The numbers of the bands that are ``shown``, by their model's order; the band of ``alpha``, if any.
 
     ``masked``: the file has a mask besides its bands. ``nodata``: of each shown band, the value that is no data.
-    ``palette``: (N, 4) uint8, red, green, blue and alpha by number.
+    ``palette``: (N, 4) uint8, red, green, blue and alpha by number. ``bits``: that a byte uses, of 8. ``inverted``: the
+    least value is white.
     """
 
     model: Model
@@ -38,6 +44,8 @@ class Bands:
     masked: bool
     nodata: tuple[float | None, ...]
     palette: NDArray[np.uint8] | None = None
+    bits: int = 8
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,10 @@ def bands_of(dataset: Any, path: Path) -> Bands:
     flags = dataset.mask_flag_enums[shown[0] - 1]
     masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
     nodata = tuple(dataset.nodatavals[number - 1] for number in shown)
-    return Bands(model, shown, alpha, masked, nodata, palette)
+    structure = {**dataset.tags(ns=_STRUCTURE), **dataset.tags(shown[0], ns=_STRUCTURE)}
+    bits = int(structure.get("NBITS", 8)) if dataset.dtypes[shown[0] - 1] == "uint8" else 8
+    inverted = model is Model.GREY and structure.get("MINISWHITE") == "YES"
+    return Bands(model, shown, alpha, masked, nodata, palette, bits, inverted)
 
 
 def _shown(dataset: Any, alpha: int | None, path: Path) -> tuple[Model, tuple[int, ...]]:
@@ -90,9 +101,9 @@ def _shown(dataset: Any, alpha: int | None, path: Path) -> tuple[Model, tuple[in
             return model, tuple(meanings.index(one) + 1 for one in wanted)
     if ColorInterp.hue in meanings:
         raise ImageError(f"{path}: is stored as hue, saturation and lightness; save it as red, green and blue.")
-    names = [(name or "").strip().lower() for name in dataset.descriptions]
-    if all(name in names for name in ("red", "green", "blue")):
-        return Model.RGB, (names.index("red") + 1, names.index("green") + 1, names.index("blue") + 1)
+    names = [_colour_named(name or "") for name in dataset.descriptions]
+    if all(name in names for name in ("r", "g", "b")):
+        return Model.RGB, (names.index("r") + 1, names.index("g") + 1, names.index("b") + 1)
     unsaid = (ColorInterp.undefined, ColorInterp.gray, ColorInterp.red, ColorInterp.green, ColorInterp.blue)
     plain = [at for at, meaning in enumerate(meanings, 1) if meaning in unsaid and at != alpha]
     if len(plain) >= 3:
@@ -101,6 +112,12 @@ def _shown(dataset: Any, alpha: int | None, path: Path) -> tuple[Model, tuple[in
     if not others:
         raise ImageError(f"{path}: has an alpha band and nothing that it belongs to.")
     return Model.GREY, ((plain or others)[0],)
+
+
+def _colour_named(name: str) -> str:
+    """``r``, ``g`` or ``b`` of a band that is called red, Green (560 nm), band 1: blue or B; the red edge is none."""
+    words = [word for word in _LETTERS.findall(name.lower()) if word not in _OF_BANDS]
+    return words[0][0] if len(words) == 1 and words[0] in ("red", "green", "blue", "r", "g", "b") else ""
 
 
 def _palette(dataset: Any, band: int) -> NDArray[np.uint8] | None:
@@ -160,6 +177,11 @@ def coloured(values: NDArray[Any], bands: Bands, stretch: Stretch) -> list[NDArr
     if bands.palette is not None:
         return [_entries(values[0], bands.palette[:, at]) for at in range(3)]
     shown = list(stretch.eight_bit(values))
+    if bands.bits < 8:
+        most = 2**bands.bits - 1
+        shown = [(np.minimum(plane, most).astype(np.uint16) * 255 // most).astype(np.uint8) for plane in shown]
+    if bands.inverted:
+        return [255 - shown[0]]
     if bands.model is Model.CMYK:
         light = [255 - plane.astype(np.uint16) for plane in shown]
         return [((plane * light[3] + 127) // 255).astype(np.uint8) for plane in light[:3]]

@@ -115,7 +115,7 @@ def opened(path: Path) -> Iterator[Opened]:
     except ImportError:
         raise HomingError("Reading a GeoTIFF needs rasterio; install it with `pip install homing[geo]`.") from None
     if not path.is_file():
-        raise ImageError(f"{path}: no such file.")
+        raise ImageError(f"{path}: {'is a folder; give one file' if path.is_dir() else 'no such file'}.")
     with ExitStack() as stack:
         with reading(path):
             stack.enter_context(rasterio.Env(**_SETTINGS))

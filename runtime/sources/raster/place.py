@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.counted import counted
 from runtime.errors import GeoreferenceError
 from runtime.values import GeoPoint
 
@@ -21,8 +22,13 @@ _NEAR_PX = 0.01  # a pixel is found when it is this near
 _MAX_STEPS = 30  # each gains three digits on a map of 10 km, one on a map of 1000 km
 _MAX_BEND_PX = 3.0  # control points that a plane transform misses by more are of a scan that is bent
 _MIN_CONTROL_POINTS = 3
+_FALSE_EASTING = re.compile(r'PARAMETER\["false_easting",([0-9.]+)', re.IGNORECASE)
+_LEAST_FALSE_EASTING = 100_000.0  # metres or feet: with more, 0, 0 lies where the projection is not used
+_NEAR_ORIGIN_M = 1_000.0  # of such a 0, 0: coordinates of a building site
+_DEGREES_STEP = 1e-3  # a pixel, as a number: a tenth of a millimetre is none of a map, a hundred metres would be
 
 Pixels = NDArray[np.float64]  # (N, 2): column and row from the raster's upper left corner; the first centre is 0.5, 0.5
+Affine = tuple[float, float, float, float, float, float]  # from (column, row): a, b, c of x, then d, e, f of y
 Metres = NDArray[np.float64]  # (N, 2): east and north of the raster's middle
 
 
@@ -44,7 +50,7 @@ class Place:
     half_m: tuple[float, float]
     _local: Any
     _crs: Any
-    _affine: tuple[float, float, float, float, float, float]
+    _affine: Affine
     _centre_px: tuple[float, float]
 
     @property
@@ -94,6 +100,7 @@ def place_of(dataset: Any, path: Path) -> Place:
     longitude, latitude = _geographic(crs, affine, centre, path)
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m")
     jacobian = _jacobian(crs, local, affine, centre)
+    _check_origin(crs, affine, centre, path)
     if not np.isfinite(jacobian).all() or abs(float(np.linalg.det(jacobian))) == 0.0:
         raise GeoreferenceError(f"{path}: its pixels have no size on the ground at its middle.")
     middle = GeoPoint(latitude, longitude)
@@ -107,7 +114,26 @@ def place_of(dataset: Any, path: Path) -> Place:
     return place
 
 
-def _georeference(dataset: Any, path: Path) -> tuple[Any, tuple[float, float, float, float, float, float]]:
+def _check_origin(crs: Any, affine: Affine, centre: tuple[float, float], path: Path) -> None:
+    """Refuses coordinates that are none of the system they are said to be in: degrees, or those of a local site."""
+    a, b, c, d, e, f = affine
+    x, y = a * centre[0] + b * centre[1] + c, d * centre[0] + e * centre[1] + f
+    easting = _FALSE_EASTING.search(crs.to_wkt())
+    if easting is None or float(easting.group(1)) < _LEAST_FALSE_EASTING:  # its origin may be a place where people fly
+        return
+    if abs(x) <= 180.0 and abs(y) <= 90.0 and math.hypot(a, d) < _DEGREES_STEP:
+        raise GeoreferenceError(
+            f"{path}: is said to be in metres, about {x:.5g}, {y:.5g}, which look like degrees; name its "
+            f"system anew with `rio edit-info --crs EPSG:4326 {path.name}` if they are."
+        )
+    if max(abs(x), abs(y)) < _NEAR_ORIGIN_M:
+        raise GeoreferenceError(
+            f"{path}: lies about {x:.0f}, {y:.0f} m of its projection, as coordinates of a local site do; give a copy "
+            "in real coordinates."
+        )
+
+
+def _georeference(dataset: Any, path: Path) -> tuple[Any, Affine]:
     """Coordinate system, and the affine transform from (column, row) into it."""
     points, points_crs = dataset.gcps
     if not dataset.transform.is_identity:
@@ -139,10 +165,10 @@ def _sidecar_crs(path: Path) -> Any:
     )
 
 
-def _fitted(points: list[Any], crs: Any, path: Path) -> tuple[float, float, float, float, float, float]:
+def _fitted(points: list[Any], crs: Any, path: Path) -> Affine:
     """The affine transform through ground control points, by least squares."""
     if len(points) < _MIN_CONTROL_POINTS:
-        raise GeoreferenceError(f"{path}: has {len(points)} ground control points where three are needed.")
+        raise GeoreferenceError(f"{path}: has {counted(len(points), 'ground control point')} where three are needed.")
     pixels = np.array([(point.col, point.row, 1.0) for point in points])
     there = np.array([(point.x, point.y) for point in points])
     if crs.is_geographic:  # across 180 degrees

@@ -127,15 +127,25 @@ def test_images_that_cannot_be_used_do_not_stop_the_rest(history: Path, tmp_path
     text.write_text("no image")
     even = write_photo(tmp_path / "even.jpg", np.full((200, 300, 3), (200, 60, 20), np.uint8))
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(tmp_path / "tiny.png")
-    bad = [cut, text, even, tmp_path / "tiny.png", tmp_path / "missing.jpg"]
+    bad = [cut, text, even, tmp_path / "tiny.png", tmp_path / "missing.jpg", tmp_path]
     done = fix(history, "--json", *bad, good)
     answers = lines(done)
     assert done.returncode == 1
-    assert [answer["decision"] for answer in answers] == ["error"] * 5 + ["fix"]
+    assert [answer["decision"] for answer in answers] == ["error"] * 6 + ["fix"]
     assert all(list(answer) == FIELDS for answer in answers)
-    words = ["truncated", "not an image", "one colour", "too few", "no such file"]
+    words = ["truncated", "not an image", "one colour", "too few", "no such file", "is a folder"]
     assert all(word in answer["reason"] for word, answer in zip(words, answers, strict=False))
-    assert "5 of 6 images" in done.stderr.splitlines()[-1]
+    assert "6 of 7 images" in done.stderr.splitlines()[-1]
+
+
+def test_a_height_of_a_centimetre_is_an_honest_no(history: Path, tmp_path: Path) -> None:
+    for height in ("0.01", "1e-6", "1e9"):
+        done = fix(history, photo(tmp_path / "a.jpg"), "--height-agl-m", height)
+        assert done.returncode == 3 and ": no fix: " in done.stdout, (done.stdout, done.stderr)
+
+
+def test_one_image_of_one_is_said_as_one(history: Path, tmp_path: Path) -> None:
+    assert fix(history, tmp_path / "missing.jpg").stderr.splitlines()[-1] == "1 of 1 image could not be used."
 
 
 def test_people_get_sentences(history: Path, tmp_path: Path) -> None:

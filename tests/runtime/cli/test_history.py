@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from xml.etree import ElementTree
 
 import gpxpy
 import numpy as np
@@ -16,7 +17,7 @@ from typer.testing import CliRunner, Result
 from runtime.bundle import Bundle
 from runtime.cli.main import app
 from runtime.embedder.embedder import Embedder
-from runtime.errors import HistoryError, StorageError
+from runtime.errors import HistoryError, StorageError, UsageError
 from runtime.history.history import History
 from runtime.values import Keyframe, ViewKind
 from tests.runtime.history.recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
@@ -42,7 +43,7 @@ def test_info_counts_what_is_there(flight: Path) -> None:
     assert (record["schema"], record["keyframes"], record["flights"]) == (1, 5, ["flight one"])
     assert record["views"] == {"drone": 5} and record["footprints_m"] == {"drone": list(FOOTPRINTS_M)}
     assert (record["embedding_space_id"], record["bundle"]) == (SPACE, "old bundle")
-    assert "5 keyframes (5 drone) of 1 flights" in run("info", flight).stdout
+    assert "5 keyframes (5 drone) of 1 flight." in run("info", flight).stdout
 
 
 def test_list_has_a_line_for_each_keyframe(flight: Path) -> None:
@@ -103,6 +104,34 @@ def test_mistakes_are_one_sentence(flight: Path, tmp_path: Path) -> None:
     assert isinstance(run("info", tmp_path / "none").exception, HistoryError)
     error = run("export", flight, "--out", tmp_path / "no" / "folder.kml").exception
     assert isinstance(error, StorageError) and "folder.kml" in str(error)
+    error = run("info", tmp_path).exception
+    assert isinstance(error, HistoryError) and str(error) == f"history {tmp_path} is a folder; give the name of a file."
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_an_export_never_overwrites_the_history_itself(flight: Path, tmp_path: Path, link: bool) -> None:
+    before = flight.read_bytes()
+    out = flight
+    if link:
+        out = tmp_path / "link.gpx"
+        out.symlink_to(flight)
+    error = run("export", flight, "--out", out).exception
+    assert isinstance(error, UsageError) and "is the history itself" in str(error)
+    assert flight.read_bytes() == before
+
+
+def test_names_of_any_characters_are_listed_on_a_line_and_exported(flight: Path, tmp_path: Path) -> None:
+    odd = "a\x01<b>&\n\x1b[2J\ufffe"
+    with sqlite3.connect(flight) as connection:
+        connection.execute("UPDATE keyframe SET name = ?, flight = ? WHERE id = 2", (odd, odd))
+    connection.close()
+    assert len(run("list", flight).stdout.splitlines()) == 5 and "\x1b" not in run("list", flight).stdout
+    for kind in ("kml", "gpx"):
+        exported = run("export", flight, "--format", kind, "--out", tmp_path / "out")
+        assert exported.exit_code == 0, exported.exception
+        text = (tmp_path / "out").read_bytes().decode()
+        names = [found.text or "" for found in ElementTree.fromstring(text).iter() if found.tag.endswith("}name")]
+        assert sum(name.startswith("a\N{REPLACEMENT CHARACTER}<b>&") for name in names) == 2
 
 
 def test_every_command_does_without_the_rows_that_are_broken(flight: Path, tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from runtime.bundle import Bundle
+from runtime.cli.record import record
+from runtime.cli.record_options import GO_WITH
 from runtime.history.history import History
 from runtime.values import ViewKind
 from tests.runtime.cli.called import homing
@@ -103,6 +106,36 @@ def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_text("no video")
     assert "needs --telemetry" in sentence(run("--video", video, "--history", history), status=2)
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "home"),
+    [
+        ("--images", ("--max-tiles", "20000"), "--map"),
+        ("--images", ("--stride-m", "20"), "--map"),
+        ("--images", ("--telemetry", "a.SRT"), "--video"),
+        ("--map", ("--recursive",), "--images"),
+        ("--map", ("--vehicle", "1"), "--video"),
+        ("--map", ("--hfov-deg", "70"), "--images and --video"),
+        ("--video", ("--recursive",), "--images"),
+        ("--video", ("--tile-m", "40"), "--map"),
+    ],
+)
+def test_an_option_that_the_source_has_no_use_for_is_refused(
+    tmp_path: Path, source: str, option: tuple[str, ...], home: str
+) -> None:
+    done = run(source, tmp_path / "a", "--history", tmp_path / "h.db", *option)
+    assert sentence(done, status=2) == f"With {source}, leave out {option[0]} (for {home})."
+    assert not (tmp_path / "h.db").exists()
+
+
+def test_all_options_without_a_use_are_named_and_every_one_has_its_place(tmp_path: Path) -> None:
+    done = run("--map", tmp_path, "--history", tmp_path / "h.db", "--boot", "1", "--gps-order", "lat-lon")
+    assert sentence(done, status=2) == "With --map, leave out --boot (for --video) and --gps-order (for --video)."
+    program = typer.Typer(add_completion=False)
+    program.command()(record)
+    options = {one.name for one in typer.main.get_command(program).params}
+    assert options - {*GO_WITH, "help"} == {"history", "images", "map_file", "video", "bundle", "as_json"}
 
 
 def test_the_vehicle_and_the_boot_of_a_log_are_asked_for(tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def test_a_card_is_read_folder_by_folder_and_the_rest_told_by_reasons(tmp_path: 
     assert sorted(line.split(":")[0] for line in lines[2:]) == [
         "  101MEDIA/DJI_0007.MP4", "  101MEDIA/DJI_0008.DNG", "  101MEDIA/DJI_0009.JPG",
     ]  # fmt: skip
-    assert "holds no photos itself; 6 photos in 2 folders (100MEDIA, 101MEDIA) are read" in told.stderr
-    assert "1 files beside the photos (.SRT) are not read" in told.stderr
+    assert "holds no photos itself; reads 6 photos in 2 folders (100MEDIA, 101MEDIA)" in told.stderr
+    assert "1 file beside the photos (.SRT) not read" in told.stderr
     with History.open(history) as opened:
         assert opened.flights() == ("100MEDIA", "101MEDIA")
         assert [one.name for one in opened.keyframes(crops=False)] == ["DJI_0001.JPG"] * 2
@@ -70,7 +70,7 @@ def test_folders_in_a_folder_of_photos_are_read_when_that_is_asked_for(tmp_path:
     shoot(folder / "more", "a.jpg", 1)
     told = run(folder, tmp_path / "h.db", "--hfov-deg", "70", "--json")
     assert json.loads(told.stdout)["keyframes"] == 1
-    assert "1 photos in 1 folder (more) are left out; --recursive reads them too" in told.stderr
+    assert "1 photo in 1 folder (more) left out; --recursive reads all of them" in told.stderr
     told = run(folder, tmp_path / "h.db", "--hfov-deg", "70", "--json", "--recursive")
     assert json.loads(told.stdout) == {
         "schema": 1, "history": str(tmp_path / "h.db"), "keyframes": 1,

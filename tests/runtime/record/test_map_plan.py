@@ -49,7 +49,7 @@ def test_what_tiles_cost_is_said() -> None:
     hours = plan_sentence("a.tif", grid, Cost(seconds=60.0, bytes=1.0))
     assert "3.2 hours and 1 MB" in hours
     reading = plan_sentence("a.tif", Grid(40.0, (0.0,), (0.0,)), Cost(0.1, 1e5, read_px=36_000_000_000))
-    assert reading == "a.tif: 1 tiles of 40 m, about 11 minutes and 1 MB."
+    assert reading == "a.tif: 1 tile of 40 m, about 11 minutes and 1 MB."
 
 
 def test_too_many_tiles_are_refused_with_what_would_do() -> None:

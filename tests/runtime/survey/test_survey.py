@@ -178,7 +178,7 @@ def test_too_few_photos_to_solve_say_so(tmp_path: Path) -> None:
     ready = complete(survey(list_images(folder), FLAGS))
     assert ready.photos == ()
     assert {one.reason for one in ready.skipped} == {
-        "height and heading is not recorded, and it overlaps with too few others (1) to solve its height and heading"
+        "height and heading are not recorded, and it overlaps with too few others (1) to solve its height and heading"
     }
 
 

@@ -58,6 +58,38 @@ def test_bands_without_a_meaning_are_found_by_their_names(rgb: NDArray[np.uint8]
     same(path, twin, 0.01)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Blue (475 nm)", "Green (560 nm)", "Red (668 nm)", "Red edge (717 nm)", "NIR"),
+        ("B", "G", "R", "RE", "NIR"),
+        ("Band 1: blue", "Band 2: green", "Band 3: red", "Band 4: red-edge", "Band 5: nir"),
+    ],
+)
+def test_names_as_makers_of_multispectral_cameras_write_them(
+    rgb: NDArray[np.uint8], twin: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    more = rgb[:1] // 2
+    path = write(tmp_path / "ms.tif", np.concatenate([rgb[::-1], more, more]), interpretation=[Is.undefined] * 5)
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = names
+    same(path, twin)
+
+
+def test_grey_that_counts_from_white_and_bytes_of_few_bits_are_shown_as_they_look(
+    rgb: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    grey = rgb[:1]
+    twin = write(tmp_path / "grey.tif", grey)
+    same(write(tmp_path / "white.tif", 255 - grey, photometric="MINISWHITE"), twin)
+    for bits in (4, 6):
+        few = grey >> (8 - bits)
+        same(write(tmp_path / "few.tif", few, nbits=bits), twin, within=256 / 2**bits)
+        least_is_white = (2**bits - 1 - few).astype(np.uint8)
+        path = write(tmp_path / "both.tif", least_is_white, nbits=bits, photometric="MINISWHITE")
+        same(path, twin, within=256 / 2**bits)
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_transparent_pixels_of_grey_and_colour_have_no_data(rgb: NDArray[np.uint8], tmp_path: Path, kind: Any) -> None:
     alpha = OPAQUE.astype(kind) * (257 if kind == np.uint16 else 1)

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecatio
 ROWS, COLUMNS, MARK = 100, 140, (30, 100)  # the mark's row and column
 LOCAL = 'LOCAL_CS["Site grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
 MOON = "+proj=eqc +lat_ts=0 +lon_0=0 +R=1737400 +units=m +no_defs"
+OWN = "+proj=aeqd +lat_0=47 +lon_0=8 +datum=WGS84"
 MARS = "+proj=eqc +lat_ts=0 +lon_0=0 +a=3396190 +b=3376200 +units=m +no_defs"
 
 
@@ -81,6 +82,7 @@ PLACES: dict[str, tuple[str, float, float, float, float, float, float]] = {
     "Svalbard in degrees": ("EPSG:4326", 82.0, 17.0, 3e-5, 0.0, 0.0, -4e-6),
     "Arctic": ("EPSG:3413", 84.0, -120.0, 0.5, 0.0, 0.0, -0.5),
     "south of the equator on another datum": ("EPSG:28356", -33.9, 151.2, 0.5, 0.0, 0.0, -0.5),
+    "about 0, 0 of a system of one's own": (OWN, 47.0, 8.0, 0.5, 0.0, 0.0, -0.5),
     "one that carries heights too": ("EPSG:32633+5773", 60.0, 17.0, 0.5, 0.0, 0.0, -0.5),
 }
 
@@ -187,6 +189,9 @@ def test_rational_polynomials_are_refused_with_the_way_out(tmp_path: Path) -> No
         ("EPSG:32633", Affine(math.nan, 0, 5e5, 0, -0.5, 6.6e6), "no size on the ground"),
         ("EPSG:4326", Affine(360 / COLUMNS, 0, -180, 0, -180 / ROWS, 90), "finer map"),
         (None, Affine(0.5, 0, 100, 0, -0.5, 200), "in no coordinate system"),
+        ("EPSG:32633", Affine(5e-6, 0, 17, 0, -5e-6, 60), "which look like degrees"),
+        ("EPSG:32633", Affine(0.5, 0, 0, 0, -0.5, 0), "as coordinates of a local site do"),
+        ("EPSG:25832", Affine(0.05, 0, 412, 0, -0.05, 230), "as coordinates of a local site do"),
     ],
 )
 def test_what_nobody_can_place_is_refused(tmp_path: Path, crs: Any, affine: Affine, why: str) -> None:

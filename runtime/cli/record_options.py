@@ -1,0 +1,43 @@
+"""Which options of `homing record` go with which source: one that would be ignored is refused."""
+
+from __future__ import annotations
+
+import typer
+
+from runtime.errors import UsageError
+
+SOURCES = {"images": "--images", "map_file": "--map", "video": "--video"}
+_CAMERA = ("images", "video")
+GO_WITH = {  # every option that is not for all three, by its name in the program
+    "recursive": ("images",),
+    "tile_m": ("map_file",), "stride_m": ("map_file",), "max_tiles": ("map_file",),
+    "telemetry": ("video",), "vehicle": ("video",), "boot": ("video",), "time_offset_s": ("video",),
+    "gps_order": ("video",),
+    "camera_pitch_deg": _CAMERA, "hfov_deg": _CAMERA, "height_agl_m": _CAMERA, "heading_deg": _CAMERA,
+}  # fmt: skip
+
+
+def check_options(context: typer.Context) -> None:
+    """Refuses a call without one source, or with an option that the source has no use for.
+
+    Raises:
+        UsageError: it says which option, and what it is for.
+    """
+    given = [name for name in SOURCES if context.params[name] is not None]
+    if len(given) != 1:
+        raise UsageError("Give one of --images, --map and --video.")
+    (source,) = given
+    useless = [
+        f"{option.opts[0]} (for {' and '.join(SOURCES[name] for name in GO_WITH[option.name])})"
+        for option in context.command.params
+        if option.name in GO_WITH
+        and source not in GO_WITH[option.name]
+        and _given(context, option.name)
+    ]
+    if useless:
+        raise UsageError(f"With {SOURCES[source]}, leave out {' and '.join(useless)}.")
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
