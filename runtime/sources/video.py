@@ -20,6 +20,8 @@ from runtime.sources.track import Track
 from runtime.sources.xmp.tags import MakerTags
 from runtime.values import Attitude, ImageRGB, NavState
 
+_LONGEST_LOG_S = 1e8  # three years: a vehicle's clock since its boot
+
 
 class VideoFile:
     """The frames of an open video, forwards only; make one with `open_video`."""
@@ -127,12 +129,19 @@ class Filmed:
     """What is known beforehand of a video: its track, how the two clocks differ, its lens and the user's flags.
 
     ``offset_s`` is the track's time at the video's time zero.
+
+    Raises:
+        UsageError: the offset is no time within a log.
     """
 
     track: Track
     offset_s: float
     lens: VideoLens
     flags: CameraFlags
+
+    def __post_init__(self) -> None:
+        if not abs(self.offset_s) <= _LONGEST_LOG_S:
+            raise UsageError(f"A time offset of {self.offset_s:g} s lies beyond any log.")
 
     def state(self, video_s: float) -> NavState | None:
         """The pose and position at a video time."""

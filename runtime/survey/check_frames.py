@@ -16,7 +16,9 @@ class CheckFrames:
     """Picks frames while a film passes by, in its order."""
 
     def __init__(self, filmed: Filmed, length_s: float) -> None:
-        self._stride_m = _way_m(filmed, length_s) / _RUNS
+        way_m = _way_m(filmed, length_s)
+        self._stride_m = way_m / _RUNS
+        self._most_step_m = way_m / _RUN  # a run fits into a short film, whatever its height is said to be
         self._last: GeoPoint | None = None
         self._run_m = self._since_m = 0.0  # of the way since the run began, and since the last frame of it
         self._taken = 0  # of the run
@@ -31,7 +33,7 @@ class CheckFrames:
         self._run_m, self._since_m = self._run_m + moved_m, self._since_m + moved_m
         if self._taken >= _RUN and self._run_m >= self._stride_m:
             self._taken, self._run_m, first = 0, 0.0, True
-        if not first and (self._taken >= _RUN or self._since_m < _STEP * height.value):
+        if not first and (self._taken >= _RUN or self._since_m < min(_STEP * height.value, self._most_step_m)):
             return False
         self._taken, self._since_m = self._taken + 1, 0.0
         return True

@@ -9,8 +9,9 @@ from runtime.errors import TelemetryError
 from runtime.freshness import RANGE
 from runtime.interpolation import mix
 from runtime.reports.values import Attitude, Fused, Ground, Receiver
+from runtime.sources.excursions import excursions
 from runtime.sources.logs.boots import Boot, Level, covered_s
-from runtime.sources.logs.trust import NO_POSITION, Known, Trust
+from runtime.sources.logs.trust import LEAPT, NO_POSITION, Known, Trust
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.values import PositionSource
 
@@ -94,12 +95,16 @@ def flight_of(boot: Boot) -> Flight:
     times, fused = boot.of(Fused)
     by_estimator = any(said.point is not None for said in fused)
     start_s = _start_s(boot, Fused if times else Receiver)
-    places, doubted = [], []
+    places: list[PlaceSample] = []
+    doubted: list[tuple[float, str]] = []
     for t_s, said, known in _fused(boot) if by_estimator else _raw(boot):
         if known.doubt or said.point is None:
             doubted.append((t_s - start_s, known.doubt or NO_POSITION))
         else:
             places.append(_place(t_s, start_s, said, known, boot))
+    away = excursions([(place.t_s, place.position) for place in places])
+    doubted = sorted([*doubted, *((places[k].t_s, LEAPT) for k in away)])
+    places = [place for k, place in enumerate(places) if k not in away]
     turns = tuple(TurnSample(t_s - start_s, said.ned_from_body) for t_s, said in zip(*boot.of(Attitude), strict=True))
     source = PositionSource.AUTOPILOT if by_estimator or not places else PositionSource.GPS
     return Flight(boot, tuple(places), turns, source, tuple(doubted))

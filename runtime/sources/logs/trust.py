@@ -23,6 +23,7 @@ NO_POSITION = "the estimator had no position"
 NO_FIX = "GPS lost: no 3D fix"
 NOT_ABSOLUTE = "GPS lost: the estimator had no absolute position"
 GLITCH = "the estimator rejected GPS"
+LEAPT = "it leapt away and back"
 FED = "GPS was fed by a companion, which is no GPS"
 OTHER_SOURCE = "the estimator's position was not by GPS"
 

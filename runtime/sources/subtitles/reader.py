@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from runtime.errors import TelemetryError
 from runtime.sources.accuracy import GPS_SIGMA_M
+from runtime.sources.excursions import excursions
 from runtime.sources.subtitles.focal import FocalTrack, focal_track
 from runtime.sources.subtitles.order import Order, order_of, refuse_radians
 from runtime.sources.subtitles.said import Said, said_of
@@ -44,9 +45,15 @@ def read_srt(path: Path, asked: Order | None = None) -> tuple[Track, FocalTrack,
         for one, point in zip(said, points, strict=True)
         if point is not None
     ]
+    places.sort(key=lambda place: place.t_s)
+    away = excursions([(place.t_s, place.position) for place in places], step_m)
+    places = [place for k, place in enumerate(places) if k not in away]
     track = Track(places, _turns(said), path.name, "srt", PositionSource.TAG, stabilised=True)
     focal = focal_track(said)
-    return track, focal, _notes(path, said, step_m, focal, asked)
+    notes = _notes(path, said, step_m, focal, asked)
+    if away:
+        notes.append(f"{path.name}: {len(away)} of its positions leapt away and back; they are left out.")
+    return track, focal, notes
 
 
 def _points(said: Sequence[Said], path: Path, asked: Order | None) -> list[GeoPoint | None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runtime.camera_model import CameraModel
-from runtime.errors import ImageError, TelemetryError
+from runtime.errors import ImageError, TelemetryError, UsageError
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.record.known import Known
@@ -206,3 +207,20 @@ def test_frames_that_are_looked_at_are_few_however_long_the_film() -> None:
     assert 50 <= len(taken) <= 66 and taken[0] == 0 and taken[-1] > 4400
     steps = {b - a for a, b in zip(taken, taken[1:], strict=False)}
     assert min(steps) == 7 and max(steps) > 400  # 14 m within a run, and from one run to the next
+
+
+@pytest.mark.parametrize("height_m", [50.0, 500.0])
+def test_a_short_film_is_looked_at_too_whatever_its_height_is_said_to_be(height_m: float) -> None:
+    flown = [Truth(k * 0.2, 2.0 * k, 0.0, height_m, 0.0) for k in range(20)]
+    whole = filmed(track_of(flown))
+    checks = CheckFrames(whole, 4.0)
+    states = [whole.state(truth.t_s) for truth in flown]
+    taken = [state for state in states if state is not None and checks.wants(state)]
+    assert 5 <= len(taken) <= 6
+
+
+@pytest.mark.parametrize("offset_s", [math.nan, math.inf, -1e300])
+def test_an_offset_that_is_no_time_is_refused(offset_s: float) -> None:
+    flown = filmed(track_of([Truth(k * 0.2, 0.0, 0.0, 50.0, 0.0) for k in range(5)]))
+    with pytest.raises(UsageError, match="beyond any log"):
+        replace(flown, offset_s=offset_s)
