@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.counted import counted
 from runtime.errors import ImageError, UsageError
@@ -24,14 +26,25 @@ _READ_PX_S = 60e6  # stored pixels decoded a second, by one core
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Tiles of ``tile_m`` over a map: centres at every (north, east) of ``north_m`` x ``east_m`` from its middle."""
+    """Tiles of ``tile_m`` over a map: centres at every (north, east) of ``north_m`` x ``east_m`` from its middle.
+
+    ``has_data`` (N, E): which of them are cut; None: all.
+    """
 
     tile_m: float
     north_m: tuple[float, ...]
     east_m: tuple[float, ...]
+    has_data: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
-        return len(self.north_m) * len(self.east_m)
+        return len(self.north_m) * len(self.east_m) if self.has_data is None else int(self.has_data.sum())
+
+    def centres(self) -> Iterator[tuple[float, float]]:
+        """(north, east) of every tile that is cut, from the north-west, row by row."""
+        for at_north in reversed(range(len(self.north_m))):
+            for at_east, east_m in enumerate(self.east_m):
+                if self.has_data is None or self.has_data[at_north, at_east]:
+                    yield self.north_m[at_north], east_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +136,11 @@ def check_effort(name: str, grid: Grid, size_m: tuple[float, float], cost: Cost,
     if len(grid) <= most_tiles:
         return
     ways = [f"--max-tiles {len(grid)} to have them all"]
-    stride_m = _stride_for(size_m, grid.tile_m, most_tiles)
+    share = len(grid) / (len(grid.north_m) * len(grid.east_m))  # of the map that has data
+    stride_m = _stride_for(size_m, grid.tile_m, int(most_tiles / share))
     if stride_m <= grid.tile_m / _WIDEST_STRIDE:
-        ways.insert(0, f"--stride-m {stride_m:g} for {count(size_m, grid.tile_m, stride_m)} of them")
+        some = math.ceil(count(size_m, grid.tile_m, stride_m) * share)
+        ways.insert(0, f"--stride-m {stride_m:g} for {'' if share == 1.0 else 'about '}{some} of them")
     raise UsageError(
         f"{name}: {_size(grid)}, about {_effort(len(grid), cost)}, and more than {most_tiles}; give "
         f"{', or '.join(ways)}, or a part of the map."
@@ -143,7 +158,8 @@ def _stride_for(size_m: tuple[float, float], tile_m: float, most_tiles: int) -> 
 def _size(grid: Grid) -> str:
     strides = [axis[1] - axis[0] for axis in (grid.north_m, grid.east_m) if len(axis) > 1]
     apart = f" {max(strides):.3g} m apart" if strides else ""
-    return f"{counted(len(grid), 'tile')} of {grid.tile_m:g} m{apart}"
+    where = "" if grid.has_data is None or grid.has_data.all() else " where it has data"
+    return f"{counted(len(grid), 'tile')} of {grid.tile_m:g} m{apart}{where}"
 
 
 def _effort(tiles: int, cost: Cost) -> str:

@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import ImageError
 from runtime.geodesy import north_east_m, offset
 from runtime.history.gate import MIN_COVERAGE, Origin
 from runtime.history.history import StoredEmbedding, stored
@@ -36,6 +38,10 @@ from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pos
 
 _AHEAD_DEG = 1e-4  # some 11 m to the north
 _REGISTRATION_SIGMA_M = 2.0  # of common imagery
+_LOOKED_AT = 1_000  # tiles: of more it is looked at first which have data; fewer are cut in less time than that takes
+_LOOK_PX_PER_TILE = 8  # in that look
+_LOOK_PX = 8_192  # its largest side
+_SURELY_USELESS = MIN_COVERAGE - 0.25  # of a tile's pixels in that look: half a pixel more or less along each edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,24 @@ class Map:
         """What the tile about a point is called."""
         return f"{self.path.stem} {side_m:g} m {north_m:+.0f} {east_m:+.0f}"
 
+    def has_data(self, grid: Grid) -> NDArray[np.bool_] | None:
+        """Which tiles of a grid have data, by one coarse look at all of the map: a road's map is mostly empty. None
+        where that look does not tell."""
+        side_m = max(self.size_m)
+        side_px = min(_LOOK_PX, math.ceil(side_m / grid.tile_m * _LOOK_PX_PER_TILE))
+        tile_px = grid.tile_m / side_m * side_px
+        if tile_px < _LOOK_PX_PER_TILE / 2:
+            return None
+        picture = self._raster.square(0.0, 0.0, side_m, side_px)
+        if picture.damage:
+            return None
+        sums = cv2.integral(picture.seen.astype(np.uint8))
+        high = _span(-np.array(grid.north_m), grid.tile_m, side_m, side_px)
+        wide = _span(np.array(grid.east_m), grid.tile_m, side_m, side_px)
+        (top, bottom), (left, right) = (tuple(one[:, None] for one in high), tuple(one[None] for one in wide))
+        inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+        return np.asarray(inside >= _SURELY_USELESS * (bottom - top) * (right - left), np.bool_)
+
     def stored_px(self, side_m: float) -> int:
         """How many pixels of the file, or of its overview, are read for tiles of that side all over the map."""
         return self._raster.stored_px(side_m / self._side_px(side_m))
@@ -102,6 +126,13 @@ class Map:
         ahead = GeoPoint(min(90.0, centre.latitude_deg + _AHEAD_DEG), centre.longitude_deg)
         north, east = north_east_m(self.middle, ahead)
         return math.atan2(east - east_m, north - north_m)
+
+
+def _span(centres_m: NDArray[np.float64], tile_m: float, side_m: float, side_px: int) -> tuple[NDArray[Any], ...]:
+    """First pixels of tiles along a side, and those after their last."""
+    ends = (centres_m + tile_m / 2 * np.array([[-1.0], [1.0]]) + side_m / 2) * (side_px / side_m)
+    first, last = np.clip(ends.round().astype(int), 0, side_px)
+    return first, last
 
 
 @contextmanager
@@ -124,16 +155,21 @@ def planned(
     tile_m = tile_side_m(size_m, ladder, tile_m)
     check_resolution(name, opened.gsd_m, size_m, tile_m, ladder)
     grid = grid_of(size_m, ladder, tile_m, stride_m)
+    if len(grid) > _LOOKED_AT:
+        grid = replace(grid, has_data=opened.has_data(grid))
+        if len(grid) == 0:
+            raise ImageError(f"{name}: has data for no tile of {tile_m:g} m; give a smaller --tile-m, or another map.")
     cost = _cost(opened, grid, embedder)
     check_effort(name, grid, size_m, cost, most_tiles)
     return grid, plan_sentence(name, grid, cost)
 
 
 def _cost(opened: Map, grid: Grid, embedder: Tower) -> Cost:
-    tile = opened.tile(0.0, 0.0, grid.tile_m)
+    middle = (0.0, 0.0) if grid.has_data is None else min(grid.centres(), key=lambda at: math.hypot(*at))
+    tile = opened.tile(*middle, grid.tile_m)
     _embedded(tile, embedder)  # the first takes what all need once
     started_s = time.perf_counter()
-    embeddings = _embedded(opened.tile(0.0, 0.0, grid.tile_m), embedder)
+    embeddings = _embedded(opened.tile(*middle, grid.tile_m), embedder)
     seconds = time.perf_counter() - started_s
     halves = sum(one.vector.size + (0 if one.map is None else one.map.size) for one in embeddings)
     return Cost(seconds, 2 * halves + len(encode_crop(tile.image)), opened.stored_px(grid.tile_m))
@@ -141,17 +177,15 @@ def _cost(opened: Map, grid: Grid, embedder: Tower) -> Cost:
 
 def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
     """All tiles, from the north-west, row by row."""
-    for north_m in reversed(grid.north_m):
-        for east_m in grid.east_m:
-            yield opened.tile(north_m, east_m, grid.tile_m)
+    for north_m, east_m in grid.centres():
+        yield opened.tile(north_m, east_m, grid.tile_m)
 
 
 def pictures_of(opened: Map, grid: Grid) -> list[Picture]:
     """What the tiles will be known by, before any is cut: their names and places."""
     return [
         Picture("", opened.name_of(north_m, east_m, grid.tile_m), None, offset(opened.middle, north_m, east_m))
-        for north_m in grid.north_m
-        for east_m in grid.east_m
+        for north_m, east_m in grid.centres()
     ]
 
 

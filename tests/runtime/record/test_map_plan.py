@@ -76,7 +76,9 @@ def test_a_stride_of_nothing_is_no_list_of_a_billion(tmp_path: Path) -> None:
 # Maps as files
 
 rasterio = pytest.importorskip("rasterio")
-from tests.runtime.sources.raster.writing import colours, write  # noqa: E402
+from rasterio.enums import ColorInterp as Is  # noqa: E402
+
+from tests.runtime.sources.raster.writing import EAST, NORTH, colours, write  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rasterio itself
 
@@ -95,6 +97,34 @@ def test_a_plan_is_made_of_the_file_and_a_coarse_one_is_never_cut(tmp_path: Path
         with open_map(coarse) as opened, pytest.raises(ImageError, match=rf"has {gsd_m:g} m per pixel"):
             planned(opened, embedder, None, None)
     assert len(embedder.views) == embedded
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_map_of_a_road_is_cut_where_it_has_data(tmp_path: Path, turned: bool) -> None:
+    """A strip from corner to corner of its rectangle: as a turned raster, or as a north-up one with transparent sides.
+    Its rectangle has twenty times as many tiles as it."""
+    strip = np.tile(colours(100), (1, 1, 12))  # 50 by 600 m
+    half = 0.5**0.5
+    if turned:
+        affine = rasterio.Affine(half / 2, -half / 2, EAST, -half / 2, -half / 2, NORTH)
+        path = write(tmp_path / "road.tif", strip, affine=affine)
+    else:
+        onto = np.array([[half, -half, 71.0], [half, half, 1.0]])
+        alpha = np.full((100, 1200, 1), 255, np.uint8)
+        flat = cv2.warpAffine(np.dstack([np.moveaxis(strip, 0, 2), alpha]), onto, (920, 920), flags=cv2.INTER_NEAREST)
+        bands = np.ascontiguousarray(np.moveaxis(flat, 2, 0))
+        path = write(tmp_path / "road.tif", bands, interpretation=[Is.red, Is.green, Is.blue, Is.alpha])
+    embedder = FakeEmbedder()
+    with open_map(path) as opened:
+        whole = grid_of(opened.size_m, embedder.bundle, 32.0, 8.0)
+        grid, said = planned(opened, embedder, 32.0, 8.0, most_tiles=1000)
+        assert len(whole) > 2500 and 20 < len(grid) < len(whole) / 5
+        assert f"{len(grid)} tiles of 32 m" in said and "where it has data" in said
+        cut = list(grid.centres())
+        assert any(not unusable(opened.tile(*at, 32.0)) for at in cut[::20])
+        beside = [(north, east) for north, east in whole.centres() if (north, east) not in set(cut)]
+        beside.sort(key=lambda at: min(abs(at[0] - north) + abs(at[1] - east) for north, east in cut[::2]))
+        assert all(unusable(opened.tile(*at, 32.0)) for at in beside[:100:2])  # those next to the road
 
 
 def test_a_fine_map_is_read_at_the_scale_of_its_tiles(tmp_path: Path) -> None:

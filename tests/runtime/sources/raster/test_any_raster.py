@@ -119,7 +119,7 @@ def test_any_raster_is_a_map_and_a_target_in_range_or_one_sentence(made: Made) -
                 assert -90 <= opened.middle.latitude_deg <= 90 and -180 <= opened.middle.longitude_deg < 180
                 assert 0 < opened.gsd_m < 1e6 and all(0 < side < math.inf for side in opened.size_m)
                 grid, said = planned(opened, FakeEmbedder(), None, None)
-                assert f"{len(grid)} tiles" in said
+                assert f"{len(grid)} tile" in said
                 for number, tile in zip(range(4), tiles_of(opened, grid), strict=False):
                     in_range(tile.image)
                     assert tile.image.shape[0] == tile.image.shape[1] and 0 <= tile.coverage <= 1, number
