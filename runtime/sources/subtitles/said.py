@@ -22,7 +22,7 @@ from decimal import Decimal
 _N = r"([-+]?\d+(?:\.\d+)?)"
 _KEYED = re.compile(  # a whole number, no half of 1/60, 46°50'21" or 5.1e-05; and the hemisphere or feet after it
     r"(?<![Hh]ome )(?<!HOME )\b([A-Za-z][A-Za-z_]*)\s*:\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"
-    r"(?![\d.,eE+-]*(?:/|\s*°\s*\d))(?:\s*°?\s*([NSEW]|ft|feet)\b)?"
+    r"(?![\d.,eE+-]*(?:/|\s*°\s*\d))(?:\s*°?\s*([NSEWnsew]|[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est|ft|feet)\b)?"
 )
 _PAIR = re.compile(rf"\b(?:GPS|RTK)\s*\(\s*{_N}\s*,\s*{_N}\s*(?:,\s*([^)]*?)\s*)?\)")
 _LETTERED = re.compile(rf"\bGPS\s*\(\s*([NSEW])\s*:\s*{_N}\s*°?\s*,\s*([NSEW])\s*:\s*{_N}")
@@ -97,7 +97,7 @@ def _keyed(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, number, after in _KEYED.findall(text):
         key, number = key.lower(), number.replace(",", ".")
-        if (key[:3], after) in (("lat", "S"), ("lon", "W"), ("lng", "W")):
+        if (key[:3], after[:1].upper()) in (("lat", "S"), ("lon", "W"), ("lng", "W")):
             number = "-" + number.lstrip("+-")
         if not after.startswith("f"):
             found.setdefault(key, number)
