@@ -140,9 +140,10 @@ def test_digital_zoom_counts_where_the_sensor_is_known_and_is_asked_for_where_it
 
 
 RATIONAL = st.builds(IFDRational, st.integers(-10**6, 10**6), st.integers(0, 10**6))
+FLOAT = st.floats(allow_subnormal=False)  # libraries of other tests flush subnormals to zero
 VALUE = st.one_of(
     st.none(), RATIONAL, st.tuples(RATIONAL), st.tuples(RATIONAL, RATIONAL, RATIONAL), st.binary(max_size=4),
-    st.text(max_size=4), st.integers(), st.floats(), st.tuples(st.floats(), st.floats(), st.floats()),
+    st.text(max_size=4), st.integers(), FLOAT, st.tuples(FLOAT, FLOAT, FLOAT),
     st.tuples(st.integers(0, 89).map(IFDRational), st.integers(0, 59).map(IFDRational), RATIONAL),
     st.sampled_from(["N", "S", "E", "W", "V"]),
 )  # fmt: skip
