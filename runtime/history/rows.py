@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from runtime.errors import CropDamagedError
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
+_LARGEST_CROP_PX = 4096  # a side; those of Homing have a sixth of it, and a hundred kilobytes can decode to gigabytes
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of a JPEG
 _JPEG_QUALITY = 95  # with full chroma: 40 dB and more on aerial crops at a quarter of a PNG's bytes
 
 UNKNOWN_T_NS = -(1 << 63)  # in the file, where a time cannot be NULL: nobody knows when it was
@@ -128,13 +130,23 @@ def decode_crop(encoded: bytes, keyframe_id: int) -> ImageRGB:
     Raises:
         CropDamagedError: the stored crop is damaged.
     """
-    readable = isinstance(encoded, bytes) and encoded
+    readable = isinstance(encoded, bytes) and 0 < max(_jpeg_size(encoded)) <= _LARGEST_CROP_PX
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if readable else None
     if image is None or image.shape[0] != image.shape[1]:
         raise CropDamagedError(
             f"the crop of keyframe {keyframe_id} is damaged; `homing history verify --repair` takes such keyframes out."
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _jpeg_size(encoded: bytes) -> tuple[int, int]:
+    """Height and width by the frame header (ITU-T T.81, B.2.2), before anything is decoded; 0, 0 of anything else."""
+    at = 2 if encoded[:2] == b"\xff\xd8" else len(encoded)
+    while at + 9 <= len(encoded) and encoded[at] == 0xFF:
+        if encoded[at + 1] in _FRAME_HEADERS:
+            return int.from_bytes(encoded[at + 5 : at + 7], "big"), int.from_bytes(encoded[at + 7 : at + 9], "big")
+        at += 2 + max(2, int.from_bytes(encoded[at + 2 : at + 4], "big"))
+    return 0, 0
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:

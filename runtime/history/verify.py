@@ -76,6 +76,7 @@ def check_pages(connection: sqlite3.Connection, path: Path) -> None:
     damage = [line for line in found if line != "ok" and " value in " not in line]
     if damage:
         raise HistoryError(f"history {path} is damaged ({damage[0].splitlines()[-1]}); restore a copy of it.")
+    connection.execute("SELECT count(*) FROM meta")  # without its space no command can use it
 
 
 def faults_of(connection: sqlite3.Connection) -> Iterator[Fault]:

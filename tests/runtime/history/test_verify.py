@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
 import sqlite3
+import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from runtime.cli.history import history_app
@@ -263,6 +267,33 @@ def test_whatever_other_programs_write_one_repair_mends_it_and_nothing_is_a_trac
         with History.open(path) as history:
             assert len(use(history)) == count and not history.broken, seed
     assert refused < 45
+
+
+def test_a_crop_that_would_decode_to_gigabytes_is_damaged_and_never_decoded(path: Path) -> None:
+    encoded = bytearray(PLAIN)
+    frame = encoded.index(b"\xff\xc0")
+    encoded[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2
+    picture = io.BytesIO()
+    Image.new("L", (8192, 8192)).save(picture, "PNG")
+    damage(
+        path, ("UPDATE keyframe SET crop = ? WHERE id = 2", (bytes(encoded),)),
+        ("UPDATE keyframe SET crop = ? WHERE id = 3", (picture.getvalue(),)),
+    )  # fmt: skip
+    tracemalloc.start()
+    started_s = time.process_time()
+    _, faults = examine(path)
+    assert {(fault.keyframe_id, fault.reason) for fault in faults} == {
+        (2, "its crop cannot be decoded"), (3, "its crop cannot be decoded"),
+    }  # fmt: skip
+    assert time.process_time() - started_s < 1.0 and tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_a_history_that_no_command_can_use_is_not_said_to_be_sound(path: Path) -> None:
+    damage(path, "DROP TABLE meta")
+    for words in ([], ["--repair"]):
+        error = run("verify", path, *words).exception
+        assert isinstance(error, HistoryError) and "no such table: meta" in str(error)
 
 
 def test_a_history_without_its_space_is_refused_in_a_sentence(tmp_path: Path) -> None:
