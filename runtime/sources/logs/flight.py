@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runtime.errors import TelemetryError
-from runtime.freshness import RANGE
+from runtime.freshness import LOG_GAP, RANGE
 from runtime.interpolation import mix
 from runtime.reports.values import Attitude, Fused, Ground, Receiver
 from runtime.sources.excursions import excursions
@@ -16,10 +16,9 @@ from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.values import PositionSource
 
 _WORST_ALTITUDE_SIGMA_M = 100.0  # a height that is known no better is as good as none
-_LEVEL_GAP_S = 2.0  # over which a height above take-off is interpolated
 _SPANS_SAID = 4  # of a log whose positions come and go; the others are counted
 _SPAN_LEAST_S = 1.0  # a shorter loss is bridged, or costs a frame or two
-_SPAN_GAP_S = 2.0  # believed positions of less than this between two losses are no news
+_SPANS_APART_S = 2.0  # believed positions of less than this between two losses are no news
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Flight:
             if not why:
                 good_since = t_s if good_since is None else good_since
                 continue
-            if span is not None and (good_since is None or t_s - good_since < _SPAN_GAP_S):
+            if span is not None and (good_since is None or t_s - good_since < _SPANS_APART_S):
                 span = span[0], t_s, span[2] if why in span[2] else [*span[2], why]
             else:
                 if span is not None:
@@ -159,7 +158,7 @@ def _level_m(boot: Boot, t_s: float) -> float | None:
     if before < 0 or after >= len(times):
         return None
     gap_s = times[after] - times[before]
-    if gap_s > _LEVEL_GAP_S:
+    if gap_s > LOG_GAP.seconds:
         return None
     share = (t_s - times[before]) / gap_s if gap_s > 0.0 else 0.0
     return mix(levels[before].height_takeoff_m, levels[after].height_takeoff_m, share)

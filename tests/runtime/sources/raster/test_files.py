@@ -126,7 +126,7 @@ def test_what_is_damaged_or_lies_is_one_sentence(rgb: NDArray[np.uint8], twin: P
         odd = tmp_path / "odd.tif"
         odd.write_bytes(text)
         refused(odd)
-    assert "no such file" in refused(tmp_path / "none.tif") and "no such file" in refused(tmp_path)
+    assert "no such file" in refused(tmp_path / "none.tif") and "is a folder" in refused(tmp_path)
     packed = write(tmp_path / "packed.tif", rgb, compress="deflate")
     rotten = bytearray(packed.read_bytes())
     rotten[len(rotten) // 2 : len(rotten) // 2 + 400] = bytes(400)
