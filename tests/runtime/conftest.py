@@ -11,15 +11,20 @@ _ROOMS = {
     "camera", "embedder", "fix", "history", "matching", "place", "record", "sources", "survey", "test_view.py",
 }  # fmt: skip
 
-# What SQLite does on a damaged disk and between threads depends on neither library, nor how an engine is built.
-_OTHERS = {"test_damage.py", "test_threads.py", "test_engine_build.py"}
+# What SQLite does on a damaged disk and between threads depends on neither library, nor how an engine is built, nor what
+# a log, a subtitle or a packet of tags says.
+_OTHERS = {
+    "test_damage.py", "test_threads.py", "test_engine_build.py", "test_dataflash.py", "test_tlog.py", "test_ulog.py",
+    "test_excursions.py", "test_recorded_logs.py", "subtitles", "xmp",
+}  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if not item.path.is_relative_to(here) or item.path.name in _OTHERS:
+        if not item.path.is_relative_to(here):
             continue
-        if item.path.relative_to(here).parts[0] in _ROOMS:
+        parts = item.path.relative_to(here).parts
+        if parts[0] in _ROOMS and _OTHERS.isdisjoint(parts):
             item.add_marker("jetpack")

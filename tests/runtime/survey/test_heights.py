@@ -115,6 +115,7 @@ def test_right_heights_are_not_doubted() -> None:
         assert [one.height for one in found] == [one.said for one in found]
 
 
+@pytest.mark.slow
 def test_solved_heights_err_as_their_sigmas_say() -> None:
     """Heights of one flight err together: one value each of sixteen flights whose tags err by the 4 m that is counted
     with. Sigmas half or twice as large would fail."""
