@@ -11,8 +11,8 @@ _ROOMS = {
     "camera", "embedder", "fix", "history", "matching", "place", "record", "sources", "survey", "test_view.py",
 }  # fmt: skip
 
-# What SQLite does on a damaged disk and between threads depends on neither library, nor how an engine is built, nor what
-# a log, a subtitle or a packet of tags says.
+# What SQLite does on a damaged disk and between threads depends on neither library, nor how an engine is built, nor
+# what a log, a subtitle or a packet of tags says.
 _OTHERS = {
     "test_damage.py", "test_threads.py", "test_engine_build.py", "test_dataflash.py", "test_tlog.py", "test_ulog.py",
     "test_excursions.py", "test_recorded_logs.py", "subtitles", "xmp",
