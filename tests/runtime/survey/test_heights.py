@@ -236,7 +236,9 @@ def test_heights_are_held_against_overlaps_too_where_only_headings_are_to_be_sol
         assert solved.pose.height_agl_m.value == pytest.approx(truth.height_m, rel=0.08)
 
 
-PLACES = st.tuples(st.floats(-90, 90, allow_nan=False), st.floats(-180, 180, allow_nan=False))
+PLACES = st.tuples(
+    st.floats(-90, 90, allow_subnormal=False), st.floats(-180, 180, allow_subnormal=False)
+)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
