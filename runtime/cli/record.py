@@ -12,8 +12,8 @@ from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
 from runtime.cli.record_map import TileFlags, record_map
-from runtime.cli.record_options import check_options
 from runtime.cli.recording import assumed, completed, opened, recorded
+from runtime.cli.source_options import check_options
 from runtime.errors import ImageError, UsageError
 from runtime.record.map_plan import MOST_TILES
 from runtime.record.recorder import MOVED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,26 +14,33 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
 from runtime.cli.record import read_flight
+from runtime.cli.recording import assumed
+from runtime.cli.source_options import check_options
+from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
-from runtime.errors import ImageError, UsageError
+from runtime.errors import ImageError
 from runtime.fix.fixer import Fixer
 from runtime.history.history import History
 from runtime.localizer.vision import VisionLocalizer
+from runtime.reasons import with_examples
 from runtime.sources.folder import photo_folder
 from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
 from runtime.sources.video import Filmed, lens_of_video, open_video
-from runtime.track.moments import LeftOut, Moment, of_photos, of_video
+from runtime.survey.survey import Skipped
+from runtime.track.moments import Moment, of_photos, of_video
 from runtime.track.tracker import Tracked, Tracker, TrackSummary
 from runtime.values import GeoPoint, TrackingState
 
+_Flight = AbstractContextManager[Iterator[Moment | Skipped]]  # its frames, while its file is open
 _THREADS = 2
 _FEATURES_BYTES = 512 << 20  # a desk has it
 _NOTHING = 3  # exit status where no frame was tracked, as of `homing fix` without a fix
 
 
 def track(
+    context: typer.Context,
     history: Annotated[Path, typer.Option(help="The flight history to follow against: of another flight.")],
     images: Annotated[Path | None, typer.Option(help="A folder of one flight's photos.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
@@ -53,20 +60,22 @@ def track(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a frame, then the summary.")] = False,
 ) -> None:
     """Follow a recorded flight by its camera alone, and say how far it lies from its tags or telemetry."""
-    if (images is None) == (video is None):
-        raise UsageError("Give one of --images and --video.")
+    check_options(context)
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
     loaded = Bundle.load(bundle)
     with History.open(history, embedding_space_id=loaded.embedding_space_id) as opened:
         if images is not None:
             paths = photo_folder(images).images
-            flight, length = _photos(list(paths), flags), len(paths)
+            flight: _Flight = nullcontext(of_photos(paths, flags))
+            length = len(paths)
         else:
             assert video is not None
             said = read_flight(telemetry, gps_order, Asked(vehicle, boot))
             with open_video(video) as file:
-                filmed = Filmed(said.track, time_offset_s, lens_of_video(file.size_px, said.focal, flags), flags)
-                length = round(file.length_s * rate_hz)
+                lens, length = lens_of_video(file.size_px, said.focal, flags), round(file.length_s * rate_hz)
+            if not lens.known:
+                assumed(video.name)
+            filmed = Filmed(said.track, time_offset_s, lens, flags)
             flight = _frames(video, filmed, rate_hz)
         embedder = Embedder(loaded, threads=_THREADS)
         with flight as moments:
@@ -81,18 +90,13 @@ def track(
 
 
 @contextmanager
-def _photos(paths: list[Path], flags: CameraFlags) -> Iterator[Iterator[Moment | LeftOut]]:
-    yield of_photos(paths, flags)
-
-
-@contextmanager
-def _frames(path: Path, filmed: Filmed, rate_hz: float) -> Iterator[Iterator[Moment | LeftOut]]:
+def _frames(path: Path, filmed: Filmed, rate_hz: float) -> Iterator[Iterator[Moment | Skipped]]:
     with open_video(path) as video:
         yield of_video(video, filmed, rate_hz)
 
 
 def _followed(
-    moments: Iterator[Moment | LeftOut],
+    moments: Iterator[Moment | Skipped],
     history: History,
     embedder: Embedder,
     fix_every_s: float,
@@ -100,16 +104,16 @@ def _followed(
     as_json: bool,
 ) -> list[Tracked]:
     tracked: list[Tracked] = []
-    left: dict[str, list[str]] = {}
+    skipped: list[tuple[str, str]] = []
     tracker: Tracker | None = None
     with progress("following", max(1, length)) as steps:
         for moment in moments:
             steps.step()
-            if isinstance(moment, LeftOut):
-                left.setdefault(moment.reason, []).append(moment.name)
+            if isinstance(moment, Skipped):
+                skipped.append((moment.image, moment.reason))
                 continue
             if tracked and moment.frame.t_ns <= tracked[-1].t_ns:
-                left.setdefault("is earlier than the one before it", []).append(moment.frame.source)
+                skipped.append((moment.frame.source, "is earlier than the one before it"))
                 continue
             if tracker is None:
                 fixer = Fixer(history, embedder, moment.camera, as_tagged=True, features_bytes=_FEATURES_BYTES)
@@ -117,8 +121,8 @@ def _followed(
             tracked.append(tracker.step(moment))
             if as_json:
                 emit(_record(tracked[-1]))
-    for reason, names in left.items():
-        warn(f"{len(names)} left out ({names[0]} for one): {reason}.")
+    for reason in with_examples(skipped):
+        warn(f"{counted(reason.count, 'picture')} left out ({reason.example} for one): {reason.sentence}.")
     if not tracked:
         raise ImageError("Nothing could be followed: no picture of the flight is of use.")
     return tracked

@@ -10,6 +10,7 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.sources.photo import CameraFlags, read_photo
 from runtime.sources.video import Filmed, VideoFile
+from runtime.survey.survey import Skipped
 from runtime.values import Frame, Pose, Position
 
 
@@ -24,28 +25,20 @@ class Moment:
     said: Position | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A picture that cannot be followed, and why."""
-
-    name: str
-    reason: str
-
-
 NO_TIME = "carries no time, by which photos of a flight are followed"
 
 
-def of_photos(paths: Sequence[Path], flags: CameraFlags) -> Iterator[Moment | LeftOut]:
+def of_photos(paths: Sequence[Path], flags: CameraFlags) -> Iterator[Moment | Skipped]:
     """Photos of one flight in the order given; those of equal seconds are put a millisecond apart in that order."""
     last_t_ns: int | None = None
     for index, path in enumerate(paths):
         try:
             photo = read_photo(path, flags, index)
         except ImageError as error:
-            yield LeftOut(path.name, str(error).removeprefix(f"{path}: "))
+            yield Skipped(path.name, str(error).removeprefix(f"{path}: "))
             continue
         if photo.pose.t_ns is None:
-            yield LeftOut(path.name, NO_TIME)
+            yield Skipped(path.name, NO_TIME)
             continue
         t_ns = photo.frame.t_ns
         if last_t_ns is not None and t_ns // 1_000_000_000 == last_t_ns // 1_000_000_000:
@@ -55,7 +48,7 @@ def of_photos(paths: Sequence[Path], flags: CameraFlags) -> Iterator[Moment | Le
         yield Moment(frame, pose, photo.camera, photo.tag)
 
 
-def of_video(video: VideoFile, filmed: Filmed, rate_hz: float) -> Iterator[Moment | LeftOut]:
+def of_video(video: VideoFile, filmed: Filmed, rate_hz: float) -> Iterator[Moment | Skipped]:
     """Frames of a video at most ``rate_hz`` apart, with the telemetry of their instants."""
     next_s = 0.0
     for index, t_s in video.times():
@@ -65,11 +58,11 @@ def of_video(video: VideoFile, filmed: Filmed, rate_hz: float) -> Iterator[Momen
         state, camera = filmed.state(t_s), filmed.camera(t_s)
         name = f"{video.path.name} frame {index:06d}"
         if state is None:
-            yield LeftOut(name, "no telemetry at its time")
+            yield Skipped(name, "no telemetry at its time")
             continue
         image = video.image() if camera is not None else None
         if image is None or camera is None:
-            yield LeftOut(name, "cannot be decoded" if camera is not None else "its zoom changes")
+            yield Skipped(name, "cannot be decoded" if camera is not None else "its zoom changes")
             continue
         frame = Frame(image, round(t_s * 1e9), name, index)
         yield Moment(frame, replace(state.pose, t_ns=frame.t_ns), camera, state.position)

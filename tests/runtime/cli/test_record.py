@@ -18,7 +18,7 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.cli.record import record
-from runtime.cli.record_options import GO_WITH
+from runtime.cli.source_options import GO_WITH
 from runtime.history.history import History
 from runtime.values import ViewKind
 from tests.runtime.cli.called import homing

@@ -107,6 +107,8 @@ def test_what_cannot_be_followed_is_said(history: Path, photos: Path, tmp_path: 
     untimed = track(history, "--images", tmp_path / "untimed")
     assert untimed.returncode == 1 and "carries no time" in untimed.stderr
     assert "Nothing could be followed" in untimed.stderr
+    useless = track(history, "--images", photos, "--vehicle", "2", "--rate-hz", "5")
+    assert useless.returncode == 2 and "leave out --vehicle (for --video) and --rate-hz (for --video)" in useless.stderr
     alone = track(history, "--video", tmp_path / "v.mp4")
     assert alone.returncode == 2 and "--telemetry" in alone.stderr
 

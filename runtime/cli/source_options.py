@@ -1,4 +1,4 @@
-"""Which options of `homing record` go with which source: one that would be ignored is refused."""
+"""Which options of `homing record` and `homing track` go with which source: one that would be ignored is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GO_WITH = {  # every option that is not for all three, by its name in the progra
     "recursive": ("images",),
     "tile_m": ("map_file",), "stride_m": ("map_file",), "max_tiles": ("map_file",),
     "telemetry": ("video",), "vehicle": ("video",), "boot": ("video",), "time_offset_s": ("video",),
-    "gps_order": ("video",),
+    "gps_order": ("video",), "rate_hz": ("video",),
     "camera_pitch_deg": _CAMERA, "hfov_deg": _CAMERA, "height_agl_m": _CAMERA, "heading_deg": _CAMERA,
 }  # fmt: skip
 
@@ -23,19 +23,21 @@ def check_options(context: typer.Context) -> None:
     Raises:
         UsageError: it says which option, and what it is for.
     """
-    given = [name for name in SOURCES if context.params[name] is not None]
+    sources = {name: option for name, option in SOURCES.items() if name in context.params}  # of this command
+    given = [name for name in sources if context.params[name] is not None]
     if len(given) != 1:
-        raise UsageError("Give one of --images, --map and --video.")
+        *others, last = sources.values()
+        raise UsageError(f"Give one of {', '.join(others)} and {last}.")
     (source,) = given
     useless = [
-        f"{option.opts[0]} (for {' and '.join(SOURCES[name] for name in GO_WITH[option.name])})"
+        f"{option.opts[0]} (for {' and '.join(sources[name] for name in GO_WITH[option.name] if name in sources)})"
         for option in context.command.params
         if option.name in GO_WITH
         and source not in GO_WITH[option.name]
         and _given(context, option.name)
     ]
     if useless:
-        raise UsageError(f"With {SOURCES[source]}, leave out {' and '.join(useless)}.")
+        raise UsageError(f"With {sources[source]}, leave out {' and '.join(useless)}.")
 
 
 def _given(context: typer.Context, name: str) -> bool:
