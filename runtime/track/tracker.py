@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from runtime.camera_model import CameraModel
 from runtime.errors import HomingError
@@ -115,8 +118,8 @@ class TrackSummary:
             fixes=sum(one.fix is not None and one.fix.decision is Decision.FIX for one in tried),
             tried=len(tried),
             tracking_share=len(trusted) / max(1, len(tracked)),
-            errors_m=tuple(sorted(_length(one.error_ne_m) for one in trusted if one.error_ne_m is not None)),
-            fix_errors_m=tuple(sorted(_length(one.fix_error_ne_m) for one in tried if one.fix_error_ne_m is not None)),
+            errors_m=_lengths([one.error_ne_m for one in trusted]),
+            fix_errors_m=_lengths([one.fix_error_ne_m for one in tried]),
             inside_68=_share(squares, _INSIDE_68),
             inside_95=_share(squares, _INSIDE_95),
             first_s=None if first is None else first * 1e-9,
@@ -126,20 +129,17 @@ class TrackSummary:
 _INSIDE_68, _INSIDE_95 = 2.279, 5.991  # chi-square with two degrees of freedom
 
 
-def _length(north_east: tuple[float, float] | None) -> float:
-    assert north_east is not None
-    return float((north_east[0] ** 2 + north_east[1] ** 2) ** 0.5)
+def _lengths(errors_ne_m: list[tuple[float, float] | None]) -> tuple[float, ...]:
+    return tuple(sorted(math.hypot(*error) for error in errors_ne_m if error is not None))
 
 
 def _normalised(one: Tracked) -> float | None:
     """Squared error over covariance: of the estimate and of what was said, together."""
     if one.error_ne_m is None or one.said is None:
         return None
-    (a, b), (_, d) = one.estimate.covariance_m2
-    (nn, ne), (_, ee) = one.said.covariance_m2
-    a, b, d = a + nn, b + ne, d + ee
-    north, east = one.error_ne_m
-    return (d * north**2 - 2.0 * b * north * east + a * east**2) / (a * d - b * b)
+    error = np.array(one.error_ne_m)
+    spread = np.array(one.estimate.covariance_m2) + np.array(one.said.covariance_m2)
+    return float(error @ np.linalg.solve(spread, error))
 
 
 def _share(squares: list[float], limit: float) -> float | None:

@@ -15,14 +15,11 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
-from runtime.embedder.embedder import Embedder
 from runtime.geodesy import distance_m
-from runtime.history.history import History
-from runtime.record.recorder import Recorder
-from runtime.values import Frame, GeoPoint
+from runtime.values import GeoPoint
 from tests.runtime.cli.called import homing
+from tests.runtime.cli.histories import write_history
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources.photos import dji_xmp, gps, write_photo
 from tests.runtime.survey.flights import Truth, photograph
@@ -47,15 +44,7 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fix") / "h.db"
-    bundle = Bundle.load()
-    with History.create(path, bundle.embedding_space_id, bundle.name) as made:
-        recorder = Recorder(made, Embedder(bundle, threads=1), CAMERA, "flight")
-        for k in range(9):
-            truth = Truth(float(k), 16.0 * (k // 3) - 16.0, 16.0 * (k % 3) - 16.0, 45.0, 0.3)
-            frame = Frame(photograph(GROUND, 0.12, truth, CAMERA), truth.pose.t_ns, str(k), k)
-            assert recorder.add(frame, truth.pose, truth.position).keyframe_id is not None
-    return path
+    return write_history(tmp_path_factory.mktemp("fix") / "h.db", GROUND, CAMERA)
 
 
 def photo(path: Path, truth: Truth = HERE, seed: int = 1, tagged: bool = False, heading: float | None = None) -> Path:

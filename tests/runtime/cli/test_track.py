@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
-from runtime.embedder.embedder import Embedder
 from runtime.geodesy import distance_m, offset
-from runtime.history.history import History
-from runtime.record.recorder import Recorder
-from runtime.values import Frame, GeoPoint
+from runtime.values import GeoPoint
 from tests.runtime.cli.called import homing
+from tests.runtime.cli.histories import write_history
 from tests.runtime.record.fakes import ground_texture
 from tests.runtime.sources.films import write_video
 from tests.runtime.sources.photos import TAKEN, dji_xmp, gps, write_photo
@@ -45,15 +42,7 @@ def at(line: dict[str, Any]) -> GeoPoint:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("track") / "h.db"
-    bundle = Bundle.load()
-    with History.create(path, bundle.embedding_space_id, bundle.name) as made:
-        recorder = Recorder(made, Embedder(bundle, threads=1), CAMERA, "flight")
-        for k in range(9):
-            truth = Truth(float(k), 16.0 * (k // 3) - 16.0, 16.0 * (k % 3) - 16.0, 45.0, 0.3)
-            frame = Frame(photograph(GROUND, 0.12, truth, CAMERA), k, str(k), k)
-            assert recorder.add(frame, truth.pose, truth.position).keyframe_id is not None
-    return path
+    return write_history(tmp_path_factory.mktemp("track") / "h.db", GROUND, CAMERA)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,10 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.geodesy import distance_m
+from runtime.sources.track import Track
+from runtime.values import GeoPoint, NavState
+
 METRES_PER_DEGREE = 111_195.0
 LATITUDE, LONGITUDE = 48.2, 11.6
 
@@ -17,6 +21,20 @@ LATITUDE, LONGITUDE = 48.2, 11.6
 def latitude_at(t_s: float, speed_m_s: float = 5.0) -> float:
     """Flying north."""
     return LATITUDE + t_s * speed_m_s / METRES_PER_DEGREE
+
+
+def state_at(track: Track, t_s: float) -> NavState:
+    """The track's state at an instant, which must be known."""
+    state = track.at(t_s)
+    assert state is not None
+    return state
+
+
+def north_m(track: Track, t_s: float) -> float:
+    """How far north of the start, which is 5 m a second."""
+    state = state_at(track, t_s)
+    assert state.position is not None
+    return distance_m(GeoPoint(LATITUDE, LONGITUDE), state.position.point)
 
 
 def write_srt(path: Path, texts: list[str], period_s: float = 1.0) -> Path:

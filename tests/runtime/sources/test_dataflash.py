@@ -10,13 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import TelemetryError
-from runtime.geodesy import distance_m
 from runtime.sources.logs.choice import Asked
 from runtime.sources.logs.dataflash import read_dataflash
-from runtime.sources.track import Track
-from runtime.values import GeoPoint, NavState, PositionSource
+from runtime.values import PositionSource
 from tests.runtime.sources.any_log import UNSHRUNK, read_or_refuse
-from tests.runtime.sources.logs import LATITUDE, LONGITUDE, Dataflash, latitude_at, write_dataflash
+from tests.runtime.sources.logs import LONGITUDE, Dataflash, latitude_at, north_m, state_at, write_dataflash
 
 LON = round(LONGITUDE * 1e7)
 MODERN = {
@@ -46,18 +44,6 @@ def gps(log: Dataflash, t_s: float, status: int = 3, instance: int = 0) -> None:
 
 def position(log: Dataflash, t_s: float, boot_s: float = 50.0) -> None:
     log.write("POS", us(t_s, boot_s), lat(t_s), LON, 560.0, 60.0, 60.0)
-
-
-def state_at(track: Track, t_s: float) -> NavState:
-    state = track.at(t_s)
-    assert state is not None
-    return state
-
-
-def north_m(track: Track, t_s: float) -> float:
-    state = state_at(track, t_s)
-    assert state.position is not None
-    return distance_m(GeoPoint(LATITUDE, LONGITUDE), state.position.point)
 
 
 def test_positions_while_the_receiver_has_its_fix_known_as_it_says(tmp_path: Path) -> None:

@@ -17,19 +17,17 @@ from hypothesis import strategies as st
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.errors import TelemetryError
-from runtime.geodesy import distance_m
 from runtime.sources.logs.choice import Asked
 from runtime.sources.logs.tlog import read_tlog
 from runtime.sources.track import Track
-from runtime.values import GeoPoint, Position, PositionSource
+from runtime.values import Position, PositionSource
 from tests.runtime.sources.any_log import UNSHRUNK, read_or_refuse
 from tests.runtime.sources.logs import (
-    LATITUDE,
-    LONGITUDE,
     Tlog,
     attitude_message,
     ekf_message,
     heartbeat_message,
+    north_m,
     position_message,
     receiver_message,
     write_tlog,
@@ -54,11 +52,6 @@ def position(track: Track, t_s: float) -> Position:
     state = track.at(t_s)
     assert state is not None and state.position is not None
     return state.position
-
-
-def north_m(track: Track, t_s: float) -> float:
-    """How far north of the start, which is 5 m a second."""
-    return distance_m(GeoPoint(LATITUDE, LONGITUDE), position(track, t_s).point)
 
 
 # Which vehicle, which boot

@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import TelemetryError
-from runtime.geodesy import distance_m
 from runtime.sources.logs.choice import Asked
 from runtime.sources.logs.ulog import read_ulog
 from runtime.sources.track import Track
-from runtime.values import GeoPoint, NavState, PositionSource
+from runtime.values import PositionSource
 from tests.runtime.sources.any_log import UNSHRUNK, read_or_refuse
-from tests.runtime.sources.logs import LATITUDE, LONGITUDE, ULogWriter, latitude_at, write_ulog
+from tests.runtime.sources.logs import LONGITUDE, ULogWriter, latitude_at, north_m, state_at, write_ulog
 
 POSITION = "uint64_t timestamp;double lat;double lon;float alt;"
 NEW = {
@@ -34,18 +33,6 @@ NEW_GPS = (
 
 def us(t_s: float) -> int:
     return round((70.0 + t_s) * 1e6)
-
-
-def state_at(track: Track, t_s: float) -> NavState:
-    state = track.at(t_s)
-    assert state is not None
-    return state
-
-
-def north_m(track: Track, t_s: float) -> float:
-    state = state_at(track, t_s)
-    assert state.position is not None
-    return distance_m(GeoPoint(LATITUDE, LONGITUDE), state.position.point)
 
 
 def new(path: Path, **bad: float) -> tuple[Track, list[str]]:
