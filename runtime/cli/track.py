@@ -82,7 +82,10 @@ def track(
             tracked = _followed(moments, opened, embedder, fix_every_s, length, as_json)
         points = [keyframe.ground for keyframe in opened.keyframes(crops=False)]
     summary = TrackSummary.of(tracked)
-    emit(_summary_record(summary)) if as_json else say(_sentences(summary))
+    if as_json:
+        emit(_summary_record(summary))
+    else:
+        say("\n".join([_lead(summary), *(f"  {what}: {value}" for what, value in _facts(summary).items())]))
     if report is not None:
         _write_report(report, tracked, summary, points)
     if summary.tracking_share == 0.0:
@@ -171,19 +174,23 @@ def _percentiles(errors_m: tuple[float, ...]) -> dict[str, float] | None:
     return {"median": middle, "p95": high, "p99": most, "max": errors_m[-1]}
 
 
-def _sentences(summary: TrackSummary) -> str:
+def _lead(summary: TrackSummary) -> str:
     tracking = f"{TrackingState.TRACKING.value} in {summary.tracking_share:.0%} of them"
     first = "" if summary.first_s is None else f", first after {summary.first_s:.1f} s"
-    lines = [f"{summary.frames} frames followed, {summary.fixes} of {summary.tried} fixes; {tracking}{first}."]
-    for what, errors_m in (("The estimate", summary.errors_m), ("The fixes alone", summary.fix_errors_m)):
+    return f"{counted(summary.frames, 'frame')} followed, {summary.fixes} of {summary.tried} fixes; {tracking}{first}."
+
+
+def _facts(summary: TrackSummary) -> dict[str, str]:
+    """What is known of the errors, by what it is called."""
+    facts = {}
+    for what, errors_m in (("the estimate", summary.errors_m), ("the fixes alone", summary.fix_errors_m)):
         if found := _percentiles(errors_m):
-            lines.append(
-                f"{what} from tags or telemetry: median {found['median']:.1f} m, "
-                f"95 % within {found['p95']:.1f} m, worst {found['max']:.1f} m."
+            facts[f"{what}, from tags or telemetry"] = (
+                f"median {found['median']:.1f} m, 95 % within {found['p95']:.1f} m, worst {found['max']:.1f} m"
             )
     if summary.inside_68 is not None and summary.inside_95 is not None:
-        lines.append(f"Inside the ellipses of 68 and 95 %: {summary.inside_68:.0%} and {summary.inside_95:.0%}.")
-    return "\n".join(lines)
+        facts["inside the ellipses of 68 and 95 %"] = f"{summary.inside_68:.0%} and {summary.inside_95:.0%}"
+    return facts
 
 
 def _write_report(path: Path, tracked: list[Tracked], summary: TrackSummary, history: list[GeoPoint]) -> None:
@@ -199,5 +206,5 @@ def _write_report(path: Path, tracked: list[Tracked], summary: TrackSummary, his
         )
         for one in tracked
     ]
-    write_track_report(path, _sentences(summary).replace("\n", " "), rows, history)
+    write_track_report(path, _lead(summary), _facts(summary), rows, history)
     warn(f"The report is {path}.")

@@ -28,8 +28,11 @@ class TrackRow:
     error_m: float | None
 
 
-def write_track_report(path: Path, lead: str, rows: Sequence[TrackRow], history: Sequence[GeoPoint]) -> None:
-    """Write the page to ``path`` and its map beside it as ``<stem>_map.png``; ``history``: the keyframes' grounds.
+def write_track_report(
+    path: Path, lead: str, facts: dict[str, str], rows: Sequence[TrackRow], history: Sequence[GeoPoint]
+) -> None:
+    """Write the page to ``path`` and its map beside it as ``<stem>_map.png``; ``history``: the keyframes' grounds,
+    ``facts``: figures by their names.
 
     Raises:
         StorageError: a file cannot be written.
@@ -39,7 +42,7 @@ def write_track_report(path: Path, lead: str, rows: Sequence[TrackRow], history:
         lead=lead,
         result=None,
         checks={},
-        facts={},
+        facts=facts,
         map=_map(rows, history),
         plots=(_errors(rows), _states(rows)),
     )
@@ -49,10 +52,8 @@ def write_track_report(path: Path, lead: str, rows: Sequence[TrackRow], history:
 def _map(rows: Sequence[TrackRow], history: Sequence[GeoPoint]) -> Figure:
     said = tuple(row.said.point for row in rows if row.said is not None)
     fixes = tuple(row.fix.aircraft for row in rows if row.fix is not None and row.fix.aircraft is not None)
-    marks = [Marks("keyframes", tuple(history), "#c9d6e8", ".", 16.0), Marks("fixes", fixes, "#7b4fb5", "x", 18.0)]
-    marks += [
-        Marks(state.value, _believed(rows, state), _COLOURS[state], ".", 26.0) for state in TrackingState
-    ]
+    marks = [Marks("keyframes", tuple(history), "#c9d6e8", ".", 16.0), Marks("fixes", fixes, "#7b4fb5", "x", 30.0)]
+    marks += [Marks(state.value, _believed(rows, state), _COLOURS[state], "o", 26.0) for state in TrackingState]
     lines = [Line("tags or telemetry", said, "#5b8fd9", dashed=True)] if len(said) > 1 else []
     anchors = [*said, *history, *fixes]
     origin = anchors[0] if anchors else GeoPoint(0.0, 0.0)
