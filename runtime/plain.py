@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,14 @@ def is_plain(image: ImageRGB) -> bool:
     if cv2.meanStdDev(grey)[1].item() < _MIN_DEVIATION:
         return True
     coarse = cv2.resize(grey.astype(np.float32), (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA).ravel()
-    return bool(np.std(coarse - _SHADING @ (_SHADING.T @ coarse)) < _MIN_COARSE_DEVIATION)
+    shading = _shading()
+    return bool(np.std(coarse - shading @ (shading.T @ coarse)) < _MIN_COARSE_DEVIATION)
 
 
+@cache
 def _shading() -> NDArray[np.float32]:
-    """(N, 6) orthonormal: all brightnesses over a reduced picture that are quadratic in its rows and columns."""
+    """(N, 6) orthonormal: all brightnesses over a reduced picture that are quadratic in its rows and columns, as a
+    lens's fall of light, or daylight that leaks past a cap."""
     y, x = np.mgrid[-1 : 1 : _SIDE_PX * 1j, -1 : 1 : _SIDE_PX * 1j].reshape(2, -1)
     basis, _ = np.linalg.qr(np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=1))
     return np.asarray(basis, dtype=np.float32)
-
-
-_SHADING = _shading()  # a lens's fall of light, or daylight that leaks past a cap, is no picture
