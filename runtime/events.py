@@ -63,6 +63,7 @@ class JobDone(Event):
     """A worker has finished: ``result`` of its work, or the ``error`` that ended it.
 
     ``subject``: what the job was about, as it was given to the worker. ``elapsed_ns``: how long the work took.
+    ``started_t_ns``: when it was handed out.
     """
 
     kind: JobKind
@@ -70,3 +71,4 @@ class JobDone(Event):
     result: Any
     error: Exception | None
     elapsed_ns: int
+    started_t_ns: int = 0

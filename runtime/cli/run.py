@@ -25,6 +25,7 @@ from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
 from runtime.events import VEHICLE_LINK
 from runtime.flightlog.flightlog import FlightLog
+from runtime.replay.started import started
 from runtime.vehicle.link.link import MavlinkLink
 
 _LOG = logging.getLogger(__name__)
@@ -40,24 +41,24 @@ def run(
     settings = load_config(config)
     # What was recorded is closed first: a driver that does not let go must not cost the flight its log.
     with stopped_by_signals() as stop, ExitStack() as devices, ExitStack() as records:
-        _fly(settings, config, dry_run, stop, devices, records)
+        _fly(settings, dry_run, stop, devices, records)
 
 
 def _fly(
-    config: Config, path: Path, dry_run: bool, stop: threading.Event, devices: ExitStack, records: ExitStack
+    config: Config, dry_run: bool, stop: threading.Event, devices: ExitStack, records: ExitStack
 ) -> None:
     """Opens everything, in the order in which it is quick to say what is wrong, and runs until ``stop``."""
     clock = MonotonicClock()
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     devices.callback(control.close)
-    log = FlightLog.open(config.log.directory, clock)
+    log = FlightLog.open(config.log.directory, clock, frames=config.log.frames)
     records.callback(log.close)
-    log.attach("config.toml", path.read_bytes(), clock.now_ns(), "application/toml")
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
     assembly = assemble(
         config, workers, dry_run=dry_run, journal=log, stopwatch=clock.now_ns, flight=flight
     )
+    log.start(started(config, assembly, flight=flight, dry_run=dry_run), clock.now_ns())
     records.callback(assembly.close)
     records.callback(workers.close)  # before the history that they use
     camera = _camera(config.camera.uri, clock)

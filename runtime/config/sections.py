@@ -208,3 +208,10 @@ class LogSection(Section):
         description="Seconds between two frames that are logged as pictures of at most 320 pixels, 10 to 20 kB each; "
         "0 logs every frame.",
     )
+    frames: Literal["pictures", "all", "exact"] = Field(
+        default="pictures",
+        description=(
+            "What a replay needs: `all` keeps every frame whole, as a JPEG, 15 to 60 MB a minute of 640 by 480 "
+            "at 5 Hz; `exact` as a PNG, to the bit, some four times that. `pictures` keeps the reduced ones alone."
+        ),
+    )

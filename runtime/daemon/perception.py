@@ -74,7 +74,7 @@ class Perception:
         with_picture = event.t_ns >= self._picture_due_ns
         if with_picture:
             self._picture_due_ns = event.t_ns + self._settings.picture_interval_ns
-        self._rooms.journal.write(event.t_ns, frame_record(event, state, with_picture))
+        self._rooms.journal.frame(event.t_ns, frame_record(event, state, with_picture), event.frame.image)
         if state in UNUSABLE_STATES:
             self._counts[f"frames_{state.value}"] += 1
         else:

@@ -90,7 +90,7 @@ def pose_record(posed: PosedFrame) -> PoseRecord:
 def job_record(done: JobDone) -> JobRecord:
     """The record of a job's end: its kind, how long it took, the frame it was about."""
     exposed_t_ns = done.subject.frame.t_ns if isinstance(done.subject, PosedFrame) else None
-    return JobRecord(done.kind.value, done.elapsed_ns, exposed_t_ns, done.error is not None)
+    return JobRecord(done.kind.value, done.elapsed_ns, exposed_t_ns, done.error is not None, done.started_t_ns)
 
 
 def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) -> FixRecord:

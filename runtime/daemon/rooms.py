@@ -12,11 +12,11 @@ from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import LogState, NullFlightLog
-from runtime.flightlog.records import Direction, Record
+from runtime.flightlog.records import Direction, FrameRecord, Record
 from runtime.guidance.guidance import Guidance
 from runtime.localizer.localizer import Localizer
 from runtime.record.recorder import Recorded
-from runtime.values import Fix, Frame, NavState, Pose, Position, Setpoint
+from runtime.values import Fix, Frame, ImageRGB, NavState, Pose, Position, Setpoint
 from runtime.vehicle.events import VehicleEvent
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -97,6 +97,10 @@ class Journal(Protocol):
 
     def write(self, t_ns: int, record: Record) -> None:
         """Writes one record."""
+        ...
+
+    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
+        """Writes the record of a frame, and keeps the frame itself where whole frames are kept."""
         ...
 
     def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:

@@ -62,7 +62,7 @@ class InlineWorkers:
         """See `Workers.start`."""
         self._busy.add(job.kind)
         latency_ns = self._latency_ns(job.kind)
-        done = JobDone(t_ns + latency_ns, job.kind, job.subject, *_result(job), latency_ns)
+        done = JobDone(t_ns + latency_ns, job.kind, job.subject, *_result(job), latency_ns, t_ns)
         heapq.heappush(self._held, (done.t_ns, next(self._serial), done))
 
     def finished(self, t_ns: int) -> list[JobDone]:
@@ -83,7 +83,7 @@ class ThreadWorkers:
     def __init__(self, post: Callable[[JobDone], None], now_ns: Now = time.monotonic_ns) -> None:
         self._post = post
         self._now_ns = now_ns
-        self._inbox: dict[JobKind, SimpleQueue[Job | None]] = {kind: SimpleQueue() for kind in JobKind}
+        self._inbox: dict[JobKind, SimpleQueue[tuple[Job, int] | None]] = {kind: SimpleQueue() for kind in JobKind}
         self._idle = {kind: threading.Event() for kind in JobKind}
         self._threads = {
             kind: threading.Thread(target=self._run, args=(kind,), name=f"{kind.value} worker", daemon=True)
@@ -101,7 +101,7 @@ class ThreadWorkers:
     def start(self, job: Job, t_ns: int) -> None:
         """See `Workers.start`; the job's own start is measured by this object's clock."""
         self._idle[job.kind].clear()
-        self._inbox[job.kind].put(job)
+        self._inbox[job.kind].put((job, t_ns))
 
     def close(self) -> None:
         """Takes no more jobs, and waits for those under way."""
@@ -115,12 +115,13 @@ class ThreadWorkers:
                 _LOG.error("the %s worker did not end within %.0f s and is left behind", kind.value, _END_WITHIN_S)
 
     def _run(self, kind: JobKind) -> None:
-        while (job := self._inbox[kind].get()) is not None:
+        while (given := self._inbox[kind].get()) is not None:
+            job, t_ns = given
             begun_ns = self._now_ns()
             result, error = _survived(job)
             ended_ns = self._now_ns()
             self._idle[kind].set()
-            self._post(JobDone(ended_ns, kind, job.subject, result, error, ended_ns - begun_ns))
+            self._post(JobDone(ended_ns, kind, job.subject, result, error, ended_ns - begun_ns, t_ns))
 
 
 def _result(job: Job) -> tuple[Any, Exception | None]:

@@ -8,24 +8,24 @@ Times of records are the daemon's monotonic ``t_ns``; the metadata record "clock
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-from mcap.writer import CompressionType, Writer
 
 from runtime.clock import Clock
 from runtime.errors import StorageError
 from runtime.flightlog.disk import AppendFile, DiskThread, LateFile, Spool, Storage
+from runtime.flightlog.keeper import CODECS, FRAMES, Keeper, Kept, KeptFrames
 from runtime.flightlog.read import read_flightlog
-from runtime.flightlog.records import Direction, LinkRecord, Record
+from runtime.flightlog.records import Direction, FrameRecord, LinkRecord, Record, RequestRecord
+from runtime.flightlog.segment import Segment
+from runtime.flightlog.start import START, FlightStart
 from runtime.mavlink.framing import PacketReader
+from runtime.values import ImageRGB
 
 __all__ = ["Direction", "FlightLog", "LogState", "NullFlightLog", "read_flightlog"]
 _FLUSH_NS = 500_000_000
@@ -37,7 +37,8 @@ Opener = Callable[[Path], Storage]
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """How the log is doing: ``degraded`` from the first loss on, and what was lost."""
+    """How the log is doing: ``degraded`` from the first loss on, and what was lost; ``lost_frames``: whole frames that
+    were to be kept (`[log] frames`) and could not be encoded in time."""
 
     degraded: bool
     reason: str
@@ -45,6 +46,7 @@ class LogState:
     lost_records: int
     lost_blocks: int
     bytes_written: int
+    lost_frames: int = 0
 
 
 class NullFlightLog:
@@ -53,6 +55,9 @@ class NullFlightLog:
     state = LogState(False, "", 0, 0, 0, 0)
 
     def write(self, t_ns: int, record: Record) -> None:
+        """Nothing."""
+
+    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
         """Nothing."""
 
     def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
@@ -68,7 +73,9 @@ class NullFlightLog:
 class FlightLog:
     """One flight's log. In flight nothing here raises: what goes wrong is counted and shown in `state`."""
 
-    def __init__(self, directory: Path, name: str, t_ns: int, unix_ns: int, opener: Opener) -> None:
+    def __init__(
+        self, directory: Path, name: str, t_ns: int, unix_ns: int, opener: Opener, frames: KeptFrames = "pictures"
+    ) -> None:
         """Use `open`."""
         self._directory, self._name, self._opener = directory, name, opener
         self._start_t_ns, self._start_unix_ns = t_ns, unix_ns
@@ -78,28 +85,32 @@ class FlightLog:
         self._flushed_ns = t_ns
         self._segments = 0
         self._finished: list[Spool] = []
-        self._records = self._lost = 0
+        self._records = self._lost = self._lost_frames = 0
         self._reopen_ns = 0
         self._closed = False
         self._attachments: list[tuple[str, bytes, int, str]] = []
         self._tlog = Spool(opener(directory / f"{name}.tlog"), contiguous=False)
-        self._mcap: _Segment | None = self._new_segment()
+        self._mcap: Segment | None = self._new_segment()
+        codec = CODECS[frames]
+        self._frames = frames
+        self._keeper = None if codec is None else Keeper(codec)
 
     @classmethod
     def open(
         cls, directory: Path, clock: Clock, *, unix_ns: int | None = None, name: str | None = None,
-        opener: Opener = AppendFile,
+        opener: Opener = AppendFile, frames: KeptFrames = "pictures",
     ) -> FlightLog:  # fmt: skip
         """Start a log in ``directory`` (made if need be), named by the date unless ``name`` is given.
 
-        ``unix_ns`` is the date that belongs to ``clock.now_ns()``; the wall clock's by default. Raises StorageError
-        when nothing can be written there: at start that is fatal, in flight it is not.
+        ``unix_ns`` is the date that belongs to ``clock.now_ns()``; the wall clock's by default. ``frames``: whether
+        whole frames are kept, and how, see `[log] frames`. Raises StorageError when nothing can be written there: at
+        start that is fatal, in flight it is not.
         """
         date_ns = time.time_ns() if unix_ns is None else unix_ns
         try:
             directory.mkdir(parents=True, exist_ok=True)
             stem = name or datetime.fromtimestamp(date_ns * 1e-9, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-            return cls(directory, _free_name(directory, stem), clock.now_ns(), date_ns, opener)
+            return cls(directory, _free_name(directory, stem), clock.now_ns(), date_ns, opener, frames)
         except OSError as error:
             raise StorageError(f"the flight log cannot be written to {directory}: {error.strerror or error}") from error
 
@@ -119,18 +130,23 @@ class FlightLog:
         spools = [self._tlog, *self._finished, *([self._mcap.spool] if self._mcap is not None else [])]
         reason = next((spool.broken for spool in reversed(spools) if spool.broken), "")
         return LogState(
-            degraded=bool(reason or self._lost),
+            degraded=bool(reason or self._lost or self._lost_frames),
             reason=reason,
             records=self._records,
             lost_records=self._lost + sum(spool.lost_records for spool in spools),
             lost_blocks=sum(spool.lost_blocks for spool in spools),
             bytes_written=sum(spool.bytes_written for spool in spools),
+            lost_frames=self._lost_frames,
         )
 
     def write(self, t_ns: int, record: Record) -> None:
         """One record; what JSON cannot hold is counted as lost."""
         if self._closed:
             return
+        if self._keeper is not None:
+            self._attach_kept(self._keeper.ready())
+            if isinstance(record, RequestRecord):
+                record = _with_image(record, t_ns, self._keeper)
         self._flush_if_due(t_ns)
         segment = self._segment(t_ns)
         if segment is None:
@@ -142,6 +158,17 @@ class FlightLog:
             self._lost += 1
             return
         self._records += 1
+
+    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
+        """The record of a frame, and the frame itself where whole frames are kept; nobody may change it from now on."""
+        if self._keeper is not None and not self._closed:
+            record = dataclasses.replace(record, kept=self._keeper.frame(record.index, t_ns, image))
+            self._lost_frames += record.kept is None
+        self.write(t_ns, record)
+
+    def start(self, start: FlightStart, t_ns: int) -> None:
+        """What the daemon that starts now was given, for a replay and for whoever reads the log."""
+        self.attach(START, dataclasses.replace(start, frames=self._frames).encoded(), t_ns, "application/json")
 
     def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
         """Bytes of a link as they were read or sent, as a record; and whole packets of them into the .tlog."""
@@ -174,6 +201,8 @@ class FlightLog:
         """Finish both files. May be called twice."""
         if self._closed:
             return
+        if self._keeper is not None:
+            self._attach_kept(self._keeper.close())
         self._hand_over()
         self._closed = True
         if self._mcap is not None:
@@ -181,6 +210,13 @@ class FlightLog:
             self._disk.finish(self._mcap.spool)
         self._disk.finish(self._tlog)
         self._disk.stop()
+
+    def _attach_kept(self, ready: list[Kept]) -> None:
+        for kept in ready:
+            if kept.name.startswith(FRAMES) and (self._mcap is None or not kept.data):
+                self._lost_frames += 1
+            if self._mcap is not None:
+                self._mcap.attach(kept.name, kept.data, kept.t_ns, kept.media_type)
 
     def _flush_if_due(self, t_ns: int) -> None:
         gathered = len(self._packets) + (self._mcap.gathered if self._mcap is not None else 0)
@@ -198,7 +234,7 @@ class FlightLog:
             if block:
                 self._disk.put(self._mcap.spool, block, records)
 
-    def _segment(self, t_ns: int) -> _Segment | None:
+    def _segment(self, t_ns: int) -> Segment | None:
         """The MCAP file to write to; a broken one is left behind, and a new one tried some seconds later."""
         if self._mcap is not None and self._mcap.spool.broken:
             self._disk.finish(self._mcap.spool)
@@ -210,13 +246,13 @@ class FlightLog:
             self._mcap = self._new_segment(in_flight=True)
         return self._mcap
 
-    def _new_segment(self, in_flight: bool = False) -> _Segment:
+    def _new_segment(self, in_flight: bool = False) -> Segment:
         """At the start a file that cannot be made is an error; in flight it is made by the writing thread."""
         self._segments += 1
         suffix = f"-{self._segments}" if in_flight else ""
         path = self._directory / f"{self._name}{suffix}.mcap"
         spool = Spool(LateFile(lambda: self._opener(path)) if in_flight else self._opener(path), contiguous=True)
-        segment = _Segment(spool)
+        segment = Segment(spool)
         segment.metadata("clock", {"start_t_ns": str(self._start_t_ns), "start_unix_ns": str(self._start_unix_ns)})
         for attachment in self._attachments:
             segment.attach(*attachment)
@@ -224,66 +260,12 @@ class FlightLog:
         return segment
 
 
-class _Segment:
-    """One MCAP file being made in memory; `take` gives what is to be appended, whole chunks at a time."""
-
-    def __init__(self, spool: Spool) -> None:
-        self.spool = spool
-        self.gathered = 0  # bytes of records since the last `take`
-        self.pending_records = 0
-        self._out = _Tail()
-        # chunks end when `take` says so, not at a size; typed loosely because half of mcap's Writer has no types
-        self._writer: Any = Writer(self._out, chunk_size=2**30, compression=CompressionType.ZSTD)
-        self._writer.start(profile="", library="homing")
-        self._channels: dict[str, int] = {}
-        self._sequence = 0
-
-    def add(self, t_ns: int, record: Record) -> None:
-        data = record.encoded()
-        identity = self._channels.get(record.channel)
-        if identity is None:
-            schema = json.dumps(record.schema()).encode()
-            schema_id = self._writer.register_schema(f"homing.{record.channel}", "jsonschema", schema)
-            identity = self._writer.register_channel(record.channel, "json", schema_id)
-            self._channels[record.channel] = identity
-        self._sequence += 1
-        stamp = max(0, t_ns)
-        self._writer.add_message(identity, stamp, data, stamp, self._sequence & 0xFFFFFFFF)
-        self.gathered += len(data)
-        self.pending_records += 1
-
-    def attach(self, name: str, data: bytes, t_ns: int, media_type: str) -> None:
-        self._writer.add_attachment(0, max(0, t_ns), name, media_type, data)
-
-    def metadata(self, name: str, fields: dict[str, str]) -> None:
-        self._writer.add_metadata(name, fields)
-
-    def take(self) -> bytes:
-        self._writer.flush()
-        self.gathered = self.pending_records = 0
-        return self._out.take()
-
-    def finish(self) -> bytes:
-        self._writer.finish()
-        return self._out.take()
-
-
-class _Tail(BytesIO):
-    """A stream that forgets what was taken from it but remembers how long it has become."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._taken = 0
-
-    def tell(self) -> int:
-        return self._taken + super().tell()
-
-    def take(self) -> bytes:
-        data = self.getvalue()
-        self._taken += len(data)
-        self.seek(0)
-        self.truncate()
-        return data
+def _with_image(record: RequestRecord, t_ns: int, keeper: Keeper) -> RequestRecord:
+    """The record, with the name under which the log keeps the image that an operator named."""
+    image = record.request.get("image")
+    if not isinstance(image, str):
+        return record
+    return dataclasses.replace(record, kept=keeper.file(Path(image), t_ns))
 
 
 def _free_name(directory: Path, stem: str) -> str:

@@ -5,18 +5,42 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zstandard
 from mcap.exceptions import McapError
-from mcap.records import Attachment, Channel, Chunk, Message
+from mcap.records import Attachment, Channel, Chunk, Header, Message
 from mcap.stream_reader import StreamReader, breakup_chunk
 
 from runtime.errors import TelemetryError
+from runtime.flightlog.keeper import FRAMES, TARGETS
+from runtime.flightlog.segment import LIBRARY
 
 _MAGIC = b"\x89MCAP0\r\n"
 _RECORD_LIMIT = 256 * 2**20  # nothing that we write is longer; a damaged length field would be
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file within a log; ``t_ns``: the instant of the event that it belongs to."""
+
+    name: str
+    t_ns: int
+    data: bytes
+
+
+def read_all(path: Path, channels: Collection[str]) -> Iterator[tuple[str, int, dict[str, Any]] | Attached]:
+    """The records of these channels as `read_flightlog` gives them, and between them the attached files.
+
+    A kept frame may come before or after its record, by as long as it took to encode. Raises like `read_flightlog`.
+    """
+    for record in _mcap_records(path, channels):
+        if isinstance(record, tuple):
+            yield record
+        elif isinstance(record, Attachment):
+            yield Attached(record.name, record.log_time, record.data)
 
 
 def read_flightlog(
@@ -25,7 +49,7 @@ def read_flightlog(
     """Yield (channel, t_ns, record) of one MCAP file, in the order of writing; also of one that was cut off anywhere.
 
     ``channels``: of these alone, where the rest need not be taken apart. A damaged
-    chunk is left out. Raises TelemetryError when the file is missing or is no MCAP file.
+    chunk is left out. Raises TelemetryError when the file is missing, is no MCAP file or another program's.
     """
     for record in _mcap_records(path, channels):
         if isinstance(record, tuple):
@@ -33,8 +57,9 @@ def read_flightlog(
 
 
 def read_attachments(path: Path) -> dict[str, bytes]:
-    """The files that were attached to a log, by name. Raises like `read_flightlog`."""
-    return {r.name: r.data for r in _mcap_records(path) if isinstance(r, Attachment)}
+    """The files that were attached to a log, by name, without frames and targets. Raises like `read_flightlog`."""
+    attached = (record for record in _mcap_records(path, ()) if isinstance(record, Attachment))
+    return {record.name: record.data for record in attached if not record.name.startswith((FRAMES, TARGETS))}
 
 
 def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator[Any]:
@@ -50,6 +75,8 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
         reader = StreamReader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_RECORD_LIMIT)
         try:
             for record in reader.records:
+                if isinstance(record, Header) and record.library != LIBRARY:
+                    raise TelemetryError(f"{path} is an MCAP file of another program, and no flight log of Homing.")
                 yield from _unpacked(record, names, wanted)
         except (McapError, struct.error, ValueError, MemoryError):
             return  # the writer was killed here; what is before it is whole

@@ -80,7 +80,8 @@ class LinkRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord(Record):
-    """A frame that came; ``jpeg``: reduced, and only of a frame every so often (`[log] picture_interval_s`)."""
+    """A frame that came; ``jpeg``: reduced, and only of a frame every so often (`[log] picture_interval_s`); ``kept``:
+    the attachment that holds it whole (`[log] frames`)."""
 
     channel: ClassVar[str] = "frame"
     index: int
@@ -91,25 +92,29 @@ class FrameRecord(Record):
     width_px: int
     height_px: int
     jpeg: bytes | None
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord(Record):
-    """What an operator asked for."""
+    """What an operator asked for; ``kept``: the attachment that holds the named image, where frames are kept."""
 
     channel: ClassVar[str] = "request"
     request: dict[str, Any]
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord(Record):
-    """A worker has finished; what it made is a record of its own. ``exposed_t_ns``: of the frame that it was about."""
+    """A worker has finished; what it made is a record of its own. ``exposed_t_ns``: of the frame that it was about;
+    ``started_t_ns``: when the job was handed out."""
 
     channel: ClassVar[str] = "job"
     kind: str
     elapsed_ns: int
     exposed_t_ns: int | None
     failed: bool
+    started_t_ns: int | None = None
 
 
 # What followed
@@ -261,6 +266,15 @@ class ErrorRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class TruthRecord(Record):
+    """Where the aircraft really was, of a simulated flight; nothing that flies knows it."""
+
+    channel: ClassVar[str] = "truth"
+    position: GeoPoint
+    height_takeoff_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogRecord(Record):
     """The log's own losses, written when it can write again."""
 
@@ -273,5 +287,6 @@ class LogRecord(Record):
 
 RECORDS: tuple[type[Record], ...] = (
     TickRecord, LinkRecord, FrameRecord, RequestRecord, JobRecord, PoseRecord, FixRecord, KeyframeRecord,
-    EstimateRecord, GuidanceRecord, SetpointRecord, ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord, LogRecord,
+    EstimateRecord, GuidanceRecord, SetpointRecord, ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord,
+    TruthRecord, LogRecord,
 )  # fmt: skip

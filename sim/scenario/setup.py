@@ -16,8 +16,12 @@ from runtime.daemon.assembly import Assembly, assemble
 from runtime.daemon.workers import InlineWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.flightlog.flightlog import FlightLog
+from runtime.flightlog.keeper import KeptFrames
+from runtime.flightlog.records import TruthRecord
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
+from runtime.replay.started import started
+from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
 from sim.camera import SimulatedCamera, default_camera
@@ -36,6 +40,7 @@ _WIND_M_S = 4.0
 _BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
 _FIX_INTERVAL_S = 1.0
 CRUISE_M_S = 8.0
+_TRUTH_STEPS = 10  # of 20 ms between two records of the truth: as often as estimates are logged
 
 _DATE_NS = 1_760_000_000 * 1_000_000_000  # of every simulated flight, so that equal seeds write equal logs
 
@@ -90,6 +95,7 @@ class SimulatedRun:
     flight: SimulatedFlight
     log: FlightLog
     assemblies: list[Assembly]
+    origin: GeoPoint  # of the world's own coordinates
 
     @property
     def log_path(self) -> Path:
@@ -99,6 +105,8 @@ class SimulatedRun:
     def close(self) -> None:
         """End the daemon cleanly and put everything on the disk."""
         self.assemblies[-1].daemon.close(self.flight.t_ns)
+        for truth in self.flight.track[::_TRUTH_STEPS]:
+            self.log.write(truth.t_ns, TruthRecord(offset(self.origin, *truth.ground), truth.height_m))
         for assembly in self.assemblies:
             assembly.close()
         self.log.close()
@@ -106,10 +114,11 @@ class SimulatedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How the flights of a scenario are made: the latch that their daemons get, and the pace of time."""
+    """How the flights of a scenario are made: the latch that their daemons get, the pace, and what logs keep."""
 
     make_authority: MakeAuthority = Authority
     pace: Pace = AsFastAsPossible()
+    frames: KeptFrames = "pictures"
 
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
         """See `make_run`."""
@@ -124,18 +133,20 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
         north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]
         autopilot.start_in_flight((north, east, -HEIGHT_M), "LOITER")
     rig = CameraRig(SimulatedCamera(site.renderer, default_camera(), seed), seed)
-    log = FlightLog.open(site.out / "logs", SimulatedClock(autopilot), unix_ns=_DATE_NS, name=name)
+    clock = SimulatedClock(autopilot)
+    log = FlightLog.open(site.out / "logs", clock, unix_ns=_DATE_NS, name=name, frames=options.frames)
     assemblies: list[Assembly] = []
 
     def start() -> Companion:
         workers = InlineWorkers(SimulatedLatencies(seed + len(assemblies)).draw_ns)
         config = daemon_config(site, record)
         assembly = assemble(config, workers, journal=log, authority=options.make_authority(), embedder=site.embedder)
+        log.start(started(config, assembly, flight=name, jobs_inline=True), autopilot.t_ns)
         assemblies.append(assembly)
         return Companion(assembly.daemon, workers.finished)
 
     flight = SimulatedFlight(autopilot, rig, site.plan.home, start, options.pace)
-    return SimulatedRun(flight, log, assemblies)
+    return SimulatedRun(flight, log, assemblies, site.world.origin)
 
 
 def make_autopilot(world: AnyWorld, home: Point, seed: int, ready_at_boot: bool = False) -> Autopilot:

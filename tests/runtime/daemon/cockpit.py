@@ -17,7 +17,7 @@ from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import InlineWorkers
 from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
 from runtime.flightlog.flightlog import LogState
-from runtime.flightlog.records import Direction, Record
+from runtime.flightlog.records import Direction, FrameRecord, Record
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
@@ -26,7 +26,7 @@ from runtime.guidance.limits import Area, Limits
 from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.place.target import Target
 from runtime.record.recorder import Recorded
-from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, PlaceAnswer, Pose, Position, circular
+from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, ImageRGB, PlaceAnswer, Pose, Position, circular
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
 from sim.autopilot.autopilot import Autopilot
@@ -95,6 +95,9 @@ class Journal:
 
     def write(self, t_ns: int, record: Record) -> None:
         self.records.append((record.channel, t_ns, json.loads(record.encoded())))
+
+    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
+        self.write(t_ns, record)
 
     def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
         self.raw.append((direction, data))

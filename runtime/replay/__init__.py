@@ -1,0 +1,1 @@
+"""A logged flight through the daemon again, and what came out otherwise."""

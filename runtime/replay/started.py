@@ -1,0 +1,73 @@
+"""What a daemon that starts was given, as its log keeps it, without secrets."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from runtime.config.config import Config
+from runtime.daemon.assembly import Assembly
+from runtime.flightlog.start import FlightStart
+
+_LEFT_OUT = "(left out)"
+_ENGINES = ("onnxruntime", "onnxruntime-gpu", "tensorrt")  # what may run the towers, as packages are named
+
+
+def started(
+    config: Config, assembly: Assembly, *, flight: str, dry_run: bool = False, jobs_inline: bool = False
+) -> FlightStart:
+    """The `FlightStart` of a daemon that was assembled from ``config`` and has not stepped yet."""
+    engine = assembly.daemon.rooms.engine
+    return FlightStart(
+        config=without_secrets(config),
+        versions=versions(),
+        engine=None if engine is None else asdict(engine),
+        flight=config.record.flight or flight,
+        dry_run=dry_run,
+        history_keyframes=len(assembly.history),
+        history_last_id=assembly.history.last_id(),
+        jobs_inline=jobs_inline,
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes here, by name."""
+    found = {"python": platform.python_version(), "numpy": np.__version__, "opencv": cv2.__version__}
+    for name in ("homing", *_ENGINES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def without_secrets(config: Config) -> dict[str, Any]:
+    """Every key in force, as JSON has it.
+
+    Of a camera's address only scheme and host are kept, for it may hold a password or a token anywhere; that of a file
+    or a device is kept.
+    """
+    sections: dict[str, Any] = config.model_dump(mode="json")
+    sections["camera"]["uri"] = _without_password(config.camera.uri)
+    return sections
+
+
+def _without_password(uri: str) -> str:
+    if uri.startswith("gst:"):
+        return f"gst:{_LEFT_OUT}"
+    if "://" not in uri:
+        return uri
+    try:
+        parts = urlsplit(uri)
+        host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:
+        return _LEFT_OUT
+    if parts.scheme == "file":
+        return uri
+    return f"{parts.scheme}://{host}/{_LEFT_OUT}"
