@@ -63,7 +63,8 @@ class Autopilot:
         vehicle = self._state.vehicle
         vehicle.t_s = self._state.boot_us / 1e6
         vehicle.estimator.settle(vehicle.t_s, self._body)
-        vehicle.set_home(Home(*(vehicle.estimator.origin_ne or (0.0, 0.0)), 0.0))
+        if vehicle.estimator.origin_ne is not None:
+            vehicle.set_home(Home(*vehicle.estimator.origin_ne, 0.0))
         vehicle.home_news = 0  # long ago; peers ask for it
 
     def _say(self, severity: int, text: str) -> None:
@@ -145,10 +146,30 @@ class Autopilot:
             raise KeyError(name)
         self._protocol.parameters.announce(name)
 
+    def drag_gps(self, north_m_s: float, east_m_s: float) -> None:
+        """Somebody forges the receiver's signals and drags it away at this velocity; zeros leave it where it is."""
+        self._state.vehicle.sources.gps.forgery.drag(north_m_s, east_m_s)
+
+    def step_gps(self, north_m: float, east_m: float) -> None:
+        """The receiver's position leaps by so much, on top of what it was dragged."""
+        forgery = self._state.vehicle.sources.gps.forgery
+        forgery.n, forgery.e = forgery.n + north_m, forgery.e + east_m
+
+    @property
+    def gps_offset_ne_m(self) -> tuple[float, float]:
+        """How far off the truth forgery and glitch put the receiver now, north and east."""
+        gps = self._state.vehicle.sources.gps
+        return gps.offset_n, gps.offset_e
+
+    def carry(self, north_m: float, east_m: float) -> None:
+        """Moves the vehicle while nobody tells it: its estimate stays where it was, until a source says otherwise."""
+        self._body.n, self._body.e = self._body.n + north_m, self._body.e + east_m
+        self._state.vehicle.estimator.carried(north_m, east_m)
+
     def start_in_flight(self, position_ned_m: Vector, mode: str, yaw_rad: float = 0.0) -> None:
         """Places the vehicle in a hover, armed, its EKF ready: for runs that begin after a survey."""
         self._body.place(*position_ned_m, yaw_rad)
-        if not self._state.vehicle.estimator.position_ok:
+        if not self._state.vehicle.estimator.initialised:
             self._boot_t_ns = self._t_ns - READY_CLOCK_NS
             self._boot()
             self._settle()

@@ -121,7 +121,12 @@ def height_in_frame(state: State, z: float, frame: int) -> float | None:
         return None
     if frame in RELATIVE_ALTITUDE:
         return z + (state.vehicle.home.h if state.vehicle.home else 0.0)
-    return z - state.vehicle.config.home_altitude_amsl_m if frame in ABSOLUTE_ALTITUDE else None
+    return z - state.vehicle.estimator.origin_amsl_m if frame in ABSOLUTE_ALTITUDE else None
+
+
+def _select_sources(state: State, command: Command) -> int:
+    number = command.p[0]
+    return ACCEPTED if number.is_integer() and state.vehicle.sources.select(int(number)) else DENIED
 
 
 def _change_speed(state: State, command: Command) -> int:
@@ -233,6 +238,7 @@ HANDLERS: dict[int, Handler] = {
     mavlink.MAV_CMD_DO_SET_MODE: _do_set_mode,
     mavlink.MAV_CMD_DO_CHANGE_SPEED: _change_speed,
     mavlink.MAV_CMD_DO_SET_HOME: _set_home,
+    mavlink.MAV_CMD_SET_EKF_SOURCE_SET: _select_sources,
     mavlink.MAV_CMD_DO_REPOSITION: _reposition,
     mavlink.MAV_CMD_DO_SET_MISSION_CURRENT: _set_current,
     mavlink.MAV_CMD_MISSION_START: _start_mission,

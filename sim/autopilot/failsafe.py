@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sim.autopilot.estimator import Aiding
 from sim.autopilot.flight import Flight
 from sim.autopilot.modes import NEEDS_POSITION, Mode
 from sim.autopilot.vehicle import CRITICAL, WARNING, Vehicle
@@ -40,7 +39,7 @@ class Failsafes:
 
     def _check_ekf(self, dt: float, vehicle: Vehicle) -> None:
         # Only an EKF that had a position can lose it; at boot the prearm check stands guard instead.
-        lost = vehicle.armed and vehicle.estimator.aiding is not Aiding.GPS
+        lost = vehicle.armed and not vehicle.estimator.position_ok
         self._ekf_bad_s = self._ekf_bad_s + dt if lost else 0.0
         if self.ekf and not lost:
             self.ekf = False

@@ -95,6 +95,10 @@ class Flight:
             problems.append("AHRS: EKF3 not started")
         elif self.vehicle.t_s < PREARM_READY_S:
             problems.append("AHRS: waiting for home")
+        elif estimator.position_ok and self.vehicle.home is None:
+            problems.append("AHRS: waiting for home")
+        if self.vehicle.parameters["VISO_TYPE"] and not self.vehicle.sources.external.healthy(self.vehicle.t_s):
+            problems.append("VisOdom: not healthy")
         if self.mode in NEEDS_POSITION and not estimator.position_ok:
             problems.append("Need Position Estimate")
         return problems

@@ -1,4 +1,4 @@
-"""The EKF's innovation gate on a GPS that jumps: rejected, then, worse, believed."""
+"""The EKF's innovation gate on a source that jumps: rejected, then, worse, believed."""
 
 from __future__ import annotations
 
@@ -15,31 +15,45 @@ Say = Callable[[int, str], None]
 
 
 class JumpGate:
-    """Follows the GPS receiver's offset (``glitch_n, glitch_e``) the way the EKF does.
+    """Follows a source's offset from the truth (``offset_n, offset_e``) the way the EKF does.
 
-    ``n`` and ``e`` are the share of it that the EKF has taken over; ``flag`` is EKF_GPS_GLITCHING.
+    ``n`` and ``e`` are the share of it that the EKF has taken over; ``flag`` is EKF_GPS_GLITCHING. Of an external
+    navigation that is rejected ArduPilot says nothing: there ``quiet`` is set.
     """
 
-    __slots__ = ("_cleared_s", "_lanes", "_rejected_s", "_say", "_texted", "e", "flag", "n")
+    __slots__ = ("_cleared_s", "_lanes", "_rejected_s", "_say", "_texted", "e", "flag", "n", "quiet")
 
     def __init__(self, say: Say) -> None:
         self._say = say
         self.n = self.e = 0.0
-        self.flag = False
+        self.flag = self.quiet = False
         self._rejected_s: float | None = None
         self._cleared_s: float | None = None
         self._texted = False
         self._lanes = 0
 
-    def step(self, dt: float, now_s: float, glitch_n: float, glitch_e: float) -> tuple[float, float] | None:
-        """Advances; returns the jump of the estimate (north, east) in the step in which it is believed."""
-        dn, de = glitch_n - self.n, glitch_e - self.e
+    def take(self, offset_n: float, offset_e: float) -> None:
+        """The EKF sets its position to the source's: another source, or one that announced its leap."""
+        self.n, self.e = offset_n, offset_e
+        self._rejected_s = None
+        self._cleared_s = 0.0 if self.flag or self._texted else None  # with the next step
+
+    def step(
+        self, dt: float, now_s: float, offset: tuple[float, float], rate: tuple[float, float] = (0.0, 0.0)
+    ) -> tuple[float, float] | None:
+        """Advances; returns the jump of the estimate (north, east) in the step in which it is believed.
+
+        ``rate`` is the offset's velocity as the source itself tells it, m/s: the EKF fuses velocities too.
+        """
+        dn, de = offset[0] - self.n, offset[1] - self.e
         if self._cleared_s is not None and now_s >= self._cleared_s:
             self._clear()
-        if dn == 0.0 and de == 0.0 and self._rejected_s is None:
+        if dn == 0.0 and de == 0.0 and rate == (0.0, 0.0) and self._rejected_s is None:
             return None
         if dn * dn + de * de < GATE_M * GATE_M:
             self._follow(dt, dn, de, now_s)
+            self.n += rate[0] * dt
+            self.e += rate[1] * dt
             return None
         if self._rejected_s is None:
             self._rejected_s, self._lanes, self._cleared_s = now_s, 0, None
@@ -54,6 +68,8 @@ class JumpGate:
         self.e += de if small else de * dt / FOLLOW_S
 
     def _reject(self, for_s: float, now_s: float, dn: float, de: float) -> tuple[float, float] | None:
+        if self.quiet:
+            return self._accept(now_s, dn, de) if for_s >= ACCEPT_S else None
         for lane, after_s in ((1, 0.02), (0, 0.2)):  # the second EKF lane sees it first, then the first again
             if self._lanes == 1 - lane and for_s >= after_s:
                 self._lanes += 1
@@ -64,8 +80,9 @@ class JumpGate:
         if for_s >= TEXT_S and not self._texted:
             self._texted = True
             self._say(CRITICAL, "GPS Glitch or Compass error")
-        if for_s < ACCEPT_S:
-            return None
+        return self._accept(now_s, dn, de) if for_s >= ACCEPT_S else None
+
+    def _accept(self, now_s: float, dn: float, de: float) -> tuple[float, float]:
         self.n, self.e = self.n + dn, self.e + de
         self._rejected_s, self._cleared_s = None, now_s + CLEAR_S
         return dn, de

@@ -29,16 +29,21 @@ _TABLE: dict[str, tuple[int, float]] = {
     "COMPASS_ENABLE": (INT8, 1),
     "DISARM_DELAY": (INT8, 10),  # * seconds on the ground
     "EK3_ENABLE": (INT8, 1),
-    "EK3_SRC1_POSXY": (INT8, 3),
+    "EK3_SRC1_POSXY": (INT8, 3),  # * 0 none, 3 GPS, 6 external navigation; so in the other sets
     "EK3_SRC1_POSZ": (INT8, 1),
     "EK3_SRC1_VELXY": (INT8, 3),
     "EK3_SRC1_VELZ": (INT8, 3),
-    "EK3_SRC1_YAW": (INT8, 1),
+    "EK3_SRC1_YAW": (INT8, 1),  # * 1 compass, 6 external navigation; so in the other sets
     "EK3_SRC2_POSXY": (INT8, 0),
     "EK3_SRC2_POSZ": (INT8, 1),
     "EK3_SRC2_VELXY": (INT8, 0),
     "EK3_SRC2_VELZ": (INT8, 0),
     "EK3_SRC2_YAW": (INT8, 0),
+    "EK3_SRC3_POSXY": (INT8, 0),
+    "EK3_SRC3_POSZ": (INT8, 1),
+    "EK3_SRC3_VELXY": (INT8, 0),
+    "EK3_SRC3_VELZ": (INT8, 0),
+    "EK3_SRC3_YAW": (INT8, 0),
     "EK3_SRC_OPTIONS": (INT16, 0),
     "FENCE_ACTION": (INT8, 1),
     "FENCE_ENABLE": (INT8, 0),
@@ -59,9 +64,9 @@ _TABLE: dict[str, tuple[int, float]] = {
     "FS_GCS_TIMEOUT": (REAL32, 5),  # * seconds
     "FS_OPTIONS": (INT32, 16),
     "FS_THR_ENABLE": (INT8, 1),
-    "GPS1_TYPE": (INT8, 1),  # * 0 is no GPS
-    "GPS2_TYPE": (INT8, 0),
-    "GPS_AUTO_SWITCH": (INT8, 1),
+    "GPS1_TYPE": (INT8, 1),  # * 0 is no GPS, 14 is GPS_INPUT
+    "GPS2_TYPE": (INT8, 0),  # * 14 is GPS_INPUT, anything else no second GPS
+    "GPS_AUTO_SWITCH": (INT8, 1),  # * 1 takes the receiver with the better fix
     "GUID_TIMEOUT": (REAL32, 3),  # * seconds until a velocity target ends
     "INITIAL_MODE": (INT8, 0),
     "LAND_ALT_LOW": (INT16, 1000),  # * cm
@@ -104,7 +109,8 @@ _TABLE: dict[str, tuple[int, float]] = {
     "SIM_GPS1_GLTCH_Z": (REAL32, 0),  # * metres
     "SIM_WIND_DIR": (REAL32, 180),
     "SIM_WIND_SPD": (REAL32, 0),
-    "VISO_TYPE": (INT8, 0),
+    "VISO_QUAL_MIN": (INT8, 0),  # * an ODOMETRY of less quality is not used
+    "VISO_TYPE": (INT8, 0),  # * 1 takes ODOMETRY
     "WPNAV_ACCEL": (REAL32, 250),
     "WPNAV_ACCEL_Z": (REAL32, 100),
     "WPNAV_JERK": (REAL32, 1),

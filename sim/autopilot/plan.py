@@ -225,7 +225,7 @@ def _hover(vehicle: Vehicle) -> None:
 
 def _height(vehicle: Vehicle, item: Item) -> float:
     if item.frame == GLOBAL:
-        return item.z - vehicle.config.home_altitude_amsl_m
+        return item.z - vehicle.estimator.origin_amsl_m
     return item.z + (vehicle.home.h if vehicle.home else 0.0)
 
 
@@ -242,7 +242,7 @@ def home_item(vehicle: Vehicle) -> Item:
     """Item 0, as every read-back shows it."""
     home = vehicle.home or vehicle.home_here()
     latitude, longitude = vehicle.frame.geodetic(home.n, home.e)
-    altitude = vehicle.config.home_altitude_amsl_m + home.h
+    altitude = vehicle.estimator.origin_amsl_m + home.h
     return Item(
         WAYPOINT, GLOBAL, (0.0, 0.0, 0.0, 0.0), round(latitude * 1e7), round(longitude * 1e7), altitude
     )

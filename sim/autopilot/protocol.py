@@ -47,6 +47,9 @@ class Protocol:
             "SET_MODE": self._on_set_mode,
             "SET_POSITION_TARGET_GLOBAL_INT": lambda message, link: setpoints.take(self._state, message),
             "SET_POSITION_TARGET_LOCAL_NED": lambda message, link: setpoints.take(self._state, message),
+            "ODOMETRY": self._on_odometry,
+            "GPS_INPUT": self._on_gps_input,
+            "SET_GPS_GLOBAL_ORIGIN": self._on_set_origin,
             "PARAM_SET": lambda message, link: self.parameters.handle(message),
             "PARAM_REQUEST_READ": self.parameters.read,
             "PARAM_REQUEST_LIST": lambda message, link: self.parameters.start_list(link),
@@ -148,6 +151,28 @@ class Protocol:
         for group in sorted(groups):
             for message_id in GROUPS.get(group, ()):
                 link.want(message_id, interval_ns, self._state.boot_us * 1000)
+
+    def _on_odometry(self, message: Message, link: Link) -> None:
+        vehicle = self._state.vehicle
+        if not vehicle.parameters["VISO_TYPE"]:
+            return
+        origin, least = vehicle.estimator.origin_ne or (0.0, 0.0), vehicle.parameters["VISO_QUAL_MIN"]
+        vehicle.sources.external.take(message, vehicle.t_s, origin, least, vehicle.body)
+
+    def _on_gps_input(self, message: Message, link: Link) -> None:
+        vehicle = self._state.vehicle
+        for receiver in vehicle.sources.fed:
+            if receiver.present and receiver.number == message.gps_id + 1:
+                altitude_m = vehicle.config.home_altitude_amsl_m
+                receiver.take(message, vehicle.t_s, vehicle.frame, altitude_m, vehicle.body)
+
+    def _on_set_origin(self, message: Message, link: Link) -> None:
+        vehicle = self._state.vehicle
+        if max(abs(message.latitude), abs(message.longitude) / 2) > 900_000_000:
+            return
+        place = vehicle.frame.north_east(message.latitude * 1e-7, message.longitude * 1e-7)
+        if vehicle.estimator.set_origin(*place, message.altitude / 1e3):
+            link.send(gps_global_origin(self._state))
 
     def _on_timesync(self, message: Message, link: Link) -> None:
         if message.tc1 == 0:  # a question; answers to ours are not used

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 
 from runtime.rotations import ned_from_euler
-from sim.autopilot.gps import NO_GPS
+from sim.autopilot.gps import NO_GPS, Sample
 from sim.autopilot.guided import Place
 from sim.autopilot.modes import Mode
 from sim.autopilot.state import State
+from sim.autopilot.vehicle import Vehicle
 from sim.autopilot.wire import NOT_A_NUMBER, Message, mavlink
 
 PRESENT, ENABLED, HEALTH = 0x5371FC0F, 0x52419C0F, 0x47519C0F  # SYS_STATUS as recorded before there is a GPS
@@ -35,7 +36,7 @@ def heartbeat(state: State) -> Message:
 def sys_status(state: State) -> Message:
     """SYS_STATUS with the prearm bit and the sensors in use."""
     vehicle, flight = state.vehicle, state.flight
-    used = SENSOR_GPS if vehicle.estimator.gps.fix_type > NO_GPS else 0
+    used = SENSOR_GPS if _receives(vehicle) else 0
     controlled = SENSOR_AHRS if vehicle.t_s >= AHRS_S else 0
     if flight.mode not in (Mode.STABILIZE, Mode.ALT_HOLD):
         controlled |= CONTROL_Z | (CONTROL_XY if vehicle.estimator.position_ok else 0)
@@ -65,59 +66,80 @@ def attitude_quaternion(state: State) -> Message:
 
 
 def global_position_int(state: State) -> Message:
-    """GLOBAL_POSITION_INT: zeros until the EKF has an origin."""
+    """GLOBAL_POSITION_INT: zeros but for the height until the EKF has an origin."""
     vehicle = state.vehicle
     here = vehicle.estimator
     heading = round(math.degrees(here.yaw) * CENTI) % 36000
     velocity = (round(here.vn * CENTI), round(here.ve * CENTI), round(-here.vh * CENTI))
+    height = round(vehicle.height * MILLI)  # the barometer's, origin or not
     if here.origin_ne is None:
-        return mavlink.MAVLink_global_position_int_message(state.boot_ms, 0, 0, 0, 0, *velocity, heading)
+        return mavlink.MAVLink_global_position_int_message(state.boot_ms, 0, 0, 0, height, *velocity, heading)
     latitude, longitude = vehicle.position()
     return mavlink.MAVLink_global_position_int_message(
         state.boot_ms, round(latitude * 1e7), round(longitude * 1e7), round(vehicle.altitude_amsl_m * MILLI),
-        round(vehicle.height * MILLI), *velocity, heading,
+        height, *velocity, heading,
     )  # fmt: skip
 
 
 def local_position_ned(state: State) -> Message | None:
-    """LOCAL_POSITION_NED from the EKF origin, once there is a position."""
+    """LOCAL_POSITION_NED from the EKF origin, known or not, once there is a position."""
     here = state.vehicle.estimator
-    if here.origin_ne is None or not here.position_ok:
+    if not here.position_ok:
         return None
-    n, e = here.n - here.origin_ne[0], here.e - here.origin_ne[1]
+    origin = here.origin_ne or (0.0, 0.0)
+    n, e = here.n - origin[0], here.e - origin[1]
     return mavlink.MAVLink_local_position_ned_message(
         state.boot_ms, n, e, -here.h, here.vn, here.ve, -here.vh
     )
 
 
+def _receives(vehicle: Vehicle) -> bool:
+    """Whether any receiver is there."""
+    return any(one is not None and one.fix_type > NO_GPS for one in map(vehicle.sources.receiver, (1, 2)))
+
+
 def gps_raw_int(state: State) -> Message:
-    """GPS_RAW_INT: the receiver's last position; the fix falls to 1 when the GPS is lost."""
-    vehicle = state.vehicle
-    gps = vehicle.estimator.gps
-    sample = gps.sample
-    if sample is None:
-        seen = 3 if gps.fix_type else 0
-        return mavlink.MAVLink_gps_raw_int_message(0, gps.fix_type, 0, 0, 0, 65535, 65535, 0, 0, seen)
+    """GPS_RAW_INT: the first receiver's last position, whatever the EKF thinks of it; its fix falls to 1 when lost."""
+    receiver = state.vehicle.sources.receiver(1)
+    if receiver is None or receiver.sample is None:
+        fix, seen = (0, 0) if receiver is None else (receiver.fix_type, receiver.satellites)
+        return mavlink.MAVLink_gps_raw_int_message(0, fix, 0, 0, 0, 65535, 65535, 0, 0, seen)
+    place, speed, course = _received(state.vehicle, receiver.sample)
+    return mavlink.MAVLink_gps_raw_int_message(
+        round(receiver.sample.t_s * 1e6), receiver.fix_type, *place, 121, 200, speed, course, receiver.satellites,
+        place[2], 300, 300, 0, 0, 0,
+    )  # fmt: skip
+
+
+def gps2_raw(state: State) -> Message | None:
+    """GPS2_RAW: the second receiver's, where GPS2_TYPE names one."""
+    receiver = state.vehicle.sources.receiver(2)
+    if receiver is None:
+        return None
+    if receiver.sample is None:
+        return mavlink.MAVLink_gps2_raw_message(0, receiver.fix_type, 0, 0, 0, 65535, 65535, 0, 0, 0, 0, 0)
+    place, speed, course = _received(state.vehicle, receiver.sample)
+    return mavlink.MAVLink_gps2_raw_message(
+        round(receiver.sample.t_s * 1e6), receiver.fix_type, *place, 80, 100, speed, course, receiver.satellites, 0, 0,
+        0, 0, 800, 1200, 300, 0,
+    )  # fmt: skip
+
+
+def _received(vehicle: Vehicle, sample: Sample) -> tuple[tuple[int, int, int], int, int]:
+    """Latitude, longitude (1e-7 degrees) and altitude (mm), speed (cm/s), course (1e-2 degrees) of a receiver."""
     latitude, longitude = vehicle.frame.geodetic(sample.n, sample.e)
     altitude = round((vehicle.config.home_altitude_amsl_m + sample.h) * MILLI)
     vn, ve, _ = sample.velocity
     course = round(math.degrees(math.atan2(ve, vn)) * CENTI) % 36000
-    return mavlink.MAVLink_gps_raw_int_message(
-        round(sample.t_s * 1e6), gps.fix_type, round(latitude * 1e7), round(longitude * 1e7), altitude, 121, 200,
-        round(math.hypot(vn, ve) * CENTI), course, 10 if gps.has_fix else 3, altitude, 300, 300, 0, 0, 0,
-    )  # fmt: skip
+    return (round(latitude * 1e7), round(longitude * 1e7), altitude), round(math.hypot(vn, ve) * CENTI), course
 
 
 def ekf_status_report(state: State) -> Message:
     """EKF_STATUS_REPORT: flags, and a position variance that shows a rejected GPS."""
     here = state.vehicle.estimator
-    off = (
-        math.hypot(here.gps.glitch_n - here.gate.n, here.gps.glitch_e - here.gate.e)
-        if here.gate.flag
-        else 0.0
+    return mavlink.MAVLink_ekf_status_report_message(
+        here.flags, 0.01, here.position_variance, 0.001, 0.01, 0.0, 0.0
     )
-    position = max(0.01, 0.00116 * off * off)  # recorded: 57 for 222 m
-    return mavlink.MAVLink_ekf_status_report_message(here.flags, 0.01, position, 0.001, 0.01, 0.0, 0.0)
 
 
 def extended_sys_state(state: State) -> Message:
@@ -139,7 +161,7 @@ def position_target_global_int(state: State) -> Message | None:
     if place is None or not vehicle.armed:
         return None
     latitude, longitude = vehicle.frame.geodetic(place[0], place[1])
-    altitude = vehicle.config.home_altitude_amsl_m + place[2]
+    altitude = vehicle.estimator.origin_amsl_m + place[2]
     return mavlink.MAVLink_position_target_global_int_message(
         state.boot_ms, 0, TARGET_MASK, round(latitude * 1e7), round(longitude * 1e7), altitude,
         0, 0, 0, 0, 0, 0, 0, 0,
@@ -153,7 +175,7 @@ def home_position(state: State) -> Message | None:
     if home is None or origin is None:
         return None
     latitude, longitude = vehicle.frame.geodetic(home.n, home.e)
-    altitude = vehicle.config.home_altitude_amsl_m + home.h
+    altitude = vehicle.estimator.origin_amsl_m + home.h
     return mavlink.MAVLink_home_position_message(
         round(latitude * 1e7), round(longitude * 1e7), round(altitude * MILLI), home.n - origin[0],
         home.e - origin[1], -home.h, [NOT_A_NUMBER] * 4, 0, 0, 0, state.boot_us,
@@ -166,7 +188,7 @@ def gps_global_origin(state: State) -> Message | None:
     if vehicle.estimator.origin_ne is None:
         return None
     latitude, longitude = vehicle.frame.geodetic(*vehicle.estimator.origin_ne)
-    altitude = round(vehicle.config.home_altitude_amsl_m * MILLI)
+    altitude = round(vehicle.estimator.origin_amsl_m * MILLI)
     return mavlink.MAVLink_gps_global_origin_message(
         round(latitude * 1e7), round(longitude * 1e7), altitude, state.boot_us
     )
@@ -223,11 +245,6 @@ def autopilot_version(state: State) -> Message:
 
 def fence_status(state: State) -> Message | None:
     """FENCE_STATUS may be asked for; ArduCopter sends it while a fence is enabled, and here none is."""
-    return None
-
-
-def gps2_raw(state: State) -> Message | None:
-    """GPS2_RAW may be asked for; there is no second receiver to speak of."""
     return None
 
 

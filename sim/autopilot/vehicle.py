@@ -15,6 +15,7 @@ from sim.autopilot.gps import METRES_PER_GLITCH_DEGREE
 from sim.autopilot.parameters import Parameters
 from sim.autopilot.physics import Body
 from sim.autopilot.place import LocalFrame
+from sim.autopilot.sources import Sources
 
 EMERGENCY, CRITICAL, WARNING, NOTICE, INFO = 0, 2, 4, 5, 6  # MAV_SEVERITY
 STICK_DEADZONE_PWM = 100
@@ -59,7 +60,8 @@ class Vehicle:
         say: Callable[[int, str], None],
     ) -> None:  # fmt: skip
         self.config, self.parameters, self.body, self.say = config, parameters, body, say
-        self.estimator = Estimator(config, seed, say)
+        self.sources = Sources.of(config, parameters, seed, say)
+        self.estimator = Estimator(config, self.sources, seed, say)
         self.drive = Drive(self.estimator)
         self.battery = Battery(parameters["BATT_CAPACITY"])
         self.frame = LocalFrame(config.home)
@@ -76,7 +78,7 @@ class Vehicle:
     def step(self, dt: float, t_s: float) -> None:
         """Physics and estimate, to ``t_s`` seconds after boot."""
         self.t_s = t_s
-        parameters, gps = self.parameters, self.estimator.gps
+        parameters, gps = self.parameters, self.sources.gps
         gps.enabled = parameters["SIM_GPS1_ENABLE"] != 0 and parameters["GPS1_TYPE"] != 0
         gps.glitch_n = parameters["SIM_GPS1_GLTCH_X"] * METRES_PER_GLITCH_DEGREE
         gps.glitch_e = parameters["SIM_GPS1_GLTCH_Y"] * METRES_PER_GLITCH_DEGREE * self.frame.longitude_scale
@@ -85,7 +87,8 @@ class Vehicle:
         self.estimator.step(dt, t_s, self.body)
         self.battery.step(dt, self.armed and not self.body.on_ground, self.estimator.vh)
         if self.home is None and self.estimator.origin_ne is not None:
-            self.set_home(Home(*self.estimator.origin_ne, 0.0))
+            here = self.estimator  # over the ground it took off from, if it is in the air already
+            self.set_home(Home(here.n, here.e, 0.0) if self.armed else Home(*self.estimator.origin_ne, 0.0))
             self.parameters.set("MIS_TOTAL", max(1, self.parameters["MIS_TOTAL"]))  # home is item 0
 
     def set_home(self, home: Home, locked: bool = False) -> None:
@@ -107,7 +110,7 @@ class Vehicle:
     @property
     def altitude_amsl_m(self) -> float:
         """Estimated height above mean sea level."""
-        return self.config.home_altitude_amsl_m + self.estimator.h
+        return self.estimator.origin_amsl_m + self.estimator.h
 
     def position(self) -> tuple[float, float]:
         """Estimated (latitude, longitude) in degrees."""

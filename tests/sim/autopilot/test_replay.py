@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.sim.autopilot.recording import IGNORED_TEXTS, Event, events_of, read, replay
+from tests.sim.autopilot.recording import IGNORED_TEXTS, PARAMETERS, Event, events_of, read, replay
 
 ANSWERED_S = 0.1  # one stream or loop of the recorded autopilot
 # How late or early the built-in autopilot may be, per recording: what hangs on flying grows with the flight.
@@ -24,6 +24,9 @@ LATE_S = {
     "arducopter_refusals": 1.0,
     "arducopter_gps_lost_unaided": 1.0,
     "arducopter_gps_jump_222m": 1.0,
+    "arducopter_odometry_from_boot": 1.0,
+    "arducopter_gps_lost_odometry_switch": 1.0,
+    "arducopter_gps_lost_gps_input_second": 1.0,
 }
 
 
@@ -46,7 +49,7 @@ def differences(recorded: list[Event], replayed: list[Event], late_s: float) -> 
 @pytest.mark.parametrize("name", sorted(LATE_S))
 def test_same_requests_same_answers(name: str) -> None:
     timed = read(name)
-    recorded, replayed = events_of(timed), replay(timed)
+    recorded, replayed = events_of(timed), replay(timed, PARAMETERS.get(name))
     assert len(recorded) > 30
     assert differences(recorded, replayed, LATE_S[name]) == []
 

@@ -1,0 +1,137 @@
+"""What a companion feeds: ODOMETRY as external navigation, GPS_INPUT as a receiver, each as ArduPilot takes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runtime.rotations import rotation
+from sim.autopilot.config import Vector
+from sim.autopilot.gps import NO_FIX, NO_GPS, Sample
+from sim.autopilot.physics import Body
+from sim.autopilot.place import LocalFrame
+from sim.autopilot.wire import Message, mavlink
+
+LOCAL_FRD, BODY_FRD = mavlink.MAV_FRAME_LOCAL_FRD, mavlink.MAV_FRAME_BODY_FRD
+HEALTHY_S = 0.3  # AP_VISUALODOM_TIMEOUT_MS: since the last ODOMETRY, whatever its quality
+RECEIVER_SILENT_S = 4.0  # GPS_TIMEOUT_MS: a receiver that says nothing for so long is gone
+MAV_RECEIVER = 14  # GPS1_TYPE, GPS2_TYPE: GPS_INPUT
+IGNORE_VELOCITY = mavlink.GPS_INPUT_IGNORE_FLAG_VEL_HORIZ
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """One ODOMETRY: metres north, east and down of the EKF origin, m/s north and east, heading in radians."""
+
+    t_s: float
+    n: float
+    e: float
+    d: float
+    velocity: Vector
+    yaw: float
+
+
+class Aid:
+    """A source of positions as the EKF sees it: how far off the truth it was when it last spoke, and when that was.
+
+    ``offset_n, offset_e`` in metres and ``rate_n, rate_e`` in m/s (how fast its own velocity says that the offset
+    grows) are held until it speaks again: in between the EKF is carried by its accelerometers. ``resets`` counts the
+    leaps that the source itself has announced.
+    """
+
+    __slots__ = ("last_s", "offset_e", "offset_n", "rate_e", "rate_n", "resets")
+
+    error_n = error_e = 0.0  # a receiver's slow wandering, which is part of the offset here
+
+    def __init__(self) -> None:
+        self.offset_n = self.offset_e = self.rate_n = self.rate_e = 0.0
+        self.last_s = -math.inf
+        self.resets = 0
+
+    def spoke(self, now_s: float, n: float, e: float, velocity: tuple[float, float] | None, body: Body) -> None:
+        """It says that the vehicle is at (n, e) of the launch point's frame, with a velocity if it has one."""
+        self.last_s = now_s
+        self.offset_n, self.offset_e = n - body.n, e - body.e
+        self.rate_n, self.rate_e = (0.0, 0.0) if velocity is None else (velocity[0] - body.vn, velocity[1] - body.ve)
+
+
+class ExternalNavigation(Aid):
+    """ODOMETRY of a companion; ``yaw_error`` is its heading's, in radians."""
+
+    __slots__ = ("_counter", "_heard_s", "pose", "yaw_error")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counter: int | None = None
+        self._heard_s = -math.inf
+        self.pose: Pose | None = None
+        self.yaw_error = 0.0
+
+    def healthy(self, now_s: float) -> bool:
+        """What the prearm check asks: that messages come."""
+        return now_s - self._heard_s < HEALTHY_S
+
+    def take(
+        self, message: Message, now_s: float, origin_ne: tuple[float, float], least_quality: float, body: Body
+    ) -> None:
+        """An ODOMETRY; dropped without a word in other frames, and unused below ``least_quality``."""
+        if (message.frame_id, message.child_frame_id) != (LOCAL_FRD, BODY_FRD):
+            return
+        self._heard_s = now_s
+        pose = _pose(message, now_s)
+        if pose is None or message.quality < least_quality:
+            return
+        if self._counter is not None and message.reset_counter != self._counter:
+            self.resets += 1
+        self._counter = message.reset_counter
+        self.pose = pose
+        self.spoke(now_s, origin_ne[0] + pose.n, origin_ne[1] + pose.e, (pose.velocity[0], pose.velocity[1]), body)
+        self.yaw_error = math.remainder(pose.yaw - body.yaw, 2.0 * math.pi)
+
+
+def _pose(message: Message, now_s: float) -> Pose | None:
+    numbers = (message.x, message.y, message.z, *message.q, message.vx, message.vy, message.vz)
+    if not all(math.isfinite(number) for number in numbers) or not any(message.q):
+        return None
+    w, x, y, z = message.q
+    ned_from_body = rotation((w, x, y, z))
+    vn, ve, vd = ned_from_body.apply([message.vx, message.vy, message.vz]).tolist()
+    yaw = float(ned_from_body.as_euler("ZYX")[0])
+    return Pose(now_s, message.x, message.y, message.z, (vn, ve, vd), yaw)
+
+
+class FedReceiver(Aid):
+    """GPS_INPUT as a satellite receiver of type MAV; ``number`` is 1 or 2."""
+
+    __slots__ = ("_say", "fix_type", "number", "present", "sample", "satellites")
+
+    def __init__(self, number: int, present: bool, say: Callable[[int, str], None]) -> None:
+        super().__init__()
+        self.number, self.present = number, present
+        self._say = say
+        self.fix_type = NO_FIX
+        self.satellites = 0
+        self.sample: Sample | None = None
+
+    @property
+    def has_fix(self) -> bool:
+        """Whether the last message carried a 3D fix."""
+        return self.fix_type >= 3
+
+    def take(self, message: Message, now_s: float, frame: LocalFrame, altitude_amsl_m: float, body: Body) -> None:
+        """A GPS_INPUT for this receiver; ``altitude_amsl_m`` is the launch point's."""
+        if self.sample is None:
+            self._say(6, f"GPS {self.number}: detected MAV")
+        self.fix_type, self.satellites = int(message.fix_type), int(message.satellites_visible)
+        n, e = frame.north_east(message.lat * 1e-7, message.lon * 1e-7)
+        ignored = bool(message.ignore_flags & IGNORE_VELOCITY)
+        velocity = (0.0, 0.0, 0.0) if ignored else (message.vn, message.ve, message.vd)
+        self.sample = Sample(now_s, n, e, message.alt - altitude_amsl_m, velocity)
+        if self.has_fix:
+            self.spoke(now_s, n, e, None if ignored else (velocity[0], velocity[1]), body)
+
+    def step(self, now_s: float) -> None:
+        """Notices that nothing comes any more."""
+        if self.sample is not None and now_s - self.sample.t_s > RECEIVER_SILENT_S:
+            self.fix_type, self.satellites = NO_GPS, 0
