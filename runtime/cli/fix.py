@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.bundle import Bundle
+from runtime.cli.flight_log import read_camera, read_photo_log
 from runtime.cli.output import emit, progress, say
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
@@ -21,7 +22,9 @@ from runtime.history.history import History
 from runtime.place.target import MIN_SIDE_PX
 from runtime.plain import PLAIN, is_plain
 from runtime.sources.lens import UNCLEAR_ZOOM
-from runtime.sources.photo import CameraFlags, Photo, read_photo
+from runtime.sources.logged import BEYOND, UNDATED, PhotoLog, read_logged
+from runtime.sources.logs.choice import Asked
+from runtime.sources.photo import CameraFlags, Photo
 from runtime.values import Decision, Fix
 
 _THREADS = 2
@@ -34,15 +37,21 @@ def fix(
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
     hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="Its calibration: a .json, or a .toml with [camera].")] = None,
     height_agl_m: Annotated[float | None, typer.Option(help="Height above ground.")] = None,
     heading_deg: Annotated[float | None, typer.Option(help="Where the image's top points, from true north.")] = None,
+    telemetry: Annotated[Path | None, typer.Option(help="The flight's .tlog, .BIN, .log or .ulg.")] = None,
+    vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
+    boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
+    time_offset_s: Annotated[float | None, typer.Option(help="From the images' clock to the log's.")] = None,
     any_heading: Annotated[bool, typer.Option("--any-heading", help="Distrust recorded headings.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image on stdout.")] = False,
 ) -> None:
-    """Say where each image was taken. GPS tags, times and names of the images are not looked at."""
-    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
+    """Say where each image was taken. GPS tags are not looked at, names and times only beside a log."""
+    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
+    log = read_photo_log(telemetry, Asked(vehicle, boot), time_offset_s, images)
     decisions = []
-    for answer in answers(images, history, bundle, flags, any_heading):
+    for answer in answers(images, history, bundle, flags, any_heading, log):
         decisions.append(answer.decision)
         emit(answer.record()) if as_json else say(answer.sentence())
     if Decision.ERROR in decisions:
@@ -101,18 +110,24 @@ class Answer:
 
 
 def answers(
-    images: list[Path], history: Path, bundle: Path | None, flags: CameraFlags, any_heading: bool
+    images: list[Path],
+    history: Path,
+    bundle: Path | None,
+    flags: CameraFlags,
+    any_heading: bool,
+    log: PhotoLog | None = None,
 ) -> Iterator[Answer]:
-    """One answer per image, in order; an image that cannot be used does not stop the others."""
+    """One answer per image, in order; an image that cannot be used does not stop the others. Of the ``log`` of their
+    flight attitude and height are used, never the position."""
     loaded = Bundle.load(bundle)
     keep = os.access(history, os.W_OK) and os.access(history.absolute().parent, os.W_OK)
     with History.open(history, embedding_space_id=loaded.embedding_space_id, write=keep) as opened:
         embedder = Embedder(loaded, threads=_THREADS)
         fixer: Fixer | None = None
         with progress("fixing", len(images)) as steps:
-            for image in images:
+            for index, image in enumerate(images):
                 try:
-                    photo = _usable(read_photo(image, flags))
+                    photo = _usable(read_logged(image, flags, index, log))
                 except ImageError as error:
                     yield Answer.unusable(image, str(error).removeprefix(f"{image}: "))
                 else:
@@ -141,6 +156,8 @@ def _usable(photo: Photo) -> Photo:
     """
     if photo.lens_source == UNCLEAR_ZOOM:
         raise ImageError("its focal length may or may not count in its digital zoom: give --hfov-deg.")
+    if photo.unusable in (UNDATED, BEYOND):
+        raise ImageError(f"{photo.unusable}.")
     height, width = photo.frame.image.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise ImageError(f"{width} by {height} pixels are too few to match; give at least {MIN_SIDE_PX}.")

@@ -12,7 +12,9 @@ from runtime.reasons import Reason, with_examples
 from runtime.survey.survey import Skipped
 
 _ADVICE = {  # by what a reason begins with
-    "no GPS tag": "write positions into them (exiftool -geotag), or record the flight's video with its log",
+    "no GPS tag": "give the flight's log with --telemetry, or write positions into them (exiftool -geotag)",
+    "carries no time": "name them by their UTC, as 20180805T010044.480Z, or write positions into them",
+    "the log has no position": "--time-offset-s says by how much their clock was off, if it was",
     "no height above ground": "give --height-agl-m",
     "no heading": "give --heading-deg",
     "not an image": "convert them to JPEG, PNG or TIFF",

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runtime.bundle import Bundle
+from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
 from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
 from runtime.cli.record_map import TileFlags, record_map
 from runtime.cli.recording import assumed, completed, opened, recorded
 from runtime.cli.source_options import check_options
-from runtime.errors import ImageError, UsageError
+from runtime.errors import ImageError
 from runtime.record.map_plan import MOST_TILES
 from runtime.record.recorder import MOVED
 from runtime.record.surveyed import ALREADY, reasons_of, refuse_useless_views
 from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
-from runtime.sources.telemetry import Telemetry, read_telemetry
+from runtime.sources.telemetry import Telemetry
 from runtime.sources.video import Filmed, lens_of_video, open_video
 from runtime.survey.survey import Skipped
 from runtime.survey.video import frame_reader, gathered, survey_video
@@ -32,36 +34,40 @@ _INTERRUPTED = 130  # as the shell counts SIGINT
 def record(
     context: typer.Context,
     history: Annotated[Path, typer.Option(help="The flight history; made where there is none.")],
-    images: Annotated[Path | None, typer.Option(help="A folder of photos with GPS tags.")] = None,
+    images: Annotated[Path | None, typer.Option(help="A folder of photos with GPS tags, or with --telemetry.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Read the photos of the folders in it too.")] = False,
     map_file: Annotated[Path | None, typer.Option("--map", help="A georeferenced map.")] = None,
     tile_m: Annotated[float | None, typer.Option(help="Side of a tile of the map.")] = None,
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
     max_tiles: Annotated[int, typer.Option(min=1, help="A map that needs more tiles is refused.")] = MOST_TILES,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
-    telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN, .log or .ulg.")] = None,
+    telemetry: Annotated[Path | None, typer.Option(help="The flight's .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
     boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
-    time_offset_s: Annotated[float | None, typer.Option(help="From the log's first report to the first frame.")] = None,
+    time_offset_s: Annotated[float | None, typer.Option(help="From the pictures' clock to the log's.")] = None,
     gps_order: Annotated[Order | None, typer.Option(help="Order in subtitles' GPS(..., ...) that do not tell.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
     hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="Its calibration: a .json, or a .toml with [camera].")] = None,
     height_agl_m: Annotated[float | None, typer.Option(help="Height above ground.")] = None,
     heading_deg: Annotated[float | None, typer.Option(help="Where the image's top points, from true north.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Record a flight, or a map, into a history; adding to one that is there is fine."""
     check_options(context)
-    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
+    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
+    asked = Asked(vehicle, boot)
     try:
         if images is not None:
-            kept, skipped = record_images(images, history, bundle, flags, recursive)
+            used = [path for path in (telemetry, camera) if path is not None]
+            log_of = partial(read_photo_log, telemetry, asked, time_offset_s)
+            kept, skipped = record_images(images, history, bundle, flags, recursive, log_of, used)
         elif map_file is not None:
             kept, skipped = record_map(map_file, history, bundle, TileFlags(tile_m, stride_m, max_tiles))
         else:
             assert video is not None
-            said = read_flight(telemetry, gps_order, Asked(vehicle, boot))
+            said = read_flight(telemetry, gps_order, asked)
             kept, skipped = _record_video(video, said, time_offset_s or 0.0, history, bundle, flags)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
@@ -69,21 +75,6 @@ def record(
     tell(history, kept, skipped, as_json)
     if kept == 0 and not any(one.reason == ALREADY for one in skipped):
         raise ImageError(f"Nothing could be recorded: {reasons_of(skipped)}.")
-
-
-def read_flight(path: Path | None, gps_order: Order | None, asked: Asked) -> Telemetry:
-    """What the log of a video says of the flight; what of it had to be chosen or left out is said on stderr.
-
-    Raises:
-        UsageError: there is no log.
-        TelemetryError: it cannot be read, or holds no positions.
-    """
-    if path is None:
-        raise UsageError("A video needs --telemetry, the .SRT, .tlog, .BIN, .log or .ulg of its flight.")
-    said = read_telemetry(path, gps_order, asked)
-    for note in said.notes:
-        warn(note)
-    return said
 
 
 def _record_video(

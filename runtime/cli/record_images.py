@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runtime.cli.output import progress, warn
@@ -14,34 +14,46 @@ from runtime.history.history import History
 from runtime.reasons import with_examples
 from runtime.record.surveyed import PHOTO_MOVED, photo_reader
 from runtime.sources.folder import SUFFIXES, PhotoFolder, endings, folders_below, photo_folder
+from runtime.sources.logged import PhotoLog
 from runtime.sources.photo import CameraFlags
 from runtime.survey.survey import Skipped, survey
 
+LogOf = Callable[[Sequence[Path]], PhotoLog | None]
+
 
 def record_images(
-    folder: Path, history: Path, bundle: Path | None, flags: CameraFlags, recursive: bool
+    folder: Path,
+    history: Path,
+    bundle: Path | None,
+    flags: CameraFlags,
+    recursive: bool,
+    log_of: LogOf,
+    used: Sequence[Path] = (),
 ) -> tuple[int, list[Skipped]]:
     """Records a folder's photos, and with ``recursive`` those of all folders in it; where it holds none itself, as a
-    card's DCIM, its folders are read in any case, and that is said.
+    card's DCIM, its folders are read in any case, and that is said. ``log_of`` gives the log of the photos' flight, if
+    there is one; ``used``: files that are read besides, wherever they lie.
 
     Returns:
         How many keyframes were added, and what was left out.
 
     Raises:
         ImageError: there is no folder, or no photo in it.
+        TelemetryError: the log is of another flight, or cannot be read.
     """
-    folders = _chosen(folder, recursive)
+    folders = _chosen(folder, recursive, {path.name for path in used})
+    log = log_of([image for one in folders for image in one.images])
     kept, skipped = 0, []
     with opened(history, bundle) as target:
         for one in folders:
-            more, left_out = _record_folder(one, flags, target)
+            more, left_out = _record_folder(one, flags, log, target)
             above = "" if one.path == folder else f"{one.path.relative_to(folder)}/"
             kept += more
             skipped += [Skipped(f"{above}{item.image}", item.reason) for item in left_out]
     return kept, skipped
 
 
-def _chosen(folder: Path, recursive: bool) -> list[PhotoFolder]:
+def _chosen(folder: Path, recursive: bool, used: set[str]) -> list[PhotoFolder]:
     own, below = photo_folder(folder), folders_below(folder)
     with_photos = [one for one in below if one.images]
     if own.images and not recursive:
@@ -52,7 +64,7 @@ def _chosen(folder: Path, recursive: bool) -> list[PhotoFolder]:
         if with_photos and not recursive:
             warn(f"{folder}: holds no photos itself; reads {_counted(folder, with_photos)}.")
         chosen = [own, *below]
-    beside = [name for one in chosen for name in one.beside]
+    beside = [name for one in chosen for name in one.beside if name not in used]
     if beside:
         warn(f"{folder}: {counted(len(beside), 'file')} beside the photos ({endings(beside)}) not read.")
     if not any(one.images for one in chosen):
@@ -76,13 +88,13 @@ def _nothing(folder: Path, chosen: Sequence[PhotoFolder]) -> str:
 
 
 def _record_folder(
-    found: PhotoFolder, flags: CameraFlags, target: tuple[History, Embedder]
+    found: PhotoFolder, flags: CameraFlags, log: PhotoLog | None, target: tuple[History, Embedder]
 ) -> tuple[int, list[Skipped]]:
     left_out = [Skipped(name, reason) for name, reason in found.skipped]
     if not found.images:
         return 0, left_out
     with progress("reading", len(found.images)) as steps:
-        read = survey(found.images, flags, steps.step)
+        read = survey(found.images, flags, steps.step, log)
     kept, skipped = recorded(
         completed(read), read.flight(found.path), PHOTO_MOVED, photo_reader(found.path), target
     )

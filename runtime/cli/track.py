@@ -12,8 +12,8 @@ import numpy as np
 import typer
 
 from runtime.bundle import Bundle
+from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
 from runtime.cli.output import emit, progress, say, warn
-from runtime.cli.record import read_flight
 from runtime.cli.recording import assumed
 from runtime.cli.source_options import check_options
 from runtime.counted import counted
@@ -44,16 +44,17 @@ def track(
     history: Annotated[Path, typer.Option(help="The flight history to follow against: of another flight.")],
     images: Annotated[Path | None, typer.Option(help="A folder of one flight's photos.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
-    telemetry: Annotated[Path | None, typer.Option(help="Its .SRT, .tlog, .BIN, .log or .ulg.")] = None,
+    telemetry: Annotated[Path | None, typer.Option(help="The flight's .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
     boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
-    time_offset_s: Annotated[float, typer.Option(help="From the log's first report to the first frame.")] = 0.0,
+    time_offset_s: Annotated[float | None, typer.Option(help="From the pictures' clock to the log's.")] = None,
     gps_order: Annotated[Order | None, typer.Option(help="Order in subtitles' GPS(..., ...) that do not tell.")] = None,
     rate_hz: Annotated[float, typer.Option(min=0.1, max=60, help="Frames of a video a second, at most.")] = 10.0,
     fix_every_s: Annotated[float, typer.Option(min=0, max=60, help="From one frame that is fixed to the next.")] = 0.5,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     camera_pitch_deg: Annotated[float | None, typer.Option(help="-90 looks straight down.")] = None,
     hfov_deg: Annotated[float | None, typer.Option(help="Field of view across the image's width.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="Its calibration: a .json, or a .toml with [camera].")] = None,
     height_agl_m: Annotated[float | None, typer.Option(help="Height above ground.")] = None,
     heading_deg: Annotated[float | None, typer.Option(help="Where the image's top points, from true north.")] = None,
     report: Annotated[Path | None, typer.Option(help="A page with the map and the errors over time.")] = None,
@@ -61,21 +62,23 @@ def track(
 ) -> None:
     """Follow a recorded flight by its camera alone, and say how far it lies from its tags or telemetry."""
     check_options(context)
-    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg)
+    flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
+    asked = Asked(vehicle, boot)
     loaded = Bundle.load(bundle)
     with History.open(history, embedding_space_id=loaded.embedding_space_id) as opened:
         if images is not None:
             paths = photo_folder(images).images
-            flight: _Flight = nullcontext(of_photos(paths, flags))
+            log = read_photo_log(telemetry, asked, time_offset_s, paths)
+            flight: _Flight = nullcontext(of_photos(paths, flags, log))
             length = len(paths)
         else:
             assert video is not None
-            said = read_flight(telemetry, gps_order, Asked(vehicle, boot))
+            said = read_flight(telemetry, gps_order, asked)
             with open_video(video) as file:
                 lens, length = lens_of_video(file.size_px, said.focal, flags), round(file.length_s * rate_hz)
             if not lens.known:
                 assumed(video.name)
-            filmed = Filmed(said.track, time_offset_s, lens, flags)
+            filmed = Filmed(said.track, time_offset_s or 0.0, lens, flags)
             flight = _frames(video, filmed, rate_hz)
         embedder = Embedder(loaded, threads=_THREADS)
         with flight as moments:

@@ -18,6 +18,9 @@ _LEAST_SIGMA_M = 0.01  # of a fixed RTK solution: what claims to be better is ro
 _ALTITUDES_M = (-1000.0, 20_000.0)  # above mean sea level: from below the Dead Sea's shore to above Everest
 _HEIGHTS_M = (-2000.0, 20_000.0)  # above take-off: from a mountain into its valley
 _FASTEST_M_S = 500.0  # no drone flies faster than sound
+_DATES_S = (1_262_304_000, 4_102_444_800)  # 2010 to 2100: before, a receiver's weeks rolled over; beyond, nonsense
+_GPS_EPOCH_S, _WEEK_S = 315_964_800, 604_800  # 1980-01-06 (IS-GPS-200, section 20.3.3.3)
+_LEAP_SECONDS = ((1_483_228_800, 18), (1_435_708_800, 17), (1_341_100_800, 16), (0, 15))  # since when (IERS bulletin C)
 _UNIT = 0.1  # what a quaternion's length may differ from one: rounding does a millionth
 
 
@@ -100,6 +103,19 @@ def geo_point(latitude_deg: float, longitude_deg: float) -> GeoPoint | None:
 def sigma_m(reported_m: float) -> float | None:
     """A reported accuracy, at best a centimetre; None where it is none: zero, negative or not finite."""
     return max(reported_m, _LEAST_SIGMA_M) if 0.0 < reported_m < math.inf else None
+
+
+def utc_s(seconds: float) -> float | None:
+    """Seconds since 1970 at which something can have flown, or None."""
+    return seconds if _DATES_S[0] <= seconds < _DATES_S[1] else None
+
+
+def utc_of_week_s(week: float, seconds: float) -> float | None:
+    """UTC, in seconds since 1970, of a GPS week and the seconds in it, or None."""
+    if not (0.0 <= seconds < _WEEK_S and math.isfinite(week)):
+        return None
+    gps_s = _GPS_EPOCH_S + week * _WEEK_S + seconds
+    return utc_s(gps_s - next((leap for since_s, leap in _LEAP_SECONDS if gps_s - leap >= since_s), 0))
 
 
 def altitude_m(amsl_m: float) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from runtime.camera_model import CameraModel
+from runtime.camera_model import CameraModel, body_from_mount
 from runtime.errors import UsageError
 from runtime.heights import above_flat_ground
 from runtime.rotations import turned_about_vertical
@@ -25,6 +25,7 @@ _GIMBAL_YAW_SIGMA_RAD = math.radians(3.0)  # compass-bound
 _FLIGHT_YAW_SIGMA_RAD = math.radians(5.0)  # the gimbal lags behind the airframe's yaw
 _FLAG_SIGMA_RAD = math.radians(2.0)
 _BAROMETER_SIGMA_M = 1.0
+_SAME_SHAPE = 0.01  # of width over height: what rounding to whole pixels changes
 _SAME_PLACE_DEG = 0.05  # 5 km: EXIF and XMP of one photo, whatever each was rounded or corrected by
 
 
@@ -33,20 +34,24 @@ class CameraFlags:
     """What the user says of the camera; it overrides what the files say. None: not said.
 
     ``camera_pitch_deg`` -90 looks straight down. ``hfov_deg`` is across the stored image's width.
-    ``heading_deg`` is where the image's top points, clockwise from true north.
+    ``heading_deg`` is where the image's top points, clockwise from true north. ``calibrated``: the camera as it was
+    calibrated, which takes the place of ``hfov_deg``; mounted as it says itself, or by ``camera_pitch_deg``.
 
     Raises:
-        UsageError: a height that is not positive, or an angle beyond a turn.
+        UsageError: a height that is not positive, an angle beyond a turn, or two fields of view.
     """
 
     camera_pitch_deg: float | None = None
     hfov_deg: float | None = None
     height_agl_m: float | None = None
     heading_deg: float | None = None
+    calibrated: CameraModel | None = None
 
     def __post_init__(self) -> None:
         if self.height_agl_m is not None and not 0.0 < self.height_agl_m < math.inf:
             raise UsageError(f"A height of {self.height_agl_m:g} m above ground is not positive.")
+        if self.hfov_deg is not None and self.calibrated is not None:
+            raise UsageError("Give --hfov-deg or --camera, not both.")
         for what, angle_deg in (("pitch", self.camera_pitch_deg), ("heading", self.heading_deg)):
             if angle_deg is not None and not abs(angle_deg) <= 360.0:
                 raise UsageError(f"A {what} of {angle_deg:g} deg is beyond a turn.")
@@ -85,8 +90,7 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
     flags = flags or CameraFlags()
     pixels, exif, xmp = _read(path)
     height, width = pixels.shape[:2]
-    pitch_deg = NADIR_DEG if flags.camera_pitch_deg is None else flags.camera_pitch_deg
-    lens = lens_of(width, height, exif, xmp, flags.hfov_deg, pitch_deg)
+    lens = lens_by(flags, width, height, exif, xmp)
     tag = _tag(exif, xmp)
     return Photo(
         name=path.name,
@@ -97,6 +101,27 @@ def read_photo(path: Path, flags: CameraFlags | None = None, index: int = 0) -> 
         lens_source=lens.source,
         unusable=_unusable(tag, exif, xmp, lens, xmp.camera_zero and flags.camera_pitch_deg is None),
     )
+
+
+def lens_by(flags: CameraFlags, width_px: int, height_px: int, exif: PhotoExif, xmp: MakerTags) -> Lens:
+    """The camera behind an image: calibrated, by the flag, or by its tags.
+
+    Raises:
+        UsageError: the flag is no field of view, or pictures of another shape were calibrated.
+    """
+    pitch_deg = NADIR_DEG if flags.camera_pitch_deg is None else flags.camera_pitch_deg
+    if flags.calibrated is None:
+        return lens_of(width_px, height_px, exif, xmp, flags.hfov_deg, pitch_deg)
+    camera = flags.calibrated
+    shape, calibrated = width_px / height_px, camera.width_px / camera.height_px
+    if abs(shape / calibrated - 1.0) > _SAME_SHAPE:
+        raise UsageError(
+            f"--camera is of pictures of {camera.width_px} by {camera.height_px}, these are {width_px} by {height_px}: "
+            "of another shape."
+        )
+    if flags.camera_pitch_deg is not None:
+        camera = replace(camera, body_from_camera=body_from_mount(flags.camera_pitch_deg))
+    return Lens(camera.scaled_to(width_px, height_px), "calibration")
 
 
 def apply_flags(pose: Pose, flags: CameraFlags) -> Pose:

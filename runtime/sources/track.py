@@ -49,7 +49,7 @@ class TurnSample:
 
 class Track:
     """A log's positions and attitudes, each a stream of its own rate; times from the log's start. ``source`` names the
-    kind of log.
+    kind of log; ``utc_start_s`` is its start in seconds since 1970, None where it does not say.
 
     Raises:
         TelemetryError: there is not a single position.
@@ -63,10 +63,12 @@ class Track:
         source: str,
         position_source: PositionSource,
         stabilised: bool = False,
+        utc_start_s: float | None = None,
     ) -> None:
         if not places:
             raise TelemetryError(f"{name}: holds no positions.")
         self.name = name
+        self.utc_start_s = utc_start_s
         self.stabilised = stabilised  # the attitudes are a gimbal's, not the airframe's
         self._source = source
         self._position_source = position_source

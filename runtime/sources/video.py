@@ -13,8 +13,8 @@ import numpy as np
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError, UsageError
 from runtime.sources.exif import PhotoExif
-from runtime.sources.lens import Lens, lens_of
-from runtime.sources.photo import CameraFlags, apply_flags
+from runtime.sources.lens import Lens
+from runtime.sources.photo import CameraFlags, apply_flags, lens_by
 from runtime.sources.subtitles.focal import FocalTrack
 from runtime.sources.track import Track
 from runtime.sources.xmp.tags import MakerTags
@@ -97,18 +97,21 @@ class VideoLens:
     @property
     def known(self) -> bool:
         """False where the field of view is only an assumption."""
-        return self.flags.hfov_deg is not None or bool(self.focal.focal_mm)
+        return self._flagged or bool(self.focal.focal_mm)
+
+    @property
+    def _flagged(self) -> bool:
+        return self.flags.hfov_deg is not None or self.flags.calibrated is not None
 
     def at(self, track_s: float) -> Lens | None:
         """The camera at an instant of the subtitles' time; None while its zoom changes."""
-        if self.flags.hfov_deg is None and self.focal.focal_mm:
+        if not self._flagged and self.focal.focal_mm:
             focal_mm = self.focal.at(track_s)
             return None if focal_mm is None else self._lens(focal_mm)
         return self._lens(None)
 
     def _lens(self, focal_mm: float | None) -> Lens:
-        pitch_deg = -90.0 if self.flags.camera_pitch_deg is None else self.flags.camera_pitch_deg
-        return lens_of(*self.size_px, PhotoExif(focal_35mm=focal_mm), MakerTags(), self.flags.hfov_deg, pitch_deg)
+        return lens_by(self.flags, *self.size_px, PhotoExif(focal_35mm=focal_mm), MakerTags())
 
 
 def lens_of_video(size_px: tuple[int, int], focal: FocalTrack, flags: CameraFlags) -> VideoLens:
@@ -117,7 +120,7 @@ def lens_of_video(size_px: tuple[int, int], focal: FocalTrack, flags: CameraFlag
     Raises:
         UsageError: the flag is no field of view, or the subtitles can be read in two ways and no flag decides.
     """
-    if focal.unclear and flags.hfov_deg is None:
+    if focal.unclear and flags.hfov_deg is None and flags.calibrated is None:
         raise UsageError(f"The video's field of view is unclear: {focal.unclear}; give --hfov-deg.")
     lens = VideoLens(size_px, focal, flags)
     lens.at(0.0)  # a flag that is no field of view is told at once

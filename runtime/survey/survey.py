@@ -11,7 +11,8 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.sources.fingerprint import photo_fingerprint
 from runtime.sources.folder import SUFFIXES, photo_folder
-from runtime.sources.photo import CameraFlags, Photo, read_photo
+from runtime.sources.logged import PhotoLog, read_logged
+from runtime.sources.photo import CameraFlags, Photo
 from runtime.survey.anchor import Tagged
 from runtime.survey.contradiction import Contradiction
 from runtime.survey.overlaps import Features, features_of
@@ -85,14 +86,17 @@ def list_images(folder: Path) -> list[Path]:
     return found
 
 
-def survey(paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None) -> Survey:
-    """Read all photos, one in memory at a time; ``step`` is called after each."""
+def survey(
+    paths: Sequence[Path], flags: CameraFlags, step: Step = lambda: None, log: PhotoLog | None = None
+) -> Survey:
+    """Read all photos, one in memory at a time, by their flight's ``log`` where there is one; ``step`` is called after
+    each."""
     photos: list[Surveyed] = []
     skipped: list[Skipped] = []
     assumed = ""
     for index, path in enumerate(paths):
         try:
-            photo = read_photo(path, flags, index)
+            photo = read_logged(path, flags, index, log)
         except ImageError as error:
             skipped.append(Skipped(path.name, str(error).removeprefix(f"{path}: ").rstrip(".")))
         else:

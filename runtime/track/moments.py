@@ -8,7 +8,8 @@ from pathlib import Path
 
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
-from runtime.sources.photo import CameraFlags, read_photo
+from runtime.sources.logged import PhotoLog, read_logged
+from runtime.sources.photo import CameraFlags
 from runtime.sources.video import Filmed, VideoFile
 from runtime.survey.survey import Skipped
 from runtime.values import Frame, Pose, Position
@@ -28,17 +29,18 @@ class Moment:
 NO_TIME = "carries no time, by which photos of a flight are followed"
 
 
-def of_photos(paths: Sequence[Path], flags: CameraFlags) -> Iterator[Moment | Skipped]:
-    """Photos of one flight in the order given; those of equal seconds are put a millisecond apart in that order."""
+def of_photos(paths: Sequence[Path], flags: CameraFlags, log: PhotoLog | None = None) -> Iterator[Moment | Skipped]:
+    """Photos of one flight in the order given, with their ``log`` where there is one; those of equal seconds are put a
+    millisecond apart in that order."""
     last_t_ns: int | None = None
     for index, path in enumerate(paths):
         try:
-            photo = read_photo(path, flags, index)
+            photo = read_logged(path, flags, index, log)
         except ImageError as error:
             yield Skipped(path.name, str(error).removeprefix(f"{path}: "))
             continue
         if photo.pose.t_ns is None:
-            yield Skipped(path.name, NO_TIME)
+            yield Skipped(path.name, photo.unusable if log is not None else NO_TIME)
             continue
         t_ns = photo.frame.t_ns
         if last_t_ns is not None and t_ns // 1_000_000_000 == last_t_ns // 1_000_000_000:

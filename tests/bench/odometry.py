@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
 import numpy as np
-from pymavlink import mavutil
 
 from runtime.camera_model import CameraModel, body_from_mount
+from runtime.cli.flight_log import read_camera
 from runtime.geodesy import north_east_m
 from runtime.odometry.odometer import Odometer
 from runtime.rotations import ned_from_euler
-from runtime.sources.photo import read_photo
+from runtime.sources.logged import photo_log, read_logged
+from runtime.sources.photo import CameraFlags, read_photo
 from runtime.sources.telemetry import read_telemetry
 from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, yaw_of
 
@@ -53,32 +52,14 @@ class Sample:
 
 def cuav() -> Iterator[Sample]:
     """Straight down from an aeroplane at 81 m, with an ArduPilot log."""
-    said = json.loads((FLIGHTS / "cuav" / "camera.json").read_text())
-    camera = CameraModel(
-        said["width_px"], said["height_px"], said["fx_px"], said["fy_px"], said["cx_px"], said["cy_px"],
-        tuple(said["distortion_k1_k2_p1_p2_k3"]),
-    )  # fmt: skip
-    log = FLIGHTS / "cuav" / "flight.tlog"
-    track, start_s, origin = read_telemetry(log).track, _log_start_s(log), None
-    for index, path in enumerate(sorted((FLIGHTS / "cuav").glob("*Z.jpg"))):
-        utc = datetime.strptime(path.stem[:14], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc).timestamp()
-        state = track.at(utc + int(path.stem[14:16]) / 100 - _CUAV_DELAY_S - start_s)
-        if state is None or state.position is None:
-            continue
-        origin = origin or state.position.point
-        frame = Frame(_rgb(path), state.t_ns, path.name, index)
-        yield Sample(camera, frame, state.pose, np.array(north_east_m(origin, state.position.point)))
-
-
-def _log_start_s(path: Path) -> float:
-    """UTC of the log's first position or attitude: of all that came, the least delayed says the boot's."""
-    log, delays, first_s = mavutil.mavlink_connection(str(path)), [], math.inf
-    while (message := log.recv_match(type=["GLOBAL_POSITION_INT", "ATTITUDE"])) is not None:
-        if message.get_srcComponent() == 1:
-            delays.append(message._timestamp - message.time_boot_ms * 1e-3)
-            first_s = min(first_s, message.time_boot_ms * 1e-3)
-    log.close()
-    return min(delays) + first_s
+    pictures = sorted((FLIGHTS / "cuav").glob("*Z.jpg"))
+    path, flags = FLIGHTS / "cuav" / "flight.tlog", CameraFlags(calibrated=read_camera(FLIGHTS / "cuav" / "camera.json"))
+    log, origin = photo_log(path, read_telemetry(path).track, pictures, -_CUAV_DELAY_S), None
+    for index, picture in enumerate(pictures):
+        photo = read_logged(picture, flags, index, log)
+        assert photo.tag is not None
+        origin = origin or photo.tag.point
+        yield Sample(photo.camera, photo.frame, photo.pose, np.array(north_east_m(origin, photo.tag.point)))
 
 
 def gopro() -> Iterator[Sample]:

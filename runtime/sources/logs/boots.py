@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from runtime.freshness import LOG_GAP
 from runtime.reports.values import Attitude, Estimator, Fused, Ground, Receiver
 
@@ -19,6 +22,7 @@ _REORDERED_S = 2.0  # a clock that goes back further was started again
 _WALL_S = 5.0  # by which a ground station's clock may run ahead of the vehicle's before that is a restart's minute
 _CLOCKS = 8  # that may run beside one another; a log of more is noise
 _SEGMENTS = 10_000  # of one vehicle: what restarts more often is noise
+_DATES_S = 1.5  # from the usual difference of two clocks: beyond, a stamp is damaged, or a receiver lacked leap seconds
 LEAST_S = 0.009  # between two reports of a kind that are kept: attitudes are logged at up to 400 Hz, frames at 60
 
 
@@ -45,7 +49,14 @@ class Sourced:
     by_gps: bool
 
 
-Report = Fused | Receiver | Estimator | Attitude | Ground | Level | Fed | Sourced
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The time of the world, in seconds since 1970, by satellites or by a clock that was set by them."""
+
+    utc_s: float
+
+
+Report = Fused | Receiver | Estimator | Attitude | Ground | Level | Fed | Sourced | Dated
 _R = TypeVar("_R", bound=Report)
 
 
@@ -69,6 +80,7 @@ class Boot:
         self.number = 0
         self.first_s = self.last_s = 0.0
         self._streams: dict[type[Report], Stream] = {}
+        self._stamped_s: list[float] = []  # the writer's clock less the vehicle's
 
     def add(self, t_s: float, report: Report) -> None:
         """Keep a report, unless one of its kind was kept a moment ago."""
@@ -79,12 +91,26 @@ class Boot:
         stream.times.append(t_s)
         stream.reports.append(report)
 
+    def stamped(self, t_s: float, stamp_s: float) -> None:
+        """The log's writer had a report of ``t_s`` at ``stamp_s`` of its own clock."""
+        self._stamped_s.append(stamp_s - t_s)
+
+    @property
+    def utc_s(self) -> float | None:
+        """Seconds since 1970 at which the vehicle's clock was zero, None where nothing says: by the vehicle's own word,
+        else by the writer's clock. What was under way least long says it, for a report is never early."""
+        times, said = self.of(Dated)
+        if times:
+            return max(_usual(np.array([report.utc_s for report in said]) - np.array(times)))
+        return min(_usual(np.array(self._stamped_s)), default=None)
+
     def join(self, later: Boot) -> None:
         """Take in what a later part of the same boot holds."""
         for kind, stream in later._streams.items():
             mine = self._streams.setdefault(kind, Stream())
             mine.times += stream.times
             mine.reports += stream.reports
+        self._stamped_s += later._stamped_s
         self.last_s = max(self.last_s, later.last_s)
 
     def sort(self) -> None:
@@ -107,6 +133,14 @@ class Boot:
     def positioned_s(self) -> float:
         """For how long it says where the vehicle was."""
         return max(covered_s(self.of(Fused)[0]), covered_s(self.of(Receiver)[0]))
+
+
+def _usual(differences_s: NDArray[np.float64]) -> list[float]:
+    """Differences of two clocks without those that lie apart from most."""
+    if not len(differences_s):
+        return []
+    middle_s = np.sort(differences_s)[len(differences_s) // 2]
+    return [float(one) for one in differences_s[np.abs(differences_s - middle_s) < _DATES_S]]
 
 
 def covered_s(times: Sequence[float]) -> float:
@@ -142,6 +176,8 @@ class Boots:
         segment.boot.add(t_s, report)
         segment.boot.first_s = min(segment.boot.first_s, t_s)
         segment.boot.last_s = max(segment.boot.last_s, t_s)
+        if stamp_s is not None:
+            segment.boot.stamped(t_s, stamp_s)
         segment.last, segment.stamp_last_s = self._count, stamp_s
         segment.reports += 1
         for own_s, waiting in self._waiting:

@@ -13,7 +13,7 @@ from runtime.errors import TelemetryError
 from runtime.reports import values
 from runtime.reports.flags import DataflashFlags, estimator_ok, gps_glitch
 from runtime.reports.values import Estimator, Fused, Receiver
-from runtime.sources.logs.boots import LEAST_S, Boots, Level, Report
+from runtime.sources.logs.boots import LEAST_S, Boots, Dated, Level, Report
 from runtime.sources.logs.choice import LONGEST, Asked, chosen
 from runtime.sources.logs.dataflash_file import DataflashFile, Message
 from runtime.sources.logs.source_sets import SourceSets
@@ -88,6 +88,8 @@ class _Vehicle:
                 self._turned_s = t_s
             if report is not None:
                 self.boots.add(t_s, report)
+            if isinstance(report, Receiver) and report.fixed and (utc_s := _utc_s(m)) is not None:
+                self.boots.add_now(Dated(utc_s), t_s)
 
     def _parameter(self, m: Message) -> None:
         parameter, value = m.text("Name"), m.number("Value")
@@ -159,6 +161,14 @@ def _time_s(m: Message, name: str) -> float | None:
         return us * 1e-6
     ms = m.number("T" if name in _RECEIVERS else "TimeMS")
     return None if ms is None else ms * 1e-3
+
+
+def _utc_s(m: Message) -> float | None:
+    """Of a receiver's position; the older messages call the milliseconds of the week otherwise."""
+    week, ms = m.number("GWk"), m.number("GMS")
+    if week is None or ms is None:
+        week, ms = m.number("Week"), m.number("TimeMS")
+    return None if week is None or ms is None else values.utc_of_week_s(week, ms * 1e-3)
 
 
 def _position(m: Message) -> Fused:

@@ -23,13 +23,14 @@ _SPANS_APART_S = 2.0  # believed positions of less than this between two losses 
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """``places`` and ``turns`` over the time since the boot's first report; ``doubted``: instants with a position that
-    is not believed, and why."""
+    """``places`` and ``turns`` over the time since ``start_s`` of the boot's clock, its first report; ``doubted``:
+    instants with a position that is not believed, and why."""
 
     boot: Boot
     places: tuple[PlaceSample, ...]
     turns: tuple[TurnSample, ...]
     source: PositionSource
+    start_s: float
     doubted: tuple[tuple[float, str], ...]
 
     @property
@@ -45,7 +46,9 @@ class Flight:
         """
         if not self.places:
             raise TelemetryError(f"{name}: {self._nothing()}.")
-        return Track(self.places, self.turns, name, kind, self.source)
+        clock_s = self.boot.utc_s
+        utc_start_s = None if clock_s is None else clock_s + self.start_s
+        return Track(self.places, self.turns, name, kind, self.source, utc_start_s=utc_start_s)
 
     def _nothing(self) -> str:
         reasons = list(dict.fromkeys(why for _, why in self.doubted))
@@ -106,7 +109,7 @@ def flight_of(boot: Boot) -> Flight:
     places = [place for k, place in enumerate(places) if k not in away]
     turns = tuple(TurnSample(t_s - start_s, said.ned_from_body) for t_s, said in zip(*boot.of(Attitude), strict=True))
     source = PositionSource.AUTOPILOT if by_estimator or not places else PositionSource.GPS
-    return Flight(boot, tuple(places), turns, source, tuple(doubted))
+    return Flight(boot, tuple(places), turns, source, start_s, tuple(doubted))
 
 
 def _start_s(boot: Boot, kind: type[Fused] | type[Receiver]) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet
 from runtime.reports import messages, values
-from runtime.sources.logs.boots import Boots, Fed, Level, Report
+from runtime.sources.logs.boots import Boots, Dated, Fed, Level, Report
 from runtime.sources.logs.source_sets import SourceSets
 
 _AUTOPILOT = mavlink.MAV_COMP_ID_AUTOPILOT1  # of a vehicle whose heartbeats the log lacks
@@ -15,7 +15,7 @@ _GROUND_STATION = 255
 _NO_VEHICLES = (mavlink.MAV_TYPE_GCS, mavlink.MAV_TYPE_ANTENNA_TRACKER)
 _TIMED = ("ATTITUDE", "ATTITUDE_QUATERNION", "GLOBAL_POSITION_INT", "LOCAL_POSITION_NED", "DISTANCE_SENSOR")
 _UNTIMED = ("GPS_RAW_INT", "GPS2_RAW", "EKF_STATUS_REPORT", "ESTIMATOR_STATUS")
-_OTHERS = ("HEARTBEAT", "GPS_INPUT", "PARAM_VALUE", "COMMAND_LONG", "COMMAND_INT")
+_OTHERS = ("SYSTEM_TIME", "HEARTBEAT", "GPS_INPUT", "PARAM_VALUE", "COMMAND_LONG", "COMMAND_INT")
 WANTED = frozenset(
     getattr(mavlink, f"MAVLINK_MSG_ID_{name}") for name in (*_TIMED, *_UNTIMED, *_OTHERS)
 )
@@ -81,6 +81,11 @@ def _heard(sender: _Sender, name: str, m: Any, stamp_s: float | None) -> None:
     if name == "PARAM_VALUE":
         for change in sender.sources.parameter(m.param_id, m.param_value):
             sender.boots.add_now(change)
+        return
+    if name == "SYSTEM_TIME":
+        utc_s = values.utc_s(m.time_unix_usec * 1e-6)
+        if utc_s is not None:
+            sender.boots.add_now(Dated(utc_s), m.time_boot_ms * 1e-3)
         return
     report = _report(name, m)
     if report is None:

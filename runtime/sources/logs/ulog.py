@@ -17,7 +17,7 @@ from runtime.errors import HomingError, TelemetryError
 from runtime.reports import values
 from runtime.reports.flags import Px4Flags, estimator_ok, gps_glitch
 from runtime.reports.values import Estimator, Fused, Ground, Receiver
-from runtime.sources.logs.boots import Boots, Level, Report, Sourced
+from runtime.sources.logs.boots import Boots, Dated, Level, Report, Sourced
 from runtime.sources.logs.choice import LONGEST, Asked, chosen
 from runtime.sources.logs.ulog_file import UlogFile
 from runtime.sources.track import Track
@@ -28,7 +28,7 @@ _STATUS, _FLAGS = "estimator_status", "estimator_status_flags"
 _TOPICS = frozenset((_POSITION, _LOCAL, _ATTITUDE, _RECEIVER, _RECEIVERS, _STATUS, _FLAGS))
 _FIELDS = frozenset(
     "lat lon alt lat_lon_valid alt_valid vel_n vel_e vel_d eph epv dead_reckoning "
-    "latitude_deg longitude_deg altitude_msl_m fix_type satellites_used spoofing_state "
+    "latitude_deg longitude_deg altitude_msl_m fix_type satellites_used spoofing_state time_utc_usec "
     "z z_valid dist_bottom dist_bottom_valid dist_bottom_sensor_bitfield q[0] q[1] q[2] q[3] "
     "solution_status_flags cs_gps cs_gnss_pos cs_ev_pos".split()
 )
@@ -119,7 +119,9 @@ def _said(name: str, row: _Row, instance: int) -> list[Report]:
     if name == _ATTITUDE:
         attitude = values.attitude_of_quaternion([_number(row, f"q[{k}]") for k in range(4)])
         return [] if attitude is None else [attitude]
-    return [_receiver(row, instance)]
+    received = _receiver(row, instance)
+    utc_s = values.utc_s(row.get("time_utc_usec", 0) * 1e-6)
+    return [received] if utc_s is None or not received.fixed else [received, Dated(utc_s)]
 
 
 def _position(row: _Row) -> Fused:

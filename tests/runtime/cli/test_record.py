@@ -113,9 +113,9 @@ def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
     [
         ("--images", ("--max-tiles", "20000"), "--map"),
         ("--images", ("--stride-m", "20"), "--map"),
-        ("--images", ("--telemetry", "a.SRT"), "--video"),
+        ("--images", ("--gps-order", "lat-lon"), "--video"),
         ("--map", ("--recursive",), "--images"),
-        ("--map", ("--vehicle", "1"), "--video"),
+        ("--map", ("--vehicle", "1"), "--images and --video"),
         ("--map", ("--hfov-deg", "70"), "--images and --video"),
         ("--video", ("--recursive",), "--images"),
         ("--video", ("--tile-m", "40"), "--map"),
@@ -131,7 +131,7 @@ def test_an_option_that_the_source_has_no_use_for_is_refused(
 
 def test_all_options_without_a_use_are_named_and_every_one_has_its_place(tmp_path: Path) -> None:
     done = run("--map", tmp_path, "--history", tmp_path / "h.db", "--boot", "1", "--gps-order", "lat-lon")
-    assert sentence(done, status=2) == "With --map, leave out --boot (for --video) and --gps-order (for --video)."
+    assert sentence(done, status=2) == "With --map, leave out --boot (for --images and --video) and --gps-order (for --video)."
     program = typer.Typer(add_completion=False)
     program.command()(record)
     options = {one.name for one in typer.main.get_command(program).params}
