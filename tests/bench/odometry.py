@@ -53,8 +53,9 @@ class Sample:
 def cuav() -> Iterator[Sample]:
     """Straight down from an aeroplane at 81 m, with an ArduPilot log."""
     pictures = sorted((FLIGHTS / "cuav").glob("*Z.jpg"))
-    path, flags = FLIGHTS / "cuav" / "flight.tlog", CameraFlags(calibrated=read_camera(FLIGHTS / "cuav" / "camera.json"))
-    log, origin = photo_log(path, read_telemetry(path).track, pictures, -_CUAV_DELAY_S), None
+    flags = CameraFlags(calibrated=read_camera(FLIGHTS / "cuav" / "camera.json"))
+    track = read_telemetry(FLIGHTS / "cuav" / "flight.tlog").track
+    log, origin = photo_log(FLIGHTS, track, pictures, -_CUAV_DELAY_S), None
     for index, picture in enumerate(pictures):
         photo = read_logged(picture, flags, index, log)
         assert photo.tag is not None

@@ -131,7 +131,8 @@ def test_an_option_that_the_source_has_no_use_for_is_refused(
 
 def test_all_options_without_a_use_are_named_and_every_one_has_its_place(tmp_path: Path) -> None:
     done = run("--map", tmp_path, "--history", tmp_path / "h.db", "--boot", "1", "--gps-order", "lat-lon")
-    assert sentence(done, status=2) == "With --map, leave out --boot (for --images and --video) and --gps-order (for --video)."
+    useless = "--boot (for --images and --video) and --gps-order (for --video)"
+    assert sentence(done, status=2) == f"With --map, leave out {useless}."
     program = typer.Typer(add_completion=False)
     program.command()(record)
     options = {one.name for one in typer.main.get_command(program).params}
