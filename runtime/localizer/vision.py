@@ -105,6 +105,7 @@ class VisionLocalizer:
             reason=reason,
             velocity_ned_m_s=(velocity[0], velocity[1], 0.0),
             heading=self._heading,
+            velocity_sigma_m_s=math.sqrt(np.trace(ruling.covariance[VELOCITY, VELOCITY]) / 2),
         )
 
     def _doubt(self, ruling: Ruling) -> str:

@@ -7,6 +7,7 @@ Quaternions are (w, x, y, z); a transform ``a_from_b`` takes vectors of frame b 
 
 from __future__ import annotations
 
+from runtime.values.aiding import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
@@ -15,6 +16,7 @@ from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
 
 __all__ = [
+    "Aiding",
     "Attitude",
     "Candidate",
     "Covariance",
@@ -22,12 +24,15 @@ __all__ = [
     "Displacement",
     "Embeddings",
     "Estimate",
+    "FailedOdometry",
     "Fix",
     "Frame",
     "GeoPoint",
     "Hypothesis",
     "ImageRGB",
     "Keyframe",
+    "LocalOdometry",
+    "LocalOrigin",
     "Maps",
     "Measured",
     "NavState",
@@ -38,6 +43,7 @@ __all__ = [
     "Position",
     "PositionSource",
     "Quaternion",
+    "ReceiverFix",
     "Setpoint",
     "TrackingState",
     "Vectors",

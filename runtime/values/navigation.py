@@ -108,7 +108,7 @@ class Estimate:
     """The localizer's belief; ``t_ns`` is the instant of the measurement that it rests on.
 
     ``reason`` says why it is not TRACKING, and is empty where it is. ``covariance_m2`` of ``position`` is infinite
-    where there is none; ``velocity_ned_m_s`` and ``heading`` are None where they are unknown.
+    where there is none; ``velocity_ned_m_s``, its 1-sigma per axis and ``heading`` are None where they are unknown.
     """
 
     t_ns: int
@@ -119,6 +119,7 @@ class Estimate:
     reason: str
     velocity_ned_m_s: Velocity | None = None
     heading: Measured | None = None
+    velocity_sigma_m_s: float | None = None
 
     @classmethod
     def lost(cls, t_ns: int, source: PositionSource, reason: str) -> Estimate:

@@ -14,8 +14,14 @@ from runtime.vehicle.events import CommandDone, VehicleEvent
 # All that this program ever asks of an autopilot. Modes, arming, take-off, landing, parameters and reboots belong to
 # the pilot: there is no way to send them from here.
 PERMITTED = frozenset(
-    {mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE, mavlink.MAV_CMD_DO_REPOSITION}
+    {
+        mavlink.MAV_CMD_SET_MESSAGE_INTERVAL,
+        mavlink.MAV_CMD_REQUEST_MESSAGE,
+        mavlink.MAV_CMD_DO_REPOSITION,
+        mavlink.MAV_CMD_SET_EKF_SOURCE_SET,  # only where the operator's configuration feeds the estimator
+    }
 )
+_SOURCE_SETS = (1.0, 2.0, 3.0)
 _BUSY_WAIT_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this
 _PROGRESS_WAIT_NS = 10_000_000_000  # IN_PROGRESS: the answer may take this long
 _RESULTS = {
@@ -49,6 +55,13 @@ class Command:
             raise ValueError(f"MAV_CMD {self.command} is the pilot's to send, not ours")
         if self.command == mavlink.MAV_CMD_DO_REPOSITION and (self.parameters[1] != 0.0 or self.position is None):
             raise ValueError("DO_REPOSITION needs a position and may not carry flags: one of them changes the mode")
+        if self.command == mavlink.MAV_CMD_SET_EKF_SOURCE_SET and self.parameters[0] not in _SOURCE_SETS:
+            raise ValueError(f"the autopilot has EKF source sets 1 to 3, not {self.parameters[0]:g}")
+
+    @classmethod
+    def source_set(cls, number: int) -> Command:
+        """SET_EKF_SOURCE_SET: which of its source sets the estimator is to use, 1 to 3."""
+        return cls(mavlink.MAV_CMD_SET_EKF_SOURCE_SET, (float(number), 0.0, 0.0, 0.0))
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from runtime.mavlink.dialect import mavlink
-from runtime.values import GeoPoint
+from runtime.values import FailedOdometry, GeoPoint, LocalOdometry
 from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.odometry import odometry_failed, odometry_ned
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
 
@@ -54,6 +55,16 @@ class Stack(Protocol):
     def tells_estimator(self) -> bool:
         """Whether the flags of its estimator are known; nothing is believed of one whose flags are not."""
 
+    @property
+    def has_source_sets(self) -> bool:
+        """Whether a command tells its estimator which sources to use; without, it fuses whatever comes."""
+
+    def odometry(self, odometry: LocalOdometry, offset_ns: int) -> Any:
+        """ODOMETRY in the frames that it takes; ``offset_ns``: its clock less ours."""
+
+    def failed_odometry(self, failed: FailedOdometry, offset_ns: int) -> Any:
+        """ODOMETRY of quality -1, that no setting of the autopilot makes it use."""
+
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The mode's usual name, or "MODE_<number>"."""
 
@@ -96,7 +107,7 @@ _ECHO_HZ = 50.0
 
 def common_streams(config: VehicleConfig, estimator: StreamRequest) -> tuple[StreamRequest, ...]:
     """The streams that every stack needs, with ``estimator`` as its own word on its health."""
-    required = (
+    required: tuple[StreamRequest, ...] = (
         StreamRequest(mavlink.MAVLINK_MSG_ID_ATTITUDE, "ATTITUDE", config.attitude_hz, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, "GLOBAL_POSITION_INT", config.position_hz, True),
         StreamRequest(
@@ -109,6 +120,8 @@ def common_streams(config: VehicleConfig, estimator: StreamRequest) -> tuple[Str
         StreamRequest(mavlink.MAVLINK_MSG_ID_HOME_POSITION, "HOME_POSITION", 0.5, False, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN, "GPS_GLOBAL_ORIGIN", 0.5, False, True),
     )
+    if config.unix_time:
+        required += (StreamRequest(mavlink.MAVLINK_MSG_ID_SYSTEM_TIME, "SYSTEM_TIME", 0.5, False),)
     if not config.optional_streams:
         return required
     return (
@@ -129,6 +142,16 @@ class OtherStack:
     reports_local_targets = False
     no_fence_without_bit = False
     tells_estimator = False
+    has_source_sets = False
+
+    def odometry(self, odometry: LocalOdometry, offset_ns: int) -> Any:
+        """As common.xml describes it: pose and velocity in NED, stamped in its clock."""
+        return odometry_ned(odometry, (odometry.t_ns + offset_ns) // 1000)
+
+    def failed_odometry(self, failed: FailedOdometry, offset_ns: int) -> Any:
+        """The same without a measurement."""
+        frame = mavlink.MAV_FRAME_LOCAL_NED
+        return odometry_failed(failed, (failed.t_ns + offset_ns) // 1000, frame, frame)
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The bare number."""

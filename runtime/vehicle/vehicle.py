@@ -11,7 +11,7 @@ from typing import Any
 
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
-from runtime.values import Setpoint
+from runtime.values import Aiding, Setpoint
 from runtime.vehicle.commands import Command, CommandQueue
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import (
@@ -21,6 +21,7 @@ from runtime.vehicle.events import (
     Rebooted,
     VehicleEvent,
 )
+from runtime.vehicle.injection import InjectionSender
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender
 from runtime.vehicle.speech import Companion
@@ -31,7 +32,7 @@ from runtime.vehicle.telemetry.state import LinkCounters, VehicleState
 from runtime.vehicle.telemetry.streams import StreamKeeper
 from runtime.vehicle.telemetry.timesync import TimeSync
 
-_BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT"})
+_BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT", "SYSTEM_TIME"})
 
 
 class Vehicle:
@@ -58,6 +59,7 @@ class Vehicle:
         self._sync_asked_ns = -(10**18)
         self._reboots = self._ignored = 0
         self._setpoints = SetpointSender(self._writer.put, self._watch)
+        self._injection = InjectionSender(self._writer.put)
         self._handlers: dict[str, Callable[[Any, int], list[VehicleEvent]]] = {
             "COMMAND_ACK": self._acknowledged,
             "POSITION_TARGET_GLOBAL_INT": self._watch.global_report,
@@ -232,6 +234,21 @@ class Vehicle:
         if refusal is not None or self._roster.autopilot is None:
             return refusal
         return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
+
+    def send_injection(self, message: Aiding, t_ns: int) -> str | None:
+        """Feed the autopilot's estimator. None when it went out, else the reason why it did not, by name."""
+        if self._roster.autopilot is None or not self._connected:
+            return "vehicle_silent"
+        sync = self._sync.current(t_ns)
+        if sync is None:
+            return "time_not_synced"  # a stamp of a wrong clock is worse than none
+        refusal = self._roster.refusal()
+        if refusal is None:
+            unix_offset_ns = self._reader.telemetry.unix_offset_ns
+            self._injection.send(
+                message, self._roster.stack, self._roster.autopilot[0], sync.offset_ns, unix_offset_ns
+            )
+        return refusal
 
     def withdraw(self) -> None:
         """Repeat no target any more: authority has ended, and the last one with it, though it has not expired."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.ardupilot import modes
+from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.stack import StreamRequest, common_streams
 
@@ -22,8 +23,11 @@ class ArduPilot:
     reports_local_targets = False
     no_fence_without_bit = True
     tells_estimator = True
+    has_source_sets = True
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
+    odometry = staticmethod(dialect.odometry)
+    failed_odometry = staticmethod(dialect.failed_odometry)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""

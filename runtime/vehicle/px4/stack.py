@@ -9,6 +9,7 @@ from __future__ import annotations
 from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.px4 import modes
+from runtime.vehicle.px4 import odometry as dialect
 from runtime.vehicle.stack import StreamRequest, common_streams
 
 
@@ -21,8 +22,11 @@ class Px4:
     reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
     no_fence_without_bit = False  # recorded: it never sets the bit
     tells_estimator = True
+    has_source_sets = False
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
+    odometry = staticmethod(dialect.odometry)
+    failed_odometry = staticmethod(dialect.failed_odometry)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""

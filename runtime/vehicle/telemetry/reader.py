@@ -32,6 +32,7 @@ _STATES = {
     "emergency": mavlink.MAV_STATE_EMERGENCY,
     "terminated": mavlink.MAV_STATE_FLIGHT_TERMINATION,
 }
+_UNIX_SET_USEC = 1_577_836_800_000_000  # 2020: a clock that shows less was never set
 _BATTERY = mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
 
 
@@ -66,6 +67,7 @@ class Reader:
             "RC_CHANNELS": self._sticks,
             "DISTANCE_SENSOR": self._distance,
             "FENCE_STATUS": self._fence,
+            "SYSTEM_TIME": self._system_time,
             "STATUSTEXT": self._text,
         }
 
@@ -214,6 +216,11 @@ class Reader:
 
     def _origin(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         self._set(origin=_point(m))
+        return []
+
+    def _system_time(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        if m.time_unix_usec >= _UNIX_SET_USEC:
+            self._set(unix_offset_ns=m.time_unix_usec * 1000 - t_ns)
         return []
 
     def _sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:

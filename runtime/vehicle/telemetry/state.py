@@ -91,6 +91,7 @@ class Telemetry:
     heading: Measured | None = None
     home: GeoHeight | None = None
     origin: GeoHeight | None = None
+    unix_offset_ns: int | None = None  # UTC less our clock, by SYSTEM_TIME
     sys_status_t_ns: int | None = None  # arrival of the newest SYS_STATUS
     rc_receiver_ok: bool | None = None  # None: the autopilot does not say that there is one
     sticks_moved: bool | None = None  # roll, pitch or yaw stick off its centre (default channel order)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import runtime.vehicle
 from runtime.mavlink.dialect import mavlink
-from runtime.values import GeoPoint, Setpoint
+from runtime.values import FailedOdometry, GeoPoint, Setpoint
 from tests.runtime.vehicle.peer import MS, SECOND, Peer, Voice, Wire
 
-SOURCES = sorted(Path(runtime.vehicle.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(runtime.vehicle.__file__).parent.rglob("*.py"))
 SPOKEN = {"HEARTBEAT", "TIMESYNC", "STATUSTEXT", "COMMAND_LONG", "COMMAND_INT", "SET_POSITION_TARGET_GLOBAL_INT"}
+FED = {"ODOMETRY", "GPS_INPUT", "SET_GPS_GLOBAL_ORIGIN"}  # only by `send_injection`
 TAKES_AUTHORITY = re.compile(
     r"ARM_DISARM|DO_SET_MODE|set_mode|SET_MODE|arducopter_arm|motors_armed|FLIGHTTERMINATION|PREFLIGHT_REBOOT|RC_CHANNELS_OVERRIDE"
     r"|MANUAL_CONTROL|PARAM_SET|MAV_DO_REPOSITION_FLAGS_CHANGE_MODE|MISSION_COUNT|param_set"
@@ -35,12 +36,12 @@ def test_only_these_messages_are_ever_built() -> None:
             if isinstance(node, ast.Attribute) and re.fullmatch(r"MAVLink_\w+_message", node.attr):
                 built.add(node.attr.removeprefix("MAVLink_").removesuffix("_message").upper())
             assert not (isinstance(node, ast.Attribute) and re.search(r"\w_(send|encode)$", node.attr)), path.name
-    assert built == SPOKEN
+    assert built == SPOKEN | FED
 
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["mode", "arm", "target", "foreign", "text", "reboot", "quiet", "status"]),
+        st.sampled_from(["mode", "arm", "target", "foreign", "text", "reboot", "quiet", "status", "feed"]),
         st.integers(0, 30),
     ),
     max_size=12,
@@ -55,7 +56,8 @@ def test_whatever_happens_nothing_else_is_sent(actions: list[tuple[str, int]], a
     for name, number in actions:
         act(wire, name, number)
         wire.run(0.5, step_ns=25 * MS)
-    assert {packet.name for _, packet in wire.sent} <= SPOKEN
+    fed = FED if any(name == "feed" for name, _ in actions) else set()
+    assert {packet.name for _, packet in wire.sent} <= SPOKEN | fed
     for _, packet in wire.sent:
         m = packet.message
         assert (packet.system_id, packet.component_id) == (1, 191)
@@ -83,6 +85,8 @@ def act(wire: Wire, name: str, number: int) -> None:
         wire.vehicle.statustext("x" * number * 5, 6, wire.t_ns)
     elif name == "reboot":
         wire.peer.reboot(wire.t_ns)
+    elif name == "feed":
+        wire.vehicle.send_injection(FailedOdometry(wire.t_ns, number), wire.t_ns)
     elif name == "quiet":
         wire.peer.answers = not wire.peer.answers
     else:

@@ -1,0 +1,80 @@
+"""What the autopilot's estimator is fed with, as MAVLink: nothing leaves on a link that may not carry it.
+
+Stamps are the measurement's own, never the sending's. Every vector and covariance is whole: a NaN among numbers is read
+as a number by one autopilot and drops the message on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from runtime.mavlink.dialect import mavlink
+from runtime.values import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix, axis_sigma_m
+from runtime.vehicle.stack import Stack
+
+_WEEK_MS = 7 * 24 * 3600 * 1000
+_GPS_EPOCH_UNIX_MS = 315_964_800_000  # 1980-01-06
+_LEAP_MS = 18_000  # GPS time is ahead of UTC by as much since 2017
+_SATELLITES = 6  # as few as an estimator takes: a receiver that works is always preferred
+_NO_FIX, _FIX_3D = 1, 3
+_NOT_SAID = mavlink.GPS_INPUT_IGNORE_FLAG_HDOP | mavlink.GPS_INPUT_IGNORE_FLAG_VDOP
+
+
+class InjectionSender:
+    """Encodes for one stack; whether the link allows it, the vehicle says before each call."""
+
+    def __init__(self, put: Callable[[Any], None]) -> None:
+        self._put = put
+
+    def send(
+        self, message: Aiding, stack: Stack, target_system: int, offset_ns: int, unix_offset_ns: int | None
+    ) -> None:
+        """Sends now. ``offset_ns``: the autopilot's clock less ours; ``unix_offset_ns``: UTC less ours, if known."""
+        if isinstance(message, LocalOdometry):
+            self._put(stack.odometry(message, offset_ns))
+        elif isinstance(message, FailedOdometry):
+            self._put(stack.failed_odometry(message, offset_ns))
+        elif isinstance(message, ReceiverFix):
+            self._put(gps_input(message, offset_ns, unix_offset_ns))
+        else:
+            self._put(set_origin(message, target_system))
+
+
+def set_origin(origin: LocalOrigin, target_system: int) -> Any:
+    """SET_GPS_GLOBAL_ORIGIN; ``time_usec`` 0: no claim about a clock."""
+    latitude, longitude = round(origin.position.latitude_deg * 1e7), round(origin.position.longitude_deg * 1e7)
+    altitude_mm = round(origin.altitude_amsl_m * 1e3)
+    return mavlink.MAVLink_set_gps_global_origin_message(target_system, latitude, longitude, altitude_mm, 0)
+
+
+def gps_input(fix: ReceiverFix, offset_ns: int, unix_offset_ns: int | None) -> Any:
+    """GPS_INPUT with the accuracies of the estimate; without UTC, week 0 (no time) rather than an invented one."""
+    week, week_ms = (0, 0) if unix_offset_ns is None else gps_time(fix.t_ns + unix_offset_ns)
+    north, east, down = fix.velocity_ned_m_s
+    place, altitude = fix.position, fix.altitude_amsl_m
+    return mavlink.MAVLink_gps_input_message(
+        time_usec=(fix.t_ns + offset_ns) // 1000,
+        gps_id=fix.receiver,
+        ignore_flags=_NOT_SAID,
+        time_week_ms=week_ms,
+        time_week=week,
+        fix_type=_NO_FIX if place is None else _FIX_3D,
+        lat=0 if place is None else round(place.latitude_deg * 1e7),
+        lon=0 if place is None else round(place.longitude_deg * 1e7),
+        alt=altitude.value,
+        hdop=0.0,
+        vdop=0.0,
+        vn=north,
+        ve=east,
+        vd=down,
+        speed_accuracy=fix.velocity_sigma_m_s,
+        horiz_accuracy=0.0 if place is None else axis_sigma_m(fix.covariance_m2),
+        vert_accuracy=altitude.sigma,
+        satellites_visible=0 if place is None else _SATELLITES,
+    )
+
+
+def gps_time(unix_ns: int) -> tuple[int, int]:
+    """GPS week and milliseconds of it for a UTC instant."""
+    return divmod(unix_ns // 1_000_000 - _GPS_EPOCH_UNIX_MS + _LEAP_MS, _WEEK_MS)
