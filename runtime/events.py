@@ -18,6 +18,7 @@ class JobKind(str, Enum):
     """The slow work that is done beside the deciding thread; one job of a kind at a time."""
 
     FIX = "fix"
+    ODOMETRY = "odometry"
     RECORD = "record"
     LOCATE = "locate"
 

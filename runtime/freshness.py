@@ -45,6 +45,9 @@ SYS_STATUS = MaxAge(
 )
 RC_CHANNELS = MaxAge("the pilot's sticks", 2.0, "wanted at 5 Hz, accepted from 2.5 Hz: four may be lost")
 FENCE_STATUS = MaxAge("FENCE_STATUS", 5.0, "wanted at 1 Hz, accepted from 0.5 Hz: one may be lost")
+GPS_FIX = MaxAge(
+    "a 3D fix of the satellite receiver, for it to be believed", 1.0, "wanted at 5 Hz: four reports without one"
+)
 RANGE = MaxAge(
     "a range finder's height above ground, live and in logs", 0.5, "4 m of flight at 8 m/s: a roof may begin there"
 )
@@ -65,6 +68,11 @@ POSE_WAIT = MaxAge(
 # What is decided on it
 
 POSITION_TO_TRUST = MaxAge("the autopilot's position, as an estimate that is trusted", 3.0, "24 m of flight at 8 m/s")
+SIGHT = MaxAge(
+    "anything that the camera showed of motion or place, for a position by sight",
+    2.5,
+    "20 m of flight at 8 m/s that nothing measured",
+)
 ESTIMATE = MaxAge("an estimate that commands", 1.0, "8 m of flight at 8 m/s", "guidance.estimate_max_age_s")
 SETPOINT = MaxAge(
     "a target of ours that is not sent yet", 1.0, "three of its intervals have passed", "guidance.setpoint_lifetime_s"

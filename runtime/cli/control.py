@@ -138,13 +138,27 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"vehicle   {vehicle['stack'] or 'silent'} {vehicle['mode'] or ''} {armed}",
         f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
+        *_navigation_lines(answer.get("navigation")),
         f"last fix  {seen}",
-        f"camera    {answer['camera']}, {answer['counts'].get('frames', 0)} frames",
+        f"frames    {answer['camera']}, {answer['counts'].get('frames', 0)}",
         *([f"          {answer['camera_error']}"] if answer.get("camera_error") else []),
         *_engine_lines(answer.get("engine")),
         f"recording {'yes' if answer['recording'] else 'no'}, {answer['counts'].get('keyframes', 0)} keyframes",
         *([f"          {answer['recording_failed']}"] if answer.get("recording_failed") else []),
         *_log_lines(answer.get("log")),
+    ]
+
+
+def _navigation_lines(navigation: dict[str, Any] | None) -> list[str]:
+    if navigation is None:
+        return []
+    by_sight, left_s = navigation["vision"], navigation["coast_left_s"]
+    left = "" if left_s is None else f", {left_s:.0f} s left without a fix"
+    known = f"to {_metres(by_sight['sigma_m'])}{left}" if by_sight["trusted"] else by_sight["reason"]
+    alarm = navigation["alarm"]
+    return [
+        f"camera    {by_sight['state']}, {known}",
+        f"gps       {navigation['gps']}" + (f": {alarm['reason']}" if alarm else ""),
     ]
 
 

@@ -19,6 +19,7 @@ from runtime.config.sections import (
     FixSection,
     HistorySection,
     LogSection,
+    NavigationSection,
     RecordSection,
     Section,
     TargetSection,
@@ -36,6 +37,7 @@ class Config(Section):
     bundle: BundleSection = BundleSection()
     record: RecordSection = RecordSection()
     fix: FixSection = FixSection()
+    navigation: NavigationSection = NavigationSection()
     target: TargetSection = TargetSection()
     guidance: GuidanceSection = GuidanceSection()
     commanding: CommandingSection = CommandingSection()

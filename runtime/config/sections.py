@@ -171,6 +171,24 @@ class FixSection(Section):
     )
 
 
+class NavigationSection(Section):
+    """[navigation]: whose word on the aircraft's position is flown."""
+
+    source: Literal["autopilot", "vision", "auto"] = Field(
+        default="auto",
+        description="`autopilot`: its own position, and nothing once its GPS is doubted; `vision`: the camera's alone; "
+        "`auto`: the autopilot's as long as it rests on a GPS that is believed, then the camera's.",
+    )
+    coast_s: float = Field(
+        default=20.0, gt=0, le=300,
+        description="How long the camera's word is flown on odometry alone, without a fix.",
+    )
+    max_sigma_m: float = Field(
+        default=10.0, gt=0, le=100,
+        description="The camera's word is not flown when it is known less well than this, 1-sigma an axis.",
+    )
+
+
 class TargetSection(Section):
     """[target]: what is taken for an answer when a target image is located."""
 

@@ -19,11 +19,14 @@ from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import Embedder
 from runtime.fix.fixer import Fixer
 from runtime.flightlog.flightlog import NullFlightLog
+from runtime.freshness import SIGHT
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
 from runtime.history.history import History
-from runtime.localizer.autopilot import AutopilotLocalizer
+from runtime.localizer.navigation import Navigation, NavigationSource
+from runtime.localizer.vision import TrackingLimits, VisionLocalizer
 from runtime.matching.gallery import GalleryCache
+from runtime.odometry.odometer import Odometer
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
@@ -83,11 +86,12 @@ def assemble(
             config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground, config.fix.takeoff_above_ground_m
         ),
         fixer=Fixer(history, embedder, camera, galleries=galleries),
+        odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetHandler(
             Locator(history, embedder, galleries=galleries), config.target.any_heading, config.target.max_disagreement_m
         ),
-        localizer=AutopilotLocalizer(),
+        navigation=_navigation(config),
         guidance=Guidance(limits, config.guidance.settings(), authority),
         workers=workers,
         journal=journal or NullFlightLog(),
@@ -119,6 +123,12 @@ def _recorder(
     if not config.record.enabled:
         return NoRecorder()
     return Recorder(history, embedder, camera, config.record.flight or flight)
+
+
+def _navigation(config: Config) -> Navigation:
+    section = config.navigation
+    limits = TrackingLimits(coast_s=section.coast_s, blind_s=SIGHT.seconds, max_sigma_m=section.max_sigma_m)
+    return Navigation(NavigationSource(section.source), VisionLocalizer(limits=limits))
 
 
 def _vehicle_config(config: Config) -> VehicleConfig:

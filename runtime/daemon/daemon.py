@@ -1,6 +1,7 @@
 """The daemon: the one place that wires the rooms.
 
-frame ─▶ view ─▶ embedding ─▶ matches ─▶ fix ─▶ estimate ─▶ guidance ─▶ setpoint
+frame ─▶ view ─▶ embedding ─▶ matches ─▶ fix ─┐
+  └────▶ odometry ─────────────▶ displacement ─┴▶ navigation ─▶ estimate ─▶ guidance ─▶ setpoint
 
 Single-threaded, without a clock, a sleep or IO of its own: `Daemon.step` takes one time-stamped event and gives what is
 to be written to which link. Slow work is done by workers (`runtime.daemon.workers`), whose results are events like any
@@ -16,13 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.daemon.latencies import Latencies
+from runtime.daemon.motion import Motion
 from runtime.daemon.operator_handler import OperatorHandler, refusal
 from runtime.daemon.perception import Perception, PerceptionSettings
 from runtime.daemon.records import (
     control_record,
     decision_record,
     error_record,
-    estimate_record,
     expected,
     job_record,
     setpoint_record,
@@ -32,6 +33,7 @@ from runtime.daemon.revocations import revocation
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.situation_of import situation_of
 from runtime.daemon.status import status
+from runtime.daemon.whereabouts import Whereabouts
 from runtime.events import (
     VEHICLE_LINK,
     Answer,
@@ -49,13 +51,12 @@ from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, PositionSource, Setpoint
-from runtime.vehicle.events import ModeChanged, VehicleEvent
+from runtime.vehicle.events import ArmedChanged, ModeChanged, VehicleEvent
 
 _LOG = logging.getLogger(__name__)
 _WARNING, _NOTICE = 4, 5  # MAV_SEVERITY
 _JOURNAL_EVERY_NS = 1_000_000_000  # an unchanged decision is repeated in the log this often
 _LOG_STATE_EVERY_NS = 5_000_000_000  # this record is lost too while the disk is full
-_ESTIMATE_EVERY_NS = 200_000_000  # 5 Hz draw a smooth track
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,17 @@ class Daemon:
         self.settings = settings or DaemonSettings()
         self.counts: Counter[str] = Counter()
         self.latencies = Latencies()
-        self.perception = Perception(rooms, self.settings.perception, self.counts, self.latencies, self.failed)
+        self.motion = Motion(rooms, self.counts, self.latencies, self.failed)
+        self.perception = Perception(
+            rooms, self.settings.perception, self.counts, self.latencies, self.failed, self.motion
+        )
+        self.whereabouts = Whereabouts(rooms, self.counts)
         self.estimate = Estimate.lost(0, PositionSource.AUTOPILOT, "no telemetry yet")
         self.started_t_ns: int | None = None
         self.now_ns = 0
         self._operator = OperatorHandler(rooms, self.release, lambda t_ns: status(self, t_ns))
         self._logged: tuple[Any, ...] = ()
-        self._log_due_ns = self._estimate_due_ns = self._log_state_due_ns = 0
+        self._log_due_ns = self._log_state_due_ns = 0
         self._log_lost = 0
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             LinkData: self._on_link,
@@ -92,6 +97,7 @@ class Daemon:
         }
         self._done: dict[JobKind, Callable[[JobDone], None]] = {
             JobKind.FIX: self.perception.fixed,
+            JobKind.ODOMETRY: self.motion.measured,
             JobKind.RECORD: self.perception.recorded,
             JobKind.LOCATE: self._operator.located,
         }
@@ -184,6 +190,8 @@ class Daemon:
             self.rooms.journal.write(event.t_ns, vehicle_record(event))
             if isinstance(event, ModeChanged):
                 self.rooms.guidance.mode_seen(event.t_ns, event.guided, first=event.previous is None)
+            if isinstance(event, ArmedChanged):
+                self.rooms.navigation.on_armed(event.armed)
             cause = revocation(event)
             if cause is not None:
                 self.rooms.guidance.latch(cause)
@@ -203,13 +211,7 @@ class Daemon:
             self.rooms.vehicle.withdraw()
 
     def _decide(self, t_ns: int) -> GuidanceDecision:
-        state = self.rooms.vehicle.poses.latest()
-        if state is not None:
-            self.rooms.localizer.on_nav(state)
-        self.estimate = self.rooms.localizer.estimate(t_ns)
-        if t_ns >= self._estimate_due_ns:
-            self._estimate_due_ns = t_ns + _ESTIMATE_EVERY_NS
-            self.rooms.journal.write(t_ns, estimate_record(self.estimate))
+        self.estimate = self.whereabouts.estimate(t_ns)
         return self.rooms.guidance.decide(t_ns, self._situation(t_ns), self.estimate)
 
     def _situation(self, t_ns: int, heard_after_ns: int | None = None) -> Situation:

@@ -9,7 +9,7 @@ from typing import Protocol
 from runtime.heights import above_flat_ground
 from runtime.values import Frame, NavState, Pose, Position
 
-_WAITING = 2  # frames: a third means that telemetry lags behind by more than it may
+_WAITING = 8  # frames: 320 ms at 25 Hz; another means that telemetry lags behind by more than it may
 
 
 class Poses(Protocol):
@@ -36,7 +36,7 @@ class PosedFrame:
 
 
 class FrameGate:
-    """At most two frames wait; a frame that comes while the daemon works, or waits too long, is dropped.
+    """A few frames wait; a frame that comes while the daemon works, or waits too long, is dropped.
 
     ``flat_ground``: without a range finder the ground is level, ``takeoff_above_ground_m`` below the take-off point.
     """

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.camera.health import UNUSABLE_STATES, CameraHealth
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.latencies import Latencies
+from runtime.daemon.motion import Motion
 from runtime.daemon.records import expected, fix_record, frame_record, pose_record
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.workers import Job
 from runtime.errors import HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.records import KeyframeRecord
-from runtime.localizer.localizer import FixDifference
+from runtime.localizer.fix_difference import FixDifference
 from runtime.record.recorder import Recorded
 from runtime.values import Decision, Fix
 
@@ -38,7 +39,7 @@ class PerceptionSettings:
 
 
 class Perception:
-    """Takes frames and the results of their jobs; tells localizer and guidance of every fix."""
+    """Takes frames and the results of their jobs; tells navigation and guidance of every fix."""
 
     def __init__(
         self,
@@ -47,9 +48,12 @@ class Perception:
         counts: Counter[str],
         latencies: Latencies,
         failed: Callable[[str, int, Exception], None],
+        motion: Motion,
     ) -> None:
-        """``failed`` is told of a job that failed: its kind, the instant and the error."""
+        """``failed`` is told of a job that failed: its kind, the instant and the error. ``motion`` is given every
+        frame that has its pose."""
         self._rooms = rooms
+        self._motion = motion
         self._settings = settings
         self._counts = counts
         self._latencies = latencies
@@ -85,8 +89,11 @@ class Perception:
         posed = self._rooms.frames.next(t_ns, self._rooms.vehicle.poses)
         if posed is None:
             return
+        if not self._rooms.navigation.autopilot_is_witness:
+            posed = replace(posed, position=None)  # neither recorded nor compared with
         self._latencies.add("pose_wait", t_ns - posed.arrived_t_ns)
         self._rooms.journal.write(t_ns, pose_record(posed))
+        self._motion.take(t_ns, posed)
         due = posed.frame.t_ns >= self._fix_due_ns
         if due and not self._rooms.workers.busy(JobKind.FIX):
             self._fix_due_ns = posed.frame.t_ns + self._settings.fix_interval_ns
@@ -132,7 +139,7 @@ class Perception:
     def _take_fix(self, t_ns: int, fix: Fix, posed: PosedFrame) -> None:
         self._counts[fix.decision.value] += 1
         self._latencies.add("exposure_to_fix", t_ns - posed.frame.t_ns)
-        difference = self._rooms.localizer.on_fix(fix, posed.position)
+        difference = self._rooms.navigation.on_fix(fix, posed.position)
         if fix.decision is Decision.FIX:
             self.last_fix, self.difference = fix, difference
         self._rooms.guidance.saw(fix)

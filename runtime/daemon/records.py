@@ -15,6 +15,7 @@ from runtime.daemon.target_handler import point
 from runtime.errors import HomingError
 from runtime.events import Answer, FrameArrived, JobDone
 from runtime.flightlog.records import (
+    AlarmRecord,
     ControlRecord,
     DifferenceRecord,
     ErrorRecord,
@@ -23,13 +24,18 @@ from runtime.flightlog.records import (
     FrameRecord,
     GuidanceRecord,
     JobRecord,
+    NavigationRecord,
+    OdometryRecord,
     PoseRecord,
     SetpointRecord,
     VehicleRecord,
+    VisionRecord,
 )
 from runtime.guidance.guidance import GuidanceDecision
-from runtime.localizer.localizer import FixDifference
-from runtime.values import Estimate, Fix, GeoPoint, ImageRGB, Measured, Setpoint
+from runtime.localizer.fix_difference import FixDifference
+from runtime.localizer.gps_watch import GpsAlarm
+from runtime.localizer.navigation import GpsStanding
+from runtime.values import Estimate, Fix, GeoPoint, ImageRGB, Measured, Odometry, PositionSource, Setpoint
 from runtime.vehicle.events import VehicleEvent
 
 _LOGGED_SIDE_PX = 320  # longer side of a logged picture: enough to see what was below, 10 to 20 kB
@@ -117,20 +123,49 @@ def fix_record(fix: Fix, difference: FixDifference | None, posed: PosedFrame) ->
     )
 
 
-def estimate_record(estimate: Estimate) -> EstimateRecord:
-    """The record of an estimate."""
-    return EstimateRecord(
-        state=estimate.state.value,
-        position=estimate.position,
-        covariance_m2=estimate.covariance_m2,
-        sigma_m=estimate.sigma_m,
-        velocity_ned_m_s=estimate.velocity_ned_m_s,
-        heading_rad=_value(estimate.heading),
-        trusted=estimate.trusted,
-        source=estimate.source.value,
-        reason=estimate.reason,
-        measured_t_ns=estimate.t_ns,
+def estimate_record(estimate: Estimate, t_ns: int) -> EstimateRecord:
+    """The record of the estimate that is flown at ``t_ns``."""
+    by_sight = estimate.source is PositionSource.VISION
+    return EstimateRecord(**_estimate(estimate, t_ns if by_sight else estimate.t_ns))
+
+
+def vision_record(estimate: Estimate, t_ns: int) -> VisionRecord:
+    """The record of the camera's word of an instant."""
+    return VisionRecord(**_estimate(estimate, t_ns))
+
+
+def _estimate(estimate: Estimate, believed_t_ns: int) -> dict[str, Any]:
+    return {
+        "state": estimate.state.value,
+        "position": estimate.position,
+        "covariance_m2": estimate.covariance_m2,
+        "sigma_m": estimate.sigma_m,
+        "velocity_ned_m_s": estimate.velocity_ned_m_s,
+        "heading_rad": _value(estimate.heading),
+        "trusted": estimate.trusted,
+        "source": estimate.source.value,
+        "reason": estimate.reason,
+        "measured_t_ns": estimate.t_ns,
+        "believed_t_ns": believed_t_ns,
+    }
+
+
+def odometry_record(odometry: Odometry, posed: PosedFrame) -> OdometryRecord:
+    """The record of what odometry made of a frame."""
+    return OdometryRecord(
+        frame=posed.frame.index,
+        exposed_t_ns=odometry.t_ns,
+        displacement=odometry.displacement,
+        faults=tuple(fault.value for fault in odometry.faults),
+        tracked=odometry.tracked,
+        agreeing=odometry.agreeing,
     )
+
+
+def navigation_record(estimate: Estimate, gps: GpsStanding, alarm: GpsAlarm | None) -> NavigationRecord:
+    """The record of whose word is flown, and of what is thought of the satellite receiver."""
+    said = None if alarm is None else AlarmRecord(alarm.t_ns, alarm.offset_m, alarm.sigmas, alarm.reason)
+    return NavigationRecord(estimate.source.value, gps.value, said)
 
 
 def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceRecord:

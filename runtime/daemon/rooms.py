@@ -14,9 +14,9 @@ from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import LogState, NullFlightLog
 from runtime.flightlog.records import Direction, FrameRecord, Record
 from runtime.guidance.guidance import Guidance
-from runtime.localizer.localizer import Localizer
+from runtime.localizer.navigation import Navigation
 from runtime.record.recorder import Recorded
-from runtime.values import Fix, Frame, ImageRGB, NavState, Pose, Position, Setpoint
+from runtime.values import Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
 from runtime.vehicle.events import VehicleEvent
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -87,6 +87,14 @@ class RecordRoom(Protocol):
         ...
 
 
+class OdometryRoom(Protocol):
+    """What measures motion from frame to frame: see `Odometer`."""
+
+    def update(self, frame: Frame, pose: Pose) -> Odometry:
+        """What the frame says of the motion since its reference picture."""
+        ...
+
+
 class Journal(Protocol):
     """The flight log; nothing in it raises in flight."""
 
@@ -123,9 +131,10 @@ class Rooms:
     vehicle: VehicleRoom
     frames: FrameGate
     fixer: FixRoom
+    odometer: OdometryRoom
     recorder: RecordRoom
     targets: TargetHandler
-    localizer: Localizer
+    navigation: Navigation
     guidance: Guidance
     workers: Workers
     journal: Journal = field(default_factory=NullFlightLog)

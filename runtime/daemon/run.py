@@ -173,7 +173,7 @@ class Loop:
             self._link.wait(_POLL_S)
             self._listen()
             self._take_posted()
-            self._take_frame()
+            self._take_frames()
             now_ns = self._clock.now_ns()
             if now_ns >= due_ns:
                 self._listen()
@@ -226,14 +226,12 @@ class Loop:
         if event is not None:
             self._step(replace(event, t_ns=self._clock.now_ns()))
 
-    def _take_frame(self) -> None:
-        """The newest frame of those that came: an older one would tell where the aircraft was, later."""
-        frames = self._camera.poll()
-        if not frames:
-            return
-        lost = self._camera.dropped - self._camera_dropped + len(frames) - 1
-        self._camera_dropped = self._camera.dropped
-        self._step(FrameArrived(self._clock.now_ns(), frames[-1], lost))
+    def _take_frames(self) -> None:
+        """All that came, in their order: odometry measures from one to the next."""
+        for frame in self._camera.poll():
+            lost = self._camera.dropped - self._camera_dropped
+            self._camera_dropped = self._camera.dropped
+            self._step(FrameArrived(self._clock.now_ns(), frame, lost))
 
     def _step(self, event: Event) -> None:
         self._write(self._daemon.step(event))

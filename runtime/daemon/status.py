@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from runtime.daemon.latencies import Latencies
+from runtime.daemon.motion import Motion
 from runtime.daemon.perception import Perception
 from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
@@ -20,6 +21,7 @@ class Flying(Protocol):
     rooms: Rooms
     counts: Counter[str]
     latencies: Latencies
+    motion: Motion
     perception: Perception
     estimate: Estimate
     started_t_ns: int | None
@@ -52,7 +54,8 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "recording": daemon.perception.recording,
         "recording_failed": daemon.perception.recording_failed or None,
         "log": _log(daemon),
-        "estimate": _estimate(daemon, t_ns),
+        "estimate": _estimate(daemon.estimate, t_ns),
+        "navigation": _navigation(daemon, t_ns),
         "fix": _fix(daemon, t_ns),
         "counts": dict(sorted(daemon.counts.items())),
         "frames_dropped_pose": dict(sorted(daemon.rooms.frames.dropped.items())),
@@ -87,8 +90,7 @@ def _log(daemon: Flying) -> dict[str, Any]:
     return {"degraded": state.degraded, "reason": state.reason or None, "lost_records": state.lost_records}
 
 
-def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:
-    estimate = daemon.estimate
+def _estimate(estimate: Estimate, t_ns: int) -> dict[str, Any]:
     return {
         "position": _place(estimate.position),
         "sigma_m": estimate.sigma_m,
@@ -97,6 +99,27 @@ def _estimate(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "source": estimate.source.value,
         "age_s": _since(estimate.t_ns if estimate.position is not None else None, t_ns),
         "reason": estimate.reason,
+    }
+
+
+def _navigation(daemon: Flying, t_ns: int) -> dict[str, Any]:
+    navigation, odometry = daemon.rooms.navigation, daemon.motion.last
+    alarm = navigation.alarm
+    return {
+        "source": navigation.source.value,
+        "gps": navigation.gps.value,
+        "alarm": None
+        if alarm is None
+        else {"age_s": _since(alarm.t_ns, t_ns), "offset_m": alarm.offset_m, "reason": alarm.reason},
+        "vision": _estimate(navigation.vision(t_ns), t_ns),
+        "coast_left_s": navigation.coast_left_s(t_ns),
+        "odometry": None
+        if odometry is None
+        else {
+            "age_s": _since(odometry.t_ns, t_ns),
+            "healthy": odometry.healthy,
+            "faults": [fault.value for fault in odometry.faults],
+        },
     }
 
 
@@ -120,7 +143,7 @@ def _rates(daemon: Flying, t_ns: int) -> dict[str, float]:
     elapsed_s = _since(daemon.started_t_ns, t_ns) or 0.0
     if elapsed_s <= 0:
         return {}
-    counted = ("frames", "fix", "no_fix", "keyframes", "setpoints")
+    counted = ("frames", "odometry", "fix", "no_fix", "keyframes", "setpoints")
     return {name: round(daemon.counts[name] / elapsed_s, 3) for name in counted}
 
 

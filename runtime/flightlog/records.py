@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from runtime.values import Covariance, GeoPoint, Hypothesis, Quaternion, Velocity
+from runtime.values import Covariance, Displacement, GeoPoint, Hypothesis, Quaternion, Velocity
 
 Direction = Literal["in", "out"]
 
@@ -170,6 +170,19 @@ class FixRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class OdometryRecord(Record):
+    """What one frame said of the motion since its reference picture; ``faults``: why it said nothing."""
+
+    channel: ClassVar[str] = "odometry"
+    frame: int
+    exposed_t_ns: int
+    displacement: Displacement | None
+    faults: tuple[str, ...]
+    tracked: int
+    agreeing: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyframeRecord(Record):
     """What became of a frame that was offered to the recorder."""
 
@@ -181,7 +194,8 @@ class KeyframeRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class EstimateRecord(Record):
-    """Where the localizer believes the aircraft to be; ``measured_t_ns``: the instant that the belief rests on."""
+    """Where the aircraft is believed to be, by the word that is flown; ``measured_t_ns``: the instant of the
+    measurement that the belief rests on, ``believed_t_ns``: the one that the position is of."""
 
     channel: ClassVar[str] = "estimate"
     state: str
@@ -194,6 +208,34 @@ class EstimateRecord(Record):
     source: str
     reason: str
     measured_t_ns: int
+    believed_t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class VisionRecord(EstimateRecord):
+    """Where the aircraft is by the camera alone, whatever is flown: one for each frame of odometry."""
+
+    channel: ClassVar[str] = "vision"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRecord:
+    """Since when the receiver disagrees with the camera, by how much, and in words."""
+
+    t_ns: int
+    offset_m: float
+    sigmas: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationRecord(Record):
+    """Whose word is flown, and what is thought of the satellite receiver: on a change. ``alarm``: why it is doubted."""
+
+    channel: ClassVar[str] = "navigation"
+    source: str
+    gps: str
+    alarm: AlarmRecord | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
-"""The autopilot's word as the estimate, with the live view's independent word beside it."""
+"""The autopilot's word as the estimate."""
 
 from __future__ import annotations
 
 from runtime.freshness import POSITION_TO_TRUST
-from runtime.localizer.localizer import FixDifference, difference_of
-from runtime.values import Estimate, Fix, NavState, Position, PositionSource, TrackingState
+from runtime.values import Estimate, NavState, PositionSource, TrackingState
 
 MAX_SIGMA_M = 10.0  # beyond it the autopilot's position is no place to steer by
 
 
 class AutopilotLocalizer:
-    """Believes the autopilot, within its own stated sigma; fixes are compared, never mixed in.
+    """Believes the autopilot, within its own stated sigma; no fix is mixed in.
 
     TRACKING while the autopilot has a fresh position and calls it good enough, else LOST with the reason: with nothing
     but the autopilot's word there is nothing to search by, so it is never SEARCHING.
@@ -21,16 +20,12 @@ class AutopilotLocalizer:
         self._newest: NavState | None = None
 
     def on_nav(self, state: NavState) -> None:
-        """See `Localizer`; a state older than the newest is dropped."""
+        """Takes the autopilot's newest state; one that is older is dropped."""
         if self._newest is None or state.t_ns >= self._newest.t_ns:
             self._newest = state
 
-    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
-        """See `Localizer`."""
-        return difference_of(fix, autopilot)
-
     def estimate(self, t_ns: int) -> Estimate:
-        """See `Localizer`."""
+        """The estimate at ``t_ns``; its own ``t_ns`` is the instant of the autopilot's position."""
         if self._newest is None or self._newest.position is None:
             return Estimate.lost(t_ns, PositionSource.AUTOPILOT, "the autopilot reports no position")
         position, age_ns = self._newest.position, t_ns - self._newest.t_ns

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.geodesy import north_east_m, offset
-from runtime.localizer.localizer import FixDifference, difference_of
+from runtime.localizer.fix_difference import FixDifference, difference_of
 from runtime.localizer.parameters import FilterParameters
 from runtime.localizer.sequence_filter import Ruling, SequenceFilter
 from runtime.localizer.state import POSITION, SHARED, VELOCITY
@@ -39,13 +39,15 @@ class TrackingLimits:
 
     ``ruling_share`` of the belief is there, ``fixes`` of them spoke for it, each ``spacing_s`` or more after the last
     one (neighbouring frames are wrong together), the last no longer ago than ``coast_s``; and its sigma is at most
-    ``max_sigma_m`` an axis. ``refused_wrong``: how likely none of the places is right that a refused fix considered.
+    ``max_sigma_m`` an axis. ``blind_s``: how long neither a fix nor odometry may have come. ``refused_wrong``: how
+    likely none of the places is right that a refused fix considered.
     """
 
     ruling_share: float = 0.99
     fixes: int = 3
     spacing_s: float = 0.5
     coast_s: float = 20.0
+    blind_s: float = math.inf
     max_sigma_m: float = 10.0
     refused_wrong: float = 0.8
 
@@ -53,10 +55,10 @@ class TrackingLimits:
 class VisionLocalizer:
     """Says where the aircraft is from fixes and odometry, whatever the autopilot believes.
 
-    LOST until a fix, and again once none has spoken for the place for ``limits.coast_s``; SEARCHING while no place
-    rules, or too few fixes spoke for it, or its sigma is too large; else TRACKING. It never starts from, and never
-    returns to, the autopilot's position. ``reset_counter`` grows by one whenever the ruling place is another than the
-    one before could have become.
+    LOST until a fix, and again once none has spoken for the place for ``limits.coast_s`` or nothing at all was measured
+    for ``limits.blind_s``; SEARCHING while no place rules, or too few fixes spoke for it, or its sigma is too large;
+    else TRACKING. It never starts from, and never returns to, the autopilot's position. ``reset_counter`` grows by one
+    whenever the ruling place is another than the one before could have become.
     """
 
     def __init__(self, parameters: FilterParameters | None = None, limits: TrackingLimits | None = None) -> None:
@@ -69,7 +71,7 @@ class VisionLocalizer:
         self.reset_counter = 0
 
     def on_nav(self, state: NavState) -> None:
-        """See `Localizer`; of the autopilot's state only the heading is taken."""
+        """Takes the autopilot's newest state, and of it only the heading."""
         self._heading = state.pose.heading
 
     def on_odometry(self, odometry: Odometry) -> None:
@@ -78,7 +80,8 @@ class VisionLocalizer:
             self._filter.displaced(odometry.displacement)
 
     def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
-        """See `Localizer`; a refused fix, too, says which places are possible."""
+        """Takes a fix; a refused one, too, says which places are possible. Gives its `difference_of` the autopilot's
+        position at its exposure."""
         places = self._places(fix)
         accepted = fix.decision is Decision.FIX
         if places and self._filter.fixed(fix.t_ns, places, None if accepted else self._limits.refused_wrong):
@@ -86,10 +89,14 @@ class VisionLocalizer:
         return difference_of(fix, autopilot)
 
     def estimate(self, t_ns: int) -> Estimate:
-        """See `Localizer`; position and sigma are those of the asked-for instant, coasted from the last measurement."""
+        """The estimate at ``t_ns``: position and sigma are of that instant, coasted from the last measurement, whose
+        instant is the estimate's own ``t_ns``."""
         ruling, newest_t_ns = self._filter.ruling(t_ns), self._filter.newest_t_ns
         if ruling is None or newest_t_ns is None or self._origin is None:
             return Estimate.lost(t_ns, PositionSource.VISION, "no place was found yet")
+        blind_s = (t_ns - newest_t_ns) * 1e-9
+        if blind_s > self._limits.blind_s:
+            return Estimate.lost(t_ns, PositionSource.VISION, f"nothing measured for {blind_s:.0f} s")
         coasted_s = (t_ns - self._supported_t_ns) * 1e-9
         if self._supporting and coasted_s > self._limits.coast_s:
             return Estimate.lost(t_ns, PositionSource.VISION, f"no fix for {coasted_s:.0f} s")
@@ -107,6 +114,12 @@ class VisionLocalizer:
             heading=self._heading,
             velocity_sigma_m_s=math.sqrt(np.trace(ruling.covariance[VELOCITY, VELOCITY]) / 2),
         )
+
+    def coast_left_s(self, t_ns: int) -> float | None:
+        """Seconds after ``t_ns`` for which the place may still be believed without a fix; None before one spoke."""
+        if not self._supporting:
+            return None
+        return max(0.0, self._limits.coast_s - (t_ns - self._supported_t_ns) * 1e-9)
 
     def _doubt(self, ruling: Ruling) -> str:
         """Why the likeliest place is not steered by; empty where it is."""

@@ -18,7 +18,7 @@ from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
 from runtime.reports import messages
 from runtime.reports.values import Estimator, Receiver
-from runtime.values import GeoPoint, Measured
+from runtime.values import GeoPoint, Measured, Position, PositionSource
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
 from runtime.vehicle.stack import Stack
@@ -158,7 +158,10 @@ class Reader:
     def _gps(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         self._receiver = said = messages.receiver(m)
         sigmas = said.horizontal_sigma_m, said.vertical_sigma_m
-        self._set(gps=GpsState(now_ns, said.fix_type, said.satellites, *sigmas))
+        position = None
+        if said.fixed and said.point is not None:
+            position = Position.circular(said.point, said.sigma_m, PositionSource.GPS)
+        self._set(gps=GpsState(now_ns, said.fix_type, said.satellites, *sigmas, position))
         self._gps_was_3d = self._gps_was_3d or said.fixed
         lost = self._gps_was_3d and not said.fixed
         return self._failsafe("gps", lost, f"GPS fix type {said.fix_type}", now_ns)

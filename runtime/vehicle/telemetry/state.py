@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runtime.values import GeoPoint, Measured
+from runtime.values import GeoPoint, Measured, Position
 from runtime.vehicle.telemetry.streams import StreamHealth
 
 
 @dataclass(frozen=True, slots=True)
 class GpsState:
-    """GPS_RAW_INT: ``fix_type`` as GPS_FIX_TYPE (3 is a 3D fix); accuracies None where not reported."""
+    """GPS_RAW_INT: ``fix_type`` as GPS_FIX_TYPE (3 is a 3D fix); accuracies None where not reported. ``position``: the
+    receiver's own, whatever the autopilot makes of it; None without a 3D fix."""
 
     t_ns: int
     fix_type: int
     satellites: int
     horizontal_sigma_m: float | None
     vertical_sigma_m: float | None
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,32 @@ from runtime.daemon.workers import InlineWorkers
 from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
 from runtime.flightlog.flightlog import LogState
 from runtime.flightlog.records import Direction, FrameRecord, Record
-from runtime.geodesy import offset
+from runtime.freshness import SIGHT
+from runtime.geodesy import north_east_m, offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.guidance import Guidance
 from runtime.guidance.limits import Area, Limits
-from runtime.localizer.autopilot import AutopilotLocalizer
+from runtime.localizer.navigation import Navigation, NavigationSource
+from runtime.localizer.vision import TrackingLimits, VisionLocalizer
 from runtime.place.target import Target
 from runtime.record.recorder import Recorded
-from runtime.values import Candidate, Decision, Fix, Frame, GeoPoint, ImageRGB, PlaceAnswer, Pose, Position, circular
+from runtime.values import (
+    Candidate,
+    Decision,
+    Displacement,
+    Fix,
+    Frame,
+    GeoPoint,
+    Hypothesis,
+    ImageRGB,
+    Odometry,
+    OdometryFault,
+    PlaceAnswer,
+    Pose,
+    Position,
+    circular,
+)
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
 from sim.autopilot.autopilot import Autopilot
@@ -54,7 +71,26 @@ class Eyes:
         if self.blind:
             return Fix.none(frame.t_ns, "nothing known")
         here = self.truth[frame.index]
-        return Fix(frame.t_ns, Decision.FIX, here, here, circular(2.0), 1, 30, 1, "")
+        return Fix.at(frame.t_ns, Hypothesis(here, here, circular(2.0), (1,), 30, 20.0, 0.8), "")
+
+
+class Steps:
+    """An odometer that knows the truth of each frame by its index; ``blind``: it sees no ground."""
+
+    def __init__(self, truth: dict[int, GeoPoint]) -> None:
+        self.truth = truth
+        self.blind = False
+        self.before: tuple[int, GeoPoint] | None = None
+
+    def update(self, frame: Frame, pose: Pose) -> Odometry:
+        here, before = self.truth[frame.index], self.before
+        self.before = None if self.blind else (frame.t_ns, here)
+        if self.blind or before is None:
+            return Odometry(frame.t_ns, None, (OdometryFault.TEXTURELESS,) if self.blind else ())
+        north_m, east_m = north_east_m(before[1], here)
+        small = ((0.01, 0.0), (0.0, 0.01))
+        way = Displacement(before[0], frame.t_ns, north_m, east_m, small, 0.05, 0.05, 0.0, 0.01, 1.0, 0.01)
+        return Odometry(frame.t_ns, way, (), 200, 180)
 
 
 class Notebook:
@@ -62,12 +98,14 @@ class Notebook:
 
     def __init__(self) -> None:
         self.frames: list[tuple[Frame, Pose]] = []
+        self.positions: list[Position | None] = []
         self.error: Exception | None = None
 
     def add(self, frame: Frame, pose: Pose, position: Position | None) -> Recorded:
         if self.error is not None:
             raise self.error
         self.frames.append((frame, pose))
+        self.positions.append(position)
         return Recorded(len(self.frames), "recorded")
 
 
@@ -123,6 +161,7 @@ class Cockpit:
         guidance: GuidanceSettings | None = None,
         latency_ms: dict[JobKind, float] | None = None,
         mode: str = "LOITER",
+        source: NavigationSource = NavigationSource.AUTOPILOT,
         seed: int = 1,
     ) -> None:
         parameters = {"WPNAV_SPEED": 800.0}
@@ -136,7 +175,9 @@ class Cockpit:
         self.guidance = guidance or GuidanceSettings()
         self.latency_ms = latency_ms or {}
         self.authority = authority
+        self.source = source
         self.eyes, self.notebook, self.places, self.journal = Eyes(), Notebook(), Places(), Journal()
+        self.odometer = Steps(self.eyes.truth)
         self.wire = bytearray()  # what the daemon sent
         self.t_ns = 0
         self.frame_period_ns = 500_000_000
@@ -152,9 +193,10 @@ class Cockpit:
             vehicle=self.vehicle,
             frames=FrameGate(DELAY_NS * 1e-9, 0.5, True),
             fixer=self.eyes,
+            odometer=self.odometer,
             recorder=self.notebook,
             targets=TargetHandler(self.places, False, 50.0),
-            localizer=AutopilotLocalizer(),
+            navigation=Navigation(self.source, VisionLocalizer(limits=TrackingLimits(blind_s=SIGHT.seconds))),
             guidance=Guidance(self.limits, self.guidance, self.authority),
             workers=self.workers,
             journal=self.journal,

@@ -150,7 +150,7 @@ def test_the_log_holds_every_input_and_what_was_believed(flown: Cockpit) -> None
     assert len(frames) == flown.frames and frames[5]["stamped_t_ns"] - frames[4]["stamped_t_ns"] == 500_000_000
     assert sum(frame["jpeg"] is not None for frame in frames) == pytest.approx(len(frames) / 2, abs=1)
     jobs = flown.journal.of("job")
-    assert {job["kind"] for job in jobs} == {"fix", "record"} and not any(job["failed"] for job in jobs)
+    assert {job["kind"] for job in jobs} == {"fix", "odometry", "record"} and not any(job["failed"] for job in jobs)
     assert len(flown.journal.of("pose")) >= len(flown.journal.of("fix"))
     asked = [record["request"]["command"] for record in flown.journal.of("request")]
     assert asked[:3] == ["target", "confirm", "engage"]

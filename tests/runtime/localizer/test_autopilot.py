@@ -1,18 +1,14 @@
-"""The autopilot's word as the estimate, with the live view's difference beside it."""
+"""The autopilot's word as the estimate."""
 
 from __future__ import annotations
 
 import math
-
-import pytest
 
 from runtime.freshness import POSITION_TO_TRUST
 from runtime.geodesy import offset
 from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.values import (
     Attitude,
-    Decision,
-    Fix,
     GeoPoint,
     Measured,
     NavState,
@@ -20,14 +16,9 @@ from runtime.values import (
     Position,
     PositionSource,
     TrackingState,
-    circular,
 )
 
 HERE = GeoPoint(60.45, 22.25)
-
-
-def fix(at: GeoPoint | None) -> Fix:
-    return Fix.none(5, "") if at is None else Fix(5, Decision.FIX, at, at, circular(1.5), 3, 30, 1, "")
 
 
 def said(t_ns: int, point: GeoPoint | None = HERE, sigma_m: float = 1.0) -> NavState:
@@ -72,19 +63,3 @@ def test_a_position_of_long_ago_is_not_trusted() -> None:
     assert localizer.estimate(10 + POSITION_TO_TRUST.ns).trusted
     estimate = localizer.estimate(11 + 2 * POSITION_TO_TRUST.ns)
     assert not estimate.trusted and "6 s old" in estimate.reason and estimate.t_ns == 10
-
-
-def test_a_fix_is_compared_and_never_mixed_in() -> None:
-    localizer = AutopilotLocalizer()
-    localizer.on_nav(said(10))
-    difference = localizer.on_fix(fix(offset(HERE, 3.0, -4.0)), said(5).position)
-    assert difference is not None and difference.t_ns == 5
-    assert difference.distance_m == pytest.approx(5.0, abs=1e-3)
-    assert (difference.north_m, difference.east_m) == pytest.approx((3.0, -4.0), abs=1e-3)
-    assert localizer.estimate(12).position == HERE
-
-
-def test_nothing_to_compare() -> None:
-    localizer = AutopilotLocalizer()
-    assert localizer.on_fix(fix(None), said(5).position) is None
-    assert localizer.on_fix(fix(HERE), None) is None

@@ -1,13 +1,12 @@
-"""The seam between the daemon and whatever says where the aircraft is."""
+"""How far a fix is from the autopilot's position at the same exposure."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from runtime.geodesy import north_east_m
-from runtime.values import Decision, Estimate, Fix, NavState, Position
+from runtime.values import Decision, Fix, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +21,6 @@ class FixDifference:
     def distance_m(self) -> float:
         """Horizontal distance between the two."""
         return math.hypot(self.north_m, self.east_m)
-
-
-class Localizer(Protocol):
-    """Says where the aircraft is, and whether to trust that, from the autopilot's states and fixes as they come."""
-
-    def on_nav(self, state: NavState) -> None:
-        """Takes the autopilot's newest state."""
-        ...
-
-    def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
-        """Takes a fix and the autopilot's position at its exposure; their difference, None where either is unknown."""
-        ...
-
-    def estimate(self, t_ns: int) -> Estimate:
-        """The estimate at ``t_ns``; its own ``t_ns`` is the instant of the measurement that it rests on."""
-        ...
 
 
 def difference_of(fix: Fix, autopilot: Position | None) -> FixDifference | None:
