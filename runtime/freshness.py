@@ -30,8 +30,8 @@ LINK = MaxAge(
     "anything from the autopilot: without it the link is lost", 2.5, "a dozen streams and two heartbeats were due"
 )
 HEARTBEAT = MaxAge("the autopilot's heartbeat: without it the link is lost", 5.0, "five missed (heartbeat service)")
-HEARTBEAT_FOR_LAST_WORDS = MaxAge(
-    "the mode in the autopilot's heartbeat, for the hold with which authority is given back",
+MODE = MaxAge(
+    "the mode in the autopilot's heartbeat, for any command and for the hold with which authority is given back",
     1.5,
     "heartbeats come at 1 Hz: one that is older was followed by another that did not arrive, and may have said more",
 )

@@ -56,6 +56,10 @@ class GuidanceSection(Section):
         default=ESTIMATE.seconds, gt=0, le=5,
         description="An older estimate of the position commands nothing.",
     )
+    coast_reserve_s: float = Field(
+        default=5.0, ge=0, le=30,
+        description="The camera's position without a fix ends the flight, with a hold, this long before it is lost.",
+    )
     consent_s: float = Field(
         default=CONSENT.seconds, ge=10, le=3600,
         description="How long after `homing engage` the pilot's switch into the guided mode still starts the flight.",
@@ -96,6 +100,7 @@ class GuidanceSection(Section):
             setpoint_interval_ns=_ns(self.setpoint_interval_s),
             setpoint_lifetime_ns=_ns(self.setpoint_lifetime_s),
             estimate_max_age_ns=_ns(self.estimate_max_age_s),
+            coast_reserve_s=self.coast_reserve_s,
             consent_ns=_ns(self.consent_s),
             arrival=ArrivalRules(
                 radius_m=self.arrival_radius_m,

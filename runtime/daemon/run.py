@@ -29,7 +29,7 @@ from runtime.events import (
     LinkData,
     Tick,
 )
-from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
+from runtime.freshness import MODE
 from runtime.values import Frame
 from runtime.vehicle.link.link import Link
 from runtime.vehicle.telemetry.state import LinkCounters
@@ -209,7 +209,7 @@ class Loop:
         return False
 
     def _await_heartbeat(self, since_ns: int) -> None:
-        while self._clock.now_ns() - since_ns < HEARTBEAT_FOR_LAST_WORDS.ns:
+        while self._clock.now_ns() - since_ns < MODE.ns:
             heard_ns = self._daemon.rooms.vehicle.state.heartbeat_t_ns
             if heard_ns is not None and heard_ns > since_ns:
                 return

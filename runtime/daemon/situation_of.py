@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from runtime.freshness import RC_CHANNELS, SYS_STATUS, MaxAge
+from runtime.freshness import POSITION_GAP, RC_CHANNELS, SYS_STATUS, MaxAge
 from runtime.guidance.situation import Situation
 from runtime.vehicle.telemetry.state import Telemetry, VehicleState
 
@@ -36,12 +36,14 @@ def situation_of(
         failsafe=_failsafe(heard, t_ns),
         fence_breached=_fence_breached(heard, t_ns),
         sticks_moved=_sticks_moved(heard, t_ns, yield_to_sticks),
-        ekf_ok=estimator is not None and estimator.ok and not estimator.gps_glitch,
+        ekf_ok=estimator is not None and estimator.ok,
+        gps_glitch=estimator is not None and estimator.gps_glitch,
         battery_percent=None if heard.battery_remaining is None else 100.0 * heard.battery_remaining,
         altitude_amsl_m=None if heard.altitude_amsl_m is None else heard.altitude_amsl_m.value,
         height_takeoff_m=None if heard.height_takeoff_m is None else heard.height_takeoff_m.value,
         ground_speed_m_s=None if velocity is None else math.hypot(velocity[0], velocity[1]),
         home=None if heard.home is None else heard.home.position,
+        position=heard.position if _fresh(heard.position_t_ns, t_ns, POSITION_GAP) else None,
     )
 
 

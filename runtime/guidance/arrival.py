@@ -1,4 +1,9 @@
-"""Arrival: within a radius and slow, then a hold, then the live view must agree that this is the place."""
+"""Arrival: within a radius and slow, then a hold, then the live view must agree that this is the place.
+
+Within a radius that is smaller than the sigma of the position nobody is but by luck. Where the aircraft stands at the
+target by such an estimate it is not called arrived: it is kept there, in the hope of better fixes, and after as long as
+an arrival may take to be confirmed the flight ends as not confirmed.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,8 @@ class Arrival:
         self._target = target
         self._rules = rules
         self._since_ns: int | None = None
+        self._standing_since_ns: int | None = None
+        self._uncertain = False
         self._agreeing = 0
         self._disagreeing = 0
         self._verdict: Phase | None = None
@@ -35,17 +42,35 @@ class Arrival:
     @property
     def phase(self) -> Phase:
         """EN_ROUTE, HOLDING, CONFIRMED or NOT_CONFIRMED."""
-        if self._since_ns is None:
-            return Phase.EN_ROUTE
-        return self._verdict or Phase.HOLDING
+        if self._verdict is not None:
+            return self._verdict
+        return Phase.EN_ROUTE if self._since_ns is None else Phase.HOLDING
 
-    def moved(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> None:
-        """Takes the position and speed at ``t_ns``; it stays arrived, for nothing is searched for afterwards."""
-        near = distance_m(here, self._target) <= self._rules.radius_m
-        if self._since_ns is None and near and speed_m_s <= self._rules.max_speed_m_s:
-            self._since_ns = t_ns
+    @property
+    def uncertain(self) -> bool:
+        """Whether it is there by an estimate that is worse than the radius."""
+        return self._uncertain
+
+    def moved(self, t_ns: int, here: GeoPoint, speed_m_s: float, sigma_m: float) -> None:
+        """Takes the position, its largest 1-sigma and the speed at ``t_ns``; it stays arrived, for nothing is searched
+        for afterwards."""
+        if self._since_ns is None:
+            self._approached(t_ns, distance_m(here, self._target), speed_m_s, sigma_m)
         if self._since_ns is not None and self._verdict is None:
             self._verdict = self._judge(t_ns - self._since_ns)
+
+    def _approached(self, t_ns: int, left_m: float, speed_m_s: float, sigma_m: float) -> None:
+        rules, slow = self._rules, speed_m_s <= self._rules.max_speed_m_s
+        there = slow and left_m <= rules.radius_m
+        self._uncertain = there and sigma_m > rules.radius_m
+        if there and not self._uncertain:
+            self._since_ns = t_ns
+        elif not (slow and left_m <= rules.confirm_radius_m):
+            self._standing_since_ns = None
+        elif self._standing_since_ns is None:
+            self._standing_since_ns = t_ns
+        elif t_ns - self._standing_since_ns >= rules.hold_ns + rules.confirm_timeout_ns:
+            self._verdict = Phase.NOT_CONFIRMED
 
     def saw(self, fix: Fix) -> None:
         """Counts a fix of the live view for or against the arrival; only frames exposed after the arrival count."""

@@ -8,7 +8,8 @@ whoever wants to fly again confirms the target again, engages again, and the pil
 | what happens | a confirmed target | consent to it | a running flight |
 |---|---|---|---|
 | the motors stop, the vehicle lands, the link is lost, the autopilot reboots | ends | ends | ends |
-| the operator disengages, another's target or companion or autopilot is seen | stays without consent | ends | ends |
+| the operator disengages | ends | ends | ends |
+| another's target or companion or autopilot is seen | stays without consent | ends | ends |
 | `consent_s` have passed since `engage` | ends | ends | goes on: it was granted in time and has its own rules |
 | another target is confirmed | is replaced | ends | refused while it runs |
 | the pilot leaves the guided mode, a condition fails in flight | – | – | ends |

@@ -25,6 +25,7 @@ class GuidanceSettings:
     estimate_max_age_ns: int = ESTIMATE.ns
     patience_ns: int = 2_000_000_000  # of silence under a passing reason before authority is given up
     consent_ns: int = CONSENT.ns  # from `engage` to the pilot's transition
+    coast_reserve_s: float = 5.0  # of the camera's position without a fix: less ends the flight while it is still known
     height_slack_m: float = 3.0  # gusts and climb past floor or ceiling while the height sent lies within them
     arrival: ArrivalRules = ArrivalRules()
 
@@ -53,13 +54,13 @@ class Flight:
         """Takes a fix of the live view, for the confirmation of the arrival."""
         self._arrival.saw(fix)
 
-    def next(self, t_ns: int, here: GeoPoint, speed_m_s: float) -> Setpoint | Reason:
-        """The setpoint to send now, or why there is none."""
-        self._arrival.moved(t_ns, here, speed_m_s)
+    def next(self, t_ns: int, here: GeoPoint, speed_m_s: float, sigma_m: float) -> Setpoint | Reason:
+        """The setpoint to send now, or why there is none; ``sigma_m``: the largest of the position."""
+        self._arrival.moved(t_ns, here, speed_m_s, sigma_m)
         if self.phase is not Phase.EN_ROUTE:
             return self._after_arrival(t_ns)
         if t_ns < self._due_ns:
-            return Reason.NOT_DUE
+            return Reason.ARRIVAL_UNCERTAIN if self._arrival.uncertain else Reason.NOT_DUE
         self._due_ns = t_ns + self._settings.setpoint_interval_ns
         pace = max(speed_m_s, self._settings.cruise_speed_m_s)  # from a stand it shall reach cruise, not creep
         lead = lead_m(pace, self._settings.deceleration_m_s2, self._settings.lead_s)
@@ -74,7 +75,8 @@ class Flight:
     def _after_arrival(self, t_ns: int) -> Setpoint | Reason:
         if not self._hold_sent:
             self._hold_sent = True
-            return self.setpoint(t_ns, self._target, "hold: arrived")
+            arrived = self.phase is Phase.HOLDING
+            return self.setpoint(t_ns, self._target, f"hold: {'arrived' if arrived else 'not confirmed'}")
         return {
             Phase.CONFIRMED: Reason.ARRIVAL_CONFIRMED,
             Phase.NOT_CONFIRMED: Reason.ARRIVAL_NOT_CONFIRMED,

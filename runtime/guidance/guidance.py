@@ -10,14 +10,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.errors import CommandingError
-from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS, READY
+from runtime.freshness import READY
 from runtime.geodesy import distance_m
 from runtime.guidance.authority import Authority
-from runtime.guidance.checks import estimate_reasons, place_reasons, target_reasons, vehicle_reasons
+from runtime.guidance.checks import (
+    by_sight,
+    estimate_reasons,
+    ground_speed_m_s,
+    mode_is_fresh,
+    place_reasons,
+    source_reasons,
+    vehicle_reasons,
+)
 from runtime.guidance.flight import Flight, GuidanceSettings
-from runtime.guidance.limits import Limits
-from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, WAITING_FOR_PILOT, Phase, Reason, State
+from runtime.guidance.limits import Limits, largest_sigma_m
+from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, UNHELD, WAITING_FOR_PILOT, Phase, Reason, State
 from runtime.guidance.situation import Situation
+from runtime.guidance.way import way_reasons
 from runtime.values import Estimate, Fix, GeoPoint, Setpoint
 
 
@@ -52,6 +61,7 @@ class Guidance:
         self._finished = Phase.NONE  # how the last flight ended, until another target is confirmed
         self._before: Situation | None = None
         self._was_granted = False
+        self._granted_by_sight = False
         self._waived: set[Reason] = set()
         self._passing_since_ns: int | None = None
         self._last = GuidanceDecision(0, State.DISABLED, Phase.NONE, None, (), None)
@@ -109,12 +119,12 @@ class Guidance:
     def release(self, t_ns: int, vehicle: Situation, estimate: Estimate, cause: Reason) -> Setpoint | None:
         """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours.
 
-        It is ours as long as a heartbeat that is fresh enough (`HEARTBEAT_FOR_LAST_WORDS`) shows our mode.
+        It is ours as long as a heartbeat that is fresh enough (`MODE`) shows our mode.
         """
         hold = None
-        if self._authority.granted and self._limits is not None and _mode_is_fresh(vehicle):
+        if self._authority.granted and self._limits is not None:
             reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits)) - self._limits.waived
-            hold = self._hold(t_ns, estimate, reasons, cause)
+            hold = self._hold(t_ns, vehicle, estimate, reasons, cause)
         self._authority.latch(cause)
         self._flight = None
         return hold
@@ -174,12 +184,18 @@ class Guidance:
     ) -> Iterable[Reason]:
         granted = self._authority.granted
         yield from vehicle_reasons(vehicle, limits, self._settings.height_slack_m if granted else 0.0)
-        yield from estimate_reasons(t_ns, estimate, self._settings.estimate_max_age_ns)
-        yield from place_reasons(limits, vehicle.home, estimate.position)
+        if vehicle.connected:
+            yield from source_reasons(vehicle, estimate)
+        yield from estimate_reasons(t_ns, estimate, self._settings.estimate_max_age_ns, self._settings.coast_reserve_s)
+        yield from place_reasons(vehicle, estimate, limits)
         if not vehicle.guided:
             yield Reason.MODE_NOT_GUIDED
+        if granted and not mode_is_fresh(vehicle):  # before authority the mode's own change tells, as it is heard
+            yield Reason.MODE_STALE
+        if granted and by_sight(estimate) != self._granted_by_sight:
+            yield Reason.GPS_DOUBTED if vehicle.gps_doubted else Reason.SOURCE_CHANGED
         if self.target is not None:
-            yield from target_reasons(limits, vehicle.home, estimate.position, self.target)
+            yield from way_reasons((self.target,), estimate, limits, vehicle.home)
         else:
             yield Reason.TARGET_NOT_CONFIRMED if self._target_pending else Reason.NO_TARGET
 
@@ -187,6 +203,7 @@ class Guidance:
         self, t_ns: int, vehicle: Situation, estimate: Estimate, reasons: set[Reason]
     ) -> GuidanceDecision:
         self._flight = None
+        self._granted_by_sight = by_sight(estimate)  # what the pilot sees when he grants
         reasons = reasons | {Reason.AUTHORITY_NOT_GRANTED}
         if vehicle.guided:
             reasons.add(Reason.ALREADY_GUIDED)
@@ -209,16 +226,17 @@ class Guidance:
         self._was_granted = True
         if self._must_give_up(t_ns, reasons):
             cause = min(reasons & FORBIDDING or reasons - PASSING or reasons)
-            hold = self._hold(t_ns, estimate, reasons, cause)
+            hold = self._hold(t_ns, vehicle, estimate, reasons, cause)
             self._authority.latch(cause)
             return self._decision(t_ns, estimate, State.YIELDED, reasons, hold)
         if reasons:
             return self._decision(t_ns, estimate, State.ENGAGED, reasons)
         assert self.target is not None and estimate.position is not None
-        assert vehicle.ground_speed_m_s is not None
+        speed_m_s, sigma_m = ground_speed_m_s(vehicle, estimate), largest_sigma_m(estimate.covariance_m2)
+        assert speed_m_s is not None
         if self._flight is None:
             self._flight = Flight(self.target, vehicle, limits, self._settings)
-        answer = self._flight.next(t_ns, estimate.position, vehicle.ground_speed_m_s)
+        answer = self._flight.next(t_ns, estimate.position, speed_m_s, sigma_m)
         if not isinstance(answer, Reason):
             return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
         if answer in FINISHED:
@@ -241,12 +259,17 @@ class Guidance:
         )
         return waited or bool(reasons - PASSING)
 
-    def _hold(self, t_ns: int, estimate: Estimate, reasons: set[Reason], cause: Reason) -> Setpoint | None:
-        """A target that holds here, unless the vehicle is not ours or here is unknown or not allowed."""
-        unheld = FORBIDDING | PASSING | {Reason.NO_ESTIMATE, Reason.OUTSIDE_AREA, Reason.TOO_FAR}
-        if self._flight is None or estimate.position is None or reasons & unheld:
+    def _hold(
+        self, t_ns: int, vehicle: Situation, estimate: Estimate, reasons: set[Reason], cause: Reason
+    ) -> Setpoint | None:
+        """A target that holds here, unless the vehicle is not ours or here is unknown or not allowed.
+
+        Here is said in the autopilot's own frame, in which it stops wherever that is.
+        """
+        here = vehicle.position if by_sight(estimate) else estimate.position
+        if self._flight is None or here is None or reasons & UNHELD:
             return None
-        return self._flight.setpoint(t_ns, estimate.position, f"hold: {cause.value}")
+        return self._flight.setpoint(t_ns, here, f"hold: {cause.value}")
 
     def _decision(
         self,
@@ -267,8 +290,3 @@ class Guidance:
 
 def _ordered(reasons: set[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: reason.value))
-
-
-def _mode_is_fresh(vehicle: Situation) -> bool:
-    age_s = vehicle.heartbeat_age_s
-    return age_s is not None and age_s <= HEARTBEAT_FOR_LAST_WORDS.seconds

@@ -39,6 +39,7 @@ class Reason(str, Enum):
     MODE_NOT_GUIDED = "mode_not_guided"
     ALREADY_GUIDED = "already_guided"  # in the guided mode before READY: that grants nothing
     MODE_CHANGED = "mode_changed"  # somebody left the guided mode while we were engaged
+    MODE_STALE = "mode_stale"  # the heartbeat that shows the guided mode is old: another may have said more
     FOREIGN_TARGET = "foreign_target"  # somebody else sent the vehicle a position target
     REBOOTED = "rebooted"  # the autopilot started anew
     LINK_LOST = "link_lost"
@@ -71,6 +72,10 @@ class Reason(str, Enum):
     NO_ESTIMATE = "no_estimate"
     ESTIMATE_STALE = "estimate_stale"
     ESTIMATE_UNTRUSTED = "estimate_untrusted"
+    COASTING_TOO_LONG = "coasting_too_long"  # the camera has known no place for so long that it will soon be lost
+    GPS_DOUBTED = "gps_doubted"  # the camera contradicts the receiver that the position rests on
+    SOURCE_CHANGED = "source_changed"  # the position is by another source than when the pilot granted
+    AUTOPILOT_ELSEWHERE = "autopilot_elsewhere"  # it steers by a position that is not the camera's
 
     # The operator's limits
     HEIGHT_UNKNOWN = "height_unknown"
@@ -83,9 +88,11 @@ class Reason(str, Enum):
     TARGET_OUTSIDE_AREA = "target_outside_area"
     TARGET_TOO_FAR = "target_too_far"
     PATH_LEAVES_AREA = "path_leaves_area"
+    ROUTE_LEAVES_COVERAGE = "route_leaves_coverage"  # farther over unknown ground than may be coasted
 
     # Progress
     NOT_DUE = "not_due"  # the last setpoint still holds; the next is due later
+    ARRIVAL_UNCERTAIN = "arrival_uncertain"  # there by the estimate, whose sigma is larger than the arrival's radius
     ARRIVED = "arrived"  # holding at the target
     ARRIVAL_CONFIRMED = "arrival_confirmed"
     ARRIVAL_NOT_CONFIRMED = "arrival_not_confirmed"
@@ -107,8 +114,11 @@ FORBIDDING = frozenset(
 )
 """Reasons under which not even a hold may be sent: the vehicle is not ours to command."""
 
-ENDS_CONFIRMATION = frozenset({Reason.WAS_DISARMED, Reason.LANDED, Reason.LINK_LOST, Reason.REBOOTED})
-"""Causes that end the confirmation of a target even before anybody consented to it: another flight begins."""
+ENDS_CONFIRMATION = frozenset(
+    {Reason.WAS_DISARMED, Reason.LANDED, Reason.LINK_LOST, Reason.REBOOTED, Reason.OPERATOR_DISENGAGED}
+)
+"""Causes that end the confirmation of a target even before anybody consented to it: another flight begins, or the
+operator takes his word back, all of it."""
 
 FINISHED = frozenset({Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED})
 """Reasons with which a flight is over."""
@@ -123,6 +133,8 @@ PASSING = frozenset(
     {
         Reason.ESTIMATE_STALE,
         Reason.ESTIMATE_UNTRUSTED,
+        Reason.AUTOPILOT_ELSEWHERE,
+        Reason.MODE_STALE,
         Reason.TIME_NOT_SYNCED,
         Reason.STREAM_MISSING,
         Reason.FAILSAFE_UNKNOWN,
@@ -131,3 +143,8 @@ PASSING = frozenset(
     }
 )
 """Reasons that may come and go within moments: silence first, and only then a hold and the end of authority."""
+
+UNHELD = (FORBIDDING | PASSING | {Reason.NO_ESTIMATE, Reason.OUTSIDE_AREA, Reason.TOO_FAR}) - {
+    Reason.AUTOPILOT_ELSEWHERE  # it stops by its own position, whether or not that is right
+}
+"""Reasons under which authority ends without a hold: the vehicle is not ours, or here is unknown or not allowed."""

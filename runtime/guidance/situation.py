@@ -24,9 +24,12 @@ class Situation:
     failsafe: bool | None = None
     fence_breached: bool | None = None
     sticks_moved: bool | None = None
-    ekf_ok: bool = False
+    ekf_ok: bool = False  # its attitude, velocity and position are healthy, whatever they rest on
+    gps_glitch: bool = False  # the autopilot itself rejects its receiver
+    gps_doubted: bool = False  # the camera contradicts the receiver; stays for the rest of the flight
     battery_percent: float | None = None
     altitude_amsl_m: float | None = None
     height_takeoff_m: float | None = None
     ground_speed_m_s: float | None = None
     home: GeoPoint | None = None
+    position: GeoPoint | None = None  # by the autopilot's own word: what it steers by, though it may be an echo of ours

@@ -109,6 +109,8 @@ class Estimate:
 
     ``reason`` says why it is not TRACKING, and is empty where it is. ``covariance_m2`` of ``position`` is infinite
     where there is none; ``velocity_ned_m_s``, its 1-sigma per axis and ``heading`` are None where they are unknown.
+    ``coast_left_s``: how many seconds more it may be TRACKING if no further fix speaks for it; None where it does not
+    rest on fixes.
     """
 
     t_ns: int
@@ -120,6 +122,7 @@ class Estimate:
     velocity_ned_m_s: Velocity | None = None
     heading: Measured | None = None
     velocity_sigma_m_s: float | None = None
+    coast_left_s: float | None = None
 
     @classmethod
     def lost(cls, t_ns: int, source: PositionSource, reason: str) -> Estimate:

@@ -11,7 +11,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.events import VEHICLE_LINK
-from runtime.freshness import HEARTBEAT_FOR_LAST_WORDS
+from runtime.freshness import MODE
 from runtime.geodesy import offset
 from runtime.guidance.reasons import Reason
 from runtime.values import Frame
@@ -57,7 +57,7 @@ def test_a_hold_needs_a_heartbeat_of_the_last_moments(lost_s: float, expected: b
     cockpit.fly(lost_s)
     assert cockpit.daemon.rooms.guidance.granted
     age_s = (cockpit.t_ns - (cockpit.vehicle.state.heartbeat_t_ns or 0)) * 1e-9
-    assert (age_s <= HEARTBEAT_FOR_LAST_WORDS.seconds) == expected
+    assert (age_s <= MODE.seconds) == expected
     assert held(cockpit, cockpit.close()) == expected
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from runtime.daemon.situation_of import situation_of
-from runtime.freshness import RC_CHANNELS, SYS_STATUS
+from runtime.freshness import POSITION_GAP, RC_CHANNELS, SYS_STATUS
 from runtime.guidance.situation import Situation
-from runtime.vehicle.telemetry.state import Telemetry, VehicleState
+from runtime.values import GeoPoint
+from runtime.vehicle.telemetry.state import EstimatorState, Telemetry, VehicleState
 
 NOW_NS = 100_000_000_000
 HEARD = Telemetry(
@@ -75,3 +76,17 @@ def test_every_failsafe_signal_that_stops(name: str) -> None:
 
 def test_a_vehicle_whose_state_is_not_heard_is_not_known_to_be_well() -> None:
     assert seen(replace(HEARD, system_status=None)).failsafe is None
+
+
+def test_the_position_that_the_autopilot_steers_by_ages() -> None:
+    here = GeoPoint(60.0, 22.0)
+    heard = replace(HEARD, position=here, position_t_ns=NOW_NS)
+    assert seen(heard, POSITION_GAP.ns).position == here and seen(heard, POSITION_GAP.ns + 1).position is None
+    assert seen(replace(heard, position=None)).position is None
+
+
+def test_an_estimator_that_is_well_may_still_reject_its_receiver() -> None:
+    estimator = EstimatorState(NOW_NS, 0x33F, True, True, 0.1, 0.1)
+    situation = seen(replace(HEARD, estimator=estimator))
+    assert situation.ekf_ok and situation.gps_glitch
+    assert not seen().ekf_ok and not seen().gps_glitch

@@ -10,9 +10,9 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.guidance import Guidance, GuidanceDecision
 from runtime.guidance.limits import Area, Limits
-from runtime.guidance.reasons import State
+from runtime.guidance.reasons import Reason, State
 from runtime.guidance.situation import Situation
-from runtime.values import Estimate, GeoPoint, PositionSource, TrackingState, circular
+from runtime.values import Estimate, GeoPoint, PositionSource, Setpoint, TrackingState, circular
 
 HOME = GeoPoint(60.45, 22.25)
 TARGET = offset(HOME, 200.0, 100.0)
@@ -85,12 +85,20 @@ class Pilot:
         self.here = START
         self.estimate_age_ns = 0
         self.estimate_changes: dict[str, Any] = {}
+        self.source = PositionSource.AUTOPILOT
 
     @property
     def estimate(self) -> Estimate:
-        measured_t_ns, source = self.t_ns - self.estimate_age_ns, PositionSource.AUTOPILOT
-        good = Estimate(measured_t_ns, TrackingState.TRACKING, self.here, circular(1.0), source, "")
+        measured_t_ns, by_sight = self.t_ns - self.estimate_age_ns, self.source is PositionSource.VISION
+        good = Estimate(measured_t_ns, TrackingState.TRACKING, self.here, circular(1.0), self.source, "")
+        if by_sight:
+            good = replace(good, velocity_ned_m_s=(0.0, 0.0, 0.0), coast_left_s=20.0)
         return replace(good, **self.estimate_changes)
+
+    @property
+    def situation(self) -> Situation:
+        """The vehicle, which takes itself to be where it is unless the story says otherwise."""
+        return replace(self.vehicle, position=self.vehicle.position or self.here)
 
     def mode(self, name: str, first: bool = False) -> None:
         guided = name == "GUIDED"
@@ -102,7 +110,10 @@ class Pilot:
 
     def tick(self) -> GuidanceDecision:
         self.t_ns += TICK_NS
-        return self.guidance.decide(self.t_ns, self.vehicle, self.estimate)
+        return self.guidance.decide(self.t_ns, self.situation, self.estimate)
+
+    def release(self, cause: Reason) -> Setpoint | None:
+        return self.guidance.release(self.t_ns, self.situation, self.estimate, cause)
 
     def ticks(self, count: int) -> list[GuidanceDecision]:
         return [self.tick() for _ in range(count)]

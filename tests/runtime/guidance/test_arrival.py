@@ -79,13 +79,13 @@ def test_a_look_from_before_the_arrival_does_not_confirm_it() -> None:
     """A fix takes its time: one that is told after the arrival may be of a frame from before."""
     rules = ArrivalRules()
     arrival = Arrival(TARGET, rules)
-    arrival.moved(10 * TICK_NS, TARGET, 0.0)
+    arrival.moved(10 * TICK_NS, TARGET, 0.0, 1.0)
     for t_ns in (8 * TICK_NS, 9 * TICK_NS, 10 * TICK_NS):
         arrival.saw(Fix(t_ns, Decision.FIX, TARGET, TARGET, circular(2.0), 7, 40, 1, ""))
-    arrival.moved(10 * TICK_NS + rules.hold_ns, TARGET, 0.0)
+    arrival.moved(10 * TICK_NS + rules.hold_ns, TARGET, 0.0, 1.0)
     assert arrival.phase is Phase.HOLDING  # one look alone is in time, and two are needed
     arrival.saw(Fix(11 * TICK_NS, Decision.FIX, TARGET, TARGET, circular(2.0), 7, 40, 1, ""))
-    arrival.moved(10 * TICK_NS + rules.hold_ns + TICK_NS, TARGET, 0.0)
+    arrival.moved(10 * TICK_NS + rules.hold_ns + TICK_NS, TARGET, 0.0, 1.0)
     assert arrival.phase is Phase.CONFIRMED
 
 
@@ -93,9 +93,9 @@ def test_disengage_holds_here_once() -> None:
     pilot = Pilot()
     pilot.to(State.ENGAGED)
     fly(pilot, 5.0)
-    hold = pilot.guidance.release(pilot.t_ns, pilot.vehicle, pilot.estimate, Reason.OPERATOR_DISENGAGED)
+    hold = pilot.release(Reason.OPERATOR_DISENGAGED)
     assert hold is not None and hold.position == pilot.here
-    assert pilot.guidance.release(pilot.t_ns, pilot.vehicle, pilot.estimate, Reason.SHUT_DOWN) is None
+    assert pilot.release(Reason.SHUT_DOWN) is None
     assert all(decision.setpoint is None for decision in pilot.ticks(40))
     assert Reason.OPERATOR_DISENGAGED in pilot.guidance.last.reasons
 
@@ -108,4 +108,4 @@ def test_release_is_silent_when_the_vehicle_is_not_ours() -> None:
         assert pilot.guidance.release(pilot.t_ns, vehicle, pilot.estimate, Reason.SHUT_DOWN) is None
     ready = Pilot()
     ready.to(State.READY)
-    assert ready.guidance.release(ready.t_ns, ready.vehicle, ready.estimate, Reason.SHUT_DOWN) is None
+    assert ready.release(Reason.SHUT_DOWN) is None

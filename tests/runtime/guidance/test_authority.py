@@ -23,7 +23,7 @@ from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase as FlightPhase
 from runtime.guidance.reasons import Reason, State
 from runtime.guidance.situation import Situation
-from runtime.values import Decision, Fix, circular
+from runtime.values import Decision, Estimate, Fix, PositionSource, circular
 from sim.scenario.mutants import CONSENT_MUTANTS
 from tests.runtime.guidance.flying import TARGET, AuthorityWithoutLatch, Pilot
 
@@ -49,12 +49,16 @@ FLAWS: dict[str, dict[str, object]] = {
     "ekf": {"ekf_ok": False},
     "low": {"height_takeoff_m": 10.0},
     "high": {"height_takeoff_m": 200.0},
+    "mode_old": {"heartbeat_age_s": 1.6},
+    "doubted": {"gps_doubted": True},
+    "glitch": {"gps_glitch": True},
+    "elsewhere": {"position": offset(TARGET, 300.0, 0.0)},
 }
 CONSENT_NS = GuidanceSettings().consent_ns
 HARD = {"link_lost", "rebooted", "was_disarmed", "landed"}
 FINISHED = (Reason.ARRIVAL_CONFIRMED, Reason.ARRIVAL_NOT_CONFIRMED)
 NEVER = {"disarmed", "landed", "failsafe", "silent", "second_autopilot", "sticks"}
-NEVER |= {"sticks_unknown", "fence_unknown", "failsafe_unknown"}
+NEVER |= {"sticks_unknown", "fence_unknown", "failsafe_unknown", "mode_old"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Said:
     decision: GuidanceDecision | None = None
     t_ns: int = 0
     vehicle: Situation | None = None  # as guidance was told on a tick
+    estimate: Estimate | None = None  # the same
 
 
 class Story:
@@ -77,11 +82,13 @@ class Story:
 
     def play(self, event: str) -> None:
         """``mode X``, ``first X``, ``latch X``, ``flaw X``, ``mend``, ``out``, ``in``, ``confirm``, ``retarget``,
-        ``engage``, ``disengage``, ``stale``, ``arrive``, ``tick``, ``pause`` (3 s) and ``wait`` (200 s)."""
+        ``engage``, ``disengage``, ``stale``, ``coast``, ``sight`` and ``sky`` (what the position rests on), ``arrive``,
+        ``tick``, ``pause`` (3 s) and ``wait`` (200 s)."""
         verb, _, what = event.partition(" ")
         decision = getattr(self, f"_{verb}")(what)
         pilot = self.pilot
-        self.lines.append(Said(event, decision, pilot.t_ns, pilot.vehicle if decision is not None else None))
+        told = (pilot.situation, pilot.estimate) if decision is not None else (None, None)
+        self.lines.append(Said(event, decision, pilot.t_ns, *told))
 
     def _mode(self, name: str) -> None:
         self.pilot.mode(name)
@@ -98,7 +105,7 @@ class Story:
 
     def _mend(self, _: str) -> None:
         self.flaws.clear()
-        self.pilot.estimate_age_ns = 0
+        self.pilot.estimate_age_ns, self.pilot.estimate_changes = 0, {}
         self._apply()
 
     def _apply(self) -> None:
@@ -136,9 +143,17 @@ class Story:
             self.lines.append(Said("refused"))
 
     def _disengage(self, _: str) -> GuidanceDecision | None:
-        pilot = self.pilot
-        pilot.guidance.release(pilot.t_ns, pilot.vehicle, pilot.estimate, Reason.OPERATOR_DISENGAGED)
+        self.pilot.release(Reason.OPERATOR_DISENGAGED)
         return None
+
+    def _sight(self, _: str) -> None:
+        self.pilot.source = PositionSource.VISION
+
+    def _sky(self, _: str) -> None:
+        self.pilot.source = PositionSource.AUTOPILOT
+
+    def _coast(self, _: str) -> None:
+        self.pilot.estimate_changes = {"coast_left_s": 2.0}
 
     def _wait(self, _: str) -> None:
         self.pilot.t_ns += 200_000_000_000
@@ -161,7 +176,29 @@ def violations(story: Story) -> list[str]:
     for index, line in enumerate(story.lines):
         if line.decision is not None and line.decision.setpoint is not None:
             found += [f"{index}: {flaw}" for flaw in _without_right(story.lines[:index])]
+            found += [f"{index}: {flaw}" for flaw in _without_position(story.lines[: index + 1])]
     return found
+
+
+def _without_position(lines: list[Said]) -> list[str]:
+    """What the position that the last line's target was sent on lacks; a hold stops the vehicle and goes nowhere."""
+    line = lines[-1]
+    assert line.decision is not None and line.decision.setpoint is not None
+    assert line.estimate is not None and line.vehicle is not None
+    if line.decision.setpoint.reason.startswith("hold"):
+        return []
+    ready = [one for one in lines if one.decision is not None and one.decision.state is State.READY]
+    by_sight = line.estimate.source is PositionSource.VISION
+    apart_m = distance_m(line.estimate.position, line.vehicle.position)  # type: ignore[arg-type]
+    facts = {
+        "it rests on another source than when the pilot granted": bool(ready)
+        and ready[-1].estimate is not None
+        and ready[-1].estimate.source is not line.estimate.source,
+        "the receiver is doubted": not by_sight and (line.vehicle.gps_doubted or line.vehicle.gps_glitch),
+        "the autopilot steers by another position": by_sight and apart_m > 10.0,
+        "it will soon be lost": line.estimate.coast_left_s is not None and line.estimate.coast_left_s < 5.0,
+    }
+    return [flaw for flaw, holds in facts.items() if holds]
 
 
 def _without_right(before: list[Said]) -> list[str]:
@@ -217,7 +254,7 @@ def _leaves(line: Said) -> bool:
 def _ends_all(before: list[Said], i: int) -> bool:
     """Whether line ``i`` tells of the end of the vehicle's own flight or of ours, or of a link that was lost."""
     line = before[i]
-    if line.what.startswith("latch") and line.what.split()[1] in HARD:
+    if line.what == "disengage" or (line.what.startswith("latch") and line.what.split()[1] in HARD):
         return True
     if line.what.startswith("first"):
         forgotten = max((k for k in range(i) if before[k].what in ("latch link_lost", "latch rebooted")), default=-1)
@@ -232,7 +269,7 @@ def _ends_all(before: list[Said], i: int) -> bool:
 
 
 def _ends_consent(before: list[Said], i: int) -> bool:
-    return before[i].what.startswith(("latch", "disengage"))
+    return before[i].what.startswith("latch")
 
 
 def _last_tick(before: list[Said]) -> int:
@@ -244,7 +281,7 @@ EVENTS = (
     + [f"latch {cause.value}" for cause in (*LATCHES, Reason.WAS_DISARMED, Reason.LANDED)]
     + [f"flaw {flaw}" for flaw in FLAWS]
     + ["first GUIDED", "first LOITER", "mend", "out", "in", "stale", "confirm", "retarget", "engage", "disengage"]
-    + ["arrive", "pause", "wait", "tick"]
+    + ["sight", "sky", "coast", "arrive", "pause", "wait", "tick"]
 )
 # Long runs of nothing but ticks, and the usual way to an engaged flight, so that stories get somewhere.
 USUAL = ["first LOITER", "tick", "confirm", "engage", "tick", "mode GUIDED", "tick"]

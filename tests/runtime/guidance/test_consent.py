@@ -43,17 +43,17 @@ def told_of(cause: Reason) -> Callable[[Pilot], None]:
 
 
 def disengaged(pilot: Pilot) -> None:
-    pilot.guidance.release(pilot.t_ns, pilot.vehicle, pilot.estimate, Reason.OPERATOR_DISENGAGED)
+    pilot.release(Reason.OPERATOR_DISENGAGED)
 
 
 ENDS_ALL = [
+    (disengaged, Reason.OPERATOR_DISENGAGED),
     (disarmed, Reason.WAS_DISARMED),
     (landed, Reason.LANDED),
     (silent, Reason.LINK_LOST),
     *((told_of(cause), cause) for cause in (Reason.WAS_DISARMED, Reason.LANDED, Reason.LINK_LOST, Reason.REBOOTED)),
 ]
 ENDS_CONSENT = [
-    (disengaged, Reason.OPERATOR_DISENGAGED),
     *((told_of(cause), cause) for cause in (Reason.FOREIGN_TARGET, Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION)),
 ]
 
