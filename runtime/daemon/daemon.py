@@ -215,7 +215,8 @@ class Daemon:
         return self.rooms.guidance.decide(t_ns, self._situation(t_ns), self.estimate)
 
     def _situation(self, t_ns: int, heard_after_ns: int | None = None) -> Situation:
-        return situation_of(self.rooms.vehicle.state, t_ns, self.settings.yield_to_sticks, heard_after_ns)
+        doubted = self.rooms.navigation.alarm is not None
+        return situation_of(self.rooms.vehicle.state, t_ns, self.settings.yield_to_sticks, heard_after_ns, doubted)
 
     def _send(self, t_ns: int, setpoint: Setpoint) -> None:
         refusal = "dry_run" if self.settings.dry_run else self.rooms.vehicle.send_setpoint(setpoint, t_ns)

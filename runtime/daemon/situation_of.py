@@ -12,12 +12,16 @@ STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "rc", "ba
 
 
 def situation_of(
-    state: VehicleState, t_ns: int, yield_to_sticks: bool = True, heard_after_ns: int | None = None
+    state: VehicleState,
+    t_ns: int,
+    yield_to_sticks: bool = True,
+    heard_after_ns: int | None = None,
+    gps_doubted: bool = False,
 ) -> Situation:
     """The `Situation` at ``t_ns``; what telemetry does not say, or said too long ago, is False or None, which never
     speaks for commanding.
 
-    ``heard_after_ns``: a heartbeat that did not come later counts as unknown.
+    ``heard_after_ns``: a heartbeat that did not come later counts as unknown. ``gps_doubted``: by navigation.
     """
     heard = state.telemetry
     velocity = heard.velocity_ned_m_s
@@ -38,6 +42,7 @@ def situation_of(
         sticks_moved=_sticks_moved(heard, t_ns, yield_to_sticks),
         ekf_ok=estimator is not None and estimator.ok,
         gps_glitch=estimator is not None and estimator.gps_glitch,
+        gps_doubted=gps_doubted,
         battery_percent=None if heard.battery_remaining is None else 100.0 * heard.battery_remaining,
         altitude_amsl_m=None if heard.altitude_amsl_m is None else heard.altitude_amsl_m.value,
         height_takeoff_m=None if heard.height_takeoff_m is None else heard.height_takeoff_m.value,

@@ -264,10 +264,11 @@ class Guidance:
     ) -> Setpoint | None:
         """A target that holds here, unless the vehicle is not ours or here is unknown or not allowed.
 
-        Here is said in the autopilot's own frame, in which it stops wherever that is.
+        Here is said in the autopilot's own frame, in which it stops wherever that is: also where it is led astray.
         """
         here = vehicle.position if by_sight(estimate) else estimate.position
-        if self._flight is None or here is None or reasons & UNHELD:
+        astray = {Reason.ESTIMATE_UNTRUSTED} if Reason.GPS_DOUBTED in reasons else set()
+        if self._flight is None or here is None or (reasons - astray) & UNHELD:
             return None
         return self._flight.setpoint(t_ns, here, f"hold: {cause.value}")
 

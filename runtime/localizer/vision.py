@@ -113,6 +113,7 @@ class VisionLocalizer:
             velocity_ned_m_s=(velocity[0], velocity[1], 0.0),
             heading=self._heading,
             velocity_sigma_m_s=math.sqrt(np.trace(ruling.covariance[VELOCITY, VELOCITY]) / 2),
+            coast_left_s=self.coast_left_s(t_ns),
         )
 
     def coast_left_s(self, t_ns: int) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from runtime.geodesy import offset
 from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.reasons import Phase, Reason, State
-from runtime.values import PositionSource
+from runtime.values import PositionSource, TrackingState
 from tests.runtime.guidance.flying import TARGET, TICK_NS, Pilot
 from tests.runtime.guidance.test_arrival import fly, look
 
@@ -31,6 +31,16 @@ def test_a_flight_on_the_receivers_word_yields_when_the_camera_contradicts_it() 
     assert decision.state is State.YIELDED and decision.reasons == (Reason.GPS_DOUBTED,)
     assert decision.setpoint is not None and decision.setpoint.position == pilot.here
     assert not any(later.setpoint for later in pilot.ticks(60))
+
+
+def test_a_vehicle_that_is_led_astray_is_stopped_though_nobody_knows_where() -> None:
+    pilot = engaged(PositionSource.AUTOPILOT)
+    pilot.vehicle = replace(pilot.vehicle, gps_doubted=True)
+    pilot.estimate_changes = {"state": TrackingState.LOST, "reason": "GPS is doubted"}
+    decision = pilot.tick()
+    assert decision.state is State.YIELDED
+    assert set(decision.reasons) == {Reason.GPS_DOUBTED, Reason.ESTIMATE_UNTRUSTED}
+    assert decision.setpoint is not None and decision.setpoint.position == pilot.here
 
 
 def test_it_yields_too_when_the_camera_takes_over_and_stops_in_the_autopilots_own_frame() -> None:
