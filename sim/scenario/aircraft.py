@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.values import ImageRGB
 from sim.scenario.crew import GroundStation, Script
 from sim.scenario.plan import Point
 from sim.scenario.referee import Referee
+
+if TYPE_CHECKING:
+    from sim.scenario.setup import Site
 
 Answer = dict[str, Any]
 
@@ -82,3 +85,10 @@ class Run(Protocol):
 
     def close(self) -> None:
         """End the daemon cleanly and put everything on the disk."""
+
+
+class Launcher(Protocol):
+    """Who provides the vehicle of each run over a ``Site``."""
+
+    def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
+        """A flight called ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sim.scenario.crew import Script
 
+Say = Callable[[str], None]  # told what begins
 Done = Callable[[float], None]  # told the share of the scenario that is behind, 0 to 1
 
 _TELL_EVERY = 50  # steps of a script: once a simulated second

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from runtime.values import ImageRGB
 from sim.hardness import HardnessReport
+from sim.scenario.aircraft import Truth
 from sim.scenario.questions import Reply
 
 MAX_PLACE_ERROR_M = 15.0
@@ -103,6 +105,15 @@ class Outcome:
             "wall_s": round(wall_s, 1),
             "report": str(report),
         }
+
+
+@dataclass(slots=True)
+class Recording:
+    """What the report shows of a scenario beyond its outcome."""
+
+    tracks: dict[str, list[Truth]]
+    arrival_view: ImageRGB | None = None
+    chosen: Reply | None = None
 
 
 def _summary(values: Sequence[float], percentiles: dict[str, int]) -> dict[str, float | None]:

@@ -16,10 +16,9 @@ from runtime.report.flight import FlightReport, Picture, Table, write_flight_rep
 from runtime.values import GeoPoint
 from sim.satellite import satellite_crop
 from sim.scenario.aircraft import Truth
-from sim.scenario.outcome import Outcome
+from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.picture import write_picture
 from sim.scenario.questions import Reply, read_picture
-from sim.scenario.return_home import Recording
 from sim.scenario.setup import Site
 
 _TRACK_STEP = 25  # of 20 ms: twice a second is as fine as a map shows

@@ -23,10 +23,11 @@ from runtime.errors import HomingError
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
 from sim.cli import fresh_folder
+from sim.scenario.course import Say
 from sim.scenario.outcome import Outcome
 from sim.scenario.plan import make_plan
 from sim.scenario.report import refused_s, write_report
-from sim.scenario.return_home import Report, fly_return
+from sim.scenario.return_home import fly_return
 from sim.scenario.setup import Site, side_ne_m
 from sim.world.world import World
 from sim.world_choice import Judged, accepted
@@ -50,7 +51,7 @@ def heard_home(pilot: Pilot) -> Home:
     return pilot.home
 
 
-def world_at(home: Home, seed: int, small: bool, tell: Report) -> Judged:
+def world_at(home: Home, seed: int, small: bool, tell: Say) -> Judged:
     """The world of a seed that `homing-sim` would fly in, with the plan's launch point where the vehicle stands."""
     north, east = make_plan(seed, side_ne_m(World.generate(seed)), small).home
     origin = offset(home.position, -north, -east)

@@ -200,7 +200,7 @@ class Airfield:
         self._stream.close()
 
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> SitlRun:
-        """See `sim.scenario.return_home.Launcher`."""
+        """See `sim.scenario.aircraft.Launcher`."""
         sections = daemon_sections(site, record, camera=self._stream.url, vehicle=self._wires.companion_uri)
         daemon = DaemonProcess(site.out / name, sections)
         flight = SitlFlight(self._wires, self._camera, daemon, site.plan.home)

@@ -15,10 +15,11 @@ from runtime.rotations import rotation
 from runtime.values import GeoPoint
 from sim.flight import Companion, SimulatedFlight
 from sim.scenario.crew import until
+from sim.scenario.interference import fly_interrupted
 from sim.scenario.mutants import AuthorityWithoutLatch
-from sim.scenario.outcome import Outcome
+from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Question
-from sim.scenario.return_home import Recording, fly_interrupted, fly_return
+from sim.scenario.return_home import fly_return
 from sim.scenario.setup import RunOptions, Site, make_autopilot, make_run
 from sim.world.world import World
 
