@@ -54,13 +54,14 @@ class CameraRig:
         self._arriving: list[tuple[int, int, Frame]] = []
         self._next_ns = 0
         self.period_ns = 1_000_000_000
+        self.covered = False  # something is before the lens
 
     def expose(self, truth: VehicleTruth, home: Point) -> None:
         """Take a picture if one is due; none is wasted on the ground."""
         if truth.t_ns < self._next_ns or -truth.position_ned_m[2] < 5.0:
             return
         self._next_ns = truth.t_ns + self.period_ns
-        image = self.image_at(truth, home)
+        image = self._dark() if self.covered else self.image_at(truth, home)
         arrival_ns = truth.t_ns + int(self.delay_s() * 1e9)
         frame = Frame(image, arrival_ns, "simulated camera", self._index)
         heapq.heappush(self._arriving, (arrival_ns, self._index, frame))
@@ -71,6 +72,12 @@ class CameraRig:
         north, east, down = truth.position_ned_m
         position = (home[0] + north, home[1] + east, down)
         return self._camera.capture(position, truth.ned_from_body, truth.velocity_ned_m_s, truth.body_rates_rad_s)
+
+    def _dark(self) -> ImageRGB:
+        """What a covered lens gives: the sensor's noise."""
+        model = self._camera.model
+        noise = self._rng.normal(2.0, 1.5, (model.height_px, model.width_px, 3))
+        return np.asarray(np.clip(noise, 0.0, 255.0), np.uint8)
 
     def delay_s(self) -> float:
         """The next frame's delay from exposure to arrival."""
@@ -120,6 +127,14 @@ class SimulatedFlight:
     def expose_every(self, period_ns: int) -> None:
         """How often the camera takes a picture."""
         self.rig.period_ns = period_ns
+
+    def cut_gps(self) -> None:
+        """The receiver hears nothing any more."""
+        self.autopilot.set_parameter("SIM_GPS1_ENABLE", 0)
+
+    def cover_camera(self, covered: bool) -> None:
+        """Something is before the lens, or no more."""
+        self.rig.covered = covered
 
     def view(self) -> ImageRGB:
         """What the camera sees now."""

@@ -53,6 +53,9 @@ class Flight(Protocol):
     def expose_every(self, period_ns: int) -> None:
         """How often the camera takes a picture."""
 
+    def cut_gps(self) -> None:
+        """The receiver hears nothing any more."""
+
     def view(self) -> ImageRGB:
         """What the camera sees now."""
 

@@ -1,4 +1,4 @@
-"""Two dates of one world: which objects are there, the season, the sun, and the sensor that looks."""
+"""Dates of one world: which objects are there, the season, the sun, and the sensor that looks."""
 
 import dataclasses
 import math
@@ -11,6 +11,7 @@ from runtime.errors import UsageError
 from sim.world.layout import Layout
 
 DATES = ("satellite", "flight")
+DUSK = "dusk"  # the evening of the day of the flight
 _SEASONS = ("spring", "summer", "dry", "autumn")
 
 # Shares of objects that stand only at the first date, and as many only at the second.
@@ -37,7 +38,7 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """One of the two dates: its seed feeds every texture, and no other date has it."""
+    """One of the dates: its seed feeds every texture, and none but the same day's dusk has it too."""
 
     name: str
     seed: int
@@ -69,8 +70,10 @@ def make_date(world_seed: int, name: str, pair: int = 0) -> Date:
     Raises:
         UsageError: there is no such date.
     """
+    if name == DUSK:
+        return _at_dusk(make_date(world_seed, "flight", pair))
     if name not in DATES:
-        raise UsageError(f"a world has no date '{name}': use one of {', '.join(DATES)}.")
+        raise UsageError(f"a world has no date '{name}': use one of {', '.join((*DATES, DUSK))}.")
     rng = np.random.default_rng([world_seed, 3, pair])  # seasons and suns are drawn together so that they differ
     seasons = rng.choice(len(_SEASONS), 2, replace=False)
     azimuth_deg = rng.uniform(125, 165)  # satellites pass in the morning
@@ -92,6 +95,13 @@ def make_date(world_seed: int, name: str, pair: int = 0) -> Date:
         float(own.uniform(0.88, 0.96)) if name == "satellite" else 1.0,
         _satellite_sensor(own) if name == "satellite" else _flight_sensor(own),
     )
+
+
+def _at_dusk(day: Date) -> Date:
+    """The same things standing there, under a sun that is about to set: shadows eight times as long, little light."""
+    sensor = Sensor((1.0, 0.82, 0.66), 1.45, 0.85, 0.75, 0.05, (0.42, 0.34, 0.34))
+    west, low = math.radians(265.0), math.radians(7.0)
+    return dataclasses.replace(day, name=DUSK, sun_azimuth_rad=west, sun_elevation_rad=low, sensor=sensor)
 
 
 def _widened(turn_deg: float, elevations_deg: tuple[float, float]) -> float:
@@ -117,7 +127,7 @@ def at_date(layout: Layout, world_seed: int, date: Date) -> Layout:
     """The layout as it stood on a date: what was not there yet, or no longer, is left out."""
     keys = [o.key for group in (layout.ground, layout.houses, layout.trees, layout.cars) for o in group]
     draw = np.random.default_rng([world_seed, 2]).random(max(keys, default=0) + 1)
-    index = DATES.index(date.name)
+    index = DATES.index("flight" if date.name == DUSK else date.name)
     moving = _cars_changed(layout)
 
     def stands(key: int, changed: float) -> bool:

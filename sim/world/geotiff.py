@@ -75,7 +75,7 @@ class GeoTiffWorld:
         return registration(self.seed)
 
     def scene(self, date: str) -> Scene:
-        """The map on a date, "satellite" or "flight"; made once and kept."""
+        """The map on a date, "satellite", "flight" or "dusk"; made once and kept."""
         if date not in self._scenes:
             day = make_date(self.seed, date)
             layout = at_date(self._layout, self.seed, day)

@@ -79,7 +79,7 @@ class World:
         return registration(self.seed)
 
     def date(self, name: str) -> Date:
-        """The date of that name, "satellite" or "flight".
+        """The date of that name, "satellite", "flight" or "dusk".
 
         Raises:
             UsageError: there is no such date.
@@ -87,7 +87,7 @@ class World:
         return make_date(self.seed, name, self.dates)
 
     def scene(self, date: str) -> Scene:
-        """The world on a date, "satellite" or "flight"; made once and kept.
+        """The world on a date, "satellite", "flight" or "dusk"; made once and kept.
 
         Raises:
             UsageError: there is no such date.

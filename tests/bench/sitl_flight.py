@@ -107,6 +107,9 @@ class SitlFlight:
     def expose_every(self, period_ns: int) -> None:
         self._camera.period_s = min(period_ns * 1e-9, _CAMERA_LIMIT_S)
 
+    def cut_gps(self) -> None:
+        self.station.set_parameter("SIM_GPS1_ENABLE", 0.0)
+
     def view(self) -> ImageRGB:
         assert self._camera.view is not None
         return self._camera.view
