@@ -12,7 +12,7 @@ from runtime.errors import UsageError
 from runtime.values import Frame
 
 _BOUNDARY = "homing-frame"
-_QUALITY = 92
+JPEG_QUALITY = 92
 _WAIT_S = 1.0  # a client's thread looks this often whether the server is closing
 
 
@@ -40,14 +40,18 @@ class FrameStream:
 
     def publish(self, frame: Frame) -> None:
         """Make a frame the newest one; clients that are slower than the camera miss frames, as with any camera."""
-        _, data = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        _, data = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        self.publish_jpeg(data.tobytes(), frame.t_ns, frame.index)
+
+    def publish_jpeg(self, data: bytes, t_ns: int, index: int) -> None:
+        """The same of a frame that is encoded already."""
         head = (
             f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n"
-            f"{STAMP_HEADER}: {frame.t_ns}\r\n\r\n"
+            f"{STAMP_HEADER}: {t_ns}\r\n\r\n"
         )
         with self._fresh:
-            self._part = head.encode("ascii") + data.tobytes() + b"\r\n"
-            self._index = frame.index
+            self._part = head.encode("ascii") + data + b"\r\n"
+            self._index = index
             self._fresh.notify_all()
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ class Motion:
     def _take_result(self, t_ns: int, odometry: Odometry, posed: PosedFrame) -> None:
         self.last = odometry
         self._counts["odometry" if odometry.healthy else "no_odometry"] += 1
-        self._latencies.add("exposure_to_odometry", t_ns - posed.frame.t_ns)
+        self._latencies.add("frame_to_estimate", t_ns - posed.arrived_t_ns)
         navigation = self._rooms.navigation
         navigation.on_odometry(odometry)
         self._rooms.journal.write(t_ns, odometry_record(odometry, posed))

@@ -43,7 +43,13 @@ _SIDE_M = 90.0  # of a foreign keyframe
 _HEIGHT_M, _TARGET_NE_M, _FLOWN = 100.0, (150.0, 120.0), 12
 
 
-def prepare(path: Path, start: GeoPoint, count: int) -> None:
+def prepare(
+    path: Path,
+    start: GeoPoint,
+    count: int,
+    way_ne_m: tuple[float, float] = _TARGET_NE_M,
+    height_m: float = _HEIGHT_M,
+) -> None:
     """A history of the way from ``start`` to the target and of foreign keyframes about the place."""
     bundle, world = Bundle.load(), World.generate(SEED)
     embedder = Embedder(bundle, threads=2)
@@ -52,14 +58,14 @@ def prepare(path: Path, start: GeoPoint, count: int) -> None:
     with History.create(path, bundle.embedding_space_id, bundle.name) as history:
         recorder = Recorder(history, embedder, default_camera(), "earlier")
         for number, share in enumerate(np.linspace(-0.1, 1.1, _FLOWN)):
-            north, east = begin + share * np.array(_TARGET_NE_M)
+            north, east = begin + share * np.array(way_ne_m)
             level = ned_from_euler(0.0, 0.0, 0.0)
             pose = Pose(
                 t_ns=number * 10**9,
-                height_agl_m=Measured(_HEIGHT_M, 2.0, "simulated"),
+                height_agl_m=Measured(height_m, 2.0, "simulated"),
                 attitude=Attitude(level, 0.05, "simulated"),
             )
-            image = camera.capture((float(north), float(east), -_HEIGHT_M), level, (0.0, 0.0, 0.0))
+            image = camera.capture((float(north), float(east), -height_m), level, (0.0, 0.0, 0.0))
             at = Position.circular(offset(world.origin, float(north), float(east)), 1.0, PositionSource.AUTOPILOT)
             recorder.add(Frame(np.asarray(image), pose.t_ns, "earlier", number), pose, at)
         foreign(history, embedder, start, count - len(history), _SIDE_M)
