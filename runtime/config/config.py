@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from runtime.config.file import Problem, TomlFile
-from runtime.config.flying import CommandingSection, GuidanceSection
+from runtime.config.flying import CommandingSection, GuidanceSection, InjectionSection
 from runtime.config.sections import (
     BundleSection,
     CameraSection,
@@ -38,6 +38,7 @@ class Config(Section):
     record: RecordSection = RecordSection()
     fix: FixSection = FixSection()
     navigation: NavigationSection = NavigationSection()
+    injection: InjectionSection = InjectionSection()
     target: TargetSection = TargetSection()
     guidance: GuidanceSection = GuidanceSection()
     commanding: CommandingSection = CommandingSection()

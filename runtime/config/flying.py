@@ -14,6 +14,7 @@ from runtime.guidance.carrot import bounds_agree
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import WAIVABLE
+from runtime.injection.settings import InjectionSettings, Route
 from runtime.values import GeoPoint
 
 LatitudeDeg = Annotated[float, Field(ge=-90, le=90)]
@@ -109,6 +110,49 @@ class GuidanceSection(Section):
                 confirm_radius_m=self.confirm_radius_m,
                 confirm_timeout_ns=_ns(self.confirm_timeout_s),
             ),
+        )
+
+
+class InjectionSection(Section):
+    """[injection]: whether the autopilot's estimator is fed with the camera's position. While it is fed, the
+    autopilot's own failsafe against a lost position sleeps."""
+
+    route: Literal["off", "odometry", "gps_input"] = Field(
+        default="off",
+        description="`odometry`: as external navigation (ODOMETRY); `gps_input`: in the form of a satellite receiver.",
+    )
+    source_set: int = Field(
+        default=2, ge=1, le=3,
+        description="ArduPilot's EKF source set that uses ODOMETRY; it is switched to once GPS is lost or doubted, "
+        "and never back.",
+    )
+    receiver: int = Field(
+        default=1, ge=0, le=1,
+        description="As which receiver GPS_INPUT is sent: 1 is the second, 0 the autopilot's only one.",
+    )
+    max_sigma_m: float = Field(
+        default=8.0, gt=0, le=50,
+        description="A position known less well than this (1-sigma an axis) is not fed.",
+    )
+    max_fix_age_s: float = Field(
+        default=10.0, gt=0, le=60,
+        description="Nor one that no fix has spoken for during this time.",
+    )
+    origin_altitude_amsl_m: float | None = Field(
+        default=None, ge=-500, le=9000,
+        description="Of the ground: for an autopilot that never had GPS, and so no origin of its own, one is set at "
+        "this height. Without it, such an autopilot is not fed.",
+    )
+
+    def settings(self) -> InjectionSettings:
+        """The `InjectionSettings` that the section describes."""
+        return InjectionSettings(
+            route=Route(self.route),
+            source_set=self.source_set,
+            receiver=self.receiver,
+            max_sigma_m=self.max_sigma_m,
+            max_fix_age_ns=_ns(self.max_fix_age_s),
+            origin_altitude_amsl_m=self.origin_altitude_amsl_m,
         )
 
 

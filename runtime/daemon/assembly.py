@@ -23,6 +23,8 @@ from runtime.freshness import SIGHT
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
 from runtime.history.history import History
+from runtime.injection.injection import Injection
+from runtime.injection.settings import InjectionSettings, Route
 from runtime.localizer.navigation import Navigation, NavigationSource
 from runtime.localizer.vision import TrackingLimits, VisionLocalizer
 from runtime.matching.gallery import GalleryCache
@@ -94,6 +96,7 @@ def assemble(
         navigation=_navigation(config),
         guidance=Guidance(limits, config.guidance.settings(), authority),
         workers=workers,
+        injection=Injection(InjectionSettings() if dry_run else config.injection.settings()),
         journal=journal or NullFlightLog(),
         stopwatch=stopwatch,
         engine=embedder.report,
@@ -132,7 +135,11 @@ def _navigation(config: Config) -> Navigation:
 
 
 def _vehicle_config(config: Config) -> VehicleConfig:
-    return VehicleConfig(system_id=config.vehicle.system_id, component_id=config.vehicle.component_id)
+    return VehicleConfig(
+        system_id=config.vehicle.system_id,
+        component_id=config.vehicle.component_id,
+        unix_time=config.injection.settings().route is Route.GPS_INPUT,
+    )
 
 
 def _settings(config: Config, dry_run: bool) -> DaemonSettings:

@@ -2,6 +2,7 @@
 
 frame ─▶ view ─▶ embedding ─▶ matches ─▶ fix ─┐
   └────▶ odometry ─────────────▶ displacement ─┴▶ navigation ─▶ estimate ─▶ guidance ─▶ setpoint
+                                                       └────▶ injection ─▶ the autopilot's estimator
 
 Single-threaded, without a clock, a sleep or IO of its own: `Daemon.step` takes one time-stamped event and gives what is
 to be written to which link. Slow work is done by workers (`runtime.daemon.workers`), whose results are events like any
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.daemon.feeding import Feeding
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.motion import Motion
 from runtime.daemon.operator_handler import OperatorHandler, refusal
@@ -76,7 +78,8 @@ class Daemon:
         self.settings = settings or DaemonSettings()
         self.counts: Counter[str] = Counter()
         self.latencies = Latencies()
-        self.motion = Motion(rooms, self.counts, self.latencies, self.failed)
+        self.feeding = Feeding(rooms, self.counts, self.latencies)
+        self.motion = Motion(rooms, self.counts, self.latencies, self.failed, self.feeding.frame)
         self.perception = Perception(
             rooms, self.settings.perception, self.counts, self.latencies, self.failed, self.motion
         )
@@ -132,6 +135,7 @@ class Daemon:
         self.rooms.journal.write(event.t_ns, TickRecord())
         self._heard(self.rooms.vehicle.tick(event.t_ns))
         self._guide(event.t_ns)
+        self.feeding.tick(event.t_ns)
         self._watch_log(event.t_ns)
         self.rooms.vehicle.feed_heartbeat(event.t_ns)
 
@@ -190,6 +194,7 @@ class Daemon:
             self.rooms.journal.write(event.t_ns, vehicle_record(event))
             if isinstance(event, ModeChanged):
                 self.rooms.guidance.mode_seen(event.t_ns, event.guided, first=event.previous is None)
+            self.feeding.heard(event)
             if isinstance(event, ArmedChanged):
                 self.rooms.navigation.on_armed(event.armed)
             cause = revocation(event)

@@ -29,12 +29,15 @@ class Motion:
         counts: Counter[str],
         latencies: Latencies,
         failed: Callable[[str, int, Exception], None],
+        measured: Callable[[int, Odometry], None],
     ) -> None:
-        """``failed`` is told of a job that failed: its kind, the instant and the error."""
+        """``failed`` is told of a job that failed: its kind, the instant and the error; ``measured`` of each result,
+        once navigation has taken it."""
         self._rooms = rooms
         self._counts = counts
         self._latencies = latencies
         self._failed = failed
+        self._measured = measured
         self._waiting: deque[PosedFrame] = deque()
         self.last: Odometry | None = None
 
@@ -70,3 +73,4 @@ class Motion:
         navigation.on_odometry(odometry)
         self._rooms.journal.write(t_ns, odometry_record(odometry, posed))
         self._rooms.journal.write(t_ns, vision_record(navigation.vision(posed.frame.t_ns), posed.frame.t_ns))
+        self._measured(t_ns, odometry)

@@ -23,6 +23,7 @@ from runtime.flightlog.records import (
     FixRecord,
     FrameRecord,
     GuidanceRecord,
+    InjectionRecord,
     JobRecord,
     NavigationRecord,
     OdometryRecord,
@@ -32,6 +33,7 @@ from runtime.flightlog.records import (
     VisionRecord,
 )
 from runtime.guidance.guidance import GuidanceDecision
+from runtime.injection.values import InjectionDecision
 from runtime.localizer.fix_difference import FixDifference
 from runtime.localizer.gps_watch import GpsAlarm
 from runtime.localizer.navigation import GpsStanding
@@ -166,6 +168,12 @@ def navigation_record(estimate: Estimate, gps: GpsStanding, alarm: GpsAlarm | No
     """The record of whose word is flown, and of what is thought of the satellite receiver."""
     said = None if alarm is None else AlarmRecord(alarm.t_ns, alarm.offset_m, alarm.sigmas, alarm.reason)
     return NavigationRecord(estimate.source.value, gps.value, said)
+
+
+def injection_record(decision: InjectionDecision, echoing: bool) -> InjectionRecord:
+    """The record of what the autopilot is fed with, and whether it is told to fly on it."""
+    reasons = [reason.value for reason in decision.reasons]
+    return InjectionRecord(decision.state.value, reasons, decision.switch_to, echoing)
 
 
 def decision_record(decision: GuidanceDecision, estimate: Estimate) -> GuidanceRecord:

@@ -14,9 +14,12 @@ from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import LogState, NullFlightLog
 from runtime.flightlog.records import Direction, FrameRecord, Record
 from runtime.guidance.guidance import Guidance
+from runtime.injection.injection import Injection
+from runtime.injection.settings import InjectionSettings
 from runtime.localizer.navigation import Navigation
 from runtime.record.recorder import Recorded
-from runtime.values import Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
+from runtime.values import Aiding, Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
+from runtime.vehicle.commands import Command
 from runtime.vehicle.events import VehicleEvent
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -60,6 +63,14 @@ class VehicleRoom(Protocol):
 
     def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
         """Sends one position target; why it did not go out, None when it did."""
+        ...
+
+    def send_injection(self, message: Aiding, t_ns: int) -> str | None:
+        """Sends one thing that feeds the estimator; why it did not go out, None when it did."""
+        ...
+
+    def send_command(self, command: Command, t_ns: int) -> None:
+        """Queues a command; an event tells how it ended."""
         ...
 
     def withdraw(self) -> None:
@@ -137,6 +148,7 @@ class Rooms:
     navigation: Navigation
     guidance: Guidance
     workers: Workers
+    injection: Injection = field(default_factory=lambda: Injection(InjectionSettings()))
     journal: Journal = field(default_factory=NullFlightLog)
     engine: EngineReport | None = None  # None where no network runs
     stopwatch: Now = lambda: 0  # noqa: E731 - measures what the deciding thread itself does; a simulated clock takes no time

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from runtime.daemon.feeding import Feeding
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.motion import Motion
 from runtime.daemon.perception import Perception
@@ -21,6 +22,7 @@ class Flying(Protocol):
     rooms: Rooms
     counts: Counter[str]
     latencies: Latencies
+    feeding: Feeding
     motion: Motion
     perception: Perception
     estimate: Estimate
@@ -56,6 +58,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "log": _log(daemon),
         "estimate": _estimate(daemon.estimate, t_ns),
         "navigation": _navigation(daemon, t_ns),
+        "injection": _injection(daemon),
         "fix": _fix(daemon, t_ns),
         "counts": dict(sorted(daemon.counts.items())),
         "frames_dropped_pose": dict(sorted(daemon.rooms.frames.dropped.items())),
@@ -120,6 +123,16 @@ def _navigation(daemon: Flying, t_ns: int) -> dict[str, Any]:
             "healthy": odometry.healthy,
             "faults": [fault.value for fault in odometry.faults],
         },
+    }
+
+
+def _injection(daemon: Flying) -> dict[str, Any]:
+    decision, injection = daemon.feeding.last, daemon.rooms.injection
+    return {
+        "route": injection.settings.route.value,
+        "state": decision.state.value,
+        "reasons": [reason.value for reason in decision.reasons],
+        "echoing": injection.echoing,
     }
 
 

@@ -42,7 +42,7 @@ class Whereabouts:
         if state is not None:
             navigation.on_nav(state)
         gps = vehicle.state.telemetry.gps
-        if gps is None or gps.t_ns == self._gps_t_ns:
+        if gps is None or gps.t_ns == self._gps_t_ns or self._rooms.injection.echoing_receiver:
             return
         self._gps_t_ns = gps.t_ns
         alarm = navigation.on_gps(gps.t_ns, gps.position)

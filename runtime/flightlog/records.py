@@ -239,6 +239,21 @@ class NavigationRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class InjectionRecord(Record):
+    """Whether the autopilot's estimator is fed, and why not: on a change and once a second; not where it is off.
+
+    ``switch_to``: the EKF source set that it is told to use now. ``echoing``: what it reports as its position may be
+    ours.
+    """
+
+    channel: ClassVar[str] = "injection"
+    state: str
+    reasons: list[str]
+    switch_to: int | None
+    echoing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GuidanceRecord(Record):
     """The state machine with every reason for not commanding, on a change and once a second."""
 
@@ -329,6 +344,6 @@ class LogRecord(Record):
 
 RECORDS: tuple[type[Record], ...] = (
     TickRecord, LinkRecord, FrameRecord, RequestRecord, JobRecord, PoseRecord, FixRecord, KeyframeRecord,
-    EstimateRecord, GuidanceRecord, SetpointRecord, ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord,
-    TruthRecord, LogRecord,
+    OdometryRecord, VisionRecord, EstimateRecord, NavigationRecord, InjectionRecord, GuidanceRecord, SetpointRecord,
+    ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord, TruthRecord, LogRecord,
 )  # fmt: skip

@@ -115,6 +115,11 @@ class Navigation:
         """How often the camera's word has jumped from one place to another."""
         return self._vision.reset_counter
 
+    @property
+    def supported_t_ns(self) -> int | None:
+        """The exposure of the newest fix that spoke for the camera's word."""
+        return self._vision.supported_t_ns
+
     def coast_left_s(self, t_ns: int) -> float | None:
         """How long the camera's word may still be believed without a fix; None while it has none."""
         return self._vision.coast_left_s(t_ns)

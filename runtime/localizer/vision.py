@@ -116,6 +116,11 @@ class VisionLocalizer:
             coast_left_s=self.coast_left_s(t_ns),
         )
 
+    @property
+    def supported_t_ns(self) -> int | None:
+        """The exposure of the newest fix that spoke for the place; None before one did."""
+        return self._supported_t_ns if self._supporting else None
+
     def coast_left_s(self, t_ns: int) -> float | None:
         """Seconds after ``t_ns`` for which the place may still be believed without a fix; None before one spoke."""
         if not self._supporting:

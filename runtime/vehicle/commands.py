@@ -21,6 +21,7 @@ PERMITTED = frozenset(
         mavlink.MAV_CMD_SET_EKF_SOURCE_SET,  # only where the operator's configuration feeds the estimator
     }
 )
+SET_EKF_SOURCE_SET = mavlink.MAV_CMD_SET_EKF_SOURCE_SET
 _SOURCE_SETS = (1.0, 2.0, 3.0)
 _BUSY_WAIT_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this
 _PROGRESS_WAIT_NS = 10_000_000_000  # IN_PROGRESS: the answer may take this long

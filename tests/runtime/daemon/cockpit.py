@@ -24,6 +24,8 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.guidance import Guidance
 from runtime.guidance.limits import Area, Limits
+from runtime.injection.injection import Injection
+from runtime.injection.settings import InjectionSettings
 from runtime.localizer.navigation import Navigation, NavigationSource
 from runtime.localizer.vision import TrackingLimits, VisionLocalizer
 from runtime.place.target import Target
@@ -163,8 +165,11 @@ class Cockpit:
         mode: str = "LOITER",
         source: NavigationSource = NavigationSource.AUTOPILOT,
         seed: int = 1,
+        injection: InjectionSettings | None = None,
+        parameters: dict[str, float] | None = None,
     ) -> None:
-        parameters = {"WPNAV_SPEED": 800.0}
+        parameters = {"WPNAV_SPEED": 800.0, **(parameters or {})}
+        self.injection = injection or InjectionSettings()
         config = AutopilotConfig(
             HOME, 37.0, seed=seed, clock_offset_ns=7_300_000_000, parameters=parameters, ready_at_boot=True
         )
@@ -199,6 +204,7 @@ class Cockpit:
             navigation=Navigation(self.source, VisionLocalizer(limits=TrackingLimits(blind_s=SIGHT.seconds))),
             guidance=Guidance(self.limits, self.guidance, self.authority),
             workers=self.workers,
+            injection=Injection(self.injection),
             journal=self.journal,
         )
         return Daemon(rooms, self.settings)
