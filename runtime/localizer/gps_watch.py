@@ -20,6 +20,7 @@ from runtime.localizer.dead_reckoning import DeadReckoning
 from runtime.values import Estimate, Odometry, Position
 
 Array = NDArray[np.float64]
+_POSITION = "position"  # the test that needs a fix; the others go by displacements
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class WatchLimits:
     A position off by ``position_sigmas``, or a displacement over one of ``windows_s`` off by ``displacement_sigmas``,
     for ``lasting_s`` and ``samples`` reports in a row. ``map_m``: how far the history's positions and the receiver's
     may lie apart for good, per axis. ``wander_m``: by how much an honest receiver wanders within a window, per axis.
+    ``reckoned_age_s``: how much older than a report the newest displacement may be; meanwhile the aircraft goes on as
+    it did, give or take ``acceleration_m_s2``.
     """
 
     position_sigmas: float = 4.0
@@ -38,6 +41,8 @@ class WatchLimits:
     samples: int = 3
     map_m: float = 2.0
     wander_m: float = 1.0
+    reckoned_age_s: float = 1.0
+    acceleration_m_s2: float = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,15 @@ class GpsWatch:
         self.alarm: GpsAlarm | None = None
 
     def on_odometry(self, odometry: Odometry) -> None:
-        """Takes what one frame says of the motion; where it measured none, displacements begin anew."""
-        if odometry.displacement is None:
-            self._reckoned = None
+        """Takes what one frame says of the motion; where it measured none, or not from where the last one ended,
+        displacements begin anew."""
+        displacement, before = odometry.displacement, self._reckoned
+        if displacement is None or (before is not None and displacement.from_t_ns > before.t_ns):
+            before = None
             self._moments.clear()
-            return
-        before = self._reckoned or DeadReckoning.started(odometry.displacement)
-        self._reckoned = before.carried(odometry.displacement)
+        if displacement is not None:
+            before = (before or DeadReckoning.started(displacement)).carried(displacement)
+        self._reckoned = before
 
     def on_gps(self, t_ns: int, gps: Position) -> GpsAlarm | None:
         """Takes the receiver's own position; the alarm where this report raises it, None before and after."""
@@ -96,16 +103,17 @@ class GpsWatch:
     def _position_off(self, t_ns: int, gps: Position) -> GpsAlarm | None:
         vision = self._vision_at(t_ns)
         if not vision.trusted or vision.position is None:
-            return self._tested("position", t_ns, None, 0.0, 0.0)
+            return self._tested(_POSITION, t_ns, None, 0.0, 0.0)
         apart = np.array(north_east_m(vision.position, gps.point))
         spread = np.array(vision.covariance_m2) + np.array(gps.covariance_m2) + np.eye(2) * self._limits.map_m**2
         return self._tested(
-            "position", t_ns, apart, _sigmas(apart, spread), self._limits.position_sigmas,
+            _POSITION, t_ns, apart, _sigmas(apart, spread), self._limits.position_sigmas,
             "the receiver is {offset:.0f} m from where the camera sees the aircraft ({sigmas:.1f} sigma)",
         )  # fmt: skip
 
     def _displacements_off(self, t_ns: int, gps: Position) -> list[GpsAlarm | None]:
-        if self._reckoned is None:
+        if self._reckoned is None or self._behind_s(t_ns, self._reckoned) > self._limits.reckoned_age_s:
+            self._doubtful = {test: since for test, since in self._doubtful.items() if test == _POSITION}
             return []
         return [self._displacement_off(t_ns, gps, self._reckoned, window_s) for window_s in self._limits.windows_s]
 
@@ -120,7 +128,9 @@ class GpsWatch:
         # the newest frame and the newest report are not of one instant: the rest of the way at the same pace
         way = way * (t_ns - before.t_ns) / (reckoned.t_ns - before.reckoned.t_ns)
         apart = np.array(north_east_m(before.gps.point, gps.point)) - way
-        spread = spread + 2.0 * np.eye(2) * self._limits.wander_m**2
+        unseen = [self._behind_s(one_ns, one) for one_ns, one in ((before.t_ns, before.reckoned), (t_ns, reckoned))]
+        changed_m2 = sum((0.5 * self._limits.acceleration_m_s2 * seconds**2) ** 2 for seconds in unseen)
+        spread = spread + np.eye(2) * (2.0 * self._limits.wander_m**2 + changed_m2)
         return self._tested(
             name, t_ns, apart, _sigmas(apart, spread), self._limits.displacement_sigmas,
             "over " + f"{window_s:g} s" + " the receiver moved {offset:.0f} m otherwise than the ground in the camera "
@@ -141,8 +151,13 @@ class GpsWatch:
         offset_m = float(np.hypot(*apart))
         return GpsAlarm(since[0], offset_m, sigmas, words.format(offset=offset_m, sigmas=sigmas))
 
+    @staticmethod
+    def _behind_s(t_ns: int, reckoned: DeadReckoning) -> float:
+        """How long before an instant the way was last measured."""
+        return max(0.0, (t_ns - reckoned.t_ns) * 1e-9)
+
     def _remember(self, t_ns: int, gps: Position) -> None:
-        if self._reckoned is None:
+        if self._reckoned is None or self._behind_s(t_ns, self._reckoned) > self._limits.reckoned_age_s:
             return
         self._moments.append(_Moment(t_ns, gps, self._reckoned))
         while t_ns - self._moments[0].t_ns > 1.2e9 * max(self._limits.windows_s):

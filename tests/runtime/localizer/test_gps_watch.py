@@ -11,8 +11,18 @@ import pytest
 from runtime.geodesy import offset
 from runtime.localizer.gps_watch import GpsAlarm, GpsWatch
 from runtime.localizer.vision import VisionLocalizer
-from runtime.values import Fix, GeoPoint, Hypothesis, Odometry, OdometryFault, Position, PositionSource, circular
-from tests.runtime.localizer.flights import FRAME_S, Errors, Flown, flown, t_ns_of
+from runtime.values import (
+    Estimate,
+    Fix,
+    GeoPoint,
+    Hypothesis,
+    Odometry,
+    OdometryFault,
+    Position,
+    PositionSource,
+    circular,
+)
+from tests.runtime.localizer.flights import FRAME_S, Errors, Flown, displacement, flown, t_ns_of
 
 HERE = GeoPoint(60.45, 22.25)
 GPS_EVERY = 2  # frames: 5 Hz
@@ -100,3 +110,21 @@ def test_where_odometry_fails_displacements_begin_anew() -> None:
         watch.on_odometry(Odometry(t_ns_of(frame), said, (OdometryFault.TEXTURELESS,) if covered else ()))
         where = flight.true_m[frame] + (np.array([300.0, 0.0]) if frame >= 225 else 0.0)
         assert watch.on_gps(t_ns_of(frame), Position.circular(at(where), 1.5, PositionSource.GPS)) is None
+
+
+@pytest.mark.parametrize("one_reference", [True, False])
+def test_a_camera_that_pauses_while_the_aircraft_sets_off_says_nothing_against_the_receiver(
+    one_reference: bool,
+) -> None:
+    """Ten seconds without a frame, in which a hover became a flight; the reference picture is seen again, or not."""
+    watch = GpsWatch(lambda t_ns: Estimate.lost(t_ns, PositionSource.VISION, "no fixes"))
+    way_m = np.concatenate([np.zeros(600), np.cumsum(np.full(400, 0.8))])  # 60 s of hovering, then 8 m/s
+    for frame in range(1, 1000):
+        t_ns = round(frame * 0.1e9)
+        if not 560 < frame < 660:
+            before = 0 if one_reference else frame - 1
+            north_m = float(way_m[frame] - way_m[before])
+            watch.on_odometry(Odometry(t_ns, displacement(before, frame, np.array([north_m, 0.0]), 0.05)))
+        if frame % GPS_EVERY == 0:
+            place = Position.circular(at(np.array([way_m[frame], 0.0])), 1.5, PositionSource.GPS)
+            assert watch.on_gps(t_ns, place) is None, frame

@@ -62,18 +62,20 @@ class Flight:
         if self.navigation.on_gps(t_ns, gps) is not None:
             self.alarm_at_m = self.lie_m
 
-    @property
     def flown(self) -> PositionSource:
         return self.navigation.estimate(self.t_ns).source
+
+    def gps(self) -> GpsStanding:
+        return self.navigation.gps
 
 
 def test_auto_flies_on_gps_while_it_is_good_and_on_the_camera_from_the_loss_on() -> None:
     flight = Flight(NavigationSource.AUTO)
     flight.pass_time(3.0)
-    assert flight.flown is PositionSource.AUTOPILOT and flight.navigation.autopilot_is_witness
+    assert flight.flown() is PositionSource.AUTOPILOT and flight.navigation.autopilot_is_witness
     flight.fixed = False
     flight.pass_time(1.4)
-    assert flight.flown is PositionSource.VISION and flight.navigation.gps is GpsStanding.LOST
+    assert flight.flown() is PositionSource.VISION and flight.gps() is GpsStanding.LOST
     assert flight.navigation.estimate(flight.t_ns).trusted and not flight.navigation.autopilot_is_witness
 
 
@@ -83,10 +85,10 @@ def test_a_receiver_that_was_lost_in_flight_is_believed_again_only_when_the_moto
     flight.pass_time(2.0)
     flight.fixed = True
     flight.pass_time(5.0)
-    assert flight.navigation.gps is GpsStanding.LOST and flight.flown is PositionSource.VISION
+    assert flight.gps() is GpsStanding.LOST and flight.flown() is PositionSource.VISION
     flight.navigation.on_armed(False)
     flight.pass_time(0.4)
-    assert flight.navigation.gps is GpsStanding.BELIEVED and flight.flown is PositionSource.AUTOPILOT
+    assert flight.gps() is GpsStanding.BELIEVED and flight.flown() is PositionSource.AUTOPILOT
 
 
 @pytest.mark.parametrize("drag_m_s", [0.5, 2.0, 5.0])
@@ -96,11 +98,11 @@ def test_a_receiver_that_is_dragged_away_is_never_believed_again(drag_m_s: float
     flight.drag_m_s = drag_m_s
     flight.pass_time(20.0 / drag_m_s)
     assert flight.alarm_at_m is not None and flight.alarm_at_m < 20.0
-    assert flight.navigation.gps is GpsStanding.DOUBTED and flight.flown is PositionSource.VISION
+    assert flight.gps() is GpsStanding.DOUBTED and flight.flown() is PositionSource.VISION
     flight.drag_m_s, flight.lie_m = 0.0, 0.0
     flight.navigation.on_armed(False)
     flight.pass_time(5.0)
-    assert flight.navigation.gps is GpsStanding.DOUBTED and flight.flown is PositionSource.VISION
+    assert flight.gps() is GpsStanding.DOUBTED and flight.flown() is PositionSource.VISION
 
 
 def test_who_wants_the_autopilots_word_alone_gets_none_once_its_receiver_is_doubted() -> None:
@@ -119,17 +121,17 @@ def test_without_gps_from_the_start_the_camera_is_flown_and_a_late_receiver_is_n
     flight.pass_time(1.0)
     flight.navigation.on_armed(True)
     flight.pass_time(5.0)
-    assert flight.flown is PositionSource.VISION and flight.navigation.gps is GpsStanding.ABSENT
+    assert flight.flown() is PositionSource.VISION and flight.gps() is GpsStanding.ABSENT
     flight.fixed = True
     flight.pass_time(5.0)
-    assert flight.flown is PositionSource.VISION and not flight.navigation.autopilot_is_witness
+    assert flight.flown() is PositionSource.VISION and not flight.navigation.autopilot_is_witness
 
 
 def test_a_daemon_that_starts_in_flight_believes_a_receiver_that_has_its_fix() -> None:
     flight = Flight(NavigationSource.AUTO, armed=False)
     flight.navigation.on_armed(True)
     flight.pass_time(1.0)
-    assert flight.navigation.gps is GpsStanding.BELIEVED and flight.flown is PositionSource.AUTOPILOT
+    assert flight.gps() is GpsStanding.BELIEVED and flight.flown() is PositionSource.AUTOPILOT
 
 
 def test_an_echo_is_nobodys_witness_and_is_not_flown() -> None:
