@@ -9,6 +9,7 @@ from runtime.daemon.latencies import Latencies
 from runtime.daemon.records import injection_record
 from runtime.daemon.rooms import Rooms
 from runtime.freshness import GPS_FIX
+from runtime.injection.settings import Route
 from runtime.injection.values import AidingSituation, InjectionDecision, InjectionState, Support
 from runtime.localizer.navigation import GpsStanding
 from runtime.values import Aiding, Estimate, FailedOdometry, NavState, Odometry, ReceiverFix
@@ -53,6 +54,8 @@ class Feeding:
     def tick(self, t_ns: int) -> None:
         """Decides anew, and sends what is to be sent."""
         navigation, injection = self._rooms.navigation, self._rooms.injection
+        if injection.settings.route is Route.OFF:
+            return
         vision = self._vision(t_ns)
         support = Support(
             self._measured_ns,
