@@ -139,6 +139,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
         *_navigation_lines(answer.get("navigation")),
+        *_injection_lines(answer.get("injection")),
         f"last fix  {seen}",
         f"frames    {answer['camera']}, {answer['counts'].get('frames', 0)}",
         *([f"          {answer['camera_error']}"] if answer.get("camera_error") else []),
@@ -160,6 +161,13 @@ def _navigation_lines(navigation: dict[str, Any] | None) -> list[str]:
         f"camera    {by_sight['state']}, {known}",
         f"gps       {navigation['gps']}" + (f": {alarm['reason']}" if alarm else ""),
     ]
+
+
+def _injection_lines(injection: dict[str, Any] | None) -> list[str]:
+    if injection is None or injection["state"] == "off":
+        return []
+    why = f": {', '.join(injection['reasons'])}" if injection["reasons"] else ""
+    return [f"aiding    {injection['route']} {injection['state']}{why}"]
 
 
 def _log_lines(log: dict[str, Any] | None) -> list[str]:

@@ -239,15 +239,11 @@ class Vehicle:
         """Feed the autopilot's estimator. None when it went out, else the reason why it did not, by name."""
         if self._roster.autopilot is None or not self._connected:
             return "vehicle_silent"
-        sync = self._sync.current(t_ns)
-        if sync is None:
-            return "time_not_synced"  # a stamp of a wrong clock is worse than none
-        refusal = self._roster.refusal()
-        if refusal is None:
-            unix_offset_ns = self._reader.telemetry.unix_offset_ns
-            self._injection.send(
-                message, self._roster.stack, self._roster.autopilot[0], sync.offset_ns, unix_offset_ns
-            )
+        sync, unix_offset_ns = self._sync.current(t_ns), self._reader.telemetry.unix_offset_ns
+        refusal = self._roster.refusal() if sync is not None else "time_not_synced"
+        if refusal is None and sync is not None:
+            system_id = self._roster.autopilot[0]
+            self._injection.send(message, self._roster.stack, system_id, sync.offset_ns, unix_offset_ns)
         return refusal
 
     def withdraw(self) -> None:

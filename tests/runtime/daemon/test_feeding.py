@@ -6,6 +6,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.cli.control import _status_lines
 from runtime.geodesy import distance_m, offset
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.localizer.navigation import NavigationSource
@@ -48,6 +49,7 @@ def test_gps_goes_and_the_autopilot_flies_on_the_camera() -> None:
     assert cockpit.ask("status")["injection"] == {
         "route": "odometry", "state": "feeding", "reasons": [], "echoing": True,
     }  # fmt: skip
+    assert "aiding    odometry feeding" in _status_lines(cockpit.ask("status"))
     switches = [m for m in sent(cockpit, "COMMAND_LONG") if m.command == 42007]
     assert [m.param1 for m in switches] == [2.0] and off_m(cockpit) < 6.0
     assert cockpit.vehicle.state.telemetry.mode == "LOITER", "no failsafe"
