@@ -37,6 +37,11 @@ COMMANDS = (
         "Fly: record, know where we are, and go where the operator points once the pilot grants it.",
     ),
     Deferred(
+        "replay",
+        "runtime.cli.replay:replay_command",
+        "Put a logged flight through the daemon again and compare; exit status 3 where something changed.",
+    ),
+    Deferred(
         "target",
         "runtime.cli.control:target",
         "Give the daemon a target; it answers with the place that it found, for you to confirm.",

@@ -229,7 +229,7 @@ class LogSection(Section):
     frames: Literal["pictures", "all", "exact"] = Field(
         default="pictures",
         description=(
-            "What a replay needs: `all` keeps every frame whole, as a JPEG, 15 to 60 MB a minute of 640 by 480 "
+            "What `homing replay` needs: `all` keeps every frame whole, as a JPEG, 15 to 60 MB a minute of 640 by 480 "
             "at 5 Hz; `exact` as a PNG, to the bit, some four times that. `pictures` keeps the reduced ones alone."
         ),
     )

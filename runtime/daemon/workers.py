@@ -62,7 +62,7 @@ class InlineWorkers:
         """See `Workers.start`."""
         self._busy.add(job.kind)
         latency_ns = self._latency_ns(job.kind)
-        done = JobDone(t_ns + latency_ns, job.kind, job.subject, *_result(job), latency_ns, t_ns)
+        done = done_inline(job, t_ns, t_ns + latency_ns, latency_ns)
         heapq.heappush(self._held, (done.t_ns, next(self._serial), done))
 
     def finished(self, t_ns: int) -> list[JobDone]:
@@ -122,6 +122,11 @@ class ThreadWorkers:
             ended_ns = self._now_ns()
             self._idle[kind].set()
             self._post(JobDone(ended_ns, kind, job.subject, result, error, ended_ns - begun_ns, t_ns))
+
+
+def done_inline(job: Job, started_t_ns: int, t_ns: int, elapsed_ns: int) -> JobDone:
+    """Does the work here and now; its event, of ``t_ns``."""
+    return JobDone(t_ns, job.kind, job.subject, *_result(job), elapsed_ns, started_t_ns)
 
 
 def _result(job: Job) -> tuple[Any, Exception | None]:

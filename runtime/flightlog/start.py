@@ -14,9 +14,10 @@ class FlightStart:
     """What a daemon was given when it started.
 
     ``config``: every key in force, its secrets left out. ``versions`` of what computes, by name. ``engine``: what runs
-    the towers. ``flight``: what live keyframes are filed under. ``history_keyframes``, ``history_last_id``: how many
-    there were, and the newest one's id. ``jobs_inline``: jobs were done where they were started, as under a simulated
-    clock. ``frames``: how whole frames are kept, by the name of `[log] frames`.
+    the towers. ``flight``: what live keyframes are filed under. ``history_keyframes``, ``history_last_id``,
+    ``history_newest``: how many there were, the newest one's id, and what tells it from others. ``jobs_inline``: jobs
+    were done where they were started, as under a simulated clock. ``frames``: how whole frames are kept, by the name
+    of `[log] frames`.
     """
 
     config: dict[str, Any]
@@ -26,6 +27,7 @@ class FlightStart:
     dry_run: bool
     history_keyframes: int
     history_last_id: int
+    history_newest: str = ""
     jobs_inline: bool = False
     frames: str = "pictures"
 

@@ -14,6 +14,7 @@ import numpy as np
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly
 from runtime.flightlog.start import FlightStart
+from runtime.replay.past import newest_keyframe
 
 _LEFT_OUT = "(left out)"
 _ENGINES = ("onnxruntime", "onnxruntime-gpu", "tensorrt")  # what may run the towers, as packages are named
@@ -23,7 +24,7 @@ def started(
     config: Config, assembly: Assembly, *, flight: str, dry_run: bool = False, jobs_inline: bool = False
 ) -> FlightStart:
     """The `FlightStart` of a daemon that was assembled from ``config`` and has not stepped yet."""
-    engine = assembly.daemon.rooms.engine
+    engine, last_id = assembly.daemon.rooms.engine, assembly.history.last_id()
     return FlightStart(
         config=without_secrets(config),
         versions=versions(),
@@ -31,7 +32,8 @@ def started(
         flight=config.record.flight or flight,
         dry_run=dry_run,
         history_keyframes=len(assembly.history),
-        history_last_id=assembly.history.last_id(),
+        history_last_id=last_id,
+        history_newest=newest_keyframe(assembly.history, last_id),
         jobs_inline=jobs_inline,
     )
 

@@ -21,7 +21,7 @@ from runtime.values import ImageRGB
 from tests.runtime.flightlog.notes import Note
 from tests.runtime.flightlog.test_flightlog import SECOND, HandClock
 
-STARTED = FlightStart({"camera": {"uri": "0"}}, {"homing": "1"}, None, "flight", False, 12, 14, jobs_inline=True)
+STARTED = FlightStart({"camera": {"uri": "0"}}, {"homing": "1"}, None, "flight", False, 12, 14, "14 f", True)
 
 
 def picture(seed: int) -> ImageRGB:

@@ -1,0 +1,52 @@
+"""What followed from what a daemon was given: its records and the bytes that it sent, logged or replayed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.flightlog.flightlog import LogState
+from runtime.flightlog.records import Direction, FrameRecord, JobRecord, Record, RequestRecord, TickRecord
+from runtime.values import ImageRGB
+
+Logged = tuple[int, dict[str, Any]]  # (t_ns, the record as JSON has it)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``records`` by channel in their order; ``sent``: (t_ns, link, bytes)."""
+
+    records: dict[str, list[Logged]] = field(default_factory=lambda: defaultdict(list))
+    sent: list[tuple[int, str, bytes]] = field(default_factory=list)
+
+    def until(self, t_ns: int) -> Outcome:
+        """What followed by an instant."""
+        found = Outcome()
+        for channel, records in self.records.items():
+            found.records[channel] = [one for one in records if one[0] <= t_ns]
+        found.sent = [one for one in self.sent if one[0] <= t_ns]
+        return found
+
+
+class OutcomeJournal:
+    """A `Journal` into an `Outcome`: each record as it comes back from a log, without inputs."""
+
+    state = LogState(False, "", 0, 0, 0, 0)
+
+    def __init__(self) -> None:
+        self.outcome = Outcome()
+
+    def write(self, t_ns: int, record: Record) -> None:
+        """Keeps a record of what followed."""
+        if not isinstance(record, TickRecord | FrameRecord | RequestRecord | JobRecord):
+            self.outcome.records[record.channel].append((t_ns, json.loads(record.encoded())))
+
+    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
+        """An input."""
+
+    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
+        """Keeps the bytes that were sent."""
+        if direction == "out":
+            self.outcome.sent.append((t_ns, link, data))
