@@ -24,7 +24,7 @@ COMMANDS = (
     Deferred(
         "fix",
         "runtime.cli.fix:fix",
-        "Say where each image was taken. GPS tags, times and names of the images are not looked at.",
+        "Say where each image was taken. GPS tags are not looked at, names and times only beside a log.",
     ),
     Deferred(
         "track",
