@@ -15,12 +15,15 @@ from runtime.odometry.reference import Last, Reference
 from runtime.odometry.tracks import Tracks
 from runtime.values import Displacement, OdometryFault
 
+Array = NDArray[np.float64]
+
 LEAST_GROUND = 0.3  # of the picture: with less of it the ground is a strip near the horizon
 LEAST_FEATURES = 12  # half as many again as a homography needs, twice
 _SAME_LEVELS = 0.2  # mean difference of grey values: a living sensor's noise alone differs by more
 _BLURRED = 0.35  # of the reference's sharpness
 _LEAST_SHARE = 0.4  # of the tracked features that move as level ground
 _LEAST_CELLS, _CELLS = 5, 4  # of a 4 x 4 grid over the picture that the agreeing features lie in
+_LEAST_LIKENESS = 0.68  # of two pictures laid on each other: 0.74 or more of ground that moved so, else 0.5 to 0.7
 _STILL_PX = 1.5  # a feature that moves less, while the ground moves by _MOVES_PX, goes with the aircraft
 _MOVES_PX = 6.0
 _WITH_AIRCRAFT_SHARE = 0.5  # of the features that are not ground
@@ -73,6 +76,14 @@ def of_tracks(
         with_aircraft = still[agreeing].mean() > _WITH_AIRCRAFT_SHARE
         faults.append(OdometryFault.MOVES_WITH_AIRCRAFT if with_aircraft else OdometryFault.TEXTURELESS)
     return tuple(faults)
+
+
+def of_likeness(reference: PosedPicture, posed: PosedPicture, posed_from_reference: Array) -> tuple[OdometryFault, ...]:
+    """Whether the ground itself moved as the features did: many cars have more corners than the road that they cover a
+    tenth of."""
+    if reference.picture.likeness(posed.picture, posed_from_reference) < _LEAST_LIKENESS:
+        return (OdometryFault.MOVING_OBJECTS,)
+    return ()
 
 
 def of_motion(

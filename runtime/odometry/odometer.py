@@ -82,7 +82,7 @@ class Odometer:
         answer, motion, tracks = self._tracked(reference, posed, expected)
         for guess in self._guesses(reference, posed, expected) if answer.faults else ():
             again = self._tracked(reference, posed, guess)
-            if again[0].agreeing >= answer.agreeing:
+            if not again[0].faults or again[0].agreeing >= answer.agreeing:
                 answer, motion, tracks = again
             if not answer.faults:
                 break
@@ -104,9 +104,7 @@ class Odometer:
                 ahead_s = (posed.t_ns - self._last.t_ns) * 1e-9
                 state[:2] += self._last.speed_m_s * ahead_s / reference.posed.height_m
         turned = Rotation.from_rotvec(state[TURN]).as_matrix() @ posed.ned_from_camera
-        by_rays = homography(state, reference.posed.ned_from_camera, turned)
-        first, second = (_pixels_from_rays(one.picture.camera) for one in (reference.posed, posed))
-        return np.asarray(second @ by_rays @ np.linalg.inv(first))
+        return _by_pixels(reference, posed, homography(state, reference.posed.ned_from_camera, turned))
 
     def _guesses(self, reference: Reference, posed: PosedPicture, expected: Array) -> Iterator[Array]:
         """Where else the ground may be, the cheapest first."""
@@ -147,6 +145,9 @@ class Odometer:
             *health.of_tracks(reference, posed, tracks, motion),
             *health.of_motion(prior, motion, measured, self._last, reference.posed.height_m),
         )
+        if not faults:
+            by_rays = homography(motion.state, reference.posed.ned_from_camera, motion.ned_from_camera)
+            faults = health.of_likeness(reference.posed, posed, _by_pixels(reference, posed, by_rays))
         answer = Odometry(posed.t_ns, None if faults else measured, faults, count, int(motion.inside.sum()))
         return answer, motion
 
@@ -196,6 +197,12 @@ class Odometer:
 def _with_yaw(posed: PosedPicture, yaw_rad: float) -> PosedPicture:
     turn = Rotation.from_euler("z", yaw_rad - posed.yaw_rad).as_matrix()
     return replace(posed, ned_from_camera=turn @ posed.ned_from_camera, yaw_rad=yaw_rad)
+
+
+def _by_pixels(reference: Reference, posed: PosedPicture, by_rays: Array) -> Array:
+    """The homography of pixels from the reference's picture that one of rays is."""
+    first, second = (_pixels_from_rays(one.picture.camera) for one in (reference.posed, posed))
+    return np.asarray(second @ by_rays @ np.linalg.inv(first))
 
 
 def _pixels_from_rays(camera: CameraModel) -> Array:

@@ -24,10 +24,14 @@ _CORNER_APART_PX = 9  # between two corners: closer ones see the same texture tw
 _CELLS = (8, 6)  # across and down: the picture is covered evenly, whatever stands out in one corner of it
 _CORNERS_PER_CELL = 3
 _LEAST_CORNER = 2e-4  # smaller eigenvalue of the structure tensor: three times that of a sensor's noise of 2.5 levels
+_COARSE = 0.25  # of the picture's side: light and dark of the ground that needs no corner to be seen
+_COARSE_PX = 9  # side of the square, on the coarse picture, against which light and dark are told
 _BORDER_PX = 8  # the window that is tracked lies inside
 _SIFT_SHRINK = 0.5  # for the first guess half the pixels do, at a quarter of the time
 _SIFT_FEATURES = 400
 _SIFT_CONTRAST = 0.02
+_TOLD_LEVELS = 2.0  # lighter or darker by less is a sensor's noise
+_TOLD_SHARE = 0.05  # of the picture: with less of it nothing is said
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class Picture:
     probe: NDArray[np.uint8]
     sharpness: float
     _described: tuple[Points, Descriptors] | None = field(default=None)
+    _coarse: NDArray[np.float32] | None = field(default=None)
 
     @classmethod
     def of(cls, image: ImageRGB, camera: CameraModel) -> Picture:
@@ -84,6 +89,29 @@ class Picture:
         first = np.searchsorted(cell[by_cell], cell[by_cell])  # where the run of this cell begins
         kept = by_cell[np.arange(len(by_cell)) - first < _CORNERS_PER_CELL]
         return np.stack([columns[kept], rows[kept]], axis=1).astype(np.float32)
+
+    def coarse(self) -> NDArray[np.float32]:
+        """(H / 4, W / 4) how much lighter every part is than what surrounds it; darker is negative; made once."""
+        if self._coarse is None:
+            small = cv2.resize(self.grey, None, fx=_COARSE, fy=_COARSE, interpolation=cv2.INTER_AREA)
+            light = small.astype(np.float32)
+            self._coarse = light - cv2.blur(light, (_COARSE_PX, _COARSE_PX))
+        return self._coarse
+
+    def likeness(self, other: Picture, other_from_this: NDArray[np.float64]) -> float:
+        """The share of this picture that is light where the other is light and dark where it is dark, once the (3, 3)
+        homography of pixels has put one on the other: by area, whatever stands out; chance has a half. 1 where next to
+        nothing can be compared."""
+        mine, theirs = self.coarse(), other.coarse()
+        to_coarse = np.diag([_COARSE, _COARSE, 1.0])
+        warped = cv2.warpPerspective(
+            theirs, to_coarse @ other_from_this @ np.linalg.inv(to_coarse), (mine.shape[1], mine.shape[0]),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0,
+        )  # fmt: skip
+        told = (np.abs(mine) > _TOLD_LEVELS) & (np.abs(warped) > _TOLD_LEVELS / 2)
+        if told.sum() < _TOLD_SHARE * mine.size:
+            return 1.0
+        return float(((mine > 0) == (warped > 0))[told].mean())
 
     def described(self) -> tuple[Points, Descriptors]:
         """RootSIFT of the picture at half its size, its points in this picture's pixels; made once."""

@@ -137,3 +137,11 @@ def boxed(image: ImageRGB, count: int, shift_px: float = 0.0) -> ImageRGB:
         cv2.rectangle(out, (x, y), (x + 2 * width, y + width), colour, -1)
         cv2.rectangle(out, (x + width // 2, y + 2), (x + width, y + width - 2), (20, 20, 20), -1)
     return out
+
+
+def clouded(index: int, image: ImageRGB) -> ImageRGB:
+    """With the shadows of clouds, which drift at 5 pixels a frame."""
+    rows, columns = np.mgrid[0 : image.shape[0], 0 : image.shape[1]].astype(np.float32)
+    columns = columns - 5.0 * index
+    waves = np.sin(columns / 61) + np.sin(rows / 47 + 1) + np.sin((columns + rows) / 83)
+    return np.asarray(image * (1 - 0.55 / (1 + np.exp(-8 * waves)))[..., None], np.uint8)

@@ -17,6 +17,7 @@ from tests.runtime.odometry.flights import (
     bare,
     blurred,
     boxed,
+    clouded,
     during,
     fly,
     recorded,
@@ -99,6 +100,21 @@ def test_cars_are_left_out_and_where_there_is_little_else_it_says_so() -> None:
     some = fly(WAY, 20, lambda index, image: boxed(image, 20, 6.0 * index))
     assert sum(step.answer.healthy for step in some) >= 18
     never_far_off(some)
+
+
+def test_a_road_full_of_cars_is_not_the_ground_however_many_corners_they_have() -> None:
+    """They cover a tenth of the picture and have nearly all of its corners; also once a new reference was taken."""
+    steps = fly(WAY, 22, lambda index, image: boxed(image, 120, 15.0 * index), rate_hz=10.0)
+    assert sum(OdometryFault.MOVING_OBJECTS in step.faults for step in steps) >= 3
+    believed = [step for step in steps if step.answer.healthy]
+    assert len(believed) <= 2, "right after a new reference, before they can be told from the ground"
+    assert all(step.error_m < 1.5 for step in believed)
+
+
+def test_a_cloud_s_shadow_that_drifts_over_the_ground_is_left_out() -> None:
+    steps = fly(WAY, 16, clouded)
+    assert all(step.answer.healthy for step in steps[1:])
+    never_far_off(steps)
 
 
 def test_a_jump_is_no_motion() -> None:
