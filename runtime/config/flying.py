@@ -14,6 +14,7 @@ from runtime.guidance.carrot import bounds_agree
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import WAIVABLE
+from runtime.guidance.way import RouteKind
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.values import GeoPoint
 
@@ -56,6 +57,15 @@ class GuidanceSection(Section):
     estimate_max_age_s: float = Field(
         default=ESTIMATE.seconds, gt=0, le=5,
         description="An older estimate of the position commands nothing.",
+    )
+    route: Literal["direct", "retrace"] = Field(
+        default="direct",
+        description="The way to the target: straight, or over ground that the history covers, by the shortest way.",
+    )
+    uncovered_s: float = Field(
+        default=10.0, ge=0, le=60,
+        description="How long the way may lead over ground without coverage, at cruise_speed_m_s: of `retrace` always, "
+        "of `direct` on the camera's position.",
     )
     coast_reserve_s: float = Field(
         default=5.0, ge=0, le=30,
@@ -101,6 +111,8 @@ class GuidanceSection(Section):
             setpoint_interval_ns=_ns(self.setpoint_interval_s),
             setpoint_lifetime_ns=_ns(self.setpoint_lifetime_s),
             estimate_max_age_ns=_ns(self.estimate_max_age_s),
+            route=RouteKind(self.route),
+            uncovered_s=self.uncovered_s,
             coast_reserve_s=self.coast_reserve_s,
             consent_ns=_ns(self.consent_s),
             arrival=ArrivalRules(

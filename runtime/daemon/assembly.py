@@ -91,7 +91,10 @@ def assemble(
         odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetHandler(
-            Locator(history, embedder, galleries=galleries), config.target.any_heading, config.target.max_disagreement_m
+            Locator(history, embedder, galleries=galleries),
+            config.target.any_heading,
+            config.target.max_disagreement_m,
+            history.coverage,
         ),
         navigation=_navigation(config),
         guidance=Guidance(limits, config.guidance.settings(), authority),

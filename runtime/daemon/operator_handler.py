@@ -16,6 +16,7 @@ from runtime.daemon.workers import Job
 from runtime.errors import HomingError, UsageError
 from runtime.events import Answer, JobDone, JobKind
 from runtime.guidance.reasons import Reason
+from runtime.values import Coverage
 
 SCHEMA = 1
 _LOG = logging.getLogger(__name__)
@@ -127,8 +128,16 @@ class OperatorHandler:
     def _confirm(self, request: ConfirmRequest) -> Answer:
         pending = self._rooms.targets.take(request.target_id)
         assert pending.place is not None  # `take` refuses the others
-        self._rooms.guidance.confirm(pending.place)
+        self._rooms.guidance.confirm(pending.place, self._covered())
         return {"confirmed": pending.target_id, **pending.as_answer()}
+
+    def _covered(self) -> Coverage | None:
+        """What the history covers; a history that cannot be read costs the foresight, and not the flight."""
+        try:
+            return self._rooms.targets.coverage()
+        except HomingError as error:
+            _LOG.error("which ground is covered is not known: %s", error)
+            return None
 
     def _engage(self, t_ns: int) -> Answer:
         guidance = self._rooms.guidance

@@ -48,6 +48,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "dry_run": daemon.dry_run,
         "target": _place(daemon.rooms.guidance.target),
         "distance_m": decision.distance_m,
+        "route": [point(corner) for corner in decision.route],
         "pending_target": None if pending is None else pending.as_answer(),
         "vehicle": _vehicle(daemon),
         "camera": daemon.perception.camera.state(t_ns).value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from runtime.errors import UsageError
 from runtime.geodesy import distance_m
 from runtime.place.target import Target, load
-from runtime.values import Candidate, Decision, GeoPoint, PlaceAnswer
+from runtime.values import Candidate, Coverage, Decision, GeoPoint, PlaceAnswer
 
 SHOWN = 5  # candidates in an answer
 
@@ -50,7 +51,15 @@ class PendingTarget:
 class TargetHandler:
     """Holds the one target that waits for a confirmation."""
 
-    def __init__(self, places: Places, any_heading: bool, max_disagreement_m: float) -> None:
+    def __init__(
+        self,
+        places: Places,
+        any_heading: bool,
+        max_disagreement_m: float,
+        coverage: Callable[[], Coverage | None] = lambda: None,
+    ) -> None:
+        """``coverage``: gives the ground that the history covers now."""
+        self.coverage = coverage
         self._places = places
         self._any_heading = any_heading
         self._max_disagreement_m = max_disagreement_m

@@ -1,8 +1,8 @@
-"""The point ahead on the straight line to the target that the aircraft is sent to next.
+"""The point ahead on the straight line to the next corner of the way, or to the target, that the aircraft is sent to.
 
 ArduCopter's position targets never time out: a daemon that dies leaves the vehicle flying to its last one. So a target
 lies at most 5 s ahead; and at least 1.5 stopping distances, so that the vehicle does not brake between two of them.
-The target itself is sent only when it is nearer than that.
+Corner and target themselves are sent only when they are nearer than that.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def bounds_agree(speed_m_s: float, deceleration_m_s2: float) -> bool:
     return shortest <= speed_m_s * MAX_LEAD_S
 
 
-def carrot(here: GeoPoint, target: GeoPoint, lead: float) -> GeoPoint:
-    """The point ``lead`` metres from ``here`` towards ``target``, or the target where that is nearer."""
-    north, east = north_east_m(here, target)
+def carrot(here: GeoPoint, corner: GeoPoint, lead: float) -> GeoPoint:
+    """The point ``lead`` metres from ``here`` towards ``corner``, or the corner where that is nearer."""
+    north, east = north_east_m(here, corner)
     distance = math.hypot(north, east)
     if distance <= lead:
-        return target
+        return corner
     return offset(here, north * lead / distance, east * lead / distance)

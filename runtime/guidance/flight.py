@@ -10,6 +10,7 @@ from runtime.guidance.carrot import carrot, lead_m
 from runtime.guidance.limits import Limits
 from runtime.guidance.reasons import Phase, Reason
 from runtime.guidance.situation import Situation
+from runtime.guidance.way import RouteKind, RouteRules, Way
 from runtime.values import Fix, GeoPoint, Setpoint
 
 
@@ -25,21 +26,31 @@ class GuidanceSettings:
     estimate_max_age_ns: int = ESTIMATE.ns
     patience_ns: int = 2_000_000_000  # of silence under a passing reason before authority is given up
     consent_ns: int = CONSENT.ns  # from `engage` to the pilot's transition
+    route: RouteKind = RouteKind.DIRECT
+    uncovered_s: float = 10.0  # of cruise over ground that the history does not cover
     coast_reserve_s: float = 5.0  # of the camera's position without a fix: less ends the flight while it is still known
     height_slack_m: float = 3.0  # gusts and climb past floor or ceiling while the height sent lies within them
     arrival: ArrivalRules = ArrivalRules()
+
+    @property
+    def rules_of_the_way(self) -> RouteRules:
+        """What the way is planned and judged by."""
+        return RouteRules(self.route, self.uncovered_s, self.coast_reserve_s, self.cruise_speed_m_s)
 
 
 class Flight:
     """From the moment of authority to its end, towards one target."""
 
-    def __init__(self, target: GeoPoint, vehicle: Situation, limits: Limits, settings: GuidanceSettings) -> None:
+    def __init__(
+        self, target: GeoPoint, way: Way, vehicle: Situation, limits: Limits, settings: GuidanceSettings
+    ) -> None:
         """``vehicle`` must know its heights. The present AMSL height is held, within floor and ceiling."""
         assert vehicle.altitude_amsl_m is not None and vehicle.height_takeoff_m is not None
         takeoff_amsl_m = vehicle.altitude_amsl_m - vehicle.height_takeoff_m
         floor, ceiling = limits.floor_height_takeoff_m, limits.ceiling_height_takeoff_m
         self.altitude_amsl_m = takeoff_amsl_m + min(max(vehicle.height_takeoff_m, floor), ceiling)
         self._target = target
+        self._way = way
         self._settings = settings
         self._arrival = Arrival(target, settings.arrival)
         self._due_ns = 0
@@ -64,7 +75,7 @@ class Flight:
         self._due_ns = t_ns + self._settings.setpoint_interval_ns
         pace = max(speed_m_s, self._settings.cruise_speed_m_s)  # from a stand it shall reach cruise, not creep
         lead = lead_m(pace, self._settings.deceleration_m_s2, self._settings.lead_s)
-        return self.setpoint(t_ns, carrot(here, self._target, lead), "en route")
+        return self.setpoint(t_ns, carrot(here, self._way.corners[0], lead), "en route")
 
     def setpoint(self, t_ns: int, position: GeoPoint, reason: str) -> Setpoint:
         """The setpoint to a position at the held height, valid for the configured lifetime from ``t_ns``."""

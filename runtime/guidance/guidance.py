@@ -26,8 +26,8 @@ from runtime.guidance.flight import Flight, GuidanceSettings
 from runtime.guidance.limits import Limits, largest_sigma_m
 from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, UNHELD, WAITING_FOR_PILOT, Phase, Reason, State
 from runtime.guidance.situation import Situation
-from runtime.guidance.way import way_reasons
-from runtime.values import Estimate, Fix, GeoPoint, Setpoint
+from runtime.guidance.way import Way
+from runtime.values import Coverage, Estimate, Fix, GeoPoint, Setpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class GuidanceDecision:
     distance_m: float | None  # to the confirmed target
     consent_left_ns: int | None = None  # see `Authority.consent_left_ns`
     waived: tuple[Reason, ...] = ()  # unknowns that hold and that the operator waived
+    route: tuple[GeoPoint, ...] = ()  # the corners of the way that are still ahead, the target last
 
 
 class Guidance:
@@ -57,6 +58,7 @@ class Guidance:
         self._settings = settings or GuidanceSettings()
         self._authority = authority or Authority()
         self._target_pending = False
+        self._way: Way | None = None
         self._flight: Flight | None = None
         self._finished = Phase.NONE  # how the last flight ended, until another target is confirmed
         self._before: Situation | None = None
@@ -91,8 +93,10 @@ class Guidance:
         """A target waits for the operator's confirmation; the confirmed one stays."""
         self._target_pending = True
 
-    def confirm(self, target: GeoPoint) -> None:
+    def confirm(self, target: GeoPoint, coverage: Coverage | None = None) -> None:
         """The operator confirms a target; for another one than before the operator must engage again.
+
+        ``coverage``: the ground that the history covers now; see `Way`.
 
         Raises:
             CommandingError: a flight is under way.
@@ -100,6 +104,7 @@ class Guidance:
         if self._authority.granted:
             raise CommandingError("a flight is under way; disengage before confirming another target.")
         self._authority.confirmed(target)
+        self._way = Way(target, self._settings.rules_of_the_way, coverage)
         self._target_pending = False
         self._finished = Phase.NONE
 
@@ -158,6 +163,8 @@ class Guidance:
         if self._limits is None:
             self._last = self._decision(t_ns, estimate, State.DISABLED, {Reason.COMMANDING_DISABLED})
             return self._last
+        if self._way is not None:
+            self._way.follow(t_ns, estimate, self._limits, vehicle.home, self._authority.granted)
         found = set(self._conditions(t_ns, vehicle, estimate, self._limits))
         reasons, self._waived = found - self._limits.waived, found & self._limits.waived
         if self._authority.granted:
@@ -194,8 +201,8 @@ class Guidance:
             yield Reason.MODE_STALE
         if granted and by_sight(estimate) != self._granted_by_sight:
             yield Reason.GPS_DOUBTED if vehicle.gps_doubted else Reason.SOURCE_CHANGED
-        if self.target is not None:
-            yield from way_reasons((self.target,), estimate, limits, vehicle.home)
+        if self.target is not None and self._way is not None:
+            yield from self._way.reasons(estimate, limits, vehicle.home, by_sight(estimate), granted)
         else:
             yield Reason.TARGET_NOT_CONFIRMED if self._target_pending else Reason.NO_TARGET
 
@@ -231,11 +238,11 @@ class Guidance:
             return self._decision(t_ns, estimate, State.YIELDED, reasons, hold)
         if reasons:
             return self._decision(t_ns, estimate, State.ENGAGED, reasons)
-        assert self.target is not None and estimate.position is not None
         speed_m_s, sigma_m = ground_speed_m_s(vehicle, estimate), largest_sigma_m(estimate.covariance_m2)
-        assert speed_m_s is not None
+        assert self.target is not None and self._way is not None
+        assert estimate.position is not None and speed_m_s is not None
         if self._flight is None:
-            self._flight = Flight(self.target, vehicle, limits, self._settings)
+            self._flight = Flight(self.target, self._way, vehicle, limits, self._settings)
         answer = self._flight.next(t_ns, estimate.position, speed_m_s, sigma_m)
         if not isinstance(answer, Reason):
             return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
@@ -280,12 +287,13 @@ class Guidance:
         reasons: set[Reason],
         setpoint: Setpoint | None = None,
     ) -> GuidanceDecision:
-        known = self.target is not None and estimate.position is not None
-        distance = distance_m(estimate.position, self.target) if known else None  # type: ignore[arg-type]
+        here, target = estimate.position, self.target
+        distance = None if here is None or target is None else distance_m(here, target)
         phase = self._flight.phase if self._flight is not None else self._finished
         left_ns = self._authority.consent_left_ns(t_ns)
+        route = () if target is None or self._way is None else self._way.corners
         return GuidanceDecision(
-            t_ns, state, phase, setpoint, _ordered(reasons), distance, left_ns, _ordered(self._waived)
+            t_ns, state, phase, setpoint, _ordered(reasons), distance, left_ns, _ordered(self._waived), route
         )
 
 

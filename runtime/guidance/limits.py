@@ -97,6 +97,15 @@ class Limits:
         margin_m = MARGIN_SIGMA * sigma_along_m(covariance_m2, (north / distance_m, east / distance_m))
         return distance_m + margin_m <= self.max_distance_m
 
+    def region(self, origin: GeoPoint, home: GeoPoint | None, margin_m: float) -> BaseGeometry:
+        """What area and distance allow, ``margin_m`` inside, as a shape of metres (north, east) of the plane at
+        ``origin``; the circle about home is drawn from within."""
+        inside: BaseGeometry = Polygon([north_east_m(origin, corner) for corner in self.area.corners]).buffer(-margin_m)
+        if home is not None:
+            circle = Point(north_east_m(origin, home)).buffer(max(0.0, self.max_distance_m - margin_m), quad_segs=32)
+            inside = inside.intersection(circle)
+        return inside
+
 
 def sigma_along_m(covariance_m2: Covariance, direction: tuple[float, float]) -> float:
     """1-sigma of a position along a unit vector (north, east)."""

@@ -21,7 +21,7 @@ from runtime.history.file import reported
 from runtime.history.gate import UNIT_LENGTH
 from runtime.history.ranges import position_fault
 from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of, position_of
-from runtime.values import Keyframe, Maps, Position, ViewKind
+from runtime.values import Coverage, Keyframe, Maps, Position, ViewKind
 
 _LOG = logging.getLogger(__name__)
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
@@ -169,6 +169,15 @@ class HistoryReader:
             positions = self._positions("WHERE keyframe_id > ?", (after_id,))
             for row in rows:
                 yield keyframe_of(row, positions.get(row[0], {}))
+
+    def coverage(self) -> Coverage:
+        """The ground that its keyframes show; ten thousand take some ten milliseconds."""
+        rows = self._all(
+            "SELECT ground_latitude_deg, ground_longitude_deg, footprint_m FROM keyframe "
+            f"WHERE footprint_m > 0 AND {self._sound('id')} ORDER BY id"
+        )
+        numbers = np.array(rows, dtype=np.float64).reshape(len(rows), 3)
+        return Coverage(numbers[:, :2], numbers[:, 2])
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from runtime.values.aiding import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.attitude import Attitude, yaw_of
+from runtime.values.coverage import Coverage
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
 from runtime.values.odometry import Displacement, Odometry, OdometryFault
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
@@ -20,6 +21,7 @@ __all__ = [
     "Attitude",
     "Candidate",
     "Covariance",
+    "Coverage",
     "Decision",
     "Displacement",
     "Embeddings",

@@ -15,6 +15,7 @@ from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import InlineWorkers
+from runtime.errors import HomingError
 from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
 from runtime.flightlog.flightlog import LogState
 from runtime.flightlog.records import Direction, FrameRecord, Record
@@ -32,6 +33,7 @@ from runtime.place.target import Target
 from runtime.record.recorder import Recorded
 from runtime.values import (
     Candidate,
+    Coverage,
     Decision,
     Displacement,
     Fix,
@@ -116,6 +118,12 @@ class Places:
 
     def __init__(self) -> None:
         self.answer = PlaceAnswer.no_match("the best place does not stand out")
+        self.coverage: Coverage | HomingError | None = None
+
+    def covered(self) -> Coverage | None:
+        if isinstance(self.coverage, HomingError):
+            raise self.coverage
+        return self.coverage
 
     def knows(self, place: GeoPoint) -> None:
         candidate = Candidate(3, place, 0.8, 0.97)
@@ -200,7 +208,7 @@ class Cockpit:
             fixer=self.eyes,
             odometer=self.odometer,
             recorder=self.notebook,
-            targets=TargetHandler(self.places, False, 50.0),
+            targets=TargetHandler(self.places, False, 50.0, self.places.covered),
             navigation=Navigation(self.source, VisionLocalizer(limits=TrackingLimits(blind_s=SIGHT.seconds))),
             guidance=Guidance(self.limits, self.guidance, self.authority),
             workers=self.workers,

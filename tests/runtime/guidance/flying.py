@@ -12,7 +12,7 @@ from runtime.guidance.guidance import Guidance, GuidanceDecision
 from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import Reason, State
 from runtime.guidance.situation import Situation
-from runtime.values import Estimate, GeoPoint, PositionSource, Setpoint, TrackingState, circular
+from runtime.values import Coverage, Estimate, GeoPoint, PositionSource, Setpoint, TrackingState, circular
 
 HOME = GeoPoint(60.45, 22.25)
 TARGET = offset(HOME, 200.0, 100.0)
@@ -86,13 +86,16 @@ class Pilot:
         self.estimate_age_ns = 0
         self.estimate_changes: dict[str, Any] = {}
         self.source = PositionSource.AUTOPILOT
+        self.coverage: Coverage | None = None
+        self.goal: GeoPoint | None = None  # where the vehicle flies to; position targets do not time out
 
     @property
     def estimate(self) -> Estimate:
         measured_t_ns, by_sight = self.t_ns - self.estimate_age_ns, self.source is PositionSource.VISION
         good = Estimate(measured_t_ns, TrackingState.TRACKING, self.here, circular(1.0), self.source, "")
         if by_sight:
-            good = replace(good, velocity_ned_m_s=(0.0, 0.0, 0.0), coast_left_s=20.0)
+            speed_m_s = self.vehicle.ground_speed_m_s or 0.0
+            good = replace(good, velocity_ned_m_s=(speed_m_s, 0.0, 0.0), coast_left_s=20.0)
         return replace(good, **self.estimate_changes)
 
     @property
@@ -104,6 +107,9 @@ class Pilot:
         guided = name == "GUIDED"
         self.vehicle = replace(self.vehicle, mode=name, guided=guided)
         self.guidance.mode_seen(self.t_ns, guided, first)
+
+    def confirm(self, target: GeoPoint) -> None:
+        self.guidance.confirm(target, self.coverage)
 
     def engage(self) -> None:
         self.guidance.engage(self.t_ns)
@@ -125,7 +131,7 @@ class Pilot:
         if state in (State.DISABLED, State.MONITOR):
             return decision
         self.guidance.propose()
-        self.guidance.confirm(TARGET)
+        self.confirm(TARGET)
         self.engage()
         decision = self.tick()
         if state is State.READY:

@@ -18,11 +18,12 @@ def fly(pilot: Pilot, seconds: float, speed_m_s: float = 8.0) -> list[Setpoint]:
         decision = pilot.tick()
         if decision.setpoint:
             sent.append(decision.setpoint)
-        if not sent:
+            pilot.goal = decision.setpoint.position
+        if pilot.goal is None:
             continue
-        left = distance_m(pilot.here, sent[-1].position)
+        left = distance_m(pilot.here, pilot.goal)
         step = min(left, speed_m_s * 0.05)
-        north, east = north_east_m(pilot.here, sent[-1].position)
+        north, east = north_east_m(pilot.here, pilot.goal)
         if left > 1e-6:
             pilot.here = offset(pilot.here, north * step / left, east * step / left)
         pilot.vehicle = replace(pilot.vehicle, ground_speed_m_s=step * 20)

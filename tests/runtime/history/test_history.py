@@ -164,3 +164,13 @@ def test_moving_to_another_space_drops_the_old_embeddings(path: Path) -> None:
     with History.open(path, embedding_space_id="space-b") as history:
         assert history.bundle_name == "bundle two"
         assert len(history.gallery(ViewKind.DRONE, FOOTPRINTS_M[0])) == 2
+
+
+def test_the_ground_that_it_covers_is_that_of_its_keyframes(path: Path) -> None:
+    with History.create(path, SPACE, "b") as history:
+        assert len(history.coverage()) == 0 and history.coverage().centres_deg.shape == (0, 2)
+    record(path, 3)
+    with History.open(path) as history:
+        given, covered = [keyframe(number) for number in (1, 2, 3)], history.coverage()
+        assert covered.centres_deg.tolist() == [[one.ground.latitude_deg, one.ground.longitude_deg] for one in given]
+        assert covered.footprints_m.tolist() == [one.footprint_m for one in given]
