@@ -30,7 +30,7 @@ def replay_command(
     config: Annotated[Path | None, typer.Option(help="Another configuration than the flight's own.")] = None,
     history: Annotated[Path | None, typer.Option(help="Where the flight's history lies; else where it lay.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Another bundle than the configuration's.")] = None,
-    tolerance_m: Annotated[float, typer.Option(min=0.0, help="Changes up to this are none; 0: to the byte.")] = 1.0,
+    tolerance_m: Annotated[float, typer.Option(min=0.0, help="Changes up to this are none; 0: to the byte.")] = 2.0,
     report: Annotated[Path | None, typer.Option(help="A page with the map and the errors over time.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:

@@ -41,7 +41,8 @@ class Codec:
 
 
 # Of 640 x 480 at 5 Hz over fields and towns: JPEG 15 to 56 MB a minute and 1 ms of a core a frame, PNG 76 to 182 MB and
-# 12 to 18 ms. PNG at a higher level and lossless WebP take 20 and 140 ms, which a camera's rate does not leave.
+# 12 to 18 ms. PNG at a higher level and lossless WebP take 20 and 140 ms, which a camera leaves no time for. JPEGs of
+# quality 90 to 98 move fixes by 0.5 to 0.9 m in the median, of a sigma of 1.9 m: as one grey level of noise does.
 CODECS: dict[str, Codec | None] = {
     "pictures": None,
     "all": Codec(".jpg", "image/jpeg", (cv2.IMWRITE_JPEG_QUALITY, 95)),

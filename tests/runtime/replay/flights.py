@@ -98,15 +98,22 @@ class Flown:
     """One flight: ``log_path`` once it is closed, ``wire`` what the daemon sent."""
 
     def __init__(
-        self, folder: Path, config: Config, frames: KeptFrames = "exact", name: str = "flight", threads: bool = False
+        self,
+        folder: Path,
+        config: Config,
+        frames: KeptFrames = "exact",
+        name: str = "flight",
+        threads: bool = False,
+        camera: Any = None,
+        height_m: float = HEIGHT_M,
     ) -> None:
-        """``threads``: jobs are done in threads, as in flight, while simulated time goes on."""
+        """``threads``: jobs are done in threads, as in flight, while simulated time goes on. ``camera``: another than
+        one over the picture of the ground."""
         autopilot = Autopilot(
             AutopilotConfig(ORIGIN, 37.0, seed=3, clock_offset_ns=7_300_000_000, ready_at_boot=True)
         )
-        autopilot.start_in_flight((-22.0, -10.0, -HEIGHT_M), "LOITER")
-        camera: Any = GroundCamera()
-        rig = CameraRig(camera, seed=3)
+        autopilot.start_in_flight((-22.0, -10.0, -height_m), "LOITER")
+        rig = CameraRig(camera or GroundCamera(), seed=3)
         rig.period_ns = 500_000_000
         clock = _Clock(autopilot)
         self.log = FlightLog.open(folder, clock, unix_ns=UNIX_NS, name=name, frames=frames)
