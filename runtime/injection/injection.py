@@ -131,6 +131,8 @@ class Injection:
             self._alignment.set(t_ns, (0.0, 0.0))
         elif not self._near(apart_m, vision, vehicle):
             self._alignment.forget()
+        elif self._by_command(vehicle):  # its estimator is put onto the very position that it reads first
+            self._alignment.set(t_ns, apart_m)
         elif vehicle.gps_lost_s > 0.0 and self._alignment.north_east_m is not None:
             self._alignment.hold(t_ns)
         else:

@@ -164,6 +164,18 @@ def test_what_the_autopilot_begins_to_fly_on_is_where_it_believes_to_be() -> Non
     assert {fed.reset_counter for fed in flight.fed()} == {0}
 
 
+def test_noise_of_sight_is_no_jump_either() -> None:
+    """Seen on ArduCopter: its EKF is reset onto the first pose that it reads, whatever a mean over seconds says."""
+    flight = Flight()
+    for frame in range(75):
+        flight.vision_ne = 100.0 + math.sin(frame), 50.0 + math.cos(frame)
+        if frame == 40:
+            flight.lose_gps()
+        flight.step()
+        assert flight.fed()[-1].ned_m[:2] == pytest.approx((100.0, 50.0), abs=0.01)
+    assert flight.switches == [2]
+
+
 def test_a_gps_that_lies_is_not_aligned_with() -> None:
     flight = Flight(belief_ne=(130.0, 50.0), support={"gps_alarm": True})
     flight.run(1.5)
