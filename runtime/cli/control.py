@@ -174,7 +174,8 @@ def _log_lines(log: dict[str, Any] | None) -> list[str]:
     if log is None or not log["degraded"]:
         return []
     why = f": {log['reason']}" if log["reason"] else ""
-    return [f"warning   the flight log has lost {log['lost_records']} records{why}"]
+    frames = f" and {log['lost_frames']} frames" if log.get("lost_frames") else ""
+    return [f"warning   the flight log has lost {log['lost_records']} records{frames}{why}"]
 
 
 def _engine_lines(engine: dict[str, Any] | None) -> list[str]:

@@ -91,7 +91,12 @@ def _vehicle(daemon: Flying) -> dict[str, Any]:
 
 def _log(daemon: Flying) -> dict[str, Any]:
     state = daemon.rooms.journal.state
-    return {"degraded": state.degraded, "reason": state.reason or None, "lost_records": state.lost_records}
+    return {
+        "degraded": state.degraded,
+        "reason": state.reason or None,
+        "lost_records": state.lost_records,
+        "lost_frames": state.lost_frames,
+    }
 
 
 def _estimate(estimate: Estimate, t_ns: int) -> dict[str, Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import zstandard
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
-from mcap.records import Attachment, Channel, Chunk, Header, Message
+from mcap.opcode import Opcode
+from mcap.records import Attachment, Channel, Chunk, Header, McapRecord, Message
 from mcap.stream_reader import StreamReader, breakup_chunk
 
 from runtime.errors import TelemetryError
@@ -24,7 +28,7 @@ _RECORD_LIMIT = 256 * 2**20  # nothing that we write is longer; a damaged length
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A file within a log; ``t_ns``: the instant of the event that it belongs to."""
+    """A file within a log; ``t_ns``: the instant of the event that it belongs to. A damaged one has no data."""
 
     name: str
     t_ns: int
@@ -72,7 +76,7 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise TelemetryError(f"{path} is no flight log: it does not begin as an MCAP file does")
         names: dict[int, str] = {}
-        reader = StreamReader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_RECORD_LIMIT)
+        reader = _Reader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_RECORD_LIMIT)
         try:
             for record in reader.records:
                 if isinstance(record, Header) and record.library != LIBRARY:
@@ -80,6 +84,20 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
                 yield from _unpacked(record, names, wanted)
         except (McapError, struct.error, ValueError, MemoryError):
             return  # the writer was killed here; what is before it is whole
+
+
+class _Reader(StreamReader):
+    """One that looks at the checksums of attachments, which its base passes over."""
+
+    def _read_record(self, opcode: int, length: int) -> McapRecord | None:
+        if opcode != Opcode.ATTACHMENT:
+            other: McapRecord | None = super()._read_record(opcode, length)
+            return other
+        raw = self._stream.read(length)
+        attachment: Attachment = Attachment.read(ReadDataStream(BytesIO(raw)))
+        if struct.unpack("<I", raw[-4:])[0] not in (0, zlib.crc32(raw[:-4])):  # 0: none was made
+            attachment.data = b""
+        return attachment
 
 
 def _unpacked(record: Any, names: dict[int, str], wanted: Collection[str] | None) -> Iterator[Any]:

@@ -164,11 +164,13 @@ def test_a_log_that_loses_records_says_so() -> None:
     cockpit.journal.state = LogState(True, "No space left on device", 10, 3, 1, 0)
     cockpit.fly(1.0)
     assert cockpit.ask("status")["log"] == {
-        "degraded": True, "reason": "No space left on device", "lost_records": 3,
+        "degraded": True, "reason": "No space left on device", "lost_records": 3, "lost_frames": 0,
     }  # fmt: skip
     assert [record["lost_records"] for record in cockpit.journal.of("log")] == [3]
     said = _status_lines(cockpit.ask("status"))
     assert "warning   the flight log has lost 3 records: No space left on device" in said
+    cockpit.journal.state = LogState(True, "", 10, 0, 0, 0, lost_frames=5)
+    assert "warning   the flight log has lost 0 records and 5 frames" in _status_lines(cockpit.ask("status"))
     texts = [m.text for m in mavlink.MAVLink(None).parse_buffer(cockpit.wire) or [] if m.get_type() == "STATUSTEXT"]
     assert "Homing: flight log loses records" in texts
 

@@ -66,6 +66,16 @@ def test_whole_frames_come_back(tmp_path: Path, frames: KeptFrames, most: float)
     assert set(read_attachments(path)) == {START}  # not hundreds of megabytes of frames
 
 
+def test_a_damaged_frame_is_none_and_the_others_are_whole(tmp_path: Path) -> None:
+    path = written(tmp_path, "all")
+    whole, files = path.read_bytes(), kept_in(path)
+    at = whole.index(b"frames/2.jpg") + 300
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+    again = kept_in(path)
+    assert again.pop(("frames/2.jpg", 8 * SECOND)) == b"" and files.pop(("frames/2.jpg", 8 * SECOND))
+    assert again == files
+
+
 def test_a_log_of_pictures_keeps_no_frame_and_says_so(tmp_path: Path) -> None:
     path = written(tmp_path, "pictures")
     assert {record["kept"] for name, _, record in read_flightlog(path) if name == "frame"} == {None}
