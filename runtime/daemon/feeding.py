@@ -33,6 +33,7 @@ class Feeding:
         self._measured_ns: int | None = None  # the newest one's that it measured with
         self._lost_ns: int | None = None  # since when the receiver is lost
         self._due_ns = 0
+        self._has_streamed = False
         self.last = InjectionDecision(InjectionState.OFF)
 
     def frame(self, t_ns: int, odometry: Odometry) -> None:
@@ -108,8 +109,17 @@ class Feeding:
         self._due_ns = t_ns + _LOG_EVERY_NS
         if decision.state is not InjectionState.OFF:
             self._rooms.journal.write(t_ns, injection_record(decision, self._rooms.injection.echoing))
-        if before.state is decision.state:
-            return
+        if before.state is not decision.state and self._worth_saying(before.state, decision.state):
+            self._say(t_ns, decision)
+
+    def _worth_saying(self, before: InjectionState, now: InjectionState) -> bool:
+        """Whether the autopilot is flown on it, ever more or no more; a camera that comes and goes is not."""
+        first, self._has_streamed = not self._has_streamed, self._has_streamed or now is InjectionState.ALIGNING
+        if now is InjectionState.ALIGNING and first:
+            return True
+        return bool({before, now} & {InjectionState.FEEDING, InjectionState.STOPPED})
+
+    def _say(self, t_ns: int, decision: InjectionDecision) -> None:
         reasons = ", ".join(reason.value for reason in decision.reasons)
         _LOG.info("feeding the autopilot: %s: %s", decision.state.value, reasons or "it flies on the camera's position")
         severity = _WARNING if decision.state is InjectionState.STOPPED else _NOTICE

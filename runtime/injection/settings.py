@@ -33,7 +33,7 @@ class InjectionSettings:
 class InjectionLimits:
     """When sight speaks for its position, when the autopilot is told to fly on it, and when that has failed."""
 
-    odometry_age_ns: int = 500_000_000  # pictures without a measured motion: 4 m of flight at 8 m/s
+    odometry_age_ns: int = 1_000_000_000  # without a measured motion: five frames of a slow camera (5 Hz)
     gps_lost_s: float = 1.0  # without a fix; a receiver at 5 Hz has missed five
     streamed_ns: int = 1_000_000_000  # of unbroken feeding before the switch: it is in the estimator's buffers then
     answer_ns: int = 3_000_000_000  # for the acknowledgement of the switch, before it is asked for again

@@ -80,13 +80,27 @@ def test_a_covered_camera_is_called_unhealthy_then_nothing_is_said_and_nothing_i
     cockpit.autopilot.set_parameter("SIM_GPS1_ENABLE", 0)
     cockpit.fly(3.0)
     cockpit.eyes.blind = cockpit.odometer.blind = True
-    cockpit.fly(1.0)
+    cockpit.fly(2.0)
     cockpit.forget_wire()
     cockpit.fly(8.0)
     assert sent(cockpit, "ODOMETRY", "GPS_INPUT") == []
     assert "odometry_missing" in cockpit.ask("status")["injection"]["reasons"]
     assert cockpit.vehicle.state.telemetry.mode == "LAND", "the autopilot's own failsafe is awake again"
     assert cockpit.commands() == []
+
+
+def test_a_camera_that_comes_and_goes_does_not_fill_the_pilots_screen() -> None:
+    cockpit = flown()
+    for _ in range(3):
+        cockpit.odometer.blind = True
+        cockpit.fly(1.5)
+        assert cockpit.ask("status")["injection"]["state"] == "waiting"
+        cockpit.odometer.blind = False
+        cockpit.fly(0.6)
+        assert cockpit.ask("status")["injection"]["state"] == "aligning"
+    said = [m.text for m in sent(cockpit, "STATUSTEXT") if "aiding" in m.text]
+    assert said == ["Homing: vision aiding aligning"]
+    assert len({record["state"] for record in cockpit.journal.of("injection")}) == 2, "the log has it all"
 
 
 def test_every_stamp_is_an_exposure_and_comes_once() -> None:
