@@ -20,6 +20,7 @@ GUIDED = 4  # ArduCopter's number
 _SAME_TARGET_M = 1.0
 _FOREIGN_KNOWN_NS = 1_000_000_000
 _CONSENT_NS = 300_000_000_000  # the configuration's default, which the scenarios leave as it is
+_MODE_NS = 1_500_000_000  # an older heartbeat says nothing of whose the vehicle is now
 _SILENCE_NS = 5_000_000_000  # without a heartbeat: the companion must take the link for lost
 _IN_AIR = mavlink.MAV_LANDED_STATE_IN_AIR
 
@@ -55,7 +56,8 @@ class Referee:
 
     The companion can only obey what it could have heard: authority ends when the autopilot's new mode, or its echo of
     somebody else's target, has been delivered to it (a second after such a target at the latest). The operator's word
-    is for one flight: it ends when a disarming, a landing or a silence is heard of, and after five minutes.
+    is for one flight: it ends when a disarming, a landing or a silence is heard of, and after five minutes. Between
+    heartbeats that are too far apart authority rests.
     """
 
     def __init__(self) -> None:
@@ -117,7 +119,10 @@ class Referee:
             if message.get_type() == "BAD_DATA" or _is_harmless(message):
                 self.harmless[message.get_type()] += 1
             else:
-                self.commands.append(_command(message, t_ns, self._authority))
+                self.commands.append(_command(message, t_ns, self._authority and self._mode_is_news(t_ns)))
+
+    def _mode_is_news(self, t_ns: int) -> bool:
+        return self._beat_ns is not None and t_ns - self._beat_ns <= _MODE_NS
 
     def _beat(self, message: Any, t_ns: int) -> None:
         armed = bool(message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)

@@ -175,6 +175,14 @@ def test_a_way_round_the_notch_of_the_area_is_found_where_the_straight_one_is_re
     assert Polygon(U_SHAPE).buffer(-6.0).covers(line)  # two sigma
 
 
+def test_a_corner_is_not_cut_where_that_would_come_too_near_the_border() -> None:
+    """Twelve metres from the notch, with two sigma of four: ten metres before the corner it must still go on."""
+    around = seen(track([(-150.0, -112.0), (-212.0, -112.0), (-212.0, 112.0), (-150.0, 112.0)], 8.0), 16.0)
+    pilot = waiting(around, SKY, RETRACE, ((-150.0, -112.0), (-150.0, 112.0)), u_area())
+    pilot.estimate_changes = {"covariance_m2": circular(2.0)}
+    assert longest_bare_m(around, flown(pilot, 80.0)) <= 15.0
+
+
 def test_a_way_keeps_room_for_a_sigma_that_grows() -> None:
     """Planned with 1 m, and flown on with 3 m around the same notch."""
     field = seen([(north, east) for north in range(-400, 401, 40) for east in range(-400, 401, 40)])

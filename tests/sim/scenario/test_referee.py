@@ -75,6 +75,16 @@ def test_being_guided_already_grants_nothing() -> None:
     assert wire.referee.without_authority == 1
 
 
+def test_the_mode_is_news_for_a_second_and_a_half() -> None:
+    wire = engaged()
+    wire.mode(4, 1.0)
+    for t_s in (2.0, 2.5, 2.6):
+        wire.setpoint(t_s)
+    wire.mode(4, 3.0)  # one heartbeat was lost: the flight goes on
+    wire.setpoint(3.1)
+    assert [command.authorised for command in wire.referee.commands] == [True, True, False, True]
+
+
 def test_leaving_the_mode_ends_it_and_returning_does_not_bring_it_back() -> None:
     wire = engaged()
     wire.setpoint(1.0)
@@ -131,6 +141,8 @@ def test_a_disarming_or_a_landing_ends_a_flight_too() -> None:
 
 def test_a_foreign_target_ends_it_once_the_companion_can_know() -> None:
     wire, elsewhere = engaged(), offset(HOME, 50.0, 0.0)
+    wire.mode(4, 5.0)
+    wire.mode(4, 9.8)
     wire.referee.foreign_target(elsewhere, 10 * SECOND)
     wire.setpoint(10.05)
     assert wire.referee.without_authority == 0
@@ -141,6 +153,8 @@ def test_a_foreign_target_ends_it_once_the_companion_can_know() -> None:
 
 def test_a_foreign_target_without_an_echo_ends_it_after_a_second() -> None:
     wire = engaged()
+    wire.mode(4, 5.0)
+    wire.mode(4, 9.8)
     wire.referee.foreign_target(offset(HOME, 50.0, 0.0), 10 * SECOND)
     wire.setpoint(10.9)
     wire.setpoint(11.1)
