@@ -136,7 +136,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"reasons   {', '.join(answer['reasons']) or 'none'}",
         *([f"waived    {', '.join(answer['waived'])}"] if answer.get("waived") else []),
         f"vehicle   {vehicle['stack'] or 'silent'} {vehicle['mode'] or ''} {armed}",
-        f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away",
+        f"target    {_place(answer['target'])}, {_metres(answer['distance_m'])} away{_corners(answer.get('route'))}",
         f"estimate  {_place(answer['estimate']['position'])} ({answer['estimate']['source'] or 'none'})",
         *_navigation_lines(answer.get("navigation")),
         *_injection_lines(answer.get("injection")),
@@ -148,6 +148,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         *([f"          {answer['recording_failed']}"] if answer.get("recording_failed") else []),
         *_log_lines(answer.get("log")),
     ]
+
+
+def _corners(route: list[dict[str, float]] | None) -> str:
+    """How a way leads there that is not straight."""
+    return f", over {len(route) - 1} corners" if route is not None and len(route) > 1 else ""
 
 
 def _navigation_lines(navigation: dict[str, Any] | None) -> list[str]:

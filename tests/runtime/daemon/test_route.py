@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from runtime.cli.control import _status_lines
 from runtime.errors import HistoryError
 from runtime.guidance.covered_ground import CoveredGround
 from runtime.guidance.flight import GuidanceSettings
@@ -19,7 +20,9 @@ def test_a_confirmed_target_is_flown_to_over_the_ground_that_the_history_covers(
     cockpit = Cockpit(guidance=RETRACE)
     cockpit.places.coverage = seen(track(CORNERS, 15.0), 40.0)
     cockpit.to_ready(at(*CORNERS[-1]))
-    route = cockpit.ask("status")["route"]
+    status = cockpit.ask("status")
+    route = status["route"]
+    assert any(line.endswith(f"away, over {len(route) - 1} corners") for line in _status_lines(status))
     assert len(route) >= 2 and math.isclose(route[-1]["latitude_deg"], at(*CORNERS[-1]).latitude_deg, abs_tol=1e-9)
     cockpit.autopilot.pilot_set_mode("GUIDED")
     places = [cockpit.here]
@@ -41,5 +44,5 @@ def test_a_history_that_cannot_be_read_costs_the_retraced_way_and_not_the_straig
         cockpit.ask("engage")
         cockpit.fly(0.1)
         status = cockpit.ask("status")
-        assert status["state"] == state
+        assert status["state"] == state and not any("corners" in line for line in _status_lines(status))
         assert ("route_leaves_coverage" in status["reasons"]) == (state == "monitor")
