@@ -16,6 +16,7 @@ from runtime.cli.output import emit, open_on_a_desk, progress, say, share_done, 
 from runtime.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
+    from runtime.flightlog.keeper import KeptFrames
     from sim.hardness import HardnessReport
     from sim.world.world import AnyWorld
     from sim.world_choice import Judge
@@ -36,6 +37,7 @@ def return_(
     out: Path = typer.Option(Path("out/return"), help="Folder for the report, the history and the logs."),
     realtime: bool = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch."),
     measure: bool = typer.Option(False, help="Measure how hard the world is, also where that is on record."),
+    whole_frames: bool = typer.Option(False, help="Logs keep every frame, for `homing replay`: 0.4 MB each."),
     browser: bool = typer.Option(True, help="Open the report at the end, on a terminal with a display."),
     json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
@@ -52,7 +54,7 @@ def return_(
 
     with share_done() as bar:
         result, summary = _fly_return(
-            world, seed, folder, realtime, measure, begun, stage, lambda share: bar(share, doing)
+            world, seed, folder, realtime, measure, whole_frames, begun, stage, lambda share: bar(share, doing)
         )
     if json:
         emit(result)
@@ -68,7 +70,7 @@ def return_(
 
 
 def _fly_return(
-    world: str, seed: int, folder: Path, realtime: bool, measure: bool, begun_s: float,
+    world: str, seed: int, folder: Path, realtime: bool, measure: bool, whole_frames: bool, begun_s: float,
     stage: Callable[[str], None], done: Callable[[float], None],
 ) -> tuple[dict[str, Any], str]:  # fmt: skip
     """The scenario's JSON object and its summary; the report is written."""
@@ -83,8 +85,9 @@ def _fly_return(
     site = Site.prepare(ground, seed, folder, cache=WorldCache.default())
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again and again takes a second of a scenario
+    frames: KeptFrames = "exact" if whole_frames else "pictures"
     with pace_of(realtime, stage) as pace:
-        outcome, recording = fly_return(site, stage, RunOptions(pace=pace), done)
+        outcome, recording = fly_return(site, stage, RunOptions(pace=pace, frames=frames), done)
     outcome.hardness = hardness
     stage("write the report")
     report = folder / "report.html"

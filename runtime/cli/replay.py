@@ -15,7 +15,6 @@ from runtime.replay.comparison import compare
 from runtime.replay.outcome import Outcome
 from runtime.replay.recording import Recording
 from runtime.replay.replay import Replayed, config_of, replay
-from runtime.replay.started import versions
 from runtime.replay.truth import Truth, truth_of
 from runtime.replay.words import cautions, facts, lead
 from runtime.values import GeoPoint
@@ -41,7 +40,7 @@ def replay_command(
     logged = recording.followed.until(replayed.end_t_ns)
     truth = truth_of(log, recording.followed)
     comparison = compare(logged, replayed.outcome, truth, recording.first_t_ns, tolerance_m)
-    changed_versions = _changed_versions(recording.start.versions, versions())
+    changed_versions = _changed_versions(recording.start.versions, replayed.versions)
     said = facts(comparison, changed_versions)
     for caution in cautions(recording, replayed):
         warn(caution)

@@ -40,10 +40,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A daemon, and the history that has to be closed after it."""
+    """A daemon, what runs its towers, and the history that has to be closed after it."""
 
     daemon: Daemon
     history: History
+    embedder: Embedder
 
     def close(self) -> None:
         """Closes the history; the daemon's own end is `Daemon.close`."""
@@ -78,7 +79,7 @@ def assemble(
         waived = ", ".join(sorted(reason.value for reason in limits.waived))
         _LOG.warning("[commanding] waive: this is commanded all the same: %s", waived)
     if embedder is None:
-        embedder = _embedder(config)
+        embedder = load_embedder(config)
     history = _history(config, embedder.bundle)
     camera = config.camera.model()
     galleries = GalleryCache(history)  # one for all who search
@@ -104,11 +105,11 @@ def assemble(
         stopwatch=stopwatch,
         engine=embedder.report,
     )
-    return Assembly(Daemon(rooms, _settings(config, dry_run)), history)
+    return Assembly(Daemon(rooms, _settings(config, dry_run)), history, embedder)
 
 
-def _embedder(config: Config) -> Embedder:
-    """Raises BundleError where the bundle is not signed as the configuration requires, or nothing runs it."""
+def load_embedder(config: Config) -> Embedder:
+    """Loads the configured bundle; raises BundleError where it is not signed as required, or nothing runs it."""
     section = config.bundle
     bundle = Bundle.load(section.path)
     if section.signed_by is not None:

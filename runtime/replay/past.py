@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runtime.embedder.embedder import Embedder
 from runtime.errors import HistoryError
 from runtime.flightlog.start import FlightStart
 from runtime.history.history import History
 from runtime.history.past import copy_until
+from runtime.history.reembed import reembed
 
 _ALL = (1 << 63) - 1  # SQLite's largest id
 
@@ -48,12 +50,26 @@ def history_before(start: FlightStart, given: Path | None, configured: Path, cop
     with History.open(copy) as history:
         keyframes = len(history)
     if not same:
-        note = f"{path} is not the history that the flight began with, and is taken as it is"
+        note = f"the history {path} is not the one that the flight began with, and is taken as it is"
     elif keyframes != start.history_keyframes:
-        note = f"{path} holds {keyframes} of the {start.history_keyframes} keyframes that the flight began with"
+        note = f"the history {path} holds {keyframes} of the flight's first {start.history_keyframes} keyframes"
     else:
         note = ""
     return Past(copy, keyframes, left_out, note)
+
+
+def of_space(past: Past, embedder: Embedder) -> Past:
+    """Makes the copy one that ``embedder`` searches: its pictures are embedded again where another bundle made theirs,
+    and one that the flight was to make is there."""
+    bundle = embedder.bundle
+    if not past.copy.exists():
+        History.create(past.copy, bundle.embedding_space_id, bundle.name).close()
+        return past
+    with History.open(past.copy, write=True) as history:
+        if history.embedding_space_id == bundle.embedding_space_id:
+            return past
+        reembed(history, embedder)
+    return replace(past, note="; ".join([*filter(None, [past.note]), f"its pictures were embedded by {bundle.name}"]))
 
 
 def _is_that_of(history: History, start: FlightStart, by_default: bool) -> bool:

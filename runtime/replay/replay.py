@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from runtime.config.config import Config
-from runtime.daemon.assembly import assemble
+from runtime.daemon.assembly import assemble, load_embedder
 from runtime.daemon.daemon import Daemon
 from runtime.embedder.embedder import Embedder
 from runtime.errors import ConfigError
 from runtime.events import ControlRequest, Event, FrameArrived
 from runtime.replay.outcome import Outcome, OutcomeJournal
-from runtime.replay.past import Past, history_before
+from runtime.replay.past import Past, history_before, of_space
 from runtime.replay.recording import Ended, Given, Lost, Recording
+from runtime.replay.started import versions
 from runtime.replay.workers import LoggedJob, ReplayWorkers
 
 Answer = dict[str, Any]
@@ -30,7 +31,7 @@ class Replayed:
     """What followed this time, by ``end_t_ns``, the last instant that the log could be replayed to.
 
     ``frames``: given again; ``lost_frames``: that the log had lost. ``finished``: the flight's own end was reached.
-    ``past``: the history that it began with.
+    ``past``: the history that it began with. ``versions`` of what computed, by name.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class Replayed:
     lost_frames: int
     finished: bool
     past: Past
+    versions: dict[str, str]
 
 
 def config_of(recording: Recording) -> Config:
@@ -74,22 +76,24 @@ def replay(
 
     Raises:
         HistoryError: the history is missing, foreign or damaged.
-        BundleError: the bundle is missing, damaged, or of another space than the history.
+        BundleError: the bundle is missing or damaged, or nothing runs it.
         StorageError: there is no room for the copy.
     """
     with tempfile.TemporaryDirectory(prefix="homing-replay-") as name:
         folder = Path(name)
-        past = history_before(recording.start, history, config.history.path, folder / "history.db")
+        copied = history_before(recording.start, history, config.history.path, folder / "history.db")
         targets = folder / "targets"
         targets.mkdir()
-        own = config.history.model_copy(update={"path": past.copy})
+        own = config.history.model_copy(update={"path": copied.copy})
         unsigned = config.bundle.model_copy(update={"signed_by": None})  # nothing flies here
+        here = config.model_copy(update={"history": own, "bundle": unsigned})
+        towers = embedder or load_embedder(here)
+        past = of_space(copied, towers)
         journal, start = OutcomeJournal(), recording.start
         workers = ReplayWorkers(recording.jobs, start.jobs_inline, recording.last_t_ns)
         assembly = assemble(
-            config.model_copy(update={"history": own, "bundle": unsigned}),
-            workers, dry_run=start.dry_run, journal=journal, embedder=embedder, flight=start.flight,
-        )  # fmt: skip
+            here, workers, dry_run=start.dry_run, journal=journal, embedder=towers, flight=start.flight
+        )
         try:
             run = _Run(assembly.daemon, workers, recording)
             for given in recording.given(targets):
@@ -97,7 +101,9 @@ def replay(
                 step(run.end_t_ns)
         finally:
             assembly.close()
-    return Replayed(journal.outcome, run.end_t_ns, run.frames, run.lost_frames, run.finished, past)
+    return Replayed(
+        journal.outcome, run.end_t_ns, run.frames, run.lost_frames, run.finished, past, versions(towers)
+    )
 
 
 class _Run:

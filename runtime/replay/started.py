@@ -13,6 +13,7 @@ import numpy as np
 
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly
+from runtime.embedder.embedder import Embedder
 from runtime.flightlog.start import FlightStart
 from runtime.replay.past import newest_keyframe
 
@@ -24,11 +25,11 @@ def started(
     config: Config, assembly: Assembly, *, flight: str, dry_run: bool = False, jobs_inline: bool = False
 ) -> FlightStart:
     """The `FlightStart` of a daemon that was assembled from ``config`` and has not stepped yet."""
-    engine, last_id = assembly.daemon.rooms.engine, assembly.history.last_id()
+    embedder, last_id = assembly.embedder, assembly.history.last_id()
     return FlightStart(
         config=without_secrets(config),
-        versions=versions(),
-        engine=None if engine is None else asdict(engine),
+        versions=versions(embedder),
+        engine=asdict(embedder.report),
         flight=config.record.flight or flight,
         dry_run=dry_run,
         history_keyframes=len(assembly.history),
@@ -38,9 +39,11 @@ def started(
     )
 
 
-def versions() -> dict[str, str]:
-    """The versions of what computes here, by name."""
+def versions(embedder: Embedder) -> dict[str, str]:
+    """The versions of what computes here, by name; of the bundle its embedding space, and what runs it."""
     found = {"python": platform.python_version(), "numpy": np.__version__, "opencv": cv2.__version__}
+    found["bundle"] = embedder.bundle.embedding_space_id
+    found["engine"] = f"{embedder.report.precision} on {embedder.report.backend}"
     for name in ("homing", *_ENGINES):
         try:
             found[name] = version(name)

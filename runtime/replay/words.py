@@ -38,6 +38,9 @@ def cautions(recording: Recording, replayed: Replayed) -> list[str]:
         said.append(f"the log lost {counted(recording.lost_records, 'record')}, which the replay lacks.")
     if not replayed.finished:
         said.append("the log does not reach the end of the flight; it is replayed as far as it goes.")
+    more = recording.path.with_name(f"{recording.path.stem}-2.mcap")
+    if more.exists():
+        said.append(f"the flight went on in {more.name}, after records were lost; that is not replayed.")
     return said
 
 

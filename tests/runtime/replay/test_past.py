@@ -9,8 +9,9 @@ import pytest
 from runtime.errors import HistoryError
 from runtime.flightlog.start import FlightStart
 from runtime.history.history import History
-from runtime.replay.past import history_before, newest_keyframe
+from runtime.replay.past import Past, history_before, newest_keyframe, of_space
 from tests.runtime.history.recording import SPACE, embeddings, keyframe
+from tests.runtime.replay.flights import embedder
 
 
 def history(path: Path, seeds: range) -> Path:
@@ -48,7 +49,7 @@ def test_a_history_elsewhere_is_known_by_its_keyframes_and_another_one_is_taken_
     assert (past.keyframes, past.left_out, past.note) == (3, 1, "")
     other = history(tmp_path / "other.db", range(10, 17))
     past = history_before(began, other, path, tmp_path / "other_copy.db")
-    assert (past.keyframes, past.left_out) == (7, 0) and "is not the history that the flight began with" in past.note
+    assert (past.keyframes, past.left_out) == (7, 0) and "is not the one that the flight began with" in past.note
 
 
 def test_a_history_that_the_flight_made_is_made_again(tmp_path: Path) -> None:
@@ -58,6 +59,16 @@ def test_a_history_that_the_flight_made_is_made_again(tmp_path: Path) -> None:
     path = history(tmp_path / "h.db", range(4))
     past = history_before(began, None, path, tmp_path / "copy.db")
     assert (past.keyframes, past.left_out, past.note) == (0, 4, "")
+
+
+def test_a_copy_is_made_one_that_the_bundle_searches(tmp_path: Path) -> None:
+    bundle = embedder().bundle
+    made = of_space(Past(tmp_path / "new.db", 0, 0, ""), embedder())
+    other = of_space(Past(history(tmp_path / "other.db", range(2)), 2, 0, "odd"), embedder())
+    assert made.note == "" and other.note == f"odd; its pictures were embedded by {bundle.name}"
+    for past, count in ((made, 0), (other, 2)):
+        with History.open(past.copy, embedding_space_id=bundle.embedding_space_id) as opened:
+            assert len(opened) == count
 
 
 def test_one_that_is_missing_is_asked_for(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from runtime.config.config import Config
 from runtime.replay.started import versions, without_secrets
+from tests.runtime.replay.flights import embedder
 
 
 def configured(camera: str) -> Config:
@@ -41,4 +42,6 @@ def test_no_password_gets_into_the_log(uri: str, said: str) -> None:
 
 
 def test_versions_name_what_computes() -> None:
-    assert {"homing", "python", "numpy", "opencv", "onnxruntime"} <= set(versions())
+    found = versions(embedder())
+    assert {"homing", "python", "numpy", "opencv", "onnxruntime"} <= set(found)
+    assert found["bundle"] == embedder().bundle.embedding_space_id and "onnxruntime" in found["engine"]
