@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from runtime.cli.output import emit, progress, say, warn
 from runtime.config.config import Config, load_config
+from runtime.errors import UsageError
 from runtime.replay.changes import Comparison
 from runtime.replay.comparison import compare
 from runtime.replay.outcome import Outcome
@@ -34,6 +36,8 @@ def replay_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Put a logged flight through the daemon again and compare; exit status 3 where something changed."""
+    if not math.isfinite(tolerance_m):
+        raise UsageError("--tolerance-m is a number of metres.")
     recording = Recording.open(log)
     settings = _with_bundle(config_of(recording) if config is None else load_config(config), bundle)
     replayed = _replayed(recording, settings, history)

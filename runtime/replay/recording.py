@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,17 +62,18 @@ class Recording:
         start = _start_of(path)
         jobs, followed, lost, stamps = [], Outcome(), 0, []
         for channel, t_ns, record in read_flightlog(path):
-            if channel == "tick":
-                stamps.append(t_ns)
-            elif channel == "job":
-                job = _job(t_ns, record)
-                jobs += [] if job is None else [job]
-            elif channel == "link" and record["direction"] == "out":
-                followed.sent.append((t_ns, record["link"], _bytes(record["data"])))
-            elif channel == "log":
-                lost = int(record["lost_records"])
-            elif channel not in _INPUTS or channel == "release":
-                followed.records[channel].append((t_ns, record))
+            with _understood(path, channel):
+                if channel == "tick":
+                    stamps.append(t_ns)
+                elif channel == "job":
+                    job = _job(t_ns, record)
+                    jobs += [] if job is None else [job]
+                elif channel == "link" and record["direction"] == "out":
+                    followed.sent.append((t_ns, record["link"], _bytes(record["data"])))
+                elif channel == "log":
+                    lost = int(record["lost_records"])
+                elif channel not in _INPUTS or channel == "release":
+                    followed.records[channel].append((t_ns, record))
         if not stamps:
             raise TelemetryError(f"{path} holds no flight: its daemon took no step.")
         return cls(path, start, tuple(jobs), followed, lost, stamps[0], stamps[-1])
@@ -98,7 +100,10 @@ class Recording:
                 if until_ns is not None and t_ns >= until_ns:
                     return
                 data = files.pop((record["kept"], t_ns), b"") if record.get("kept") else b""
-                yield from _given(channel, t_ns, record, data, folder)
+                with _understood(self.path, channel):
+                    one = _given(channel, t_ns, record, data, folder)
+                if one is not None:
+                    yield one
 
 
 def _start_of(path: Path) -> FlightStart:
@@ -131,20 +136,30 @@ def _ready(item: tuple[str, int, dict[str, Any]], files: dict[tuple[str, int], b
     return not record.get("kept") or (record["kept"], t_ns) in files
 
 
-def _given(channel: str, t_ns: int, record: dict[str, Any], data: bytes, folder: Path) -> Iterator[Given]:
+@contextmanager
+def _understood(path: Path, channel: str) -> Iterator[None]:
+    """Turns what a record of another make raises into a sentence."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise TelemetryError(f"{path} holds records of {channel} that this version does not understand.") from None
+
+
+def _given(channel: str, t_ns: int, record: dict[str, Any], data: bytes, folder: Path) -> Given | None:
+    """What a record says that the daemon was given; None where it says something else."""
     if channel == "tick":
-        yield Tick(t_ns)
-    elif channel == "link" and record["direction"] == "in":
-        yield LinkData(t_ns, _bytes(record["data"]), record["link"])
-    elif channel == "frame":
-        yield _frame(t_ns, record, data)
-    elif channel == "request":
-        yield ControlRequest(t_ns, _request(record, data, folder), lambda answer: None)
-    elif channel == "job":
-        job = _job(t_ns, record)
-        yield from () if job is None else (job,)
-    elif channel == "release" and record["cause"] == Reason.SHUT_DOWN.value:
-        yield Ended(t_ns)
+        return Tick(t_ns)
+    if channel == "link" and record["direction"] == "in":
+        return LinkData(t_ns, _bytes(record["data"]), record["link"])
+    if channel == "frame":
+        return _frame(t_ns, record, data)
+    if channel == "request":
+        return ControlRequest(t_ns, _request(record, data, folder), lambda answer: None)
+    if channel == "job":
+        return _job(t_ns, record)
+    if channel == "release" and record["cause"] == Reason.SHUT_DOWN.value:
+        return Ended(t_ns)
+    return None
 
 
 def _frame(t_ns: int, record: dict[str, Any], data: bytes) -> FrameArrived | Lost:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from runtime.errors import TelemetryError
 from runtime.events import ControlRequest, FrameArrived, JobKind, LinkData, Tick
 from runtime.flightlog.flightlog import FlightLog
-from runtime.flightlog.records import JobRecord, LogRecord, ReleaseRecord, RequestRecord, TickRecord
+from runtime.flightlog.records import JobRecord, LogRecord, Record, ReleaseRecord, RequestRecord, TickRecord
 from runtime.flightlog.start import FlightStart
 from runtime.replay.recording import Ended, Given, Lost, Recording
 from runtime.replay.workers import LoggedJob
@@ -81,6 +83,42 @@ def test_another_daemon_in_the_same_log_is_not_replayed(tmp_path: Path) -> None:
     log.write(7 * SECOND, TickRecord())
     log.write(8 * SECOND, TickRecord())
     assert given(log, tmp_path) == [Tick(6 * SECOND)]
+
+
+def test_a_log_cut_anywhere_gives_what_came_before_the_cut(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    for second in range(6, 26):
+        log.frame(second * SECOND, arrived(second), picture(second))
+        log.write(second * SECOND, TickRecord())
+        log.flush()
+    whole = [one.t_ns for one in given(log, tmp_path)]
+    assert len(whole) == 40
+    data, cut = log.mcap_path.read_bytes(), tmp_path / "cut.mcap"
+    counts = []
+    for share in range(1, 30):
+        cut.write_bytes(data[: len(data) * share // 30])
+        try:
+            found = [one.t_ns for one in Recording.open(cut).given(tmp_path)]
+        except TelemetryError as error:
+            assert "took no step" in str(error) or "does not say" in str(error)
+            found = []
+        assert found == whole[: len(found)]
+        counts.append(len(found))
+    assert counts == sorted(counts) and 0 <= counts[0] < 4 and 30 < counts[-1] <= 40
+
+
+@dataclass(frozen=True)
+class OtherLink(Record):
+    channel: ClassVar[str] = "link"
+    of_another_make: int = 1
+
+
+def test_records_of_another_make_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.write(6 * SECOND, TickRecord())
+    log.write(7 * SECOND, OtherLink())
+    with pytest.raises(TelemetryError, match="records of link that this version does not understand"):
+        given(log, tmp_path)
 
 
 def test_a_log_without_a_step_is_refused(tmp_path: Path) -> None:

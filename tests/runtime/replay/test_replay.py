@@ -194,6 +194,7 @@ def test_what_cannot_be_replayed_is_refused_in_a_sentence(small: Path, flown: Ke
     shutil.copy(flown.log, alone)
     missing = refused(alone, "--history", str(tmp_path / "gone.db"))
     assert "gone.db does not exist" in missing
+    assert homing("replay", flown.log, "--tolerance-m", "nan").returncode == 2
 
 
 def test_a_log_of_pictures_is_refused(tmp_path: Path) -> None:
