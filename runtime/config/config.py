@@ -51,7 +51,8 @@ def load_config(path: Path | str) -> Config:
 
     Raises:
         ConfigError: unreadable, not TOML, an unknown key, a missing one or a value out of range; names the line.
-        CommandingError: commanding enabled without the limits it needs.
+        CommandingError: commanding enabled without the limits it needs, or by sight over more ground without coverage
+            than the camera's position may coast.
     """
     file = TomlFile.read(Path(path))
     try:
@@ -60,6 +61,7 @@ def load_config(path: Path | str) -> Config:
         problems = [_problem(dict(one)) for one in error.errors()]
         raise ConfigError(file.sentence(problems, _keys_at)) from None
     _check_limits(file, config)
+    _check_coasting(file, config)
     return _resolved(config, Path(path).resolve().parent)
 
 
@@ -68,6 +70,19 @@ def _check_limits(file: TomlFile, config: Config) -> None:
         config.commanding.limits()
     except CommandingError as error:
         raise CommandingError(f"{file.path} line {file.line_of(('commanding',))}: {error}") from None
+
+
+def _check_coasting(file: TomlFile, config: Config) -> None:
+    """A way that was allowed must not be given up half over the bare ground that it was allowed to cross."""
+    guidance, navigation = config.guidance, config.navigation
+    needed_s = guidance.uncovered_s + guidance.coast_reserve_s
+    if not config.commanding.enabled or navigation.source == "autopilot" or needed_s <= navigation.coast_s:
+        return
+    line = file.line_of(("navigation", "coast_s")) if "coast_s" in navigation.model_fields_set else None
+    raise CommandingError(
+        f"{file.path} line {line or file.line_of(('guidance',))}: [guidance] uncovered_s and coast_reserve_s are "
+        f"{needed_s:g} s together, and [navigation] coast_s is {navigation.coast_s:g} s; raise it or lower one of them."
+    )
 
 
 def _problem(error: dict[str, Any]) -> Problem:

@@ -181,6 +181,17 @@ def test_limits_that_make_no_sense_are_refused(tmp_path: Path, old: str, new: st
     assert said in refused(tmp_path, SMALL + LIMITS.replace(old, new), CommandingError)
 
 
+def test_ground_without_coverage_must_be_crossed_before_the_position_is_lost(tmp_path: Path) -> None:
+    short = SMALL + LIMITS + "\n[navigation]\ncoast_s = 14.0\n"
+    message = refused(tmp_path, short, CommandingError)
+    assert f"line {line_of(short, 'coast_s')}" in message and "15 s together" in message
+    long = SMALL + LIMITS + "\n[guidance]\nuncovered_s = 16.0\n"
+    assert f"line {line_of(long, '[guidance]')}" in refused(tmp_path, long, CommandingError)
+    for flown in (short.replace("14.0", "15.0"), SMALL + "[navigation]\ncoast_s = 14.0\n",
+                  short.replace("coast_s", 'source = "autopilot"\ncoast_s')):  # fmt: skip
+        assert load_config(written(tmp_path, flown)).navigation.coast_s > 0
+
+
 def test_not_toml_names_the_line(tmp_path: Path) -> None:
     assert re.search(r"is not TOML: .*line 2", refused(tmp_path, "[camera]\nuri = \n"))
 
