@@ -83,7 +83,7 @@ class Injection:
             InjectionReason.ODOMETRY_MISSING: _older(t_ns, support.odometry_t_ns, limits.odometry_age_ns),
             InjectionReason.FIX_TOO_OLD: _older(t_ns, support.fix_t_ns, settings.max_fix_age_ns),
             InjectionReason.NO_POSE: vehicle.nav is None or vehicle.nav.pose.altitude_amsl_m is None,
-            InjectionReason.NO_ORIGIN: local and vehicle.origin is None,
+            InjectionReason.NO_ORIGIN: local and not vehicle.has_origin,
         }
         return tuple(reason for reason, holds in found.items() if holds)
 

@@ -1,8 +1,7 @@
-"""From an estimate to what the autopilot is fed with, about its own origin."""
+"""From an estimate to what the autopilot is fed with."""
 
 from __future__ import annotations
 
-from runtime.geodesy import north_east_m
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.injection.values import AidingSituation
 from runtime.values import (
@@ -45,13 +44,12 @@ def measured(
         return ReceiverFix(
             vision.t_ns, settings.receiver, point, covariance_m2, altitude, velocity, sigma_m_s
         )  # fmt: skip
-    assert vehicle.origin is not None
-    down_m = (vehicle.origin_altitude_amsl_m or 0.0) - altitude.value
     return LocalOdometry(
         t_ns=vision.t_ns,
-        ned_m=(*north_east_m(vehicle.origin, point), down_m),
+        position=point,
         covariance_m2=covariance_m2,
-        down_sigma_m=1.0 if pose.height_takeoff_m is None else pose.height_takeoff_m.sigma,
+        altitude_amsl_m=altitude.value,
+        height_sigma_m=1.0 if pose.height_takeoff_m is None else pose.height_takeoff_m.sigma,
         velocity_ned_m_s=velocity,
         velocity_sigma_m_s=sigma_m_s,
         ned_from_body=pose.ned_from_body or (1.0, 0.0, 0.0, 0.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime.values import Aiding, GeoPoint, NavState, Position
+from runtime.values import Aiding, NavState, Position
 
 
 class InjectionState(str, Enum):
@@ -53,16 +53,16 @@ class Support:
 class AidingSituation:
     """What the autopilot says that matters here.
 
-    ``nav``: its attitude, height and position at the *estimate's* instant. ``gps_lost_s``: since when its receiver has
-    no fix; 0 while it has one, infinite where it never had. ``estimator_ok`` and ``position_ratio`` (innovation test
-    ratio) are its estimator's own words, None where it says nothing.
+    ``has_origin``: its local frame begins somewhere. ``nav``: its attitude, height and position at the *estimate's*
+    instant. ``gps_lost_s``: since when its receiver has no fix; 0 while it has one, infinite where it never had.
+    ``estimator_ok`` and ``position_ratio`` (innovation test ratio) are its estimator's own words, None where it says
+    nothing.
     """
 
     reachable: bool
     on_ground: bool
     has_source_sets: bool
-    origin: GeoPoint | None
-    origin_altitude_amsl_m: float | None
+    has_origin: bool
     nav: NavState | None
     gps_lost_s: float
     estimator_ok: bool | None = None

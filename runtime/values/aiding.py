@@ -9,7 +9,7 @@ from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion
 
 @dataclass(frozen=True, slots=True)
 class LocalOdometry:
-    """Where the aircraft was at ``t_ns``, north, east and down of the origin of the autopilot's local frame.
+    """Where the aircraft was at ``t_ns``; the vehicle room turns it into the autopilot's local frame.
 
     Only the horizontal position and velocity are measured: height, vertical velocity and ``ned_from_body`` are the
     autopilot's own of that instant, for it takes whole vectors or none. ``covariance_m2`` is of north and east;
@@ -17,9 +17,10 @@ class LocalOdometry:
     """
 
     t_ns: int
-    ned_m: tuple[float, float, float]
+    position: GeoPoint
     covariance_m2: Covariance
-    down_sigma_m: float
+    altitude_amsl_m: float
+    height_sigma_m: float
     velocity_ned_m_s: Velocity
     velocity_sigma_m_s: float
     ned_from_body: Quaternion

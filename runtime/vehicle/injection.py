@@ -12,6 +12,7 @@ from typing import Any
 from runtime.mavlink.dialect import mavlink
 from runtime.values import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix, axis_sigma_m
 from runtime.vehicle.stack import Stack
+from runtime.vehicle.telemetry.state import GeoHeight, Telemetry
 
 _WEEK_MS = 7 * 24 * 3600 * 1000
 _GPS_EPOCH_UNIX_MS = 315_964_800_000  # 1980-01-06
@@ -28,17 +29,26 @@ class InjectionSender:
         self._put = put
 
     def send(
-        self, message: Aiding, stack: Stack, target_system: int, offset_ns: int, unix_offset_ns: int | None
-    ) -> None:
-        """Sends now. ``offset_ns``: the autopilot's clock less ours; ``unix_offset_ns``: UTC less ours, if known."""
+        self, message: Aiding, stack: Stack, target_system: int, offset_ns: int, heard: Telemetry
+    ) -> str | None:
+        """Sends now; "no_origin" where the local frame has none. ``offset_ns``: the autopilot's clock less ours."""
         if isinstance(message, LocalOdometry):
-            self._put(stack.odometry(message, offset_ns))
+            if heard.origin is None:
+                return "no_origin"
+            self._put(stack.odometry(message, _ned_m(message, stack, heard.origin), offset_ns))
         elif isinstance(message, FailedOdometry):
             self._put(stack.failed_odometry(message, offset_ns))
         elif isinstance(message, ReceiverFix):
-            self._put(gps_input(message, offset_ns, unix_offset_ns))
+            self._put(gps_input(message, offset_ns, heard.unix_offset_ns))
         else:
             self._put(set_origin(message, target_system))
+        return None
+
+
+def _ned_m(odometry: LocalOdometry, stack: Stack, origin: GeoHeight) -> tuple[float, float, float]:
+    """In the autopilot's own metres, whatever those are on the ellipsoid."""
+    north_m, east_m = stack.north_east_m(origin.position, odometry.position)
+    return north_m, east_m, origin.altitude_amsl_m - odometry.altitude_amsl_m
 
 
 def set_origin(origin: LocalOrigin, target_system: int) -> Any:

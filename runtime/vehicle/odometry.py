@@ -16,32 +16,37 @@ _FAILED = -1
 UNKNOWN_ANGLE_RAD2 = math.pi**2  # any angle at all
 
 
-def odometry_ned(odometry: LocalOdometry, time_usec: int) -> Any:
+def odometry_ned(odometry: LocalOdometry, ned_m: tuple[float, float, float], time_usec: int) -> Any:
     """ODOMETRY with the pose in NED about the local origin and the velocity in NED."""
     return odometry_message(
         odometry,
         time_usec,
         (mavlink.MAV_FRAME_LOCAL_NED, mavlink.MAV_FRAME_LOCAL_NED),
+        ned_m,
         odometry.velocity_ned_m_s,
     )
 
 
 def odometry_message(
-    odometry: LocalOdometry, time_usec: int, frames: tuple[int, int], velocity_m_s: tuple[float, float, float]
+    odometry: LocalOdometry,
+    time_usec: int,
+    frames: tuple[int, int],
+    ned_m: tuple[float, float, float],
+    velocity_m_s: tuple[float, float, float],
 ) -> Any:
-    """ODOMETRY with ``velocity_m_s`` in the second of ``frames`` (pose, velocity; MAV_FRAME)."""
+    """ODOMETRY with ``ned_m`` and ``velocity_m_s`` in the first and the second of ``frames`` (MAV_FRAME)."""
     (nn, ne), (_, ee) = odometry.covariance_m2
     angle, speed = UNKNOWN_ANGLE_RAD2, odometry.velocity_sigma_m_s**2
     return mavlink.MAVLink_odometry_message(
         time_usec,
         *frames,
-        *odometry.ned_m,
+        *ned_m,
         odometry.ned_from_body,
         *velocity_m_s,
         0.0,
         0.0,
         0.0,
-        upper_triangle((nn, ee, odometry.down_sigma_m**2, angle, angle, angle), ne),
+        upper_triangle((nn, ee, odometry.height_sigma_m**2, angle, angle, angle), ne),
         upper_triangle((speed, speed, speed, angle, angle, angle)),
         odometry.reset_counter % 256,
         mavlink.MAV_ESTIMATOR_TYPE_VISION,

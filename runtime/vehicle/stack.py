@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runtime import geodesy
 from runtime.mavlink.dialect import mavlink
 from runtime.values import FailedOdometry, GeoPoint, LocalOdometry
 from runtime.vehicle.config import VehicleConfig
@@ -59,8 +60,14 @@ class Stack(Protocol):
     def has_source_sets(self) -> bool:
         """Whether a command tells its estimator which sources to use; without, it fuses whatever comes."""
 
-    def odometry(self, odometry: LocalOdometry, offset_ns: int) -> Any:
-        """ODOMETRY in the frames that it takes; ``offset_ns``: its clock less ours."""
+    def north_east_m(self, origin: GeoPoint, point: GeoPoint) -> tuple[float, float]:
+        """(north, east) of a point in its local frame, in its own metres."""
+
+    def point_at(self, origin: GeoPoint, north_m: float, east_m: float) -> GeoPoint:
+        """The point that it means by them."""
+
+    def odometry(self, odometry: LocalOdometry, ned_m: tuple[float, float, float], offset_ns: int) -> Any:
+        """ODOMETRY in the frames that it takes, at ``ned_m`` of its local frame; ``offset_ns``: its clock less ours."""
 
     def failed_odometry(self, failed: FailedOdometry, offset_ns: int) -> Any:
         """ODOMETRY of quality -1, that no setting of the autopilot makes it use."""
@@ -144,9 +151,12 @@ class OtherStack:
     tells_estimator = False
     has_source_sets = False
 
-    def odometry(self, odometry: LocalOdometry, offset_ns: int) -> Any:
+    north_east_m = staticmethod(geodesy.north_east_m)
+    point_at = staticmethod(geodesy.offset)
+
+    def odometry(self, odometry: LocalOdometry, ned_m: tuple[float, float, float], offset_ns: int) -> Any:
         """As common.xml describes it: pose and velocity in NED, stamped in its clock."""
-        return odometry_ned(odometry, (odometry.t_ns + offset_ns) // 1000)
+        return odometry_ned(odometry, ned_m, (odometry.t_ns + offset_ns) // 1000)
 
     def failed_odometry(self, failed: FailedOdometry, offset_ns: int) -> Any:
         """The same without a measurement."""

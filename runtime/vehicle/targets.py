@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.geodesy import distance_m, offset
+from runtime.geodesy import distance_m
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet
 from runtime.values import GeoPoint
@@ -119,13 +120,20 @@ class TargetWatch:
             return []
         return self._judge(GeoPoint(message.lat_int * 1e-7, message.lon_int * 1e-7), float(message.alt), t_ns)
 
-    def local_report(self, message: Any, origin: GeoHeight | None, t_ns: int) -> list[VehicleEvent]:
-        """Judge a POSITION_TARGET_LOCAL_NED; ``origin`` of the local frame where positions in it are the only echo."""
+    def local_report(
+        self,
+        message: Any,
+        origin: GeoHeight | None,
+        point_at: Callable[[GeoPoint, float, float], GeoPoint],
+        t_ns: int,
+    ) -> list[VehicleEvent]:
+        """Judge a POSITION_TARGET_LOCAL_NED; ``origin`` of the local frame where positions in it are the only echo,
+        ``point_at``: what the autopilot means by metres north and east of it."""
         ignored = message.type_mask & _NO_POSITION
         if not self._guided:
             return []
         if not ignored and origin is not None and all(map(math.isfinite, (message.x, message.y, message.z))):
-            position = offset(origin.position, message.x, message.y)
+            position = point_at(origin.position, message.x, message.y)
             return self._judge(position, origin.altitude_amsl_m - message.z, t_ns)
         if ignored != _NO_POSITION or self._in_grace(t_ns):
             return []

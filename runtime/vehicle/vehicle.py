@@ -132,8 +132,8 @@ class Vehicle:
         return events
 
     def _local_target(self, message: Any, t_ns: int) -> list[VehicleEvent]:
-        origin = self._reader.telemetry.origin if self._roster.stack.reports_local_targets else None
-        return self._watch.local_report(message, origin, t_ns)
+        stack, origin = self._roster.stack, self._reader.telemetry.origin
+        return self._watch.local_report(message, origin if stack.reports_local_targets else None, stack.point_at, t_ns)
 
     def _reconnected(self, t_ns: int) -> list[VehicleEvent]:
         self._heartbeat_ns = t_ns
@@ -239,12 +239,13 @@ class Vehicle:
         """Feed the autopilot's estimator. None when it went out, else the reason why it did not, by name."""
         if self._roster.autopilot is None or not self._connected:
             return "vehicle_silent"
-        sync, unix_offset_ns = self._sync.current(t_ns), self._reader.telemetry.unix_offset_ns
-        refusal = self._roster.refusal() if sync is not None else "time_not_synced"
-        if refusal is None and sync is not None:
-            system_id = self._roster.autopilot[0]
-            self._injection.send(message, self._roster.stack, system_id, sync.offset_ns, unix_offset_ns)
-        return refusal
+        sync = self._sync.current(t_ns)
+        if sync is None:
+            return "time_not_synced"  # a stamp of a wrong clock is worse than none
+        system_id, heard = self._roster.autopilot[0], self._reader.telemetry
+        return self._roster.refusal() or self._injection.send(
+            message, self._roster.stack, system_id, sync.offset_ns, heard
+        )
 
     def withdraw(self) -> None:
         """Repeat no target any more: authority has ended, and the last one with it, though it has not expired."""

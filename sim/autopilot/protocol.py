@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+from runtime.values import GeoPoint
+from runtime.vehicle.ardupilot.local_frame import point_at
 from sim.autopilot import commands, setpoints
 from sim.autopilot.links import Link, Links
 from sim.autopilot.mission_protocol import MissionProtocol
@@ -157,7 +160,16 @@ class Protocol:
         if not vehicle.parameters["VISO_TYPE"]:
             return
         origin, least = vehicle.estimator.origin_ne or (0.0, 0.0), vehicle.parameters["VISO_QUAL_MIN"]
-        vehicle.sources.external.take(message, vehicle.t_s, origin, least, vehicle.body)
+        vehicle.sources.external.take(message, vehicle.t_s, self._true_origin(origin, message), least, vehicle.body)
+
+    def _true_origin(self, origin: tuple[float, float], message: Message) -> tuple[float, float]:
+        """From where the metres of an ODOMETRY lead to the place that ArduPilot means: its metres are not true ones."""
+        if not math.isfinite(message.x + message.y):
+            return origin
+        frame = self._state.vehicle.frame
+        meant = point_at(GeoPoint(*frame.geodetic(*origin)), message.x, message.y)
+        north, east = frame.north_east(meant.latitude_deg, meant.longitude_deg)
+        return north - message.x, east - message.y
 
     def _on_gps_input(self, message: Message, link: Link) -> None:
         vehicle = self._state.vehicle

@@ -16,11 +16,11 @@ from runtime.vehicle.odometry import odometry_failed, odometry_message
 _FRAMES = mavlink.MAV_FRAME_LOCAL_FRD, mavlink.MAV_FRAME_BODY_FRD
 
 
-def odometry(measured: LocalOdometry, offset_ns: int) -> Any:
+def odometry(measured: LocalOdometry, ned_m: tuple[float, float, float], offset_ns: int) -> Any:
     """The velocity is turned into the body's axes by the very attitude that ArduPilot turns it back with."""
     body = rotation(measured.ned_from_body).inv().apply(measured.velocity_ned_m_s)
     velocity = float(body[0]), float(body[1]), float(body[2])
-    return odometry_message(measured, (measured.t_ns + offset_ns) // 1000, _FRAMES, velocity)
+    return odometry_message(measured, (measured.t_ns + offset_ns) // 1000, _FRAMES, ned_m, velocity)
 
 
 def failed_odometry(failed: FailedOdometry, offset_ns: int) -> Any:

@@ -8,7 +8,7 @@ and before lift-off it silently cancels a take-off, so guidance waits until the 
 from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
-from runtime.vehicle.ardupilot import modes
+from runtime.vehicle.ardupilot import local_frame, modes
 from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.stack import StreamRequest, common_streams
@@ -26,6 +26,8 @@ class ArduPilot:
     has_source_sets = True
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
+    north_east_m = staticmethod(local_frame.north_east_m)
+    point_at = staticmethod(local_frame.point_at)
     odometry = staticmethod(dialect.odometry)
     failed_odometry = staticmethod(dialect.failed_odometry)
 

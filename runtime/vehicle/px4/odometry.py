@@ -9,9 +9,9 @@ from runtime.values import FailedOdometry, LocalOdometry
 from runtime.vehicle.odometry import odometry_failed, odometry_ned
 
 
-def odometry(measured: LocalOdometry, offset_ns: int) -> Any:
+def odometry(measured: LocalOdometry, ned_m: tuple[float, float, float], offset_ns: int) -> Any:
     """As measured."""
-    return odometry_ned(measured, measured.t_ns // 1000)
+    return odometry_ned(measured, ned_m, measured.t_ns // 1000)
 
 
 def failed_odometry(failed: FailedOdometry, offset_ns: int) -> Any:

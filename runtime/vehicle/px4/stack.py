@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.px4 import modes
+from runtime.vehicle.px4 import local_frame, modes
 from runtime.vehicle.px4 import odometry as dialect
 from runtime.vehicle.stack import StreamRequest, common_streams
 
@@ -25,6 +25,8 @@ class Px4:
     has_source_sets = False
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
+    north_east_m = staticmethod(local_frame.north_east_m)
+    point_at = staticmethod(local_frame.point_at)
     odometry = staticmethod(dialect.odometry)
     failed_odometry = staticmethod(dialect.failed_odometry)
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.freshness import RANGE
-from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
 from runtime.reports import messages
 from runtime.reports.values import Estimator, Receiver
@@ -214,7 +213,7 @@ class Reader:
         self._set(home=home)
         if home is not None and self.telemetry.origin is None and all(map(math.isfinite, (m.x, m.y, m.z))):
             # home in the local frame gives the frame's origin, until GPS_GLOBAL_ORIGIN says it itself
-            self._set(origin=GeoHeight(offset(home.position, -m.x, -m.y), home.altitude_amsl_m + m.z))
+            self._set(origin=GeoHeight(self._stack.point_at(home.position, -m.x, -m.y), home.altitude_amsl_m + m.z))
         return []
 
     def _origin(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:

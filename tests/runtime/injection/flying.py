@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.geodesy import offset
+from runtime.geodesy import north_east_m, offset
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.injection.values import AidingSituation, InjectionDecision, Support
@@ -28,6 +28,11 @@ SECOND = 1_000_000_000
 PERIOD_NS = SECOND // 25
 ORIGIN = GeoPoint(60.0, 22.0)
 ORIGIN_M = 12.0
+
+
+def placed(fed: LocalOdometry) -> tuple[float, float]:
+    """North and east of what was fed, from the origin."""
+    return north_east_m(ORIGIN, fed.position)
 
 
 @dataclass
@@ -65,8 +70,8 @@ class Flight:
         attitude = Attitude((math.cos(0.2), 0.0, 0.0, math.sin(0.2)), 0.05, "vehicle")
         pose = Pose(self.t_ns, altitude, Measured(40.0, 1.0, "vehicle"), None, attitude)
         told: dict[str, Any] = {
-            "reachable": True, "on_ground": False, "has_source_sets": self.has_source_sets, "origin": ORIGIN,
-            "origin_altitude_amsl_m": ORIGIN_M, "nav": NavState(pose, position), "gps_lost_s": 0.0,
+            "reachable": True, "on_ground": False, "has_source_sets": self.has_source_sets, "has_origin": True,
+            "nav": NavState(pose, position), "gps_lost_s": 0.0,
             "estimator_ok": True, "position_ratio": 0.1,
         }  # fmt: skip
         return AidingSituation(**{**told, **self.situation})
@@ -83,7 +88,7 @@ class Flight:
             self.switches.append(decision.switch_to)
         fed = [one for one in decision.messages if isinstance(one, LocalOdometry)]
         if self.follows and fed:
-            self.belief_ne = fed[0].ned_m[:2]
+            self.belief_ne = placed(fed[0])
         return decision
 
     def run(self, seconds: float) -> InjectionDecision:

@@ -14,7 +14,7 @@ from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.injection.values import InjectionReason, InjectionState, Support
 from runtime.values import FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix
-from tests.runtime.injection.flying import ORIGIN, SECOND, Flight
+from tests.runtime.injection.flying import ORIGIN, SECOND, Flight, placed
 
 
 def route(**values: Any) -> Injection:
@@ -31,12 +31,12 @@ def test_it_is_off_until_the_operator_turns_it_on() -> None:
     assert not any(d.messages or d.switch_to for d in flight.decisions) and not flight.injection.echoing
 
 
-def test_what_is_fed_is_ned_of_the_autopilots_origin_with_its_own_height_attitude_and_climb() -> None:
+def test_what_is_fed_is_the_place_by_sight_with_the_autopilots_own_height_attitude_and_climb() -> None:
     flight = Flight(vision_ne=(300.0, -200.0), belief_ne=(300.0, -200.0))
     flight.run(1.0)
     (fed,) = flight.decisions[-1].messages
     assert isinstance(fed, LocalOdometry)
-    assert fed.ned_m == pytest.approx((300.0, -200.0, -40.0), abs=0.01)
+    assert placed(fed) == pytest.approx((300.0, -200.0), abs=0.01) and fed.altitude_amsl_m == 52.0
     assert fed.velocity_ned_m_s == (6.0, -2.0, -1.5), "the camera measures no climb: zero would be a lie"
     assert fed.covariance_m2[0][0] == pytest.approx(1.5**2, rel=0.01) and fed.velocity_sigma_m_s == 0.3
     assert fed.ned_from_body == pytest.approx((math.cos(0.2), 0.0, 0.0, math.sin(0.2)))
@@ -67,7 +67,7 @@ DOUBTS: dict[InjectionReason, dict[str, Any]] = {
     InjectionReason.FIX_TOO_OLD: {"support": {"fix_t_ns": 80 * SECOND}},
     InjectionReason.VEHICLE_UNREACHABLE: {"situation": {"reachable": False}},
     InjectionReason.NO_POSE: {"situation": {"nav": None}},
-    InjectionReason.NO_ORIGIN: {"situation": {"origin": None}},
+    InjectionReason.NO_ORIGIN: {"situation": {"has_origin": False}},
 }
 
 
@@ -154,12 +154,12 @@ def test_what_the_autopilot_begins_to_fly_on_is_where_it_believes_to_be() -> Non
     """The history and the receiver lie 4 m apart: no jump at the switch, and then over to sight in its own time."""
     flight = Flight(vision_ne=(100.0, 50.0), belief_ne=(103.0, 47.5))
     flight.fly_on_it()
-    steps = [math.dist(a.ned_m[:2], b.ned_m[:2]) for a, b in zip(flight.fed(), flight.fed()[1:], strict=False)]
-    assert math.dist(flight.fed()[60].ned_m[:2], (103.0, 47.5)) < 0.1 and max(steps[3:]) < 0.02
+    steps = [math.dist(placed(a), placed(b)) for a, b in zip(flight.fed(), flight.fed()[1:], strict=False)]
+    assert math.dist(placed(flight.fed()[60]), (103.0, 47.5)) < 0.1 and max(steps[3:]) < 0.02
     widened = flight.fed()[60].covariance_m2
     assert widened[0][0] == pytest.approx(1.5**2 + 9.0, abs=0.5), "an offset is an error that is known of"
     flight.run(20.0)
-    assert math.dist(flight.fed()[-1].ned_m[:2], (100.0, 50.0)) < 0.01
+    assert math.dist(placed(flight.fed()[-1]), (100.0, 50.0)) < 0.01
     assert flight.decisions[-1].state is InjectionState.FEEDING
     assert {fed.reset_counter for fed in flight.fed()} == {0}
 
@@ -172,7 +172,7 @@ def test_noise_of_sight_is_no_jump_either() -> None:
         if frame == 40:
             flight.lose_gps()
         flight.step()
-        assert flight.fed()[-1].ned_m[:2] == pytest.approx((100.0, 50.0), abs=0.01)
+        assert placed(flight.fed()[-1]) == pytest.approx((100.0, 50.0), abs=0.01)
     assert flight.switches == [2]
 
 
@@ -180,7 +180,7 @@ def test_a_gps_that_lies_is_not_aligned_with() -> None:
     flight = Flight(belief_ne=(130.0, 50.0), support={"gps_alarm": True})
     flight.run(1.5)
     assert flight.switches == [2], "although the receiver has a fix"
-    assert flight.fed()[-1].ned_m[:2] == pytest.approx((100.0, 50.0), abs=0.01)
+    assert placed(flight.fed()[-1]) == pytest.approx((100.0, 50.0), abs=0.01)
 
 
 def test_an_autopilot_that_is_elsewhere_is_not_moved_while_nothing_says_that_gps_lies() -> None:
@@ -249,7 +249,7 @@ def test_a_jump_is_told_and_not_smoothed() -> None:
     flight.vision_ne, flight.support = (160.0, 50.0), {"reset_counter": 1}
     flight.run(0.2)
     assert flight.fed()[-1].reset_counter == before + 1
-    assert flight.fed()[-1].ned_m[:2] == pytest.approx((160.0, 50.0), abs=0.01)
+    assert placed(flight.fed()[-1]) == pytest.approx((160.0, 50.0), abs=0.01)
 
 
 @pytest.mark.parametrize("wandered_m, jump", [(3.0, 0), (60.0, 1)])
@@ -265,7 +265,7 @@ def test_vision_that_comes_back_moves_the_autopilot_softly_or_tells_the_jump(wan
     flight.step()
     fed = flight.fed()[-1]
     assert fed.reset_counter == before + jump
-    assert math.dist(fed.ned_m[:2], believed if not jump else (100.0, 50.0)) < 0.05
+    assert math.dist(placed(fed), believed if not jump else (100.0, 50.0)) < 0.05
     assert flight.switches == [2], "the source set is still the same"
 
 
@@ -292,13 +292,13 @@ def test_an_autopilot_without_an_origin_is_given_one_where_its_altitude_is_known
     flight = Flight(
         route(route=Route.ODOMETRY, origin_altitude_amsl_m=35.0),
         belief_ne=None,
-        situation={"origin": None, "gps_lost_s": math.inf},
+        situation={"has_origin": False, "gps_lost_s": math.inf},
     )
     flight.run(3.0)
     origins = [one for d in flight.decisions for one in d.messages if isinstance(one, LocalOrigin)]
     assert len(origins) == 2 and origins[0].altitude_amsl_m == 35.0
     assert north_east_m(ORIGIN, origins[0].position) == pytest.approx((100.0, 50.0), abs=0.01)
-    flight.situation["origin"] = ORIGIN
+    flight.situation["has_origin"] = True
     flight.run(1.5)
     assert flight.switches == [2] and flight.fed()
 
@@ -306,7 +306,7 @@ def test_an_autopilot_without_an_origin_is_given_one_where_its_altitude_is_known
 @pytest.mark.parametrize("lost_s, reason", [(math.inf, "no_origin_altitude"), (0.0, "no_origin")])
 def test_no_origin_is_invented(lost_s: float, reason: str) -> None:
     """Not at an unknown height, and not where GPS is about to set its own."""
-    flight = Flight(belief_ne=None, situation={"origin": None, "gps_lost_s": lost_s})
+    flight = Flight(belief_ne=None, situation={"has_origin": False, "gps_lost_s": lost_s})
     assert [one.value for one in flight.run(3.0).reasons] == [reason]
     assert not [one for d in flight.decisions for one in d.messages if isinstance(one, LocalOrigin)]
 
@@ -364,7 +364,7 @@ def test_whatever_happens_it_feeds_only_what_is_supported_and_never_gives_gps_ba
             assert decision.switch_to in (None, 2)
             measured = [one for one in decision.messages if isinstance(one, LocalOdometry)]
             assert not measured or (supported and decision.state is not InjectionState.STOPPED)
-            assert all(math.isfinite(x) for one in measured for x in (*one.ned_m, *one.velocity_ned_m_s))
+            assert all(math.isfinite(x) for one in measured for x in (*placed(one), *one.velocity_ned_m_s))
             needed = flight.support.get("gps_alarm") or flight.situation.get("gps_lost_s", 0.0) > 1.0
             assert decision.switch_to is None or needed
     stamps = [fed.t_ns for fed in flight.fed()]

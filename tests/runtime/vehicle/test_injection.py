@@ -20,7 +20,7 @@ from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.vehicle import Vehicle
 from tests.runtime.vehicle.peer import GUIDED, MS, SECOND, Peer, Voice, Wire
 
-PX4 = mavlink.MAV_AUTOPILOT_PX4
+ARDUPILOT, PX4 = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA, mavlink.MAV_AUTOPILOT_PX4
 # Payloads of frames that a companion sent to ArduCopter 4.7.0-dev and PX4 1.18, which flew on them.
 ARDUCOPTER_ODOMETRY = (
     "0c790f5eda60060006e80b437fea76bcc0f51fc2a2a9773f08db4eb9cb9681beded671bb79000c414dc37e3d103a9dc0"
@@ -45,27 +45,32 @@ def payload(message: Any) -> str:
     return Voice(1, 191).say(message)[10:-2].hex()
 
 
-def odometry_of(data: str, velocity_ned: bool) -> LocalOdometry:
-    """The value that says what a recorded ODOMETRY said."""
+Ned = tuple[float, float, float]
+
+
+def odometry_of(data: str, velocity_ned: bool) -> tuple[LocalOdometry, Ned]:
+    """The value that says what a recorded ODOMETRY said, and where in the local frame."""
     time_usec, *numbers = struct.unpack("<Q10f", bytes.fromhex(data))
     attitude = (numbers[3], numbers[4], numbers[5], numbers[6])
     velocity = numbers[7:10] if velocity_ned else rotation(attitude).apply(numbers[7:10])
     north, east, down = (float(speed) for speed in velocity)
-    return LocalOdometry(
+    measured = LocalOdometry(
         t_ns=time_usec * 1000,
-        ned_m=(numbers[0], numbers[1], numbers[2]),
+        position=GeoPoint(0.0, 0.0),
         covariance_m2=circular(0.2),
-        down_sigma_m=0.2,
+        altitude_amsl_m=0.0,
+        height_sigma_m=0.2,
         velocity_ned_m_s=(north, east, down),
         velocity_sigma_m_s=math.sqrt(0.02),
         ned_from_body=attitude,
         reset_counter=0,
         quality=100,
     )
+    return measured, (numbers[0], numbers[1], numbers[2])
 
 
 def test_ardupilot_gets_odometry_in_the_only_frames_that_it_takes() -> None:
-    sent = ArduPilot().odometry(odometry_of(ARDUCOPTER_ODOMETRY, velocity_ned=False), 0)
+    sent = ArduPilot().odometry(*odometry_of(ARDUCOPTER_ODOMETRY, velocity_ned=False), 0)
     recorded = struct.unpack("<Q10f", bytes.fromhex(ARDUCOPTER_ODOMETRY))
     assert struct.unpack("<Q10f", bytes.fromhex(payload(sent))[:48]) == pytest.approx(recorded, rel=1e-6)
     read = decoded(sent)
@@ -75,7 +80,7 @@ def test_ardupilot_gets_odometry_in_the_only_frames_that_it_takes() -> None:
 
 
 def test_px4_gets_odometry_in_ned_stamped_by_our_clock() -> None:
-    sent = Px4().odometry(odometry_of(PX4_ODOMETRY, velocity_ned=True), 77_777 * MS)
+    sent = Px4().odometry(*odometry_of(PX4_ODOMETRY, velocity_ned=True), 77_777 * MS)
     assert payload(sent)[:96] == PX4_ODOMETRY, "PX4 maps our clock itself: an offset would be applied twice"
     read = decoded(sent)
     assert (read.frame_id, read.child_frame_id) == (mavlink.MAV_FRAME_LOCAL_NED, mavlink.MAV_FRAME_LOCAL_NED)
@@ -128,14 +133,47 @@ def test_a_receiver_without_a_fix_has_no_position_and_without_utc_no_time() -> N
 # --- what the link allows ----------------------------------------------------------------------------------------
 
 
-def flying(autopilot: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA, **config: bool) -> Wire:
+def flying(autopilot: int = ARDUPILOT, origin: GeoPoint | None = GeoPoint(47.3977, 8.5456), **config: bool) -> Wire:  # noqa: B008
     wire = Wire(Vehicle(VehicleConfig(**config)), Peer(mode=GUIDED, autopilot=autopilot))  # type: ignore[arg-type]
     wire.run(3.0)
+    if origin is not None:
+        degrees = round(origin.latitude_deg * 1e7), round(origin.longitude_deg * 1e7)
+        wire.inject(wire.peer.voice.say(mavlink.MAVLink_gps_global_origin_message(*degrees, 488_100, 0)))
     return wire
 
 
-def at(t_ns: int) -> LocalOdometry:
-    return LocalOdometry(t_ns, (1.0, 2.0, -40.0), circular(2.0), 1.0, (3.0, 0.0, 0.0), 0.5, (1.0, 0, 0, 0), 259, 50)
+def at(t_ns: int, position: GeoPoint = GeoPoint(47.4030948, 8.5455995)) -> LocalOdometry:  # noqa: B008
+    return LocalOdometry(
+        t_ns, position, circular(2.0), 528.1, 1.0, (3.0, 0.0, 0.0), 0.5, (1.0, 0, 0, 0), 259, 50
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "autopilot, origin, point, north_east_m",
+    [  # LOCAL_POSITION_NED and GLOBAL_POSITION_INT of one instant, as the autopilots were recorded
+        (ARDUPILOT, GeoPoint(47.3977, 8.5456), GeoPoint(47.4030948, 8.5455995), (600.5499, -0.0443)),
+        (ARDUPILOT, GeoPoint(47.3977, 8.5456), GeoPoint(47.3984185, 8.5464106), (79.9773, 61.0836)),
+        (PX4, GeoPoint(47.3977017, 8.5455999), GeoPoint(47.3992743, 8.5456013), (174.8719, 0.1152)),
+    ],
+)
+def test_the_local_frame_has_the_autopilots_own_metres(
+    autopilot: int, origin: GeoPoint, point: GeoPoint, north_east_m: tuple[float, float]
+) -> None:
+    """ArduPilot's are a thousandth longer there than the ellipsoid's, 0.76 m at 600 m; 0.3 % in latitude 35."""
+    wire = flying(autopilot, origin)
+    assert wire.vehicle.send_injection(at(wire.t_ns, point), wire.t_ns) is None
+    wire.step()
+    ((_, packet),) = wire.sent_of("ODOMETRY")
+    assert (packet.message.x, packet.message.y) == pytest.approx(north_east_m, abs=0.03), "to 1e-7 degrees"
+    assert packet.message.z == pytest.approx(-40.0, abs=1e-4)
+    back = wire.vehicle._roster.stack.point_at(origin, packet.message.x, packet.message.y)
+    assert (back.latitude_deg, back.longitude_deg) == pytest.approx((point.latitude_deg, point.longitude_deg), abs=1e-7)
+
+
+def test_without_an_origin_there_is_no_local_frame() -> None:
+    wire = flying(origin=None)
+    assert wire.vehicle.send_injection(at(wire.t_ns), wire.t_ns) == "no_origin"
+    assert wire.vehicle.send_injection(FailedOdometry(wire.t_ns, 0), wire.t_ns) is None
 
 
 def test_a_stamp_is_the_measurements_on_the_autopilots_clock() -> None:
