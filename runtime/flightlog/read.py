@@ -66,8 +66,35 @@ def read_attachments(path: Path) -> dict[str, bytes]:
     return {record.name: record.data for record in attached if not record.name.startswith((FRAMES, TARGETS))}
 
 
+def missing_records(path: Path) -> int:
+    """How many records are gone from among the others: those of damaged chunks. Raises like `read_flightlog`."""
+    missing, last = 0, 0
+    for record in _records(path):
+        if isinstance(record, Message):
+            missing += max(0, record.sequence - last - 1)
+            last = record.sequence
+    return missing
+
+
 def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator[Any]:
     """Messages as (channel, t_ns, record), everything else as mcap's record; ends quietly where the file was cut."""
+    names: dict[int, str] = {}
+    try:
+        for record in _records(path):
+            if isinstance(record, Channel):
+                names[record.id] = record.topic
+            if not isinstance(record, Message):
+                yield record
+            elif record.channel_id in names:
+                name = names[record.channel_id]
+                if wanted is None or name in wanted:
+                    yield name, record.log_time, json.loads(record.data)
+    except ValueError:
+        return  # no JSON: nothing that follows is to be trusted
+
+
+def _records(path: Path) -> Iterator[Any]:
+    """Everything in the file, what lies in chunks too, in the order of writing."""
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -75,13 +102,12 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
     with stream:
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise TelemetryError(f"{path} is no flight log: it does not begin as an MCAP file does")
-        names: dict[int, str] = {}
         reader = _Reader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_RECORD_LIMIT)
         try:
             for record in reader.records:
                 if isinstance(record, Header) and record.library != LIBRARY:
                     raise TelemetryError(f"{path} is an MCAP file of another program, and no flight log of Homing.")
-                yield from _unpacked(record, names, wanted)
+                yield from _unpacked(record)
         except (McapError, struct.error, ValueError, MemoryError):
             return  # the writer was killed here; what is before it is whole
 
@@ -100,18 +126,11 @@ class _Reader(StreamReader):
         return attachment
 
 
-def _unpacked(record: Any, names: dict[int, str], wanted: Collection[str] | None) -> Iterator[Any]:
+def _unpacked(record: Any) -> list[Any]:
+    """What is in a chunk, nothing of a damaged one; any other record alone."""
     if not isinstance(record, Chunk):
-        yield record
-        return
+        return [record]
     try:
-        inside = breakup_chunk(record, validate_crc=True)
+        return list(breakup_chunk(record, validate_crc=True))
     except (McapError, struct.error, ValueError, zstandard.ZstdError):
-        return
-    for item in inside:
-        if isinstance(item, Channel):
-            names[item.id] = item.topic
-        elif isinstance(item, Message) and item.channel_id in names:
-            name = names[item.channel_id]
-            if wanted is None or name in wanted:
-                yield name, item.log_time, json.loads(item.data)
+        return []

@@ -16,7 +16,7 @@ import numpy as np
 from runtime.errors import TelemetryError
 from runtime.events import ControlRequest, Event, FrameArrived, JobKind, LinkData, Tick
 from runtime.flightlog.keeper import FRAMES, TARGETS
-from runtime.flightlog.read import Attached, read_all, read_flightlog
+from runtime.flightlog.read import Attached, missing_records, read_all, read_flightlog
 from runtime.flightlog.start import START, FlightStart
 from runtime.guidance.reasons import Reason
 from runtime.replay.outcome import Outcome
@@ -42,7 +42,8 @@ Given = Event | LoggedJob  # a `LoggedJob` stands where its event was taken
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One log: what its daemon ``start``ed with, its ``jobs``, what ``followed``, and the lost records it tells of."""
+    """One log: what its daemon ``start``ed with, its ``jobs``, what ``followed``, and how many records it lost, or are
+    damaged."""
 
     path: Path
     start: FlightStart
@@ -61,6 +62,7 @@ class Recording:
         """
         start = _start_of(path)
         jobs, followed, lost, stamps = [], Outcome(), 0, []
+        damaged = missing_records(path)
         for channel, t_ns, record in read_flightlog(path):
             with _understood(path, channel):
                 if channel == "tick":
@@ -76,7 +78,7 @@ class Recording:
                     followed.records[channel].append((t_ns, record))
         if not stamps:
             raise TelemetryError(f"{path} holds no flight: its daemon took no step.")
-        return cls(path, start, tuple(jobs), followed, lost, stamps[0], stamps[-1])
+        return cls(path, start, tuple(jobs), followed, lost + damaged, stamps[0], stamps[-1])
 
     def given(self, folder: Path) -> Iterator[Given]:
         """What the daemon was given, in order; the images that its operator named are written to ``folder``.

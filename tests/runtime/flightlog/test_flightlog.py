@@ -30,7 +30,7 @@ from pymavlink import mavutil
 from runtime.errors import StorageError, TelemetryError
 from runtime.flightlog.disk import AppendFile, DiskThread, Spool
 from runtime.flightlog.flightlog import FlightLog, NullFlightLog
-from runtime.flightlog.read import read_attachments, read_flightlog
+from runtime.flightlog.read import missing_records, read_attachments, read_flightlog
 from runtime.flightlog.records import RECORDS, Record, RequestRecord, SetpointRecord
 from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
@@ -132,10 +132,11 @@ def test_chunks_carry_a_checksum_and_a_damaged_one_is_left_out(tmp_path: Path) -
         log.write((10 + second) * SECOND, Note(second, "x" * 200))
         log.flush()
     log.close()
+    assert missing_records(log.mcap_path) == 0
     whole = log.mcap_path.read_bytes()
     offset = whole.index(b"zstd", whole.index(b"zstd") + 1) + 40  # inside the second chunk's data
     log.mcap_path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
-    assert numbers_of(log.mcap_path) == [0, 2]
+    assert numbers_of(log.mcap_path) == [0, 2] and missing_records(log.mcap_path) == 1
 
 
 def test_a_log_cut_anywhere_gives_what_came_before_the_cut(tmp_path: Path) -> None:
