@@ -66,7 +66,6 @@ class VisionLocalizer:
         self._limits = limits or TrackingLimits()
         self._origin: GeoPoint | None = None
         self._heading: Measured | None = None
-        self._ruled: tuple[int, Ruling] | None = None  # at the last fix
         self._supporting, self._supported_t_ns = 0, 0
         self.reset_counter = 0
 
@@ -84,8 +83,9 @@ class VisionLocalizer:
         position at its exposure."""
         places = self._places(fix)
         accepted = fix.decision is Decision.FIX
+        before = self._filter.ruling(fix.t_ns) if places else None
         if places and self._filter.fixed(fix.t_ns, places, None if accepted else self._limits.refused_wrong):
-            self._judge(fix.t_ns, places[0], accepted)
+            self._judge(fix.t_ns, places[0], accepted, before)
         return difference_of(fix, autopilot)
 
     def estimate(self, t_ns: int) -> Estimate:
@@ -156,29 +156,25 @@ class VisionLocalizer:
         at = np.array(north_east_m(self._origin, hypothesis.aircraft))
         return Place(at, np.array(hypothesis.covariance_m2), share)
 
-    def _judge(self, t_ns: int, place: Place, accepted: bool) -> None:
-        """Counts the fixes that speak for the ruling place, anew when another one rules."""
+    def _judge(self, t_ns: int, place: Place, accepted: bool, before: Ruling | None) -> None:
+        """Counts the fixes that speak for the ruling place, anew when another one rules than ``before`` this fix."""
         ruling = self._filter.ruling(t_ns)
         assert ruling is not None
-        if self._ruled is not None and self._jumped(t_ns, ruling):
+        if before is not None and _jumped(before, ruling):
             self._supporting = 0
             self.reset_counter += 1
-        self._ruled = t_ns, ruling
         if not accepted or not _agrees(ruling, place):
             return
         if not self._supporting or t_ns - self._supported_t_ns >= self._limits.spacing_s * 1e9:
             self._supporting += 1
             self._supported_t_ns = max(t_ns, self._supported_t_ns)
 
-    def _jumped(self, t_ns: int, ruling: Ruling) -> bool:
-        """Whether the place that ruled at the last fix cannot have become this one: its belief was given up."""
-        assert self._ruled is not None
-        before_t_ns, before = self._ruled
-        seconds = (t_ns - before_t_ns) * 1e-9
-        apart = ruling.mean[POSITION] - before.mean[POSITION] - seconds * before.mean[VELOCITY]
-        moved = before.covariance[VELOCITY, VELOCITY] * seconds**2
-        spread = ruling.covariance[POSITION, POSITION] + before.covariance[POSITION, POSITION] + moved
-        return float(apart @ np.linalg.solve(spread, apart)) > (2 * _AGREES_SIGMA) ** 2
+
+def _jumped(before: Ruling, after: Ruling) -> bool:
+    """Whether what ruled before a fix and what rules after it, at one instant, are two places: one was given up."""
+    apart = after.mean[POSITION] - before.mean[POSITION]
+    spread = after.covariance[POSITION, POSITION] + before.covariance[POSITION, POSITION]
+    return float(apart @ np.linalg.solve(spread, apart)) > (2 * _AGREES_SIGMA) ** 2
 
 
 def _covariance(ruling: Ruling) -> Covariance:

@@ -130,6 +130,21 @@ def test_one_wrong_fix_does_not_move_it_and_agreeing_ones_carry_it_over() -> Non
     assert all(not one.trusted or one.position is None or distance_m(one.position, FAR) < 10.0 for one in states[6:])
 
 
+def test_a_turn_between_two_fixes_is_no_jump() -> None:
+    """Odometry saw all of it: fixes are seldom over ground that is poor in features, and the course changes there."""
+    localizer, frames = VisionLocalizer(), 140
+    speeds = np.interp(np.arange(frames), [56, 96], [8.0, -8.0])  # it brakes and comes back at 4 m/s^2
+    course = speeds[:, None] * [1.0, 0.0] * FRAME_S
+    true_m = np.cumsum(course, axis=0)
+    for frame in range(1, frames):
+        way = displacement(frame - 1, frame, true_m[frame] - true_m[frame - 1], 0.05)
+        localizer.on_odometry(Odometry(t_ns_of(frame), way, (), 100, 100))
+        if frame % 5 == 0 and not 55 < frame < 110:
+            localizer.on_fix(fix(frame * FRAME_S, offset(HERE, *true_m[frame])), None)
+    assert localizer.reset_counter == 0
+    assert localizer.estimate(t_ns_of(frames - 1)).trusted
+
+
 def test_refused_fixes_alone_never_make_it_track() -> None:
     localizer = VisionLocalizer()
     for t_s in np.arange(0.0, 20.0, 0.5):
