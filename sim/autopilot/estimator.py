@@ -22,6 +22,7 @@ INITIALISED_S, ALIGNING_S, YAW_S, AIDED_S = 4.43, 5.4, 5.88, 41.39  # after boot
 EXTERNAL_S = 5.14  # after boot: external navigation is taken once the tilt is aligned
 ORIGIN_AFTER_S = 10.02  # of a GPS fix, once the EKF runs
 LANE_1_S = 0.2  # the second lane says the same a moment later
+VELOCITY_S = 1.0  # time constant with which a fed velocity is taken over: accelerometers say what is faster
 SILENT_S = 0.6  # of a source: from here on the accelerometers alone carry the estimate, unannounced
 DEAD_RECKONING_S = 7.0  # without a source: the flags fall to 0x025
 STOPPED_AIDING_S = 15.0  # without a source: the position freezes
@@ -241,13 +242,24 @@ class Estimator:
             self._followed, gate.quiet = (aid, aid.resets), aid is self.sources.external
             gate.take(aid.offset_n, aid.offset_e)
             self._drift_n, self._drift_e = aid.rate_n, aid.rate_e
-        believed = gate.step(dt, now_s, (aid.offset_n, aid.offset_e), (aid.rate_n, aid.rate_e))
+        rate = self._rate(dt, aid)
+        believed = gate.step(dt, now_s, (aid.offset_n, aid.offset_e), rate)
         dn, de = aid.error_n + gate.n - self._error_n, aid.error_e + gate.e - self._error_e
         if leapt or believed is not None or dn * dn + de * de > 1.0:  # a reset, not a drift
             self._jump(dn, de)
         else:
             self._error_n, self._error_e = self._error_n + dn, self._error_e + de
-            self._drift_n, self._drift_e = dn / dt, de / dt
+            self._drift_n, self._drift_e = (dn / dt, de / dt) if isinstance(aid, Gps) else rate
+
+    def _rate(self, dt: float, aid: Gps | Aid) -> tuple[float, float]:
+        """How fast the error grows by the source's own velocity; a fed one is taken over little by little."""
+        if isinstance(aid, Gps):
+            return aid.rate_n, aid.rate_e
+        share = dt / VELOCITY_S
+        return (
+            self._drift_n + (aid.rate_n - self._drift_n) * share,
+            self._drift_e + (aid.rate_e - self._drift_e) * share,
+        )
 
     def _jump(self, dn: float, de: float) -> None:
         self._error_n += dn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from sim.autopilot.wire import Message, mavlink
 LOCAL_FRD, BODY_FRD = mavlink.MAV_FRAME_LOCAL_FRD, mavlink.MAV_FRAME_BODY_FRD
 HEALTHY_S = 0.3  # AP_VISUALODOM_TIMEOUT_MS: since the last ODOMETRY, whatever its quality
 RECEIVER_SILENT_S = 4.0  # GPS_TIMEOUT_MS: a receiver that says nothing for so long is gone
+_REMEMBERED = 26  # steps of 10 ms: VISO_DELAY_MS is 250 at most
 MAV_RECEIVER = 14  # GPS1_TYPE, GPS2_TYPE: GPS_INPUT
 IGNORE_VELOCITY = mavlink.GPS_INPUT_IGNORE_FLAG_VEL_HORIZ
 
@@ -30,6 +32,22 @@ class Pose:
     d: float
     velocity: Vector
     yaw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Where the vehicle really was and how it moved, ``t_s`` after boot."""
+
+    t_s: float
+    n: float
+    e: float
+    vn: float
+    ve: float
+
+    @classmethod
+    def of(cls, t_s: float, body: Body) -> Motion:
+        """Now."""
+        return cls(t_s, body.n, body.e, body.vn, body.ve)
 
 
 class Aid:
@@ -49,20 +67,22 @@ class Aid:
         self.last_s = -math.inf
         self.resets = 0
 
-    def spoke(self, now_s: float, n: float, e: float, velocity: tuple[float, float] | None, body: Body) -> None:
-        """It says that the vehicle is at (n, e) of the launch point's frame, with a velocity if it has one."""
+    def spoke(self, now_s: float, n: float, e: float, velocity: tuple[float, float] | None, then: Motion) -> None:
+        """It says that the vehicle is at (n, e) of the launch point's frame, with a velocity if it has one; ``then``:
+        how it really moved at the instant that this is taken to be of."""
         self.last_s = now_s
-        self.offset_n, self.offset_e = n - body.n, e - body.e
-        self.rate_n, self.rate_e = (0.0, 0.0) if velocity is None else (velocity[0] - body.vn, velocity[1] - body.ve)
+        self.offset_n, self.offset_e = n - then.n, e - then.e
+        self.rate_n, self.rate_e = (0.0, 0.0) if velocity is None else (velocity[0] - then.vn, velocity[1] - then.ve)
 
 
 class ExternalNavigation(Aid):
     """ODOMETRY of a companion; ``yaw_error`` is its heading's, in radians."""
 
-    __slots__ = ("_counter", "_heard_s", "pose", "yaw_error")
+    __slots__ = ("_counter", "_heard_s", "_moved", "pose", "yaw_error")
 
     def __init__(self) -> None:
         super().__init__()
+        self._moved: deque[Motion] = deque(maxlen=_REMEMBERED)
         self._counter: int | None = None
         self._heard_s = -math.inf
         self.pose: Pose | None = None
@@ -72,10 +92,21 @@ class ExternalNavigation(Aid):
         """What the prearm check asks: that messages come."""
         return now_s - self._heard_s < HEALTHY_S
 
+    def step(self, now_s: float, body: Body) -> None:
+        """Remembers how the vehicle moved, for messages that are of an instant ago."""
+        self._moved.append(Motion.of(now_s, body))
+
+    def _then(self, t_s: float, body: Body) -> Motion:
+        return next((one for one in reversed(self._moved) if one.t_s <= t_s), Motion.of(t_s, body))
+
     def take(
-        self, message: Message, now_s: float, origin_ne: tuple[float, float], least_quality: float, body: Body
-    ) -> None:
-        """An ODOMETRY; dropped without a word in other frames, and unused below ``least_quality``."""
+        self, message: Message, now_s: float, origin_ne: tuple[float, float], least_quality: float, delay_s: float,
+        body: Body,
+    ) -> None:  # fmt: skip
+        """An ODOMETRY; dropped without a word in other frames, and unused below ``least_quality``.
+
+        It is taken to be of ``delay_s`` before it came (VISO_DELAY_MS).
+        """
         if (message.frame_id, message.child_frame_id) != (LOCAL_FRD, BODY_FRD):
             return
         self._heard_s = now_s
@@ -86,7 +117,8 @@ class ExternalNavigation(Aid):
             self.resets += 1
         self._counter = message.reset_counter
         self.pose = pose
-        self.spoke(now_s, origin_ne[0] + pose.n, origin_ne[1] + pose.e, (pose.velocity[0], pose.velocity[1]), body)
+        velocity, then = (pose.velocity[0], pose.velocity[1]), self._then(now_s - delay_s, body)
+        self.spoke(now_s, origin_ne[0] + pose.n, origin_ne[1] + pose.e, velocity, then)
         self.yaw_error = math.remainder(pose.yaw - body.yaw, 2.0 * math.pi)
 
 
@@ -129,7 +161,7 @@ class FedReceiver(Aid):
         velocity = (0.0, 0.0, 0.0) if ignored else (message.vn, message.ve, message.vd)
         self.sample = Sample(now_s, n, e, message.alt - altitude_amsl_m, velocity)
         if self.has_fix:
-            self.spoke(now_s, n, e, None if ignored else (velocity[0], velocity[1]), body)
+            self.spoke(now_s, n, e, None if ignored else (velocity[0], velocity[1]), Motion.of(now_s, body))
 
     def step(self, now_s: float) -> None:
         """Notices that nothing comes any more."""

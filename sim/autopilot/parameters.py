@@ -109,6 +109,7 @@ _TABLE: dict[str, tuple[int, float]] = {
     "SIM_GPS1_GLTCH_Z": (REAL32, 0),  # * metres
     "SIM_WIND_DIR": (REAL32, 180),
     "SIM_WIND_SPD": (REAL32, 0),
+    "VISO_DELAY_MS": (INT16, 10),  # * how old an ODOMETRY is taken to be when it comes
     "VISO_QUAL_MIN": (INT8, 0),  # * an ODOMETRY of less quality is not used
     "VISO_TYPE": (INT8, 0),  # * 1 takes ODOMETRY
     "WPNAV_ACCEL": (REAL32, 250),

@@ -160,7 +160,8 @@ class Protocol:
         if not vehicle.parameters["VISO_TYPE"]:
             return
         origin, least = vehicle.estimator.origin_ne or (0.0, 0.0), vehicle.parameters["VISO_QUAL_MIN"]
-        vehicle.sources.external.take(message, vehicle.t_s, self._true_origin(origin, message), least, vehicle.body)
+        delay_s, meant = vehicle.parameters["VISO_DELAY_MS"] * 1e-3, self._true_origin(origin, message)
+        vehicle.sources.external.take(message, vehicle.t_s, meant, least, delay_s, vehicle.body)
 
     def _true_origin(self, origin: tuple[float, float], message: Message) -> tuple[float, float]:
         """From where the metres of an ODOMETRY lead to the place that ArduPilot means: its metres are not true ones."""

@@ -47,6 +47,8 @@ class Sources:
     def step(self, dt: float, now_s: float, body: Body) -> None:
         """The receivers, to ``now_s`` seconds after boot."""
         self.gps.step(dt, now_s, body)
+        if self._parameters["VISO_TYPE"]:
+            self.external.step(now_s, body)
         for receiver in self.fed:
             receiver.step(now_s)
 

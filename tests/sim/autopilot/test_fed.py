@@ -285,3 +285,35 @@ def test_a_carried_vehicle_does_not_know_it_until_somebody_tells() -> None:
     assert companion.ask(GLOBAL).lat == pytest.approx(here, abs=100)
     feed(companion, 0.3, counter=1)  # the camera knows where it is again, and says that it leapt
     assert abs(off_m(companion)[0]) < 0.5
+
+
+def test_a_delay_that_is_known_is_taken_out() -> None:
+    for told_ms, least, most in ((10, 0.5, 1.0), (90, 0.0, 0.25)):
+        companion = flying({**FROM_BOOT, "VISO_DELAY_MS": told_ms}, "ALT_HOLD", wind_ned_m_s=(8.0, 0.0, 0.0))
+        for _ in range(200):
+            late = odometry(companion, (0.0, 0.0))
+            companion.run(0.09)
+            companion.send(late)
+            companion.run(0.11)
+            if companion.last("GPS_GLOBAL_ORIGIN") is None:
+                set_origin(companion)
+        assert companion.vehicle.truth.velocity_ned_m_s[0] > 6.0
+        assert least < abs(off_m(companion)[0]) < most
+
+
+def test_a_jittering_velocity_does_not_shake_the_vehicle() -> None:
+    companion = flying({**FALLBACK, "EK3_SRC1_POSXY": 6})
+    feed(companion, 1.0)
+    assert companion.command(176, 1, 4) == 0
+    companion.go_to(60.0, 0.0, 40.0)
+    tilts = []
+    for step in range(150):
+        message = odometry(companion, (0.4 * math.sin(1.7 * step), 0.4 * math.cos(2.3 * step)))
+        message.vx += 0.5 * math.sin(2.1 * step)
+        message.vy += 0.5 * math.cos(1.3 * step)
+        companion.send(message)
+        companion.run(0.2)
+        attitude = companion.ask(30)
+        tilts.append(math.degrees(math.hypot(attitude.roll, attitude.pitch)))
+    assert max(tilts[100:]) < 6.0, "hovering"
+    assert companion.vehicle.truth.position_ned_m[0] == pytest.approx(60.0, abs=1.5)
