@@ -6,6 +6,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,21 +31,87 @@ app = typer.Typer(
 PROCEDURAL = "procedural"
 
 
+@dataclass(frozen=True, slots=True)
+class FlightOptions:
+    """What every scenario is asked for on the command line."""
+
+    world: str
+    seed: int
+    out: Path
+    realtime: bool
+    measure: bool
+    browser: bool
+    json: bool
+    whole_frames: bool = False
+    history: Path | None = None
+
+
+_WORLD = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over.")
+_SEED = typer.Option(1, min=0, help="The world, the errors and the questions all follow from it.")
+_OUT = typer.Option(None, help="Folder for the report, the history and the logs; out/ and the scenario's name.")
+_REALTIME = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch.")
+_MEASURE = typer.Option(False, help="Measure how hard the world is, also where that is on record.")
+_BROWSER = typer.Option(True, help="Open the report at the end, on a terminal with a display.")
+_JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
+_WHOLE = typer.Option(False, help="Logs keep every frame, for `homing replay`: 0.4 MB each.")
+_HISTORY = typer.Option(
+    None, exists=True, dir_okay=False, help="A history recorded before in the same world, instead of a flight for one."
+)
+
+
 @app.command("return")
 def return_(
-    world: str = typer.Option(PROCEDURAL, help="`procedural`, or a GeoTIFF to fly over."),
-    seed: int = typer.Option(1, min=0, help="The world, the errors and the questions all follow from it."),
-    out: Path = typer.Option(Path("out/return"), help="Folder for the report, the history and the logs."),
-    realtime: bool = typer.Option(False, help="At the pace of a clock, with the vehicle on UDP 14550 to watch."),
-    measure: bool = typer.Option(False, help="Measure how hard the world is, also where that is on record."),
-    whole_frames: bool = typer.Option(False, help="Logs keep every frame, for `homing replay`: 0.4 MB each."),
-    browser: bool = typer.Option(True, help="Open the report at the end, on a terminal with a display."),
-    json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
-) -> None:
+    world: str = _WORLD, seed: int = _SEED, out: Path | None = _OUT, realtime: bool = _REALTIME,
+    measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER, json: bool = _JSON,
+) -> None:  # fmt: skip
     """Survey, locate, fly to a place pointed at on a satellite image, be interrupted; PASS or FAIL."""
+    folder = out or Path("out/return")
+    _fly("return", FlightOptions(world, seed, folder, realtime, measure, browser, json, whole_frames))
+
+
+@app.command("denied")
+def denied(
+    world: str = _WORLD, seed: int = _SEED, out: Path | None = _OUT, realtime: bool = _REALTIME,
+    measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER, json: bool = _JSON,
+) -> None:  # fmt: skip
+    """Survey with GPS, which is cut at the far side; fly to a place pointed at by the camera alone; PASS or FAIL."""
+    folder = out or Path("out/denied")
+    _fly("denied", FlightOptions(world, seed, folder, realtime, measure, browser, json, whole_frames))
+
+
+def _by_sight(name: str, sentence: str) -> None:
+    """A command for a scenario that may take a history recorded before."""
+
+    def command(
+        world: str = _WORLD, seed: int = _SEED, out: Path | None = _OUT, realtime: bool = _REALTIME,
+        measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER,
+        history: Path | None = _HISTORY, json: bool = _JSON,
+    ) -> None:  # fmt: skip
+        folder = out or Path("out") / name
+        _fly(name, FlightOptions(world, seed, folder, realtime, measure, browser, json, whole_frames, history))
+
+    command.__doc__ = sentence
+    app.command(name)(command)
+
+
+for _name, _sentence in (
+    ("denied-from-start", "No GPS from boot, over ground of an earlier flight: find the place, fly to another."),
+    ("denied-map", "No GPS and no flight to remember: by a satellite map of another date alone."),
+    ("spoofed", "Forged GPS drags the drone away, at 0.5, 1, 2 and 5 m/s and in one step: is it noticed in time?"),
+    ("kidnapped", "Carried away under a covered lens, without GPS: does it know, and find out where it is?"),
+    ("wind", "No GPS from boot, in a strong and gusty wind."),
+    ("dusk", "No GPS from boot, an hour before night, by a history of the day."),
+    ("seasons", "No GPS from boot, by a history of another season."),
+    ("altitude", "No GPS from boot, by a history that was recorded at another height."),
+):
+    _by_sight(_name, _sentence)
+
+
+def _fly(name: str, options: FlightOptions) -> None:
+    """Flies a scenario, prints how it went, and ends with status 3 where that is no PASS."""
     begun = time.monotonic()
-    folder = fresh_folder(out)
-    tell = warn if json else say
+    folder = fresh_folder(options.out)
+    tell = warn if options.json else say
     doing = ""
 
     def stage(text: str) -> None:
@@ -53,46 +120,47 @@ def return_(
         tell(f"[{time.monotonic() - begun:5.0f} s] {text}")
 
     with share_done() as bar:
-        result, summary = _fly_return(
-            world, seed, folder, realtime, measure, whole_frames, begun, stage, lambda share: bar(share, doing)
-        )
-    if json:
+        result, summary = _flown(name, options, folder, begun, stage, lambda share: bar(share, doing))
+    if options.json:
         emit(result)
     else:
-        for name, passed in result["checks"].items():
-            say(f"  {'ok ' if passed else 'NOT'} {name.replace('_', ' ')}")
+        for check, passed in result["checks"].items():
+            say(f"  {'ok ' if passed else 'NOT'} {check.replace('_', ' ')}")
         say(f"{result['result']}: {summary}")
         say(f"report: {Path(result['report']).resolve().as_uri()}")
-        if browser:
+        if options.browser:
             open_on_a_desk(Path(result["report"]))
     if result["result"] != "PASS":
         raise typer.Exit(3)
 
 
-def _fly_return(
-    world: str, seed: int, folder: Path, realtime: bool, measure: bool, whole_frames: bool, begun_s: float,
-    stage: Callable[[str], None], done: Callable[[float], None],
+def _flown(
+    name: str, options: FlightOptions, folder: Path, begun_s: float, stage: Callable[[str], None],
+    done: Callable[[float], None],
 ) -> tuple[dict[str, Any], str]:  # fmt: skip
     """The scenario's JSON object and its summary; the report is written."""
+    from sim.scenario.catalogue import CATALOGUE
+    from sim.scenario.histories import take_history
     from sim.scenario.pace import pace_of
-    from sim.scenario.report import write_report
-    from sim.scenario.return_home import fly_return
     from sim.scenario.setup import RunOptions, Site
     from sim.world_cache import WorldCache
 
-    ground, hardness = judged_world(world, seed, stage, measure=measure)
+    ground, hardness = judged_world(options.world, options.seed, stage, measure=options.measure)
     stage("prepare the world on both dates, or read it where it was prepared before")
-    site = Site.prepare(ground, seed, folder, cache=WorldCache.default())
+    site = Site.prepare(ground, options.seed, folder, cache=WorldCache.default())
+    if options.history is not None:
+        take_history(site, options.history)
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again and again takes a second of a scenario
-    frames: KeptFrames = "exact" if whole_frames else "pictures"
-    with pace_of(realtime, stage) as pace:
-        outcome, recording = fly_return(site, stage, RunOptions(pace=pace, frames=frames), done)
+    scenario = CATALOGUE[name]
+    frames: KeptFrames = "exact" if options.whole_frames else "pictures"
+    with pace_of(options.realtime, stage) as pace:
+        outcome, recording = scenario.fly(site, stage, RunOptions(pace=pace, frames=frames), done)
     outcome.hardness = hardness
     stage("write the report")
     report = folder / "report.html"
     wall_s = time.monotonic() - begun_s
-    write_report(report, site, outcome, recording, wall_s)
+    scenario.write_report(report, site, outcome, recording, wall_s)
     return outcome.as_json(wall_s, report), outcome.summary()
 
 

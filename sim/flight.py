@@ -101,11 +101,13 @@ class SimulatedFlight:
         home: Point,
         make_companion: Callable[[], Companion],
         pace: Pace | None = None,
+        feeds: bool = False,
     ) -> None:
+        """``feeds``: the companion is configured to feed the autopilot's estimator."""
         self.autopilot = autopilot
         self.rig = rig
         self.station = GroundStation()
-        self.referee = Referee()
+        self.referee = Referee(feeds)
         self.t_ns = autopilot.t_ns
         self.track: list[Truth] = []
         self.wire = bytearray()  # every byte the companion sent, with nothing in between: equal seeds, equal bytes
@@ -131,6 +133,14 @@ class SimulatedFlight:
     def cut_gps(self) -> None:
         """The receiver hears nothing any more."""
         self.autopilot.set_parameter("SIM_GPS1_ENABLE", 0)
+
+    def carry_to(self, place: Point, seconds: float) -> None:
+        """Something carries the vehicle to a place, evenly, and nobody tells it."""
+        steps = max(1, int(seconds * 1e9) // STEP_NS)
+        for left in range(steps, 0, -1):
+            north, east = self.truth_now().ground
+            self.autopilot.carry((place[0] - north) / left, (place[1] - east) / left)
+            self.step()
 
     def cover_camera(self, covered: bool) -> None:
         """Something is before the lens, or no more."""

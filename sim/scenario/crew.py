@@ -18,7 +18,7 @@ Script = Iterator[None]  # each step of the simulation resumes it once
 
 MODES = {"STABILIZE": 0, "AUTO": 3, "GUIDED": 4, "LOITER": 5, "RTL": 6, "LAND": 9}
 POSITION_ONLY = 3576
-_READY_FLAGS = 0x33F  # what the EKF reports once it may fly by position
+READY_FLAGS = 0x33F  # what the EKF reports once it may fly by position
 _SYSTEM, _COMPONENT = 255, 190  # a ground station
 _HEARTBEAT_NS = 1_000_000_000
 _ARM_AGAIN_NS = 3_000_000_000
@@ -132,7 +132,7 @@ def take_off_and_survey(
     for message_id, period_us in ((mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT, 500_000),
                                   (mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, 200_000)):  # fmt: skip
         station.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, period_us)
-    yield from until(lambda: station.ekf_flags & _READY_FLAGS == _READY_FLAGS)
+    yield from until(lambda: station.ekf_flags & READY_FLAGS == READY_FLAGS)
     items = survey_mission(origin, [*path, far_side], height_m, speed_m_s)
     station.upload(items)
     yield from until(lambda: station.mission_accepted)

@@ -18,14 +18,15 @@ _LOG = logging.getLogger(__name__)
 ARRIVE_WEIGHT = 1.5  # what it takes of a scenario's time, roughly
 _LEG_LIMIT_S, _READY_LIMIT_S = 300.0, 30.0
 _HOLD_S = 5.0
+_GIVEN_UP_S = 10  # without being engaged: nobody will grant it again
 
 
 def arrive(
     site: Site, flight: Flight, question: Question, outcome: Outcome, recording: Recording, course: Course,
-    name: str = "return",
+    name: str = "return", before_grant: Callable[[], None] = lambda: None,
 ) -> Leg:  # fmt: skip
     """Fly to the target, hold for five seconds, measure, and wait for the live view's word."""
-    if not engage(site, flight, question):
+    if not engage(site, flight, question, before_grant):
         return leg_of(name, flight, False, f"never READY: {status_of(flight)['reasons']}")
     whole_m = math.dist(flight.truth_now().ground, question.truth)
 
@@ -46,8 +47,13 @@ def arrive(
     return leg_of(name, flight, len(flight.referee.commands) > 0, story)
 
 
-def engage(site: Site, flight: Flight, question: Question) -> bool:
-    """The operator asks, confirms and engages; the pilot grants GUIDED once the daemon says it is ready."""
+def engage(
+    site: Site, flight: Flight, question: Question, before_grant: Callable[[], None] = lambda: None
+) -> bool:
+    """The operator asks, confirms and engages; the pilot grants GUIDED once the daemon says it is ready.
+
+    ``before_grant`` happens when it is READY for the first time; it has to be READY again after that.
+    """
     if not flight.run(until(lambda: flight.armed), _READY_LIMIT_S):
         return False
     flight.fly(3.0)
@@ -58,8 +64,14 @@ def engage(site: Site, flight: Flight, question: Question) -> bool:
     if "error" in confirmed or "error" in engaged:
         _LOG.error("%s %s", confirmed.get("error", ""), engaged.get("error", ""))
         return False
+    happened = False
     for _ in range(int(_READY_LIMIT_S)):
-        if status_of(flight)["state"] == "ready":
+        ready = status_of(flight)["state"] == "ready"
+        if ready and not happened:
+            happened = True
+            before_grant()
+            ready = status_of(flight)["state"] == "ready"
+        if ready:
             flight.referee.operator_engaged(engaged_ns)
             flight.pilot_set_mode("GUIDED")
             return True
@@ -75,11 +87,17 @@ def status_of(flight: Flight) -> dict[str, Any]:
 def wait_for_phase(
     flight: Flight, phases: tuple[str, ...], max_s: float, each_second: Callable[[], None] = lambda: None
 ) -> bool:
-    """Lets time pass until the flight to the target is in one of these phases; False if it is not after ``max_s``."""
+    """Lets time pass until the flight to the target is in one of these phases; False if it is not after ``max_s``,
+    or if the daemon has given the vehicle back."""
+    without = 0
     for _ in range(int(max_s)):
         each_second()
-        if status_of(flight)["phase"] in phases:
+        status = status_of(flight)
+        if status["phase"] in phases:
             return True
+        without = 0 if status["state"] == "engaged" else without + 1
+        if without > _GIVEN_UP_S:
+            return False
         flight.fly(1.0)
     return False
 

@@ -32,6 +32,9 @@ _HARMLESS_MESSAGES = frozenset(
 _HARMLESS_COMMANDS = frozenset(
     {mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE, mavlink.MAV_CMD_GET_MESSAGE_INTERVAL}
 )
+# What moves nothing by itself, and yet what the vehicle flies by: only of a companion that was told to feed it.
+_FEEDING_MESSAGES = frozenset({"ODOMETRY", "GPS_INPUT", "SET_GPS_GLOBAL_ORIGIN"})
+_FEEDING_COMMANDS = frozenset({mavlink.MAV_CMD_SET_EKF_SOURCE_SET})
 # What of the autopilot's words begins or ends an authority: few of them, and no others are decoded.
 _TELLING = frozenset(
     {mavlink.MAVLINK_MSG_ID_HEARTBEAT, mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE,
@@ -54,13 +57,17 @@ class WireCommand:
 class Referee:
     """Told of everything people do; reads every byte between the companion and the autopilot.
 
+    ``feeds``: the operator's configuration has the companion feed the autopilot's estimator; a companion that does so
+    unasked commands without authority.
+
     The companion can only obey what it could have heard: authority ends when the autopilot's new mode, or its echo of
     somebody else's target, has been delivered to it (a second after such a target at the latest). The operator's word
     is for one flight: it ends when a disarming, a landing or a silence is heard of, and after five minutes. Between
     heartbeats that are too far apart authority rests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, feeds: bool = False) -> None:
+        self._feeds = feeds
         self._from_companion, self._to_companion = _parser(), PacketReader(_TELLING)
         self._engaged_ns: int | None = None
         self._guided: bool | None = None
@@ -116,7 +123,7 @@ class Referee:
         if self._foreign is not None and t_ns - self._foreign[0] > _FOREIGN_KNOWN_NS:
             self._revoke()
         for message in self._from_companion.parse_buffer(data) or []:
-            if message.get_type() == "BAD_DATA" or _is_harmless(message):
+            if message.get_type() == "BAD_DATA" or _is_harmless(message) or (self._feeds and _is_feeding(message)):
                 self.harmless[message.get_type()] += 1
             else:
                 self.commands.append(_command(message, t_ns, self._authority and self._mode_is_news(t_ns)))
@@ -158,6 +165,12 @@ def _is_harmless(message: Any) -> bool:
     if message.get_type() in ("COMMAND_LONG", "COMMAND_INT"):
         return int(message.command) in _HARMLESS_COMMANDS
     return message.get_type() in _HARMLESS_MESSAGES
+
+
+def _is_feeding(message: Any) -> bool:
+    if message.get_type() in ("COMMAND_LONG", "COMMAND_INT"):
+        return int(message.command) in _FEEDING_COMMANDS
+    return message.get_type() in _FEEDING_MESSAGES
 
 
 def _command(message: Any, t_ns: int, authorised: bool) -> WireCommand:

@@ -23,7 +23,7 @@ from sim.scenario.setup import Site
 
 _TRACK_STEP = 25  # of 20 ms: twice a second is as fine as a map shows
 _MAP_GSD_M = 1.0
-_SHOWN = ("fix", "vehicle", "setpoint", "guidance")  # channels of a flight log
+SHOWN = ("fix", "vehicle", "setpoint", "guidance")  # channels of a flight log
 _LEG_COLOURS = ("#c2185b", "#6a1b9a", "#ef6c00", "#00838f")
 
 
@@ -33,8 +33,8 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
     Raises:
         StorageError: a file cannot be written.
     """
-    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap", _SHOWN)) for name in recording.tracks}
-    ground, pictures = _ground(site), _pictures(site, recording)
+    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap", SHOWN)) for name in recording.tracks}
+    ground, pictures = ground_of(site), pictures_of(site, recording)
     report = FlightReport(
         title=f"Scenario return, seed {site.seed}",
         lead=_lead(outcome),
@@ -46,9 +46,9 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
         plots=_plots(outcome, logs.get("return", [])),
         tables=(
             _answers(outcome.replies),
-            _legs(outcome),
+            legs_of(outcome),
             *(commands_of(name, log) for name, log in logs.items()),
-            *(_refusals(name, log) for name, log in logs.items()),
+            *(refusals_of(name, log) for name, log in logs.items()),
         ),
     )
     write_flight_report(path, report)
@@ -70,12 +70,12 @@ def _facts(outcome: Outcome, wall_s: float) -> dict[str, str]:
     errors = [reply.error_m for reply in outcome.replies if reply.error_m is not None]
     fixes = outcome.fix_errors_m
     facts = {
-        "accepted places, error": _spread(errors, "m"),
+        "accepted places, error": spread_of(errors, "m"),
         "arrival error after 5 s of hold": "never arrived"
         if outcome.arrival_error_m is None
         else f"{outcome.arrival_error_m:.1f} m",
-        "live fixes on the return": f"{len(fixes)} of {outcome.fix_attempts} looks, {_spread(fixes, 'm')}",
-        "exposure to fix, simulated computer": _spread(outcome.exposure_to_fix_ms, "ms"),
+        "live fixes on the return": f"{len(fixes)} of {outcome.fix_attempts} looks, {spread_of(fixes, 'm')}",
+        "exposure to fix, simulated computer": spread_of(outcome.exposure_to_fix_ms, "ms"),
         "commands sent": ", ".join(f"{leg.name.replace('_', ' ')} {leg.commands}" for leg in outcome.legs),
         "commands without authority": str(outcome.commands_without_authority),
         "hardness of the world": "not measured" if outcome.hardness is None else str(outcome.hardness),
@@ -84,14 +84,15 @@ def _facts(outcome: Outcome, wall_s: float) -> dict[str, str]:
     return facts
 
 
-def _spread(values: list[float], unit: str) -> str:
+def spread_of(values: list[float], unit: str) -> str:
+    """Median, 95th percentile and worst in words."""
     if not values:
         return "none"
     median, p95, most = np.percentile(values, [50, 95, 100])
     return f"median {median:.1f} {unit}, p95 {p95:.1f} {unit}, worst {most:.1f} {unit}"
 
 
-def _ground(site: Site) -> Background:
+def ground_of(site: Site) -> Background:
     """The satellite image of the whole world."""
     image = satellite_crop(site.world, (0.0, 0.0), site.world.size_m, round(site.world.size_m / _MAP_GSD_M))
     return Background(image, site.world.origin, site.world.size_m, site.world.size_m)
@@ -128,7 +129,8 @@ def _geo(origin: GeoPoint, track: list[Truth]) -> tuple[GeoPoint, ...]:
     return tuple(offset(origin, *step.ground) for step in track[::_TRACK_STEP])
 
 
-def _pictures(site: Site, recording: Recording) -> tuple[Picture, ...]:
+def pictures_of(site: Site, recording: Recording) -> tuple[Picture, ...]:
+    """The target, what it was recognised by, and what the camera saw on arrival; as far as it came."""
     chosen = recording.chosen
     if chosen is None:
         return ()
@@ -169,7 +171,8 @@ def _answers(replies: list[Reply]) -> Table:
     return Table("Every question and its answer", ("question", "answer", "error", "probability", "reason"), rows)
 
 
-def _legs(outcome: Outcome) -> Table:
+def legs_of(outcome: Outcome) -> Table:
+    """Every flight, and how it ended."""
     rows = tuple(
         (leg.name.replace("_", " "), "yes" if leg.obeyed else "NO", str(leg.commands_without_authority), leg.story)
         for leg in outcome.legs
@@ -219,6 +222,7 @@ def refused_s(log: list[Any]) -> Counter[str]:
     return seconds
 
 
-def _refusals(name: str, log: list[Any]) -> Table:
+def refusals_of(name: str, log: list[Any]) -> Table:
+    """What kept the daemon from commanding, and for how long."""
     rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in refused_s(log).most_common())
     return Table(f"Why it did not command: {name.replace('_', ' ')}", ("state and reason", "for"), rows)

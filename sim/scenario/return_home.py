@@ -10,7 +10,7 @@ from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Reply, ask_where, write_questions
 from sim.scenario.setup import RunOptions, Site
 from sim.scenario.survey import SURVEY_PERIOD_NS, SURVEY_WEIGHT, fly_survey
-from sim.scenario.truth import note
+from sim.scenario.truth import first_command_ns, note
 
 _RETURN_PERIOD_NS = 500_000_000  # between frames
 _ASK_WEIGHT = 2.0  # what it takes of a scenario's time, roughly
@@ -39,7 +39,7 @@ def fly_return(
                 outcome.legs.append(arrive(site, run.flight, chosen.question, outcome, recording, course))
     finally:
         run.close()
-    note(site, run, "return", outcome, recording)
+    note(site, run, "return", outcome, recording, first_command_ns(run.flight))
     if chosen is not None:
         fly_interrupted(site, say, launcher, chosen.question, outcome, recording, course)
     return outcome, recording

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,13 @@ from sim.latencies import SimulatedLatencies
 from sim.render import Renderer, renderer_of
 from sim.satellite import whole_image
 from sim.scenario.aircraft import Run
+from sim.scenario.conditions import Conditions
 from sim.scenario.pace import AsFastAsPossible, Pace
-from sim.scenario.plan import HEIGHT_M, Point, ScenarioPlan, make_plan
+from sim.scenario.plan import Point, ScenarioPlan, make_plan
 from sim.world.world import AnyWorld
 from sim.world_cache import WorldCache
 
 GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude has its own error on top
-_WIND_M_S = 4.0
 _BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
 _FIX_INTERVAL_S = 1.0
 CRUISE_M_S = 8.0
@@ -57,6 +56,7 @@ class Site:
     embedder: Embedder
     seed: int
     out: Path
+    cache: WorldCache | None = None
 
     @classmethod
     def prepare(
@@ -69,12 +69,20 @@ class Site:
             renderer = renderer_of(world, "flight", cache)
             embedder = Embedder(Bundle.load(), threads=2)
             image.result()
-        return cls(world, plan, renderer, embedder, seed, out)
+        return cls(world, plan, renderer, embedder, seed, out, cache)
 
     @property
     def history(self) -> Path:
         """The history that the survey records and every run searches."""
         return self.out / "history.db"
+
+    def renderer_on(self, date: str) -> Renderer:
+        """The world on a date, lit once."""
+        return renderer_of(self.world, date, self.cache)
+
+    def seed_of(self, name: str) -> int:
+        """The seed of a flight."""
+        return self.seed * 100 + sum(name.encode())
 
 
 class SimulatedClock:
@@ -114,11 +122,17 @@ class SimulatedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How the flights of a scenario are made: the latch that their daemons get, the pace, and what logs keep."""
+    """How the flights of a scenario are made: the latch that their daemons get, the pace, what logs keep, and what
+    they meet."""
 
     make_authority: MakeAuthority = Authority
     pace: Pace = AsFastAsPossible()
     frames: KeptFrames = "pictures"
+    conditions: Conditions = Conditions()
+
+    def meeting(self, conditions: Conditions) -> RunOptions:
+        """The same under other conditions."""
+        return replace(self, conditions=conditions)
 
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
         """See `make_run`."""
@@ -127,45 +141,52 @@ class RunOptions:
 
 def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> SimulatedRun:
     """A flight of its own seed per ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
-    seed = site.seed * 100 + sum(name.encode())
-    autopilot = make_autopilot(site.world, site.plan.home, seed, ready_at_boot=airborne is not None)
+    seed, conditions = site.seed_of(name), options.conditions
+    autopilot = make_autopilot(site.world, site.plan.home, seed, airborne is not None, conditions)
     if airborne is not None:
         north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]
-        autopilot.start_in_flight((north, east, -HEIGHT_M), "LOITER")
-    rig = CameraRig(SimulatedCamera(site.renderer, default_camera(), seed), seed)
+        mode = "LOITER" if conditions.receiver else "ALT_HOLD"
+        autopilot.start_in_flight((north, east, -conditions.height_m), mode)
+    renderer = site.renderer if conditions.date == "flight" else site.renderer_on(conditions.date)
+    rig = CameraRig(SimulatedCamera(renderer, default_camera(), seed, conditions.faults), seed)
     clock = SimulatedClock(autopilot)
     log = FlightLog.open(site.out / "logs", clock, unix_ns=_DATE_NS, name=name, frames=options.frames)
     assemblies: list[Assembly] = []
 
     def start() -> Companion:
         workers = InlineWorkers(SimulatedLatencies(seed + len(assemblies)).draw_ns)
-        config = daemon_config(site, record)
+        config = daemon_config(site, record, conditions)
         assembly = assemble(config, workers, journal=log, authority=options.make_authority(), embedder=site.embedder)
         log.start(started(config, assembly, flight=name, jobs_inline=True), autopilot.t_ns)
         assemblies.append(assembly)
         return Companion(assembly.daemon, workers.finished)
 
-    flight = SimulatedFlight(autopilot, rig, site.plan.home, start, options.pace)
+    flight = SimulatedFlight(autopilot, rig, site.plan.home, start, options.pace, conditions.fed)
     return SimulatedRun(flight, log, assemblies, site.world.origin)
 
 
-def make_autopilot(world: AnyWorld, home: Point, seed: int, ready_at_boot: bool = False) -> Autopilot:
+def make_autopilot(
+    world: AnyWorld, home: Point, seed: int, ready_at_boot: bool = False, conditions: Conditions | None = None
+) -> Autopilot:
     """A vehicle on the ground at ``home`` with every sensor error the scenario asks for, and wind."""
-    direction = math.radians(seed * 37 % 360)
-    wind = (_WIND_M_S * math.cos(direction), _WIND_M_S * math.sin(direction), 0.0)
+    met = conditions or Conditions()
     config = AutopilotConfig(
-        home=offset(world.origin, *home), home_altitude_amsl_m=GROUND_AMSL_M, seed=seed, wind_ned_m_s=wind,
-        gust_m_s=0.7, clock_offset_ns=7_300_000_000, parameters={"WPNAV_SPEED": 100.0 * CRUISE_M_S},
+        home=offset(world.origin, *home), home_altitude_amsl_m=GROUND_AMSL_M, seed=seed,
+        wind_ned_m_s=(*met.wind_ne_m_s(seed), 0.0), gust_m_s=met.gust_m_s, clock_offset_ns=7_300_000_000,
+        parameters={"WPNAV_SPEED": 100.0 * CRUISE_M_S, **met.parameters},
     )  # fmt: skip
     return Autopilot(config)
 
 
-def daemon_config(site: Site, record: bool) -> Config:
+def daemon_config(site: Site, record: bool, conditions: Conditions | None = None) -> Config:
     """What the operator of this scenario would have written."""
-    return Config.model_validate(daemon_sections(site, record, camera="simulated", vehicle="simulated"))
+    sections = daemon_sections(site, record, camera="simulated", vehicle="simulated", conditions=conditions)
+    return Config.model_validate(sections)
 
 
-def daemon_sections(site: Site, record: bool, camera: str, vehicle: str) -> dict[str, Any]:
+def daemon_sections(
+    site: Site, record: bool, camera: str, vehicle: str, conditions: Conditions | None = None
+) -> dict[str, Any]:
     """The same as the sections of a file; ``camera`` and ``vehicle`` are their addresses."""
     return {
         "camera": {"uri": camera, **camera_section(default_camera())},
@@ -175,7 +196,16 @@ def daemon_sections(site: Site, record: bool, camera: str, vehicle: str) -> dict
         "fix": {"interval_s": _FIX_INTERVAL_S},
         "guidance": {"cruise_speed_m_s": CRUISE_M_S},
         "commanding": commanding_section(site.world),
+        **(injection_section(conditions) if conditions is not None and conditions.fed else {}),
     }
+
+
+def injection_section(conditions: Conditions) -> dict[str, Any]:
+    """[injection] of a configuration, for the autopilot's parameters of these conditions."""
+    fed: dict[str, Any] = {"route": "odometry"}
+    if not conditions.receiver:
+        fed |= {"source_set": 1, "origin_altitude_amsl_m": GROUND_AMSL_M}
+    return {"injection": fed}
 
 
 def camera_section(camera: CameraModel) -> dict[str, object]:

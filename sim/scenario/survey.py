@@ -14,8 +14,8 @@ _SURVEY_LIMIT_S = 1500.0
 _READY_S = 75.0  # from boot until the survey's height is reached
 
 
-def fly_survey(site: Site, flight: Flight, say: Say, course: Course) -> None:
-    """Ends in LOITER at the far side.
+def fly_survey(site: Site, flight: Flight, say: Say, course: Course, height_m: float = HEIGHT_M) -> None:
+    """At ``height_m`` above the ground; ends in LOITER at the far side.
 
     Raises:
         RuntimeError: the vehicle does not fly it; the message has its last words.
@@ -24,7 +24,7 @@ def fly_survey(site: Site, flight: Flight, say: Say, course: Course) -> None:
     flight.expose_every(SURVEY_PERIOD_NS)
     plan = site.plan
     script = take_off_and_survey(
-        flight.station, site.world.origin, plan.survey_path, plan.far_side, HEIGHT_M, CRUISE_M_S
+        flight.station, site.world.origin, plan.survey_path, plan.far_side, height_m, CRUISE_M_S
     )  # fmt: skip
     begun_ns, expected_s = flight.t_ns, _READY_S + plan.length_m / CRUISE_M_S
     followed = course.followed(script, lambda: (flight.t_ns - begun_ns) * 1e-9 / expected_s)

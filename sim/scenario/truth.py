@@ -14,21 +14,22 @@ from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.setup import Site
 
 
-def note(site: Site, run: Run, name: str, outcome: Outcome, recording: Recording) -> None:
-    """Keep the true track, and judge the fixes of the flight log against it."""
+def note(
+    site: Site, run: Run, name: str, outcome: Outcome, recording: Recording, fixes_from_ns: int | None = None
+) -> None:
+    """Keep the true track, and judge the fixes of the flight log from an instant on against it; None: not at all."""
     flight = run.flight
     recording.tracks[name] = flight.track
     outcome.simulated_s += (flight.track[-1].t_ns - flight.track[0].t_ns) * 1e-9 if flight.track else 0.0
-    if name == "return":
-        _judge_fixes(site, run, outcome)
+    if fixes_from_ns is not None:
+        _judge_fixes(site, run, outcome, fixes_from_ns)
 
 
-def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
+def _judge_fixes(site: Site, run: Run, outcome: Outcome, from_ns: int) -> None:
     track = run.flight.track
     stamps = np.array([step.t_ns for step in track])
-    granted = _first_command_ns(run.flight)
     for _, t_ns, record in read_flightlog(run.log_path, ("fix",)):
-        if granted is None or record["exposed_t_ns"] < granted:
+        if record["exposed_t_ns"] < from_ns:
             continue
         outcome.fix_attempts += 1
         outcome.exposure_to_fix_ms.append((t_ns - record["exposed_t_ns"]) / 1e6)
@@ -39,5 +40,6 @@ def _judge_fixes(site: Site, run: Run, outcome: Outcome) -> None:
             outcome.fix_errors_m.append(math.dist(north_east_m(site.world.origin, place), there))
 
 
-def _first_command_ns(flight: Flight) -> int | None:
+def first_command_ns(flight: Flight) -> int | None:
+    """When the daemon commanded first; None where it never did."""
     return flight.referee.commands[0].t_ns if flight.referee.commands else None

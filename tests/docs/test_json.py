@@ -14,12 +14,17 @@ from typer.testing import CliRunner
 from runtime.bundle import Bundle
 from runtime.cli.main import app
 from runtime.history.history import History
+from sim.scenario.accuracy import SpoofAlarm
 from sim.scenario.outcome import Outcome
+from sim.scenario.sight_outcome import SightOutcome
 from tests.runtime.daemon.cockpit import Cockpit
 from tests.runtime.history.recording import SPACE, embeddings, keyframe
 
 PAGE = Path(__file__).parents[2] / "docs" / "json.md"
-FREE = {"counts", "frames_dropped_pose", "rates_hz", "latency_ms", "views", "footprints_m", "manifest", "machine"}
+FREE = {
+    "counts", "frames_dropped_pose", "rates_hz", "latency_ms", "views", "footprints_m", "manifest", "machine",
+    "spoof_alarms",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +83,5 @@ def test_the_commands_that_fly(documented: set[str]) -> None:
 
 
 def test_the_simulated_scenario(documented: set[str]) -> None:
-    assert not set(keys(Outcome().as_json(0.0, Path("report.html")))) - documented
+    for outcome in (Outcome(), SightOutcome(forged={"step": SpoofAlarm(1.0, 60.0), "drag": SpoofAlarm(3.0, 9.0)})):
+        assert not set(keys(outcome.as_json(0.0, Path("report.html")))) - documented

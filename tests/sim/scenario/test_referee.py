@@ -174,3 +174,22 @@ def test_arming_mode_changes_missions_and_parameters_are_commands_talk_is_not() 
     names = ["MAV_CMD_COMPONENT_ARM_DISARM", "SET_MODE", "MISSION_COUNT", "PARAM_SET"]
     assert [command.name for command in wire.referee.commands] == names
     assert wire.referee.without_authority == 4
+
+
+def test_feeding_the_estimator_is_a_command_unless_the_operator_configured_it() -> None:
+    nothing = [float("nan")] * 21
+    fed: list[Any] = [
+        mavlink.MAVLink_odometry_message(0, 20, 12, *[0.0] * 3, [1, 0, 0, 0], *[0.0] * 6, nothing, nothing, 0, 2, 90),
+        mavlink.MAVLink_gps_input_message(0, 1, 0, 0, 0, 3, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 9),
+        mavlink.MAVLink_set_gps_global_origin_message(1, 0, 0, 0),
+        mavlink.MAVLink_command_long_message(1, 1, mavlink.MAV_CMD_SET_EKF_SOURCE_SET, 0, 2, 0, 0, 0, 0, 0, 0),
+    ]
+    unasked, asked = Wire(), Wire()
+    asked.referee = Referee(feeds=True)
+    for message in fed:
+        unasked.send(message)
+        asked.send(message)
+    assert unasked.referee.without_authority == len(fed)
+    assert asked.referee.commands == []
+    asked.setpoint()
+    assert asked.referee.without_authority == 1

@@ -1,0 +1,94 @@
+"""The pieces that flights by sight share: waiting for the camera's word, for the autopilot to take it, for a target."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from runtime.flightlog.flightlog import read_flightlog
+from runtime.mavlink.dialect import mavlink
+from sim.scenario.accuracy import TrueTrack, alarms_of, received_of, sightings_of
+from sim.scenario.aircraft import Flight, Run
+from sim.scenario.crew import READY_FLAGS
+from sim.scenario.engagement import status_of
+from sim.scenario.outcome import Recording
+from sim.scenario.plan import Point
+from sim.scenario.questions import Question, Reply, ask_where
+from sim.scenario.setup import Site
+from sim.scenario.sight_outcome import Moment, SightOutcome, Sights
+from sim.scenario.truth import note
+
+CAMERA_NS = 200_000_000  # between frames: what two cores render and follow, and often enough to be fed from
+SIGHT_LIMIT_S, FED_LIMIT_S = 60.0, 30.0
+_MOST_ASKED = 8  # targets, until one is recognised
+_NEAR_M = 60.0  # a target that is no nearer makes a flight
+
+
+def sees(flight: Flight) -> bool:
+    """Whether the camera's word is to be steered by now."""
+    navigation: dict[str, Any] = status_of(flight).get("navigation", {})
+    return bool(navigation.get("vision", {}).get("trusted"))
+
+
+def wait_until(flight: Flight, condition: Any, max_s: float) -> bool:
+    """Lets time pass until a condition of the flight holds; False if it does not within ``max_s``."""
+    for _ in range(int(max_s)):
+        if condition(flight):
+            return True
+        flight.fly(1.0)
+    return bool(condition(flight))
+
+
+def watch_estimator(flight: Flight) -> None:
+    """The ground station asks for the estimator's flags."""
+    report = mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT
+    flight.station.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, report, 500_000)
+
+
+def takes_what_it_is_fed(flight: Flight) -> bool:
+    """Whether the autopilot's estimator has a position, by its own flags; see `watch_estimator`."""
+    return flight.station.ekf_flags & READY_FLAGS == READY_FLAGS
+
+
+def choose(site: Site, flight: Flight, questions: list[Question]) -> Reply | None:
+    """The first target that is recognised of those worth a flight, the farthest first; None where none is."""
+    here = flight.truth_now().ground
+    flown = sorted((one for one in questions if one.flown), key=lambda one: -math.dist(one.truth, here))
+    worth = [one for one in flown if math.dist(one.truth, here) > _NEAR_M] or flown
+    for question in worth[:_MOST_ASKED]:
+        reply = ask_where(flight, question, site.world.origin)
+        if reply.accepted:
+            return reply
+    return None
+
+
+def upwind_of_middle(site: Site, wind_ne_m_s: Point, seconds: float) -> Point:
+    """A place over the survey from which the wind carries a drone that cannot hold itself over the survey's middle."""
+    area = site.plan.survey
+    middle = (area.south_m + area.north_m) / 2, (area.west_m + area.east_m) / 2
+    inset = 20.0
+    north = middle[0] - wind_ne_m_s[0] * seconds
+    east = middle[1] - wind_ne_m_s[1] * seconds
+    return (
+        min(max(north, area.south_m + inset), area.north_m - inset),
+        min(max(east, area.west_m + inset), area.east_m - inset),
+    )
+
+
+def judge(
+    site: Site, run: Run, name: str, outcome: SightOutcome, recording: Recording, moments: list[Moment], from_ns: int
+) -> Sights:
+    """Reads a closed flight's log: what the camera and the receiver said, and every alarm."""
+    note(site, run, name, outcome, recording, from_ns)
+    track, origin = TrueTrack(run.flight.track), site.world.origin
+    seen, received = sightings_of(run.log_path, track, origin), received_of(run.log_path, origin)
+    sights = Sights(name, seen, received, moments, from_ns)
+    sights.moments += [Moment(t_ns, "GPS doubted") for t_ns in alarms_of(run.log_path)]
+    outcome.sights.append(sights)
+    return sights
+
+
+def trusted_ns(log: Path) -> list[int]:
+    """When the estimate that would be flown was to be steered by."""
+    return [t_ns for _, t_ns, record in read_flightlog(log, ("estimate",)) if record["trusted"]]
