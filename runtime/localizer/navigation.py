@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from runtime.freshness import GPS_FIX
+from runtime.freshness import GPS_FIX, LINK
 from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.localizer.fix_difference import FixDifference
 from runtime.localizer.gps_watch import GpsAlarm, GpsWatch
@@ -49,7 +49,7 @@ class Navigation:
         self._watch = GpsWatch(self._vision.estimate)
         self._gps = GpsStanding.ABSENT
         self._fixed_t_ns: int | None = None  # of the receiver's newest report with a fix
-        self._armed = self._heard_gps = False
+        self._armed = self._heard_gps = self._newest_has_fix = False
         self.echoing = False  # the autopilot is fed with the camera's word: its own is an echo
 
     # What comes in
@@ -73,6 +73,7 @@ class Navigation:
         """
         self._let_time_pass(t_ns)
         first, self._heard_gps = not self._heard_gps, True
+        self._newest_has_fix = reported is not None
         if reported is None:
             return None
         self._fixed_t_ns = t_ns
@@ -143,7 +144,9 @@ class Navigation:
         return word
 
     def _let_time_pass(self, t_ns: int) -> None:
-        """A receiver that was believed and gives no fix any more is lost."""
-        silent = self._fixed_t_ns is None or t_ns - self._fixed_t_ns > GPS_FIX.ns
+        """A receiver that was believed and gives no fix any more is lost. One of which nothing is heard may be fine
+        and its telemetry late: that takes as long as for a link to be lost."""
+        limit_ns = LINK.ns if self._newest_has_fix else GPS_FIX.ns
+        silent = self._fixed_t_ns is None or t_ns - self._fixed_t_ns > limit_ns
         if self._gps is GpsStanding.BELIEVED and silent:
             self._gps = GpsStanding.LOST if self._armed else GpsStanding.ABSENT

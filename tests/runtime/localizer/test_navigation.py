@@ -153,3 +153,16 @@ def test_the_cameras_word_never_comes_from_the_autopilot() -> None:
     flight.pass_time(5.0)
     estimate = flight.navigation.estimate(flight.t_ns)
     assert estimate.trusted and estimate.position is not None and distance_m(estimate.position, HERE) < 2.0
+
+
+def test_telemetry_that_pauses_is_no_lost_receiver() -> None:
+    """Seen with a busy computer: reports of a good receiver came late, and it was given up for the whole flight."""
+    flight = Flight(NavigationSource.AUTO)
+    flight.pass_time(3.0)
+    flight.t_ns += 2 * SECOND
+    assert flight.navigation.estimate(flight.t_ns).source is PositionSource.AUTOPILOT
+    flight.pass_time(1.0)
+    assert flight.gps() is GpsStanding.BELIEVED
+    flight.t_ns += 3 * SECOND
+    flight.navigation.estimate(flight.t_ns)
+    assert flight.gps() is GpsStanding.LOST, "three seconds are a link that is lost"
