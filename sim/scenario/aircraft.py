@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.values import ImageRGB
+from sim.scenario.conditions import Conditions
 from sim.scenario.crew import GroundStation, Script
 from sim.scenario.plan import Point
 from sim.scenario.referee import Referee
@@ -92,6 +93,9 @@ class Run(Protocol):
 
 class Launcher(Protocol):
     """Who provides the vehicle of each run over a ``Site``."""
+
+    def meeting(self, conditions: Conditions) -> Launcher:
+        """The same for flights under these conditions."""
 
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
         """A flight called ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sim.scenario import denied, spoofed
+from sim.scenario.aircraft import Launcher
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Done, Say
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.report import write_report
 from sim.scenario.return_home import fly_return
-from sim.scenario.setup import RunOptions, Site
+from sim.scenario.setup import Site
 from sim.scenario.sight_report import write_sight_report
 
-Fly = Callable[[Site, Say, RunOptions, Done], tuple[Any, Recording]]
+Fly = Callable[[Site, Say, Launcher, Done], tuple[Any, Recording]]
 Write = Callable[[Path, Site, Any, Recording, float], None]
 
 
@@ -29,8 +30,8 @@ class Entry:
     write_report: Write
 
 
-def _denied(site: Site, say: Say, options: RunOptions, done: Done) -> tuple[Outcome, Recording]:
-    return denied.fly_denied(site, say, options.meeting(Conditions(fed=True)), done)
+def _denied(site: Site, say: Say, launcher: Launcher, done: Done) -> tuple[Outcome, Recording]:
+    return denied.fly_denied(site, say, launcher.meeting(Conditions(fed=True)), done)
 
 
 CATALOGUE: dict[str, Entry] = {

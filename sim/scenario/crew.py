@@ -16,7 +16,7 @@ from sim.scenario.plan import Point
 
 Script = Iterator[None]  # each step of the simulation resumes it once
 
-MODES = {"STABILIZE": 0, "AUTO": 3, "GUIDED": 4, "LOITER": 5, "RTL": 6, "LAND": 9}
+MODES = {"STABILIZE": 0, "ALT_HOLD": 2, "AUTO": 3, "GUIDED": 4, "LOITER": 5, "RTL": 6, "LAND": 9}
 POSITION_ONLY = 3576
 READY_FLAGS = 0x33F  # what the EKF reports once it may fly by position
 _SYSTEM, _COMPONENT = 255, 190  # a ground station

@@ -109,7 +109,7 @@ def fly_without_gps(
     scenario: Denied,
     site: Site,
     say: Say,
-    options: RunOptions = RunOptions(),  # noqa: B008
+    launcher: Launcher = RunOptions(),  # noqa: B008
     done: Done = lambda share: None,
 ) -> tuple[SightOutcome, Recording]:
     """A scenario that has no GPS from the beginning; a history that is there already is not recorded again."""
@@ -119,10 +119,10 @@ def fly_without_gps(
     recording = Recording({})
     course = Course(done, _HISTORY_WEIGHT + _FIND_WEIGHT * (1 + 2 * scenario.kidnapped) + ARRIVE_WEIGHT)
     with course.stage(_HISTORY_WEIGHT):
-        remember(scenario.before, site, say, options, course, outcome, recording)
+        remember(scenario.before, site, say, launcher, course, outcome, recording)
     questions = write_questions(site.world, site.plan, site.out / "targets")
     start = upwind_of_middle(site, scenario.now.wind_ne_m_s(site.seed_of(scenario.name)), _DRIFT_S)
-    run = options.meeting(scenario.now).launch(site, scenario.name, record=False, airborne=start)
+    run = launcher.meeting(scenario.now).launch(site, scenario.name, record=False, airborne=start)
     flight, moments = run.flight, [Moment(run.flight.t_ns, "without GPS")]
     begun_ns = flight.t_ns
     try:
@@ -150,7 +150,7 @@ def fly_without_gps(
 
 
 def remember(
-    before: Conditions | None, site: Site, say: Say, options: RunOptions, course: Course, outcome: SightOutcome,
+    before: Conditions | None, site: Site, say: Say, launcher: Launcher, course: Course, outcome: SightOutcome,
     recording: Recording,
 ) -> None:  # fmt: skip
     """Sees to it that there is a history: recorded under the conditions ``before``, or cut from the map."""
@@ -159,7 +159,7 @@ def remember(
     elif before is None:
         cut_map(site, say, course)
     else:
-        fly_history(site, say, options, before, course, outcome, recording)
+        fly_history(site, say, launcher, before, course, outcome, recording)
 
 
 def _hold(flight: Flight) -> None:

@@ -9,10 +9,11 @@ from runtime.history.history import History
 from runtime.record.map_plan import grid_of
 from runtime.record.map_tiles import open_map, record_tile, tiles_of, unusable
 from sim.satellite import write_geotiff
+from sim.scenario.aircraft import Launcher
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Say
 from sim.scenario.outcome import Outcome, Recording
-from sim.scenario.setup import RunOptions, Site
+from sim.scenario.setup import Site
 from sim.scenario.survey import fly_survey
 from sim.scenario.truth import note
 
@@ -25,10 +26,10 @@ def take_history(site: Site, recorded: Path) -> None:
 
 
 def fly_history(
-    site: Site, say: Say, options: RunOptions, met: Conditions, course: Course, outcome: Outcome, recording: Recording
+    site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course, outcome: Outcome, recording: Recording
 ) -> None:
     """Another flight, with GPS, under the conditions of its own day; it records what it sees."""
-    run = options.meeting(met).launch(site, REMEMBERED, record=True)
+    run = launcher.meeting(met).launch(site, REMEMBERED, record=True)
     try:
         fly_survey(site, run.flight, say, course, met.height_m)
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.flight import SimulatedFlight
 from sim.scenario.accuracy import SpoofAlarm, TrueTrack, spoof_alarm
+from sim.scenario.aircraft import Launcher
 from sim.scenario.by_sight import CAMERA_NS, SIGHT_LIMIT_S, choose, judge, sees, upwind_of_middle, wait_until
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Done, Say
@@ -38,7 +39,7 @@ _MET = Conditions(fed=True)
 def fly_spoofed(
     site: Site,
     say: Say,
-    options: RunOptions = RunOptions(),  # noqa: B008
+    launcher: Launcher = RunOptions(),  # noqa: B008
     done: Done = lambda share: None,
 ) -> tuple[SightOutcome, Recording]:
     """One flight for each drag and one for the step, over one history."""
@@ -46,22 +47,22 @@ def fly_spoofed(
     names = {f"drag_{rate:g}_m_s": rate for rate in RATES_M_S} | {STEP: 0.0}
     course = Course(done, SURVEY_WEIGHT + _EACH_WEIGHT * len(names))
     with course.stage(SURVEY_WEIGHT):
-        remember(Conditions(), site, say, options, course, outcome, recording)
+        remember(Conditions(), site, say, launcher, course, outcome, recording)
     questions = write_questions(site.world, site.plan, site.out / "targets")
     for name, rate in names.items():
         say(f"fly by GPS that is forged: {name.replace('_', ' ')}")
         with course.stage(_EACH_WEIGHT):
-            _forged(site, options, questions, name, rate, outcome, recording)
+            _forged(site, launcher, questions, name, rate, outcome, recording)
     return outcome, recording
 
 
 def _forged(
-    site: Site, options: RunOptions, questions: list[Question], name: str, rate_m_s: float, outcome: SightOutcome,
+    site: Site, launcher: Launcher, questions: list[Question], name: str, rate_m_s: float, outcome: SightOutcome,
     recording: Recording,
 ) -> None:  # fmt: skip
     """One flight to a target by GPS, which begins to lie on the way."""
     start = upwind_of_middle(site, (0.0, 0.0), 0.0)
-    run = options.meeting(_MET).launch(site, name, record=False, airborne=start)
+    run = launcher.meeting(_MET).launch(site, name, record=False, airborne=start)
     flight, moments = run.flight, [Moment(run.flight.t_ns, "with GPS")]
     assert isinstance(flight, SimulatedFlight)
     begun_ns = flight.t_ns

@@ -7,6 +7,7 @@ autopilot. Wall time throughout; one thread passes bytes on, one renders, the ca
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from runtime.values import GeoPoint, ImageRGB
 from sim.autopilot.config import VehicleTruth
 from sim.camera import SimulatedCamera, default_camera
 from sim.scenario.aircraft import Answer, Truth
-from sim.scenario.crew import MODES, Script, until
+from sim.scenario.conditions import Conditions
+from sim.scenario.crew import MODES, READY_FLAGS, Script, until
 from sim.scenario.plan import HEIGHT_M, Point
 from sim.scenario.referee import Referee
 from sim.scenario.setup import Site, daemon_sections
@@ -86,7 +88,7 @@ class SitlFlight:
 
     def __init__(self, wires: Wires, camera: LiveCamera, daemon: DaemonProcess, home: Point) -> None:
         self.station = wires.pilot
-        self.referee = Referee()
+        self.referee = Referee(feeds=True)
         self.track: list[Truth] = []
         self._wires, self._camera, self._daemon, self._home = wires, camera, daemon, home
         self._clock = MonotonicClock()
@@ -108,7 +110,7 @@ class SitlFlight:
         self._camera.period_s = min(period_ns * 1e-9, _CAMERA_LIMIT_S)
 
     def cut_gps(self) -> None:
-        self.station.set_parameter("SIM_GPS1_ENABLE", 0.0)
+        self.station.lose_gps(True)
 
     def view(self) -> ImageRGB:
         assert self._camera.view is not None
@@ -183,10 +185,14 @@ class SitlRun:
 
 
 class Airfield:
-    """Launches every run of a scenario with the one vehicle that is there; a context."""
+    """Launches every run of a scenario with the one vehicle that is there; a context.
 
-    def __init__(self, wires: Wires, site: Site) -> None:
+    Every daemon may feed the autopilot, for one that expects to be fed arms only while it hears something.
+    """
+
+    def __init__(self, wires: Wires, site: Site, conditions: Conditions = Conditions()) -> None:  # noqa: B008
         self._wires = wires
+        self._conditions = conditions
         self._stream = FrameStream()
         camera = SimulatedCamera(site.renderer, default_camera(), site.seed)
         self._camera = LiveCamera(camera, wires.pilot, self._stream, site.plan.home)
@@ -202,21 +208,31 @@ class Airfield:
         self._thread.join()
         self._stream.close()
 
+    def meeting(self, conditions: Conditions) -> Airfield:
+        """The same under other conditions; of them, whether there is a receiver."""
+        other = copy.copy(self)
+        other._conditions = conditions
+        return other
+
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> SitlRun:
         """See `sim.scenario.aircraft.Launcher`."""
-        sections = daemon_sections(site, record, camera=self._stream.url, vehicle=self._wires.companion_uri)
+        met = replace(self._conditions, receiver=True, fed=True)  # set up for a GPS with the camera behind it
+        sections = daemon_sections(site, record, self._stream.url, self._wires.companion_uri, met)
         daemon = DaemonProcess(site.out / name, sections)
         flight = SitlFlight(self._wires, self._camera, daemon, site.plan.home)
+        flight.station.lose_gps(False)
+        flight.station.use_sources(1)
         if airborne is not None:
-            script = _fly_to(flight.station, offset(site.world.origin, *airborne))
+            script = _fly_to(flight.station, offset(site.world.origin, *airborne), self._conditions.receiver)
             if not flight.run(script, _FAR_SIDE_LIMIT_S):
                 raise RuntimeError(f"the pilot did not reach the far side: {flight.station.texts[-3:]}")
         flight.start_daemon()
         return SitlRun(flight, daemon, site.out / "logs" / f"{name}.mcap")
 
 
-def _fly_to(station: Pilot, place: GeoPoint) -> Script:
-    """The pilot's own flight between two runs; no daemon is there to see it."""
+def _fly_to(station: Pilot, place: GeoPoint, receiver: bool) -> Script:
+    """The pilot's own flight between two runs; no daemon is there to see it. Without a ``receiver`` GPS is cut in the
+    end, in a mode that needs no position, and the autopilot is left until it has none."""
     home = station.home
     assert home is not None
 
@@ -229,5 +245,9 @@ def _fly_to(station: Pilot, place: GeoPoint) -> Script:
     yield from until(lambda: station.mode == MODES["GUIDED"])
     station.go_to(place, HEIGHT_M)
     yield from until(there)
-    station.set_mode("LOITER")
-    yield from until(lambda: station.mode == MODES["LOITER"])
+    mode = "LOITER" if receiver else "ALT_HOLD"
+    station.set_mode(mode)
+    yield from until(lambda: station.mode == MODES[mode])
+    if not receiver:
+        station.lose_gps(True)
+        yield from until(lambda: station.ekf_flags & READY_FLAGS != READY_FLAGS)

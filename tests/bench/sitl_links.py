@@ -20,10 +20,11 @@ from runtime.vehicle.link.link import MavlinkLink
 from sim.autopilot.config import VehicleTruth
 from sim.autopilot.endpoints import open_endpoint
 from sim.scenario.crew import GroundStation
+from tests.bench.sitl_belief import Belief
 
 _POLL_S = 0.002  # of the relay: what it adds to a round trip
 _STICKS_NS = 500_000_000  # an override lasts three seconds
-_TRUTH_HZ = 50
+_TRUTH_HZ, _BELIEF_HZ = 50, 10
 _PORT_TRIES = 5  # a second apart
 
 
@@ -51,15 +52,37 @@ class Pilot(GroundStation):
         self.home: Home | None = None
         self.parameters: dict[str, float] = {}
         self.truths: deque[VehicleTruth] = deque()
+        self.beliefs: list[Belief] = []
 
     def ask_for_truth(self) -> None:
-        """A stream of what the simulator knows."""
-        self.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAVLINK_MSG_ID_SIM_STATE, 1e6 / _TRUTH_HZ)
+        """A stream of what the simulator knows, and one of what the autopilot believes."""
+        for message_id, rate_hz in (
+            (mavlink.MAVLINK_MSG_ID_SIM_STATE, _TRUTH_HZ),
+            (mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, _BELIEF_HZ),
+        ):
+            self.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, 1e6 / rate_hz)
+
+    def lose_gps(self, lost: bool) -> None:
+        """The simulator's receiver, silenced or heard again; older firmware has another name for it."""
+        self.set_parameter("SIM_GPS1_ENABLE", 0.0 if lost else 1.0)
+        self.set_parameter("SIM_GPS_DISABLE", 1.0 if lost else 0.0)
+
+    def use_sources(self, number: int) -> None:
+        """The pilot's own switch of the EKF source set."""
+        self.command(mavlink.MAV_CMD_SET_EKF_SOURCE_SET, float(number))
+
+    def reboot(self) -> None:
+        """Of the autopilot, on the ground."""
+        self.command(mavlink.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN, 1.0)
 
     def set_parameter(self, name: str, value: float) -> None:
         """The autopilot's answer shows in ``parameters``."""
         kind = mavlink.MAV_PARAM_TYPE_REAL32
         self._send(mavlink.MAVLink_param_set_message(1, 1, name.encode("ascii"), value, kind))
+
+    def read_parameter(self, name: str) -> None:
+        """As `set_parameter`, without setting it."""
+        self._send(mavlink.MAVLink_param_request_read_message(1, 1, name.encode("ascii"), -1))
 
     def _on_param_value(self, m: Any) -> None:
         self.parameters[m.param_id] = m.param_value
@@ -91,6 +114,15 @@ class Pilot(GroundStation):
     def _send(self, message: Any) -> None:
         with self._turn:
             super()._send(message)
+
+    def _on_global_position_int(self, message: Any) -> None:
+        super()._on_global_position_int(message)
+        if self._said is None or self.home is None or (message.lat, message.lon) == (0, 0):
+            return
+        truth = self.truth
+        north, east = north_east_m(self.home.position, GeoPoint(message.lat * 1e-7, message.lon * 1e-7))
+        off = north - truth.position_ned_m[0], east - truth.position_ned_m[1]
+        self.beliefs.append(Belief(truth.t_ns, *off))
 
     def _on_sim_state(self, m: Any) -> None:
         place = GeoPoint(m.lat_int * 1e-7, m.lon_int * 1e-7)

@@ -57,6 +57,33 @@ def test_the_pilot_has_a_line_of_his_own(wires: Wires) -> None:
     assert not wires.passed  # nothing of it on the daemon's line: no daemon is there
 
 
+def test_what_the_autopilot_believes_is_held_against_the_truth() -> None:
+    pilot, vehicle = Pilot(), mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
+
+    def believes(place: GeoPoint) -> bytes:
+        degrees = round(place.latitude_deg * 1e7), round(place.longitude_deg * 1e7)
+        said = mavlink.MAVLink_global_position_int_message(0, *degrees, 624_000, 40_000, 0, 0, 0, 0)
+        return bytes(said.pack(vehicle))
+
+    pilot.receive(believes(HOME))
+    assert pilot.beliefs == [], "nothing says yet where it really is"
+    degrees = HOME.latitude_deg, HOME.longitude_deg
+    numbers = [1.0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0, *degrees, 584.0, 0, 0, 0.0, 0, 0]
+    state = mavlink.MAVLink_sim_state_message(*numbers, *(round(degree * 1e7) for degree in degrees))
+    pilot.receive(bytes(state.pack(vehicle)) + believes(offset(HOME, 3.0, -4.0)))
+    (belief,) = pilot.beliefs
+    assert (belief.north_m, belief.east_m) == pytest.approx((3.0, -4.0), abs=0.02)
+    assert belief.error_m == pytest.approx(5.0, abs=0.02)
+
+
+def test_the_pilot_can_take_gps_away(wires: Wires) -> None:
+    assert wait_for(lambda: wires.pilot.mode is not None)
+    wires.pilot.lose_gps(True)
+    assert wait_for(lambda: wires.pilot.parameters.get("SIM_GPS1_ENABLE") == 0.0)
+    wires.pilot.lose_gps(False)
+    assert wait_for(lambda: wires.pilot.parameters.get("SIM_GPS1_ENABLE") == 1.0)
+
+
 def test_the_truth_is_carried_on_from_what_the_simulator_said() -> None:
     pilot, vehicle = Pilot(), mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
 
