@@ -6,6 +6,7 @@ Bayesian estimation using Gaussian sums", Automatica 7, 1971). Arrays: K compone
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,16 +44,21 @@ class GaussianSum:
         covariances = transitions @ self.covariances @ np.swapaxes(transitions, -1, -2) + noises
         return replace(self, means=means, covariances=covariances)
 
-    def measured(self, residuals: Array, slopes: Array, noises: Array) -> tuple[GaussianSum, Array]:
+    def measured(
+        self, residuals: Array, slopes: Array, noises: Array, considered: Sequence[int] = ()
+    ) -> tuple[GaussianSum, Array]:
         """The belief after a measurement of M numbers, weighted by its likelihoods, and their logs (K,).
 
         ``residuals`` (K, M): the measurement less what each component expects; ``slopes`` (M, D) or (K, M, D): the
         derivative of what is expected by the state; ``noises`` (M, M) or (K, M, M): the measurement's covariance.
+        ``considered``: numbers of the state whose uncertainty counts and which this measurement does not estimate
+        (Schmidt, "Application of state-space methods to navigation problems", 1966).
         """
         transposed = np.swapaxes(slopes, -1, -2)
         cross = self.covariances @ transposed  # (K, D, M)
         spread = slopes @ cross + noises
         gains = np.swapaxes(np.linalg.solve(spread, np.swapaxes(cross, -1, -2)), -1, -2)
+        gains[:, list(considered)] = 0.0
         weighed = np.linalg.solve(spread, residuals[:, :, None])[:, :, 0]
         size = residuals.shape[1]
         logs = -0.5 * (np.sum(residuals * weighed, axis=1) + np.linalg.slogdet(spread)[1] + size * np.log(2 * np.pi))

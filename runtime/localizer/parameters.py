@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class MotionModel:
@@ -23,13 +26,16 @@ class MotionModel:
 class OdometryModel:
     """What displacements share: a factor on all lengths (``scale_sigma``, its natural log), a turn of all directions
     (``heading_sigma_rad``); both wander by their ``_walk`` a square root of a second. A displacement beyond
-    ``gate_sigma`` of what is expected is not taken."""
+    ``gate_sigma`` of what is expected is not taken, unless up to ``manoeuvre_s`` of turning or braking at
+    ``manoeuvre_m_s2`` explain it."""
 
     scale_sigma: float = 0.1
     scale_walk: float = 0.002
     heading_sigma_rad: float = math.radians(6.0)
     heading_walk_rad: float = math.radians(0.1)
     gate_sigma: float = 5.0
+    manoeuvre_m_s2: float = 5.0
+    manoeuvre_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,10 @@ class FixModel:
 
     Their errors have two parts: each one's own, by its covariance, and one that successive fixes share
     (``shared_sigma_m`` per axis), which fades over ``shared_reach_m`` of flight and ``shared_s`` of time. Both are
-    multiplied by one of ``levels``, because how good fixes are differs from place to place; which level holds is
-    estimated (``level_log_sigma``: of its natural log beforehand; ``level_change``: how likely another one holds at the
-    next fix; multiple models: Magill, IEEE Trans. Automatic Control 10(4), 1965).
+    multiplied by one of ``levels``, because how good fixes are differs from place to place, and the second by one of
+    ``shared_levels`` besides, because how much of it they share differs too. Which pair holds is estimated
+    (``level_log_sigma``, ``shared_log_sigma``: of their natural logs beforehand; ``level_change``: how likely another
+    pair holds at the next fix; multiple models: Magill, IEEE Trans. Automatic Control 10(4), 1965).
 
     ``wrong``: the share of fixes that lie anywhere on ``area_m2``; ``carried_away``: how likely, at any fix, the
     aircraft is where no kept place is. ``floor_m``: of the remembered positions themselves, per axis; no filter sees
@@ -52,11 +59,26 @@ class FixModel:
     shared_s: float = 60.0
     levels: tuple[float, ...] = (0.35, 0.6, 1.0, 1.7, 2.8, 4.8)
     level_log_sigma: float = 1.0
+    shared_levels: tuple[float, ...] = (1.0,)
+    shared_log_sigma: float = 1.0
     level_change: float = 0.05
     wrong: float = 0.02
     carried_away: float = 1e-4
     area_m2: float = 1e6
     floor_m: float = 1.0
+
+    @property
+    def factors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(L,) of a fix's own error and (L,) of the shared one, by the number of a pair of levels."""
+        own = np.repeat(self.levels, len(self.shared_levels))
+        return own, own * np.tile(self.shared_levels, len(self.levels))
+
+    @property
+    def prior_logs(self) -> NDArray[np.float64]:
+        """(L,) natural logs of how likely each pair is beforehand, but for a common term."""
+        own, shared = self.factors
+        deviations = np.log(own) / self.level_log_sigma, np.log(shared / own) / self.shared_log_sigma
+        return np.asarray(-0.5 * (deviations[0] ** 2 + deviations[1] ** 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class SequenceFilter:
         newest = self._steps[-1].belief if self._steps else None
         if newest is None:
             return None
-        return float(np.exp(newest.weights @ np.log(np.array(self._parameters.fixes.levels)[newest.levels])))
+        return float(np.exp(newest.weights @ np.log(self._parameters.fixes.factors[0][newest.levels])))
 
     @property
     def log_evidence(self) -> float:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from runtime.localizer.gaussian_sum import Array, GaussianSum
-from runtime.localizer.parameters import FilterParameters, FixModel
+from runtime.localizer.parameters import FilterParameters, FixModel, OdometryModel
 
 POSITION, VELOCITY, SHARED, REFERENCE = slice(0, 2), slice(2, 4), slice(4, 6), slice(8, 10)
 SCALE, HEADING, SIZE = 6, 7, 10
@@ -25,13 +25,12 @@ _ANYWHERE_M2 = 1e9  # variance of a position that nothing is known of: 30 km; fa
 def unknown(parameters: FilterParameters) -> GaussianSum:
     """One component a level that may be anywhere, weighted by how likely its level is beforehand."""
     model = parameters.fixes
-    levels = np.array(model.levels)
-    count = len(levels)
+    logs = model.prior_logs
+    count = len(logs)
     covariances = np.zeros((count, SIZE, SIZE))
     covariances[:, VELOCITY, VELOCITY] = np.eye(2) * parameters.motion.speed_sigma_m_s**2
     covariances[:, SCALE, SCALE] = parameters.odometry.scale_sigma**2
     covariances[:, HEADING, HEADING] = parameters.odometry.heading_sigma_rad**2
-    logs = -0.5 * (np.log(levels) / model.level_log_sigma) ** 2
     belief = GaussianSum(logs, np.zeros((count, SIZE)), covariances, np.arange(count))
     return anywhere(belief, model).normalised()[0]
 
@@ -61,7 +60,7 @@ def anywhere_around(north_east_m: Array, parameters: FilterParameters) -> Gaussi
 
 def shared_variance_m2(belief: GaussianSum, model: FixModel) -> Array:
     """(K,) stationary variance per axis of the error that successive fixes share, by each component's level."""
-    variances: Array = (np.array(model.levels)[belief.levels] * model.shared_sigma_m) ** 2
+    variances: Array = (model.factors[1][belief.levels] * model.shared_sigma_m) ** 2
     return variances
 
 
@@ -98,6 +97,16 @@ def referenced(belief: GaussianSum) -> GaussianSum:
     transition[REFERENCE] = 0.0
     transition[REFERENCE, POSITION] = np.eye(2)
     return belief.moved(transition, np.zeros((SIZE, SIZE)))
+
+
+def manoeuvred(belief: GaussianSum, seconds: float, odometry: OdometryModel) -> GaussianSum:
+    """The belief of one who holds it possible that the aircraft turned or braked hard in the last ``seconds``."""
+    noise = np.zeros((SIZE, SIZE))
+    psd = np.eye(2) * odometry.manoeuvre_m_s2**2 * seconds
+    noise[POSITION, POSITION] = psd * seconds**3 / 3.0
+    noise[POSITION, VELOCITY] = noise[VELOCITY, POSITION] = psd * seconds**2 / 2.0
+    noise[VELOCITY, VELOCITY] = psd * seconds
+    return belief.moved(np.eye(SIZE), noise)
 
 
 def expected_displacement(belief: GaussianSum) -> tuple[Array, Array]:

@@ -10,7 +10,17 @@ import numpy as np
 
 from runtime.localizer.gaussian_sum import Array, GaussianSum, joined, reduced
 from runtime.localizer.parameters import Bounds, FilterParameters, FixModel
-from runtime.localizer.state import FIX_SLOPES, PLACE, anywhere, anywhere_around, expected_displacement, unknown
+from runtime.localizer.state import (
+    FIX_SLOPES,
+    HEADING,
+    PLACE,
+    SCALE,
+    anywhere,
+    anywhere_around,
+    expected_displacement,
+    manoeuvred,
+    unknown,
+)
 from runtime.values import Displacement
 
 
@@ -51,16 +61,22 @@ def after_displacement(
     belief: GaussianSum, displacement: Displacement, parameters: FilterParameters
 ) -> GaussianSum:
     """The belief after odometry said what the way since its reference was; unchanged where the likeliest place holds
-    that for impossible."""
-    expected, slopes = expected_displacement(belief)
-    residuals = np.array([displacement.north_m, displacement.east_m]) - expected
-    noise = np.array(displacement.random_covariance_m2)
-    likeliest = int(belief.log_weights.argmax())
-    spread = slopes[likeliest] @ belief.covariances[likeliest] @ slopes[likeliest].T + noise
-    off = residuals[likeliest]
-    if off @ np.linalg.solve(spread, off) > parameters.odometry.gate_sigma**2:
-        return belief
-    return belief.measured(residuals, slopes, noise)[0].normalised()[0]
+    that for impossible, even of an aircraft that turned or braked as hard as it can.
+
+    What displacements share, scale and heading, is left to the fixes: successive displacements from one reference all
+    seem to tell of it, each by another guess of the same way, and would make it known without anybody having said it.
+    """
+    said, noise = np.array([displacement.north_m, displacement.east_m]), np.array(displacement.random_covariance_m2)
+    seconds = min((displacement.to_t_ns - displacement.from_t_ns) * 1e-9, parameters.odometry.manoeuvre_s)
+    for moving in (belief, manoeuvred(belief, seconds, parameters.odometry)):
+        expected, slopes = expected_displacement(moving)
+        residuals = said - expected
+        likeliest = int(moving.log_weights.argmax())
+        spread = slopes[likeliest] @ moving.covariances[likeliest] @ slopes[likeliest].T + noise
+        off = residuals[likeliest]
+        if off @ np.linalg.solve(spread, off) <= parameters.odometry.gate_sigma**2:
+            return moving.measured(residuals, slopes, noise, considered=(SCALE, HEADING))[0].normalised()[0]
+    return belief
 
 
 def _found(belief: GaussianSum | None, places: Sequence[Place], parameters: FilterParameters) -> GaussianSum:
@@ -81,7 +97,7 @@ def _found(belief: GaussianSum | None, places: Sequence[Place], parameters: Filt
 
 def _seen(belief: GaussianSum, place: Place, model: FixModel) -> GaussianSum:
     """The belief where the aircraft is at a place, by each component's level."""
-    noises = place.covariance_m2 * (np.array(model.levels)[belief.levels] ** 2)[:, None, None]
+    noises = place.covariance_m2 * (model.factors[0][belief.levels] ** 2)[:, None, None]
     residuals = place.north_east_m - belief.means @ FIX_SLOPES.T
     return belief.measured(residuals, FIX_SLOPES, noises)[0]
 
@@ -97,10 +113,11 @@ def _levels_changed(belief: GaussianSum, model: FixModel) -> GaussianSum:
 
 def _level_changes(model: FixModel) -> Array:
     """(L, L) the chance of the level of a column after that of a row."""
-    count = len(model.levels)
-    prior = np.exp(-0.5 * (np.log(model.levels) / model.level_log_sigma) ** 2)
-    beside = np.abs(np.subtract.outer(np.arange(count), np.arange(count))) == 1
-    changes = beside * prior
+    prior = np.exp(model.prior_logs)
+    count = len(prior)
+    own, shared = np.divmod(np.arange(count), len(model.shared_levels))
+    steps = np.abs(np.subtract.outer(own, own)) + np.abs(np.subtract.outer(shared, shared))
+    changes = (steps == 1) * prior
     if count > 1:
         changes *= model.level_change / changes.sum(axis=1, keepdims=True)
     changes += np.diag(1.0 - changes.sum(axis=1))

@@ -133,7 +133,7 @@ def filtered(log: FixLog, parameters: FilterParameters) -> Filtered:
         end_belief, end_state = run.belief(t_ns), run.ruling(t_ns)
         assert end_belief is not None and end_state is not None
         speed_m_s = float(np.hypot(*end_state.mean[VELOCITY]))
-        shares = np.bincount(end_belief.levels, end_belief.weights, len(parameters.fixes.levels))
+        shares = np.bincount(end_belief.levels, end_belief.weights, len(parameters.fixes.prior_logs))
         level_logs = np.log(shares + 1e-6)
     return Filtered(positions, covariances, evidence)
 
@@ -162,14 +162,16 @@ def _start(
 
 # Of drawn assumptions: the least and the most, drawn evenly on a logarithmic scale.
 _DRAWN = {
-    "acceleration_psd": (0.05, 1.2),  # m2/s3, with an image a second
-    "shared_sigma_m": (5.0, 22.0),
-    "shared_reach_m": (80.0, 3000.0),
-    "level_change": (0.02, 0.4),
-    "wrong": (0.01, 0.1),
-    "floor_m": (1.0, 20.0),
-    "level_log_sigma": (0.5, 1.5),
+    "acceleration_psd": (0.04, 0.4),  # m2/s3, with an image a second
+    "shared_sigma_m": (8.0, 25.0),
+    "shared_reach_m": (200.0, 1500.0),
+    "level_change": (0.003, 0.1),
+    "wrong": (0.02, 0.12),
+    "floor_m": (2.0, 14.0),
+    "level_log_sigma": (0.5, 1.2),
+    "shared_log_sigma": (0.6, 1.6),
 }
+_LEVELS, _SHARED_LEVELS = (0.5, 1.0, 2.0), (0.2, 1.0, 3.0)
 _CARRIED_AWAY, _AREA_M2, _NEVER_S = 1e-3, 4e6, 1e6
 # What `--fit 33` chose: two of the draws.
 _MOST = {
@@ -198,7 +200,8 @@ def assumptions(drawn: Mapping[str, float]) -> FilterParameters:
     fixes = {name: value for name, value in drawn.items() if name != "acceleration_psd"}
     return FilterParameters(
         MotionModel(drawn["acceleration_psd"], speed_sigma_m_s=80.0),
-        fixes=FixModel(shared_s=_NEVER_S, carried_away=_CARRIED_AWAY, area_m2=_AREA_M2, **fixes),
+        fixes=FixModel(shared_s=_NEVER_S, carried_away=_CARRIED_AWAY, area_m2=_AREA_M2, levels=_LEVELS,
+            shared_levels=_SHARED_LEVELS, **fixes),
         bounds=Bounds(replay_s=0.5),
     )
 
