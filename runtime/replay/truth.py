@@ -11,13 +11,13 @@ from typing import Any
 
 from runtime.events import VEHICLE_LINK
 from runtime.flightlog.read import read_flightlog
+from runtime.freshness import LOG_GAP
 from runtime.interpolation import point_between
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import PacketReader
 from runtime.replay.outcome import Outcome
 from runtime.values import GeoPoint
 
-_GAP_NS = 1_500_000_000  # receivers speak once a second at least; over longer silences nothing is known
 _FIX_3D = 3  # GPS_FIX_TYPE
 
 
@@ -37,7 +37,7 @@ class Truth:
         if self.stamps_ns[after] == t_ns:
             return self.points[after]
         begin_ns, end_ns = self.stamps_ns[after - 1], self.stamps_ns[after]
-        if end_ns - begin_ns > _GAP_NS:
+        if end_ns - begin_ns > LOG_GAP.ns:
             return None
         share = (t_ns - begin_ns) / (end_ns - begin_ns)
         return point_between(self.points[after - 1], self.points[after], share)
