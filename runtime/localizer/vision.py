@@ -76,6 +76,7 @@ class VisionLocalizer:
     def on_odometry(self, odometry: Odometry) -> None:
         """Takes what one frame says of the motion; nothing where it measured none."""
         if odometry.displacement is not None and math.isfinite(odometry.displacement.heading_sigma_rad):
+            self._seen_again(odometry.t_ns)
             self._filter.displaced(odometry.displacement)
 
     def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
@@ -83,6 +84,7 @@ class VisionLocalizer:
         position at its exposure."""
         places = self._places(fix)
         accepted = fix.decision is Decision.FIX
+        self._seen_again(fix.t_ns)
         before = self._filter.ruling(fix.t_ns) if places else None
         if places and self._filter.fixed(fix.t_ns, places, None if accepted else self._limits.refused_wrong):
             self._judge(fix.t_ns, places[0], accepted, before)
@@ -155,6 +157,12 @@ class VisionLocalizer:
         assert self._origin is not None
         at = np.array(north_east_m(self._origin, hypothesis.aircraft))
         return Place(at, np.array(hypothesis.covariance_m2), share)
+
+    def _seen_again(self, t_ns: int) -> None:
+        """After blindness nothing speaks for the place any more: it may be any other, until fixes agree anew."""
+        newest_t_ns = self._filter.newest_t_ns
+        if newest_t_ns is not None and t_ns - newest_t_ns > self._limits.blind_s * 1e9:
+            self._supporting = 0
 
     def _judge(self, t_ns: int, place: Place, accepted: bool, before: Ruling | None) -> None:
         """Counts the fixes that speak for the ruling place, anew when another one rules than ``before`` this fix."""

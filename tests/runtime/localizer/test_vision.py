@@ -41,8 +41,8 @@ def refused(t_s: float, *considered: Hypothesis) -> Fix:
     return Fix.none(round(t_s * 1e9), "not sure", considered)
 
 
-def tracking(until_s: float = 3.0) -> VisionLocalizer:
-    localizer = VisionLocalizer()
+def tracking(until_s: float = 3.0, limits: TrackingLimits | None = None) -> VisionLocalizer:
+    localizer = VisionLocalizer(limits=limits)
     for t_s in np.arange(0.0, until_s + 0.1, 0.5):
         localizer.on_fix(fix(float(t_s), HERE), None)
     assert localizer.estimate(round(until_s * 1e9)).trusted
@@ -128,6 +128,17 @@ def test_one_wrong_fix_does_not_move_it_and_agreeing_ones_carry_it_over() -> Non
     assert there.trusted and there.position is not None and distance_m(there.position, FAR) < 10.0
     assert localizer.reset_counter == 1
     assert all(not one.trusted or one.position is None or distance_m(one.position, FAR) < 10.0 for one in states[6:])
+
+
+def test_after_blindness_one_fix_is_not_enough() -> None:
+    """A drone that was carried away under a covered lens must not be steered by the first place it seems to know."""
+    localizer = tracking(limits=TrackingLimits(blind_s=2.5))
+    assert not localizer.estimate(20_000_000_000).trusted
+    states = []
+    for t_s in (20.0, 20.5, 21.0, 21.5):
+        localizer.on_fix(fix(t_s, offset(HERE, 8.0, 0.0)), None)
+        states.append(localizer.estimate(round(t_s * 1e9)).state)
+    assert states[:2] == [TrackingState.SEARCHING] * 2 and states[-1] is TrackingState.TRACKING
 
 
 def test_a_turn_between_two_fixes_is_no_jump() -> None:
