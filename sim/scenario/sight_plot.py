@@ -29,6 +29,7 @@ _ELLIPSE_EVERY_NS = 4_000_000_000
 _TRACK_STEP = 25  # of 20 ms
 _MARGIN_M = 40.0
 _MOST_SHOWN_M = 60.0  # of an error: what is lost is off the plot
+_MOST_OF_GPS_M = 25.0  # a forged receiver goes on; the alarm has to come before 20 m
 
 
 def draw_sights(sights: Sights, track: Sequence[Truth], ground: Background | None) -> Figure:
@@ -107,7 +108,7 @@ def _paint_errors(axes: Axes, sights: Sights, track: Sequence[Truth], begun_ns: 
         axes.plot(times, errors, ".", ms=3, color=_COLOURS[TrackingState.TRACKING.value], label="error of the estimate")
         for square, style, name in ((ONE_SIGMA, "-", "68 %"), (TWO_SIGMA, "--", "95 %")):
             axes.plot(times, sigmas * math.sqrt(square), style, color="#6a1b9a", lw=0.9, label=f"radius of {name}")
-    axes.set_ylim(0.0, float(np.clip(1.3 * max(np.max(errors, initial=3.0), 8.0), 0.0, _MOST_SHOWN_M)))
+    shown_m = max(1.3 * float(np.max(errors, initial=3.0)), 8.0)
     stamps = np.array([step.t_ns for step in track], np.float64)
     grounds = np.array([step.ground for step in track]).reshape(-1, 2)
     reports = [one for one in sights.received if one.has_fix and one.t_ns >= begun_ns]
@@ -116,6 +117,8 @@ def _paint_errors(axes: Axes, sights: Sights, track: Sequence[Truth], begun_ns: 
                for one in reports]  # fmt: skip
         times = np.array([(one.t_ns - begun_ns) * 1e-9 for one in reports])
         axes.plot(times, off, "-", color="#1565c0", lw=1.0, label="GPS off by")
+        shown_m = max(shown_m, min(1.1 * max(off), _MOST_OF_GPS_M))
+    axes.set_ylim(0.0, min(shown_m, _MOST_SHOWN_M))
     axes.set_ylabel("m")
     axes.grid(alpha=0.25)
     if axes.get_legend_handles_labels()[0]:

@@ -52,15 +52,15 @@ def fly_spoofed(
     for name, rate in names.items():
         say(f"fly by GPS that is forged: {name.replace('_', ' ')}")
         with course.stage(_EACH_WEIGHT):
-            _forged(site, launcher, questions, name, rate, outcome, recording)
+            fly_forged(site, launcher, questions, name, rate, outcome, recording)
     return outcome, recording
 
 
-def _forged(
+def fly_forged(
     site: Site, launcher: Launcher, questions: list[Question], name: str, rate_m_s: float, outcome: SightOutcome,
     recording: Recording,
 ) -> None:  # fmt: skip
-    """One flight to a target by GPS, which begins to lie on the way."""
+    """One flight to a target by GPS, which begins to lie on the way: dragged at ``rate_m_s``, or by a step where 0."""
     start = upwind_of_middle(site, (0.0, 0.0), 0.0)
     run = launcher.meeting(_MET).launch(site, name, record=False, airborne=start)
     flight, moments = run.flight, [Moment(run.flight.t_ns, "with GPS")]

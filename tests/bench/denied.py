@@ -61,12 +61,16 @@ class Flight:
         return self.folder(out) / "history.db"
 
 
-def flights_of(seeds: Sequence[int], scenarios: Sequence[str], fields: bool) -> list[Flight]:
+def flights_of(seeds: Sequence[int], scenarios: Sequence[str], grounds: Sequence[str]) -> list[Flight]:
     """All that are asked for; those that others remember come first."""
-    over_town = [Flight(TOWN, seed, scenario) for scenario in SCENARIOS if scenario in scenarios for seed in seeds]
-    over_fields = [Flight(FIELDS, seed, scenario) for scenario in OVER_FIELDS if scenario in scenarios
-                   for seed in seeds[:1] if fields]  # fmt: skip
-    return [*over_town, *over_fields]
+    flown_over = {TOWN: (SCENARIOS, seeds), FIELDS: (OVER_FIELDS, seeds[:1])}
+    return [
+        Flight(ground, seed, scenario)
+        for ground in grounds
+        for scenario in flown_over[ground][0]
+        if scenario in scenarios
+        for seed in flown_over[ground][1]
+    ]
 
 
 def fly(flight: Flight, out: Path, threads: int) -> dict[str, Any] | None:
@@ -232,15 +236,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="1-10", help="a range, or numbers with commas between")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="names with commas between")
+    parser.add_argument("--grounds", default=f"{TOWN},{FIELDS}", help="names with commas between")
     parser.add_argument("--jobs", type=int, default=max(1, usable_cores() // 2), help="flights at a time")
     parser.add_argument("--out", type=Path, default=Path("out/denied-seeds"))
     arguments = parser.parse_args()
     wanted = arguments.scenarios.split(",")
     if unknown := sorted(set(wanted) - set(SCENARIOS)):
         parser.error(f"there is no scenario {unknown[0]}; there are {', '.join(SCENARIOS)}")
-    if not TURKU.exists():
+    grounds = [ground for ground in (TOWN, FIELDS) if ground in arguments.grounds.split(",")]
+    if FIELDS in grounds and not TURKU.exists():
         print(f"{TURKU} is not there: fields and trees are left out.", file=sys.stderr)
-    flights = flights_of(seeds_of(arguments.seeds), wanted, TURKU.exists())
+        grounds.remove(FIELDS)
+    flights = flights_of(seeds_of(arguments.seeds), wanted, grounds)
     results = list(flown(flights, arguments.out, arguments.jobs))
     console = Console(width=220)
     console.print(figures(results))
