@@ -44,6 +44,7 @@ _STEP_S = 0.02
 _CAMERA_LIMIT_S = 2.0  # a stream that stops for three seconds is a broken one
 _FAR_SIDE_LIMIT_S = 300.0
 _START_LIMIT_S = 60.0
+_GPS_BACK_S = 5.0  # a fix, and some seconds of it
 
 
 class DaemonProcess:
@@ -177,7 +178,14 @@ class SitlRun:
     log_path: Path
 
     def close(self) -> None:
-        """End the daemon as a service manager would; its first log is the flight's."""
+        """End the daemon as a service manager would; its first log is the flight's. An autopilot that is no longer fed
+        lands: the pilot has taken the vehicle back before, and given it its GPS."""
+        station = self.flight.station
+        station.set_mode("LOITER")
+        station.lose_gps(False)
+        self.flight.fly(_GPS_BACK_S)
+        station.use_sources(1)
+        self.flight.fly(1.0)
         self.daemon.end(signal.SIGTERM)
         self.flight.fly(0.5)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
