@@ -159,7 +159,7 @@ def at(t_ns: int, position: GeoPoint = GeoPoint(47.4030948, 8.5455995)) -> Local
 def test_the_local_frame_has_the_autopilots_own_metres(
     autopilot: int, origin: GeoPoint, point: GeoPoint, north_east_m: tuple[float, float]
 ) -> None:
-    """ArduPilot's are a thousandth longer there than the ellipsoid's, 0.76 m at 600 m; 0.3 % in latitude 35."""
+    """ArduPilot counts a thousandth more than the ellipsoid has there, 0.76 m in 600 m; 0.3 % in latitude 35."""
     wire = flying(autopilot, origin)
     assert wire.vehicle.send_injection(at(wire.t_ns, point), wire.t_ns) is None
     wire.step()
