@@ -9,6 +9,7 @@ import numpy as np
 
 from runtime.geodesy import north_east_m, offset
 from runtime.localizer.fix_difference import FixDifference, difference_of
+from runtime.localizer.gaussian_sum import Array
 from runtime.localizer.parameters import FilterParameters
 from runtime.localizer.sequence_filter import Ruling, SequenceFilter
 from runtime.localizer.state import POSITION, SHARED, VELOCITY
@@ -39,17 +40,32 @@ class TrackingLimits:
 
     ``ruling_share`` of the belief is there, ``fixes`` of them spoke for it, each ``spacing_s`` or more after the last
     one (neighbouring frames are wrong together), the last no longer ago than ``coast_s``; and its sigma is at most
-    ``max_sigma_m`` an axis. ``blind_s``: how long neither a fix nor odometry may have come. ``refused_wrong``: how
+    ``max_sigma_m`` an axis. For a place that took over from one that was steered by ``fixes_again`` must speak, since
+    wrong fixes come in rows that agree; ``contradictions`` of them in a row, spaced alike, cast doubt on a place.
+    ``blind_s``: how long neither a fix nor odometry may have come. ``refused_wrong``: how
     likely none of the places is right that a refused fix considered.
     """
 
     ruling_share: float = 0.99
     fixes: int = 3
-    spacing_s: float = 0.5
+    fixes_again: int = 6
+    contradictions: int = 2
+    spacing_s: float = 0.4
     coast_s: float = 20.0
     blind_s: float = math.inf
     max_sigma_m: float = 10.0
     refused_wrong: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenUp:
+    """A place that was steered by: how far the one that rules now lies from it (2,), which stays so while both move
+    alike, and the fixes that had spoken for it, the last at ``supported_t_ns``."""
+
+    offset_m: Array
+    supporting: int
+    needed: int
+    supported_t_ns: int
 
 
 class VisionLocalizer:
@@ -67,6 +83,9 @@ class VisionLocalizer:
         self._origin: GeoPoint | None = None
         self._heading: Measured | None = None
         self._supporting, self._supported_t_ns = 0, 0
+        self._needed = self._limits.fixes
+        self._against, self._against_t_ns = 0, 0
+        self._given_up: _GivenUp | None = None
         self.reset_counter = 0
 
     def on_nav(self, state: NavState) -> None:
@@ -134,8 +153,10 @@ class VisionLocalizer:
         limits, sigma_m = self._limits, axis_sigma_m(_covariance(ruling))
         if ruling.share < limits.ruling_share:
             return f"the likeliest place has {ruling.share:.0%} of the belief"
-        if self._supporting < limits.fixes:
-            return f"{self._supporting} of {limits.fixes} fixes speak for the place"
+        if self._supporting < self._needed:
+            return f"{self._supporting} of {self._needed} fixes speak for the place"
+        if self._against >= limits.contradictions:
+            return f"{self._against} fixes in a row contradict the place"
         if sigma_m > limits.max_sigma_m:
             return f"the position is known to {sigma_m:.0f} m only"
         return ""
@@ -169,20 +190,47 @@ class VisionLocalizer:
         ruling = self._filter.ruling(t_ns)
         assert ruling is not None
         if before is not None and _jumped(before, ruling):
-            self._supporting = 0
+            self._given_way(before, ruling, t_ns)
             self.reset_counter += 1
-        if not accepted or not _agrees(ruling, place):
+        if not accepted:
             return
+        if not _agrees(ruling, place):
+            if not self._against or t_ns - self._against_t_ns >= self._limits.spacing_s * 1e9:
+                self._against, self._against_t_ns = self._against + 1, t_ns
+            return
+        self._against = 0
         if not self._supporting or t_ns - self._supported_t_ns >= self._limits.spacing_s * 1e9:
             self._supporting += 1
             self._supported_t_ns = max(t_ns, self._supported_t_ns)
 
 
+    def _given_way(self, before: Ruling, after: Ruling, t_ns: int) -> None:
+        """Another place rules: fixes are counted anew, unless it is the one that was steered by and given up."""
+        offset_m = after.mean[POSITION] - before.mean[POSITION]
+        trusted = self._supporting >= self._needed
+        left, self._given_up = self._given_up, None
+        if left is not None and not trusted:
+            offset_m = left.offset_m + offset_m
+            fresh = t_ns - left.supported_t_ns < self._limits.coast_s * 1e9
+            if fresh and not _apart(offset_m, before, after, _AGREES_SIGMA):
+                self._supporting, self._needed = left.supporting, left.needed
+                self._supported_t_ns, self._against = left.supported_t_ns, 0
+                return
+            self._given_up = _GivenUp(offset_m, left.supporting, left.needed, left.supported_t_ns)
+        elif trusted:
+            self._given_up = _GivenUp(offset_m, self._supporting, self._needed, self._supported_t_ns)
+            self._needed = self._limits.fixes_again
+        self._supporting = self._against = 0
+
+
 def _jumped(before: Ruling, after: Ruling) -> bool:
     """Whether what ruled before a fix and what rules after it, at one instant, are two places: one was given up."""
-    apart = after.mean[POSITION] - before.mean[POSITION]
-    spread = after.covariance[POSITION, POSITION] + before.covariance[POSITION, POSITION]
-    return float(apart @ np.linalg.solve(spread, apart)) > (2 * _AGREES_SIGMA) ** 2
+    return _apart(after.mean[POSITION] - before.mean[POSITION], before, after, 2 * _AGREES_SIGMA)
+
+
+def _apart(offset_m: Array, one: Ruling, other: Ruling, sigmas: float) -> bool:
+    spread = one.covariance[POSITION, POSITION] + other.covariance[POSITION, POSITION]
+    return float(offset_m @ np.linalg.solve(spread, offset_m)) > sigmas**2
 
 
 def _covariance(ruling: Ruling) -> Covariance:

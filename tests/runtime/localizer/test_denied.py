@@ -32,3 +32,16 @@ def test_at_any_frame_rate_displacements_alone_never_teach_the_scale() -> None:
 def test_a_hard_turn_while_odometry_was_blind_does_not_lock_it_out() -> None:
     outcome = flown(replace(CLEAN, odometry_lost=0.5, speed_m_s=15.0), 4)
     assert np.percentile(outcome.error_m, 99) < 6.0 and outcome.wrong_share == 0.0
+
+
+def test_wrong_fixes_in_rows_that_agree_are_hardly_ever_steered_by() -> None:
+    outcome = flown(Conditions(wrong=0.1), 6)
+    assert outcome.wrong_share < 0.004 and outcome.tracking_share > 0.7
+    assert np.percentile(outcome.error_m, 95) < 6.0 and outcome.inside(INSIDE_95) > 0.9
+    assert np.percentile(outcome.first_s, 90, method="lower") <= 10.0
+
+
+def test_an_aircraft_that_was_carried_off_is_found_again() -> None:
+    outcome = flown(Conditions(wrong=0.02, carried_s=20.0, seconds=45.0, gap_s=0.0), 4)
+    assert max(outcome.recovered_s) <= 15.0
+    assert outcome.wrong_share * 45.0 < 3.0, "seconds in which it was sure of the place that it had left"
