@@ -48,9 +48,9 @@ class TrackingLimits:
 
     ruling_share: float = 0.99
     fixes: int = 3
-    fixes_again: int = 6
+    fixes_again: int = 5
     contradictions: int = 2
-    spacing_s: float = 0.4
+    spacing_s: float = 0.5
     coast_s: float = 20.0
     blind_s: float = math.inf
     max_sigma_m: float = 10.0
