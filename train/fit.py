@@ -28,6 +28,7 @@ def fit(
     """Train towers as a configuration says; what was begun is gone on with."""
     from train.loop.config import load_config
     from train.loop.progress import told
+    from train.loop.trainer import BEST, LAST
 
     config = load_config(configuration)
     console = Console(stderr=True, width=120)
@@ -37,22 +38,25 @@ def fit(
         trainer.train(tell, until)
     if trainer.leads:
         typer.echo(f"{config.run.out}: step {trainer.step} of {config.run.steps}, best {trainer.best:.4f}")
-        typer.echo(f"next: homing-evaluate DATA --checkpoint {config.run.out / 'best.pt'}")
+        kept = next(name for name in (BEST, LAST) if (config.run.out / name).is_file())
+        typer.echo(f"next: homing-evaluate DATA --checkpoint {config.run.out / kept}")
 
 
 def _trainer(config: Any) -> Any:
     import torch
 
     from train.loop.trainer import Trainer
+    from train.precision import device_here
     from train.torchvision_ops import declare_missing_operators
 
     declare_missing_operators()
     torch.set_num_threads(config.run.threads)
-    if "RANK" not in os.environ and not torch.cuda.is_available():
+    on_cpu = device_here().type == "cpu"
+    if "RANK" not in os.environ and on_cpu:
         return Trainer(config)
     from accelerate import Accelerator
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=on_cpu)
     logging.getLogger(__name__).info("%d processes share each batch", accelerator.num_processes)
     return Trainer(config, accelerator)
 

@@ -1,4 +1,4 @@
-"""The precision that a step computes in, by the name that the configuration gives it."""
+"""What computes, and the precision that a step computes in, by the name that the configuration gives it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from train.depthwise import SingleDepthwise
 
 FP32, BF16, FP16 = "fp32", "bf16", "fp16"
 _TYPES = {BF16: torch.bfloat16, FP16: torch.float16}
+
+
+def device_here() -> torch.device:
+    """The first GPU where there is one, else the processor; float32 on it is float32, in convolutions too.
+
+    cuDNN's default is TF32, which rounds what it multiplies to ten bits: heads are kept in float32 for more than that.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager

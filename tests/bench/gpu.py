@@ -43,7 +43,8 @@ class Row:
 
 # What matters most first: where time runs out, the last rows are skipped.
 ROWS = (
-    Row("machine", 30, gpu_rows.machine),
+    Row("machine", 10, gpu_rows.machine),
+    Row("CUDA's calls", 20, gpu_rows.cuda_calls),
     Row("onnxruntime-cuda fp32", 60, lambda: gpu_rows.onnxruntime_cuda("fp32")),
     Row("onnxruntime-cuda fp16", 60, lambda: gpu_rows.onnxruntime_cuda("fp16")),
     Row("tensorrt fp16", 120, lambda: gpu_rows.tensorrt_engine("fp16")),

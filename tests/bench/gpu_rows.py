@@ -60,6 +60,33 @@ def machine() -> Iterator[Cell]:
             continue
 
 
+def cuda_calls(library: Cuda | None = None) -> Iterator[Cell]:
+    """The calls of CUDA that TensorRT flies by, without TensorRT: a crop's bytes to the GPU and back, by a graph."""
+    gpu = library if library is not None else cuda()
+    yield Cell("CUDA's device", str(gpu.device()))
+    stream, kind, shape = gpu.stream(), np.uint8, (1, 256, 256, 3)
+    there, back = gpu.pinned(shape, kind), gpu.pinned(shape, kind)
+    device = gpu.device_memory(there.nbytes)
+    gpu.begin_graph(stream)
+    gpu.to_device(device, there, there.nbytes, stream)
+    gpu.to_host(back, device, there.nbytes, stream)
+    graph = gpu.end_graph(stream)
+    rng, right = np.random.default_rng(0), 0
+
+    def round_trip() -> None:
+        gpu.launch(graph, stream)
+        gpu.wait(stream)
+
+    for _ in range(_RUNS):
+        there[...], back[...] = rng.integers(0, 256, shape, kind), 0
+        round_trip()
+        right += int(np.array_equal(there, back))
+    took_ms = _timed_ms(round_trip)
+    gpu.free([there, back], [device], stream)
+    yield Cell("crops that came back by a graph as they went", f"{right} of {_RUNS}")
+    yield Cell("there and back", _spread(took_ms))
+
+
 def onnxruntime_cuda(precision: str) -> Iterator[Cell]:
     """ONNX Runtime's CUDA provider on the bundle that ships."""
     backend, bundle = OnnxCuda(), Bundle.load()

@@ -14,7 +14,7 @@ from runtime.gpu.cuda_calls import Cuda
 from runtime.machine import gpu_in_sight
 from runtime.values import ViewKind
 from tests.bench.gpu import ROWS, Row, run, table
-from tests.bench.gpu_rows import Cell, evaluation, judged, rates, tensorrt_engine, training
+from tests.bench.gpu_rows import Cell, cuda_calls, evaluation, judged, rates, tensorrt_engine, training
 from tests.runtime.gpu.fakes import FakeCudaLibrary, FakeTensorRt
 from tests.runtime.small_bundle import small_bundle
 
@@ -46,7 +46,7 @@ def test_without_a_gpu_one_line_says_what_is_missing() -> None:
 
 def test_a_row_that_does_not_exist() -> None:
     ran = _gpu("--rows", "abacus")
-    assert ran.returncode == 2 and ran.stderr.startswith("there is no row abacus; there are machine, onnxruntime-cuda")
+    assert ran.returncode == 2 and ran.stderr.startswith("there is no row abacus; there are machine, CUDA's calls")
 
 
 def test_all_rows_may_be_begun_within_eight_minutes_and_what_matters_most_ends_in_them() -> None:
@@ -98,6 +98,13 @@ def test_tensorrt_is_built_judged_and_timed_with_its_graph_and_without(small: Bu
         "one crop without a graph", "graph and no graph differ by",
     ]  # fmt: skip
     assert cells[2].value.endswith(": passed") and cells[-1].value == "0" and library.allocated() == 0
+
+
+def test_a_crop_goes_to_the_gpu_and_back_by_a_graph() -> None:
+    library = FakeCudaLibrary()
+    device, whole, took = cuda_calls(Cuda(library))
+    assert "Orin" in device.value and whole.value == "200 of 200" and took.value.startswith("median ")
+    assert library.launches == 420 and library.allocated() == 0
 
 
 def test_the_evaluation_ranks_against_all_rows() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from runtime.errors import HomingError
+from train.fit import _trainer
 from train.loop.config import TrainConfig
 from train.loop.trainer import Trainer
 from train.losses.embedded import Embedded
@@ -42,7 +43,7 @@ def plain(trainer: Trainer, steps: int) -> float:
         batch = trainer._read(trainer._choose(trainer.step), trainer.step)
         sides = trainer.sides(batch)
         trainer.optimizer.zero_grad(set_to_none=True)
-        with _autocast(trainer.run.precision):
+        with _autocast(trainer):
             query, gallery = (trainer.towers(view, crops) for view, crops in
                               ((sides.query, sides.query_crops), (sides.gallery, sides.gallery_crops)))  # fmt: skip
         shifts = sides.shifts * query[1].shape[-1]
@@ -52,12 +53,14 @@ def plain(trainer: Trainer, steps: int) -> float:
         value.backward()
         trainer.optimizer.step()
         trainer.step += 1
+    if trainer.device.type == "cuda":
+        torch.cuda.synchronize()
     return (time.monotonic() - begun) / steps
 
 
-def _autocast(precision: str) -> AbstractContextManager[Any]:
-    types = {BF16: torch.bfloat16, FP16: torch.float16}
-    return torch.autocast("cpu", types[precision]) if precision in types else nullcontext()
+def _autocast(trainer: Trainer) -> AbstractContextManager[Any]:
+    kind = {BF16: torch.bfloat16, FP16: torch.float16}.get(trainer.run.precision)
+    return nullcontext() if kind is None else torch.autocast(trainer.device.type, kind)
 
 
 def ours(trainer: Trainer, steps: int) -> float:
@@ -81,17 +84,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--turns", type=int, default=5)
     a = parser.parse_args()
-    torch.set_num_threads(a.threads)
     rates: dict[str, list[float]] = {"plain loop": [], "homing-train": []}
     with tempfile.TemporaryDirectory() as folder:
         try:
-            trainer = Trainer(_config(a, Path(folder)))
+            trainer = _trainer(_config(a, Path(folder)))
         except HomingError as error:
             raise SystemExit(f"train_speed: {error}") from None
         ours(trainer, 2)  # warm caches
         for _ in range(a.turns):
             for name, loop in (("plain loop", plain), ("homing-train", ours)):
                 rates[name].append(2 * a.batch / loop(trainer, a.steps))
+    print(trainer.device)
     for name, values in rates.items():
         print(f"{name:14} {np.median(values):7.1f} pictures/s   (least {min(values):.1f}, most {max(values):.1f})")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from train.data.weather import CONDITIONS, under
 
 Crop = NDArray[np.uint8]  # (S, S, 3) RGB
+_ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}  # by quarter turns
 _BAD_WEATHER = tuple(name for name in CONDITIONS if name != "clear")
 
 
@@ -81,8 +82,11 @@ def another_sensor(crop: Crop, rng: np.random.Generator) -> Crop:
 
 def turned_alike(crops: Crop, quarter_turns: int, mirrored: bool) -> Crop:
     """(N, S, S, 3) crops all turned counter-clockwise by so many right angles, and mirrored left to right."""
-    turned = np.rot90(crops, quarter_turns, axes=(1, 2))
-    return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)
+    turned = np.empty_like(crops)
+    for crop, room in zip(crops, turned, strict=True):
+        seen = cv2.rotate(crop, _ROTATIONS[quarter_turns % 4]) if quarter_turns % 4 else crop
+        room[...] = cv2.flip(seen, 1) if mirrored else seen
+    return turned
 
 
 def turned_shifts(shifts: NDArray[np.float32], quarter_turns: int, mirrored: bool) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ Positions are of the picture's middle, from the origin of its area; places of di
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from train.losses.embedded import IGNORED, NEGATIVE, POSITIVE
 
 FILE = "places.csv"
 COLUMNS = ("place", "area", "north_m", "east_m", "side_m")
+_SAME_SIDE = 1e-9  # relative: what a number loses on its way through places.csv and back
 SAME, OTHER = 0.5, 0.15  # shares of the ground in common: above the first the same place, below the second another
 Array = NDArray[np.float64]
 
@@ -78,8 +78,7 @@ def overlaps(a: Sequence[Square], b: Sequence[Square]) -> Array:
         low = np.maximum(ours[:, None, axis] - ours[:, None, 2] / 2, theirs[None, :, axis] - theirs[None, :, 2] / 2)
         high = np.minimum(ours[:, None, axis] + ours[:, None, 2] / 2, theirs[None, :, axis] + theirs[None, :, 2] / 2)
         shared *= np.clip(high - low, 0.0, None)
-    same_area = np.array([s.area for s in a], object)[:, None] == np.array([s.area for s in b], object)[None]
-    return np.asarray(shared / np.minimum(ours[:, None, 2], theirs[None, :, 2]) ** 2 * same_area)
+    return np.asarray(shared / np.minimum(ours[:, None, 2], theirs[None, :, 2]) ** 2 * _same_area(a, b))
 
 
 def related(
@@ -100,10 +99,12 @@ def displaced(ours: Sequence[Square | None], theirs: Sequence[Square | None]) ->
     """(N, M, 2) rows and columns, in sides of a crop, from where something lies in one to where in the other; not a
     number where it is unknown or the sides differ."""
     out = np.full((len(ours), len(theirs), 2), np.nan, np.float32)
-    for i, a in enumerate(ours):
-        for j, b in enumerate(theirs):
-            if a is not None and b is not None and a.area == b.area and math.isclose(a.side_m, b.side_m):
-                out[i, j] = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
+    rows, columns = (np.flatnonzero([s is not None for s in side]) for side in (ours, theirs))
+    a, b = ([s for s in side if s is not None] for side in (ours, theirs))
+    here, there = _rows(a)[:, None], _rows(b)[None]
+    apart = (there - here)[..., :2] * [1.0, -1.0] / here[..., 2:]
+    known = _same_area(a, b) & np.isclose(here[..., 2], there[..., 2], rtol=_SAME_SIDE, atol=0.0)
+    out[np.ix_(rows, columns)] = np.where(known[..., None], apart, np.nan)
     return out
 
 
@@ -115,3 +116,9 @@ def relation(shares: Array) -> NDArray[np.int8]:
 
 def _rows(squares: Sequence[Square]) -> Array:
     return np.array([(s.north_m, s.east_m, s.side_m) for s in squares], np.float64).reshape(-1, 3)
+
+
+def _same_area(a: Sequence[Square], b: Sequence[Square]) -> NDArray[np.bool_]:
+    """(N, M): whether two squares are of one area."""
+    ours, theirs = (np.array([s.area for s in side], object) for side in (a, b))
+    return np.asarray(ours[:, None] == theirs[None], bool)

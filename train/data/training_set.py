@@ -42,6 +42,7 @@ class TrainingSet:
             areas.setdefault(place.square.area if place.square else "", []).append(index)
         self.areas = tuple(np.array(members, np.int64) for members in areas.values())
         self._area_of = {int(index): members for members in self.areas for index in members}
+        self._at_m = np.array([_middle_m(place.square) for place in self.places], np.float64)
 
     @classmethod
     def open(cls, roots: Sequence[Path], pairs: Sequence[Pair], size_px: int, cache_mb: int) -> TrainingSet:
@@ -86,12 +87,10 @@ class TrainingSet:
 
     def neighbours(self, index: int, count: int) -> NDArray[np.int64]:
         """The places of the same area nearest to one, itself left out; none where positions are unknown."""
-        here = self.places[index].square
-        if here is None:
+        if np.isnan(self._at_m[index]).any():
             return np.zeros(0, np.int64)
         members = self._area_of[index]
-        squares = [self.places[i].square for i in members]
-        away = np.array([np.hypot(s.north_m - here.north_m, s.east_m - here.east_m) for s in squares if s is not None])
+        away = np.linalg.norm(self._at_m[members] - self._at_m[index], axis=1)
         return members[np.argsort(away, kind="stable")[1 : count + 1]]
 
 
@@ -102,3 +101,8 @@ def _square(squares: dict[str, Square] | None, name: str, number: int, root: Pat
         raise UsageError(f"{root / 'places.csv'} has no line for {name}.")
     one = squares[name]
     return Square(f"{number}/{one.area}", one.north_m, one.east_m, one.side_m)
+
+
+def _middle_m(square: Square | None) -> tuple[float, float]:
+    """North and east of a place, not a number where it is unknown."""
+    return (np.nan, np.nan) if square is None else (square.north_m, square.east_m)

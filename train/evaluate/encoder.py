@@ -17,7 +17,7 @@ from runtime.errors import UsageError
 from runtime.values import ViewKind
 from train.data.views import Picture, Skipped, read_batches
 from train.evaluate.protocol import Features, normalised
-from train.precision import FP32, computing_in
+from train.precision import FP32, computing_in, device_here
 from train.towers import Towers, load_towers
 
 Crops = NDArray[np.uint8]  # (N, S, S, 3) RGB
@@ -71,7 +71,7 @@ class BundleEncoder:
 
 
 def open_encoder(checkpoint: Path | None, bundle: Path | None) -> Encoder:
-    """The encoder of a checkpoint or of a bundle; neither is the bundle that ships.
+    """The encoder of a checkpoint, on the GPU where there is one, or of a bundle; neither is the bundle that ships.
 
     Raises:
         UsageError: both are named.
@@ -81,7 +81,7 @@ def open_encoder(checkpoint: Path | None, bundle: Path | None) -> Encoder:
         raise UsageError("--checkpoint and --bundle exclude each other.")
     if checkpoint is not None:
         towers, notes = load_towers(checkpoint)
-        return TowersEncoder(towers, f"{checkpoint.name} ({notes['digest'][:8]})")
+        return TowersEncoder(towers.to(device_here()), f"{checkpoint.name} ({notes['digest'][:8]})")
     return BundleEncoder(Bundle.load(bundle))
 
 

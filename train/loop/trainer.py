@@ -190,6 +190,8 @@ class Trainer:
         record.add(self.step, values)
         if "selected" in values:
             log.info("step %d: R@1 %.4f on what is held out, before %.4f", self.step, values["selected"], self.best)
+        if self.selection is None and self.step == 0:
+            return  # nothing says that the untrained are the best
         if values.get("selected", self.best) >= self.best:
             self.best = values.get("selected", self.best)
             notes = {"step": self.step, "configuration": self.config.digest, **values}

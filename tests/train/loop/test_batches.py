@@ -101,12 +101,38 @@ def test_shifts_say_where_the_same_pixels_are(data: TrainingSet, step: int, stre
                 assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8, (i, j)
 
 
+def test_displacements_of_many_are_what_each_pair_alone_has() -> None:
+    rng = np.random.default_rng(2)
+    sides = rng.choice([60.0, 90.0], 24)
+    squares = [Square(f"w{i % 2}", *map(float, rng.uniform(-99, 99, 2)), float(side)) for i, side in enumerate(sides)]
+    found = displaced([*squares[:12], None], [None, *squares[12:]])
+    assert found.shape == (13, 13, 2) and np.isnan(found[-1]).all() and np.isnan(found[:, 0]).all()
+    known = 0
+    for i, a in enumerate(squares[:12]):
+        for j, b in enumerate(squares[12:], 1):
+            if a.area == b.area and a.side_m == b.side_m:
+                expected = (b.north_m - a.north_m) / a.side_m, (a.east_m - b.east_m) / a.side_m
+                np.testing.assert_allclose(found[i, j], expected, rtol=1e-5, atol=1e-6)
+                known += 1
+            else:
+                assert np.isnan(found[i, j]).all()
+    assert 10 < known < 100
+
+
+def test_places_without_a_position_have_no_neighbours() -> None:
+    known = [TrainingPlace(str(i), {}, Square("w", 30.0 * i, 0.0, 90.0)) for i in range(5)]
+    data = TrainingSet([*known, TrainingPlace("a", {}, None), TrainingPlace("b", {}, None)], CELL_PX, 0)
+    assert list(data.neighbours(0, 2)) == [1, 2] and set(data.neighbours(2, 2)) == {1, 3}
+    assert len(data.neighbours(5, 2)) == 0
+
+
 def test_turning_is_what_numpy_says() -> None:
     grid = np.zeros((1, 8, 8, 3), np.uint8)
     grid[0, 2, 5] = 255
     for turns in range(4):
         for mirrored in (False, True):
             out = turned_alike(grid, turns, mirrored)[0, :, :, 0]
+            np.testing.assert_array_equal(out, np.rot90(grid[0], turns)[:, :: -1 if mirrored else 1, 0])
             at = np.argwhere(out)[0] - 3.5
             expected = turned_shifts(np.array([2 - 3.5, 5 - 3.5], np.float32), turns, mirrored)
             np.testing.assert_allclose(at, expected)

@@ -61,6 +61,16 @@ def test_what_no_loss_trains_is_fitted_to_what_was_trained_and_changes_nothing_e
     assert (found.std(dim=0) > 0.5).all() and (found.std(dim=0) < 1.1).all()
 
 
+def test_without_validation_the_untrained_are_never_called_the_best(tmp_path: Path, data: Path) -> None:
+    path = config(tmp_path, data, "alone")
+    path.write_text(path.read_text().replace(f'validation = "{data}"\n', ""))
+    assert load_config(path).data.validation is None
+    _run(path, until=2)
+    assert (tmp_path / "alone/last.pt").is_file() and not (tmp_path / "alone/best.pt").exists()
+    _run(path)
+    assert load_towers(tmp_path / "alone/best.pt")[1]["step"] == 8
+
+
 def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(tmp_path: Path, data: Path) -> None:
     through = _run(config(tmp_path, data, "through"))
     _run(config(tmp_path, data, "stopped"), until=3)
