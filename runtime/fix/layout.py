@@ -21,7 +21,7 @@ from runtime.view import GroundPlane, rectify
 
 _COVERAGE = 0.9  # of the square that is cut from the frame
 _CANDIDATE_SIGMA_M = 10.0  # of a place that was not accepted: a peak's surroundings, see `runtime.place.ground`
-_LEAST_DOUBT = 1e-4  # of a probability: what a table fitted to some thousand answers can tell from certainty
+_MOST_PLACES = 8  # of a frame, accepted or not: a sequence of frames tells them apart
 _OVERSAMPLED = 1.25  # pixels of that square for one of the network's: it is cut once more, at the rungs
 
 
@@ -47,7 +47,7 @@ class LayoutFixer:
         if plane is None or not known.posed:
             return Refusal("its layout needs a known height and heading")
         target = layout_target(frame, known, plane, self._size_px)
-        answer = self._locator.locate(target)
+        answer = self._locator.locate(target, top=_MOST_PLACES)
         hypotheses = _hypotheses(answer, known, plane)
         if answer.decision is not Decision.MATCH:
             return Refusal(f"on the map {answer.reason}", hypotheses)
@@ -73,16 +73,8 @@ def _hypotheses(answer: PlaceAnswer, known: Known, plane: GroundPlane) -> tuple[
             covariance_m2=circular(sigma_m),
             keyframe_ids=(one.keyframe_id,),
             inliers=0,
-            log_likelihood_ratio=_log_odds(one.probability),
+            log_likelihood_ratio=one.log_likelihood_ratio or 0.0,  # no table, nothing measured
             similarity=one.similarity,
         )
         for one in answer.candidates
     )
-
-
-def _log_odds(probability: float | None) -> float:
-    """Of a candidate's probability: the likelihood ratio, for even odds beforehand; 0 where it has none."""
-    if probability is None:
-        return 0.0
-    bounded = min(max(probability, _LEAST_DOUBT), 1.0 - _LEAST_DOUBT)
-    return math.log(bounded / (1.0 - bounded))

@@ -1,16 +1,24 @@
-"""From how a place stands out to the probability that it is the right one; the table comes with the bundle.
+"""From how places stand out to the probability that each is the right one; the table comes with the bundle.
 
 The table of an ordered pair of views holds a logistic model over named features, the probability below which the
 answer is "no match", and the error of accepted places::
 
     {"model": "logistic", "features": [...], "mean": [...], "scale": [...], "weights": [...], "bias": b,
-     "threshold": p, "sigma_m": s, "ground_sigma_m": g, ...}
+     "threshold": p, "sigma_m": s, "ground_sigma_m": g, "rivals": true, ...}
+
+With ``rivals`` the model sees one place at a time, as many right as wrong ones in its fit, so that its log-odds are the
+log of a likelihood ratio: of such a score where the place is the right one, to such a score from the best that chance
+makes on this ground. Places exclude each other, and with even odds that one of them is right, Bayes' rule gives
+
+    p_i = exp(l_i) / (1 + sum_j exp(l_j)).
+
+Without it (bundles made before) features hold margins to other places, and each place has the logistic of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +27,7 @@ import numpy as np
 from runtime.errors import BundleError
 
 _FLOOR = 1e-4  # no finite sample supports a probability nearer to 0 or 1
+_MOST_LOG_ODDS = math.log((1.0 - _FLOOR) / _FLOOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class Acceptance:
     threshold: float
     sigma_m: float
     ground_sigma_m: float
+    rivals: bool = False
 
     @classmethod
     def of(cls, table: Mapping[str, Any] | None) -> Acceptance | None:
@@ -56,6 +66,7 @@ class Acceptance:
                 threshold=float(table["threshold"]),
                 sigma_m=float(table["sigma_m"]),
                 ground_sigma_m=float(table["ground_sigma_m"]),
+                rivals=bool(table.get("rivals", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the bundle's acceptance table cannot be read ({error}); export it again.") from error
@@ -66,8 +77,9 @@ class Acceptance:
             raise BundleError("the bundle's acceptance table has a scale of zero; export it again.")
         return acceptance
 
-    def probability(self, features: Mapping[str, float]) -> float:
-        """That a place with these features is the right one.
+    def log_likelihood_ratio(self, features: Mapping[str, float]) -> float:
+        """Natural log of how much likelier these features are at the right place than where chance made them; for
+        even odds beforehand the log-odds that the place is the right one, its rivals left aside.
 
         Raises:
             BundleError: the table asks for a feature that this program does not compute.
@@ -77,11 +89,31 @@ class Acceptance:
             raise BundleError(f"the bundle's acceptance needs {missing[0]}, which this version does not compute.")
         values = (np.array([features[name] for name in self.features]) - self.mean) / self.scale
         logit = float(np.dot(values, self.weights)) + self.bias
-        return min(max(1.0 / (1.0 + math.exp(-max(min(logit, 50.0), -50.0))), _FLOOR), 1.0 - _FLOOR)
+        return min(max(logit, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)
+
+    def probabilities(self, places: Sequence[Mapping[str, float]]) -> list[float]:
+        """That each of the distinct places of one question, the best first, is the right one.
+
+        Raises:
+            BundleError: the table asks for a feature that this program does not compute.
+        """
+        ratios = [self.log_likelihood_ratio(features) for features in places]
+        if not self.rivals:
+            return [_within(1.0 / (1.0 + math.exp(-one))) for one in ratios]
+        none_of_them = float(np.logaddexp.reduce([0.0, *ratios]))
+        return [_within(math.exp(one - none_of_them)) for one in ratios]
+
+    def accepts(self, places: Sequence[Mapping[str, float]]) -> bool:
+        """Whether the best of these places is probable enough."""
+        return self.probabilities(places)[0] >= self.threshold
 
     def place_sigma_m(self, ground_sigma_m: float) -> float:
         """1-sigma per axis of a place, grown where the keyframes are less sure of their ground than in the fit."""
         return math.sqrt(self.sigma_m**2 + max(0.0, ground_sigma_m**2 - self.ground_sigma_m**2))
+
+
+def _within(probability: float) -> float:
+    return min(max(probability, _FLOOR), 1.0 - _FLOOR)
 
 
 def _row(values: Any) -> tuple[float, ...]:

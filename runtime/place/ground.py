@@ -3,7 +3,7 @@
 Each keyframe scores the target at every translation over its own ground. Laid where the keyframes belong and summed,
 these scores agree at a true place and scatter for an out-of-coverage query: the whole flight acts as one feature map.
 What counts is how far a peak stands out of its surroundings (a few cells), since that is layout; the broad rise around
-it is the kind of ground.
+it is the kind of ground. All its lengths go with the footprint, as the cells of the maps do.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PITCH_M = 3.0  # of the lattice: about half a cell of the 80 m rung
-_SMOOTHING_M = 3.0  # joins samples of keyframes that fall between the nodes
-_SURROUNDINGS_M = 10.0  # a true peak is a few metres wide; beyond is the kind of ground
+_PITCH = 3 / 80  # of the footprint, between the lattice's nodes: about half a cell of a map
+_SMOOTHING = _PITCH  # joins samples of keyframes that fall between the nodes
+_SURROUNDINGS = 10 / 80  # of the footprint: a true peak is half of that wide; beyond is the kind of ground
 _MIN_COVER = 0.5  # of one keyframe's full overlap: less is too little evidence to score
 _MAX_NODES = 16_000_000  # a wider field gets a coarser lattice
 
@@ -87,7 +87,8 @@ class Ground:
 
     def __init__(self, centres_ne_m: Array, footprint_m: float) -> None:
         low, high = centres_ne_m.min(axis=0) - footprint_m, centres_ne_m.max(axis=0) + footprint_m
-        self._pitch_m = max(PITCH_M, float(np.sqrt(np.prod(high - low) / _MAX_NODES)))
+        self._footprint_m = footprint_m
+        self._pitch_m = max(_PITCH * footprint_m, float(np.sqrt(np.prod(high - low) / _MAX_NODES)))
         self._origin = low
         rows, columns = np.ceil((high - low) / self._pitch_m).astype(int) + 2
         self._shape = (int(rows), int(columns))
@@ -134,13 +135,13 @@ class Ground:
 
     def field(self) -> Field:
         """The scores so far."""
-        dots = _blurred(self._dots.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
-        counts = _blurred(self._counts.reshape(self._shape), _SMOOTHING_M / self._pitch_m)
+        smoothing, surroundings = (share * self._footprint_m / self._pitch_m for share in (_SMOOTHING, _SURROUNDINGS))
+        dots, counts = (_blurred(one.reshape(self._shape), smoothing) for one in (self._dots, self._counts))
         cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
         known = (cover >= _MIN_COVER) & self._flown
         similarity = np.where(known, dots / np.maximum(counts, 1e-9), 0.0)
-        weight = _blurred(known.astype(np.float64), _SURROUNDINGS_M / self._pitch_m)
-        around = _blurred(similarity, _SURROUNDINGS_M / self._pitch_m) / np.maximum(weight, 1e-6)
+        weight = _blurred(known.astype(np.float64), surroundings)
+        around = _blurred(similarity, surroundings) / np.maximum(weight, 1e-6)
         sharpness = np.where(known, similarity - around, np.nan)
         return Field(self._origin, self._pitch_m, sharpness, similarity, cover)
 

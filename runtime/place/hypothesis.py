@@ -12,88 +12,124 @@ from numpy.typing import NDArray
 
 from runtime.errors import BundleError
 from runtime.matching.alignment import surfaces_of_many
-from runtime.place.attempt import Attempt, Crop
-from runtime.place.gallery import Rung
+from runtime.place.attempt import Attempt
 from runtime.place.ground import Field, Ground, Peak
+from runtime.place.versions import Layer
 
+_REST = 5  # other places, the best ones: what chance makes of this target elsewhere on this ground
+_LEAST_TIMES, _MOST_TIMES = 0.1, 100.0  # no place is told further from chance than that
 _PLACE_M2 = 100.0  # a place is about 10 m by 10 m: the unit of the chances to be wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """The crops of a target at one rung, with their centred maps ``queries`` (len(crops), C, h, w)."""
-
-    rung: Rung
-    crops: Sequence[Crop]
-    queries: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetHypothesis:
     """What an attempt's scale and heading make of a target: its distinct ``peaks``, best first; ``nearest``, the id of
     the keyframe nearest to each; ``spread``, a robust deviation of the sharpness over all ground, which chance makes;
-    ``area_m2``, the ground of the history on which the target's centre could have been found."""
+    ``area_m2``, the ground of the history on which the target's centre could have been found; ``chance``, the sharpness
+    of the best place of each copy whose layout is wrong."""
 
     attempt: Attempt
     peaks: tuple[Peak, ...]
     nearest: tuple[int, ...]
     spread: float
     area_m2: float
+    chance: tuple[float, ...] = ()
 
     @property
     def contrast(self) -> float:
         """How far the best place stands out, in deviations; comparable between rungs."""
         return self.peaks[0].sharpness / max(self.spread, 1e-6) if self.peaks else 0.0
 
+    def places(self, tried: int) -> tuple[dict[str, float], ...]:
+        """The `features` of every peak."""
+        return tuple(self.features(place, tried) for place in range(len(self.peaks)))
+
     def features(self, place: int, tried: int) -> dict[str, float]:
-        """What the probability of a peak depends on; ``tried``: attempts it was chosen from. The margin is to the
-        best distinct other place."""
+        """What the probability of a peak depends on; ``tried``: attempts it was chosen from. Margins are to the best
+        distinct other place. Those that begin with `log_over` have no unit: they say how many times what chance makes
+        on this ground, of this target, the peak is, and mean the same on any ground."""
         peak = self.peaks[place]
         others = [other.sharpness for number, other in enumerate(self.peaks) if number != place]
+        next_best = max(others, default=0.0)
+        rest = float(np.mean(others[:_REST])) if others else next_best
         return {
             "sharpness": peak.sharpness,
             "similarity": peak.similarity,
             "contrast": peak.sharpness / max(self.spread, 1e-6),
-            "margin": peak.sharpness - max(others, default=0.0),
+            "margin": peak.sharpness - next_best,
             "log_cover": math.log(max(peak.cover, 1e-3)),
             "log_chances": math.log10(max(self.area_m2 / _PLACE_M2, 1.0) * tried),
+            "log_tried": math.log(tried),
+            "log_over_spread": _log_times(peak.sharpness, self.spread),
+            "log_over_next": _log_times(peak.sharpness, next_best or self.spread),
+            "log_over_rest": _log_times(peak.sharpness, rest or self.spread),
+            "log_over_wrong": _log_times(peak.sharpness, float(np.mean(self.chance)) if self.chance else rest),
         }
 
 
-def compare(attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int) -> TargetHypothesis:
-    """Lays every crop's surfaces on the ground and takes the peaks; ``rows`` are those of the first layer's rung."""
+def _log_times(value: float, unit: float) -> float:
+    """Natural log of how many times the unit a value is, within what can be told."""
+    return math.log(min(max(value / max(unit, 1e-6), _LEAST_TIMES), _MOST_TIMES))
+
+
+def compare(
+    attempt: Attempt, layers: Sequence[Layer], rows: NDArray[np.int64], top: int, wrong: Sequence[Sequence[Layer]] = ()
+) -> TargetHypothesis:
+    """Lays every crop's surfaces on the ground and takes the peaks; ``rows`` are those of the first layer's rung.
+
+    ``wrong``: copies of the layers whose layout is wrong, for what chance makes.
+    """
     rung = layers[0].rung
-    groups = rung.groups(rows)
-    grounds = [Ground(rung.ne_m[group], rung.footprint_m) for group in groups]
-    for layer in layers:
-        _lay(layer, grounds, [layer.rung.rows_of(rung.ids[group]) for group in groups])
-    fields = [ground.field() for ground in grounds]
+    fields, *others = fields_of([layers, *wrong], rows)
     peaks = _distinct(fields, top, rung.footprint_m / 2)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
     area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
-    return TargetHypothesis(attempt, peaks, nearest, _spread(fields), area_m2)
+    chance = tuple(best for other in others if (best := sharpest(other)) > 0.0)
+    return TargetHypothesis(attempt, peaks, nearest, _spread(fields), area_m2, chance)
 
 
-def _lay(layer: Layer, grounds: Sequence[Ground], groups: Sequence[NDArray[np.int64]]) -> None:
+def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> list[list[Field]]:
+    """For each version of a target's layers its scores on each of the areas that ``rows`` lie in; versions share the
+    rungs, and the work on the keyframes' maps."""
+    rung = versions[0][0].rung
+    groups = rung.groups(rows)
+    grounds = [[Ground(rung.ne_m[group], rung.footprint_m) for group in groups] for _ in versions]
+    for same in zip(*versions, strict=True):
+        _lay(same, grounds, [same[0].rung.rows_of(rung.ids[group]) for group in groups])
+    return [[ground.field() for ground in own] for own in grounds]
+
+
+def _lay(
+    versions: Sequence[Layer], grounds: Sequence[Sequence[Ground]], groups: Sequence[NDArray[np.int64]]
+) -> None:
     """Every rung counts the same per square metre, however many crops and cells it has."""
     rows = np.concatenate(groups) if groups else np.zeros(0, np.int64)
     if not len(rows):
         return
-    maps = layer.rung.maps(rows)
+    rung = versions[0].rung
+    maps = rung.maps(rows)
     if maps is None:
         raise BundleError("this history has no spatial maps, which locating needs; embed it with a bundle that has.")
     cells = maps.shape[-1]
-    cell_m = layer.rung.footprint_m / cells
-    share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
+    cell_m = rung.footprint_m / cells
     ends = np.cumsum([len(group) for group in groups])
-    weights = np.stack([crop.weights for crop in layer.crops])
-    scores = surfaces_of_many(layer.queries, maps, cells // 2, weights)
-    for crop, scored in zip(layer.crops, scores, strict=True):
-        centres = layer.rung.ne_m[rows] - np.array(crop.ne_m)
-        full = share * float(crop.weights.sum())
-        for ground, last, group in zip(grounds, ends, groups, strict=True):
-            mine = slice(last - len(group), last)
-            ground.add(centres[mine], share * scored.dots[mine], share * scored.counts, cell_m, full)
+    weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
+    scores = iter(surfaces_of_many(np.concatenate([one.queries for one in versions]), maps, cells // 2, weights))
+    for layer, own in zip(versions, grounds, strict=True):
+        share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
+        for crop in layer.crops:
+            scored = next(scores)
+            centres = rung.ne_m[rows] - np.array(crop.ne_m)
+            full = share * float(crop.weights.sum())
+            for ground, last, group in zip(own, ends, groups, strict=True):
+                mine = slice(last - len(group), last)
+                ground.add(centres[mine], share * scored.dots[mine], share * scored.counts, cell_m, full)
+
+
+def sharpest(fields: Sequence[Field]) -> float:
+    """The sharpness of the sharpest place, 0 where there is none."""
+    tops = [float(np.nanmax(field.sharpness)) for field in fields if np.isfinite(field.sharpness).any()]
+    return max(tops, default=0.0)
 
 
 def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, ...]:

@@ -23,14 +23,17 @@ from runtime.matching.alignment import centred
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
-from runtime.place.hypothesis import Layer, TargetHypothesis, compare
+from runtime.place.hypothesis import TargetHypothesis, compare
+from runtime.place.nudge import Reading, nudge_of, sharpened
 from runtime.place.target import Target
+from runtime.place.versions import Layer, wrong_layouts
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
 
 HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
 _MAX_SKETCHED = 24  # attempts compared by their middle alone, of those that the vectors rank first
 _MAX_COMPARED = 2  # of those compared by the whole target
 _REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # steps in heading and in scale
+_PLACES = 8  # kept of an attempt, whatever is asked for: the right one's rivals among them
 _MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
 _MAX_FROM_OWN_POSITION_M = 15.0  # or 4 sigma: a GeoTIFF further from the match disagrees with it
 
@@ -107,23 +110,26 @@ class Locator:
         view = self._refreshed()
         if view is None:
             return PlaceAnswer.no_match("the history holds no keyframes")
-        hypothesis, tried = self._best_hypothesis(target, view, any_heading or not target.north_up, top)
+        acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
+        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, acceptance)
         if hypothesis is None:
             return PlaceAnswer.no_match(self._why_no_rung(target, view))
         if not hypothesis.peaks:
             return PlaceAnswer.no_match("the target overlaps too little of what was flown")
-        acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
         return self._answer(target, hypothesis, acceptance, tried, top)
 
-    def features(self, target: Target, *, any_heading: bool = False) -> tuple[dict[str, float], GeoPoint] | None:
-        """What the acceptance is fitted on: the best place's features, and the place; None where there is none."""
+    def features(
+        self, target: Target, *, any_heading: bool = False
+    ) -> tuple[tuple[dict[str, float], ...], GeoPoint] | None:
+        """What the acceptance is fitted on: the distinct places' features, the best first, and where that is; None
+        where there is none."""
         view = self._refreshed()
         if view is None:
             return None
-        hypothesis, tried = self._best_hypothesis(target, view, any_heading or not target.north_up, 5)
+        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, None)
         if hypothesis is None or not hypothesis.peaks:
             return None
-        return hypothesis.features(0, tried), offset(self._gallery.origin, *hypothesis.peaks[0].ne_m)
+        return hypothesis.places(tried), offset(self._gallery.origin, *hypothesis.peaks[0].ne_m)
 
     def _refreshed(self) -> ViewKind | None:
         self._gallery = self._galleries.snapshot()
@@ -142,19 +148,36 @@ class Locator:
         smallest = min(self._footprints(view))
         return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
 
-    def _best_hypothesis(
-        self, target: Target, view: ViewKind, any_heading: bool, top: int
+    def _judged(
+        self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
     ) -> tuple[TargetHypothesis | None, int]:
-        """The hypothesis whose best place stands out most, and how many were tried."""
+        """The hypothesis whose best place stands out most, with what chance makes here, and how many were tried. Where
+        that place is not accepted as the target is said to lie, it is looked at a little turned and stretched too."""
+        reading, tried = self._best_reading(target, view, any_heading)
+        if reading is None or not reading.hypothesis.peaks:
+            return (None if reading is None else reading.hypothesis), tried
+        hypothesis = reading.hypothesis
+        if tried > 1 or (acceptance is not None and acceptance.accepts(hypothesis.places(tried))):
+            return hypothesis, tried
+        nudge = nudge_of(reading)
+        if nudge is None:
+            return hypothesis, tried
+        again = self._read(target, nudge.attempt, view, nudge.rows)
+        return sharpened(hypothesis, again.hypothesis), tried
+
+    def _best_reading(self, target: Target, view: ViewKind, any_heading: bool) -> tuple[Reading | None, int]:
+        """The reading whose best place stands out most, and how many were tried."""
         attempts = self._attempts(target, view, any_heading)
-        if len(attempts) <= 1:
-            hypotheses = [self._compared(target, attempt, view, top) for attempt in attempts]
-            return (hypotheses[0] if hypotheses else None), len(attempts)
+        if not attempts:
+            return None, 0
+        if len(attempts) == 1:
+            return self._read(target, attempts[0], view, chance=True), 1
         sketched = sorted(self._sketched(target, attempts, view), key=lambda hypothesis: -hypothesis.contrast)
-        full = [self._compared(target, one.attempt, view, top) for one in sketched[:_MAX_COMPARED]]
-        best = max(full, key=lambda hypothesis: hypothesis.contrast)
-        refined = [self._compared(target, one, view, top) for one in _refined(best.attempt, target, any_heading)]
-        return max([best, *refined], key=lambda hypothesis: hypothesis.contrast), len(attempts)
+        full = [self._read(target, one.attempt, view) for one in sketched[:_MAX_COMPARED]]
+        best = max(full, key=lambda reading: reading.hypothesis.contrast)
+        refined = [self._read(target, one, view) for one in _refined(best.hypothesis.attempt, target, any_heading)]
+        best = max([best, *refined], key=lambda reading: reading.hypothesis.contrast)
+        return self._read(target, best.hypothesis.attempt, view, chance=True), len(attempts)
 
     def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
         footprints = self._footprints(view)
@@ -190,7 +213,12 @@ class Locator:
         _, rows, columns = bundle.map_shape or (0, 1, 1)
         return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
-    def _compared(self, target: Target, attempt: Attempt, view: ViewKind, top: int) -> TargetHypothesis:
+    def _read(
+        self, target: Target, attempt: Attempt, view: ViewKind, rows: NDArray[np.int64] | None = None,
+        chance: bool = False,
+    ) -> Reading:  # fmt: skip
+        """A target of that scale and heading laid on the keyframes (``rows`` of the first rung alone), with what chance
+        makes of it where asked for."""
         layers, first = [], None
         for footprint_m in attempt.footprints_m:
             crops = self._crops(target, attempt, footprint_m)
@@ -198,7 +226,9 @@ class Locator:
             layers.append(Layer(self._rung(view, footprint_m), crops, maps))
             first = vectors if first is None else first
         assert first is not None  # an attempt has at least one rung
-        return compare(attempt, layers, layers[0].rung.shortlist(first), max(top, 2))
+        rows = layers[0].rung.shortlist(first) if rows is None else rows
+        wrong = wrong_layouts(layers) if chance else ()
+        return Reading(compare(attempt, layers, rows, _PLACES, wrong), layers, rows)
 
     def _answer(
         self, target: Target, hypothesis: TargetHypothesis, acceptance: Acceptance | None, tried: int, top: int
@@ -219,12 +249,19 @@ class Locator:
     def _candidates(
         self, hypothesis: TargetHypothesis, acceptance: Acceptance | None, tried: int, top: int
     ) -> tuple[Candidate, ...]:
-        candidates = []
-        for place, peak in enumerate(hypothesis.peaks):
-            known = None if acceptance is None else acceptance.probability(hypothesis.features(place, tried))
-            ground = offset(self._gallery.origin, *peak.ne_m)
-            candidates.append(Candidate(hypothesis.nearest[place], ground, peak.similarity, known))
-        return tuple(candidates[:top])
+        places = hypothesis.places(tried)
+        known: Sequence[float | None] = [None] * len(places)
+        ratios: Sequence[float | None] = [None] * len(places)
+        if acceptance is not None:
+            known = acceptance.probabilities(places)
+            ratios = [acceptance.log_likelihood_ratio(place) for place in places]
+        found = [
+            Candidate(keyframe_id, offset(self._gallery.origin, *peak.ne_m), peak.similarity, probability, ratio)
+            for keyframe_id, peak, probability, ratio in zip(
+                hypothesis.nearest, hypothesis.peaks, known, ratios, strict=True
+            )
+        ]
+        return tuple(found[:top])
 
 
 def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:

@@ -24,8 +24,11 @@ class Hypothesis:
 
     ``aircraft`` with its ``covariance_m2``, and ``ground``, the point at the image's centre. ``keyframe_ids``: those it
     rests on, the strongest first. ``inliers``: pairs of features of the strongest that agree, or nearly did.
-    ``log_likelihood_ratio``: natural log of how much likelier what agrees is there than by chance; 0 where nothing was
-    verified. ``similarity``: the highest cosine of its keyframes with the frame, None where none was found by it.
+    ``log_likelihood_ratio``: natural log of how much likelier what was seen is there than by chance; 0 where nothing
+    was measured, below 0 where it looks more like chance. By layout on a map, chance is the best that it makes anywhere
+    on this ground, so that with even odds beforehand that the frame is over the map, place i has the probability
+    exp(l_i) / (1 + sum_j exp(l_j)), and none of them has 1 / (1 + sum_j exp(l_j)).
+    ``similarity``: the highest cosine of its keyframes with the frame, None where none was found by it.
     """
 
     aircraft: GeoPoint
@@ -95,12 +98,17 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A distinct place that resembles a target; ``ground`` is the estimated point at the target's centre."""
+    """A distinct place that resembles a target; ``ground`` is the estimated point at the target's centre.
+
+    ``log_likelihood_ratio``: natural log of how much likelier such a score is at the right place than as the best of
+    what chance makes on this ground, other places left aside; ``probability``, that it is the right one, weighs them.
+    """
 
     keyframe_id: int
     ground: GeoPoint
     similarity: float
     probability: float | None
+    log_likelihood_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

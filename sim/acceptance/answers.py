@@ -41,20 +41,21 @@ PAIRS = {  # by the gallery, as a user knows it
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best place for a question: its ``features`` and how far it is from the truth, both None where there was no
-    place at all; ``ground_sigma_m`` is what the keyframes of the history are sure of their ground to."""
+    """The distinct places found for a question, the best first: the ``features`` of each, and how far the best is from
+    the truth, None where there was no place at all; ``ground_sigma_m`` is what the keyframes of the history are sure of
+    their ground to."""
 
     seed: int
     kind: str
     mode: str
-    features: dict[str, float] | None
+    places: list[dict[str, float]]
     error_m: float | None
     ground_sigma_m: float
 
     @classmethod
     def nowhere(cls, seed: int, question: Question, ground_sigma_m: float) -> Answer:
         """No place at all."""
-        return cls(seed, question.kind, question.mode, None, None, ground_sigma_m)
+        return cls(seed, question.kind, question.mode, [], None, ground_sigma_m)
 
     @property
     def right(self) -> bool:
@@ -94,10 +95,10 @@ def _answer(locator: Locator, question: Question, origin: GeoPoint, seed: int, s
     found = locator.features(question.target, any_heading=not question.target.north_up)
     if found is None:
         return Answer.nowhere(seed, question, sigma_m)
-    features, place = found
+    places, place = found
     north, east = north_east_m(origin, place)
     error_m = float(np.hypot(north - question.truth[0], east - question.truth[1]))
-    return Answer(seed, question.kind, question.mode, features, error_m, sigma_m)
+    return Answer(seed, question.kind, question.mode, list(places), error_m, sigma_m)
 
 
 def _read(kept: Path) -> list[Answer]:

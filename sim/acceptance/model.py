@@ -9,14 +9,16 @@ import numpy as np
 
 from runtime.errors import BundleError
 from runtime.matching.acceptance import Acceptance
-from runtime.matching.acceptance_fit import fitted
+from runtime.matching.acceptance_fit import evenly, fitted
 from sim.acceptance.answers import Answer
 from sim.acceptance.questions import TARGET
 
-FEATURES = ("sharpness", "contrast", "margin", "log_cover", "log_chances")
-# Standard deviation over the rows below which a feature gets no weight. Surveys are all about the same size: a weight
-# fitted to how little their sizes differ would outweigh everything else in a gallery of another size.
-LEAST_SPREAD = {"log_cover": 0.1, "log_chances": 0.1}
+# How many times what chance makes of this target on this ground, told in two ways, and from how many readings the best
+# was chosen. None has a unit, so that a model means the same on ground that it was not fitted on.
+FEATURES = ("log_over_spread", "log_over_wrong", "log_tried")
+# Standard deviation over the rows below which a feature gets no weight: where next to nothing was searched for, what a
+# search does is not read out of how little that varied.
+LEAST_SPREAD = {"log_tried": 0.1}
 # However few out-of-coverage queries pass: what is flown to is right four times in five at the very least.
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
 MAX_FALSE_ACCEPTANCE_RATE = 0.003  # of those on seeds left out of the fit
@@ -29,13 +31,14 @@ def fit(answers: Sequence[Answer], threshold: float) -> Table:
     Raises:
         BundleError: all answers are right, or none, or it accepts no right one: there is nothing to go by.
     """
-    known = [(one.features, one) for one in answers if one.features is not None]
-    right = np.array([one.right for _, one in known], bool)
+    known = [one for one in answers if one.places]
+    right = np.array([one.right for one in known], bool)
     if right.all() or not right.any():
         share = "none" if not right.any() else "every one"
         raise BundleError(f"this bundle gets no acceptance table: of {len(known)} answers {share} is the right place.")
-    values = np.array([[features[name] for name in FEATURES] for features, _ in known])
-    table = fitted(FEATURES, values, right, LEAST_SPREAD) | {"threshold": threshold}
+    values = np.array([[one.places[0][name] for name in FEATURES] for one in known])
+    weights = evenly([str(one.seed) for one in known], right)
+    table = fitted(FEATURES, values, right, LEAST_SPREAD, weights) | {"threshold": threshold, "rivals": True}
     errors = np.array([one.error_m for one in accepted(table, answers) if one.right])
     if len(errors) == 0:
         raise BundleError(f"this bundle gets no acceptance table: no right place has a probability of {threshold}.")
@@ -49,9 +52,7 @@ def accepted(table: Table, answers: Sequence[Answer]) -> list[Answer]:
     """Those that a table's threshold accepts."""
     model = Acceptance.of(table)
     assert model is not None
-    return [
-        one for one in answers if one.features is not None and model.probability(one.features) >= model.threshold
-    ]
+    return [one for one in answers if one.places and model.accepts(one.places)]
 
 
 def left_out(answers: Mapping[int, Sequence[Answer]], threshold: float) -> dict[int, Table]:

@@ -59,8 +59,8 @@ def honesty(answers: Mapping[int, Sequence[Answer]], tables: Mapping[int, model.
         judge = Acceptance.of(tables[seed])
         assert judge is not None
         for one in own:
-            if one.features is not None:
-                p.append(judge.probability(one.features))
+            if one.places:
+                p.append(judge.probabilities(one.places)[0])
                 right.append(one.right)
     probability, truth = np.array(p), np.array(right)
     lines = [f"Brier score {((probability - truth) ** 2).mean():.4f}."]

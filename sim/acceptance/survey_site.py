@@ -34,7 +34,7 @@ from sim.camera import SimulatedCamera, default_camera
 from sim.galleries import survey
 from sim.render import Renderer
 from sim.satellite import satellite_crop
-from sim.world.world import World
+from sim.world.world import AnyWorld, World
 
 HEIGHT_M, LINES_M, FRAMES_M = 100.0, 45.0, 11.0
 HALF_VIEW_M = (HEIGHT_M * math.tan(math.radians(35)) * 480 / 640, HEIGHT_M * math.tan(math.radians(35)))
@@ -55,23 +55,33 @@ class Extent:
 
 
 class SurveySite:
-    """A world and the history of one survey over it, flown with the errors of a real autopilot."""
+    """A world and the history of one survey over it, flown with the errors of a real autopilot.
+
+    ``world``: a procedural one of the seed by default; ``flown``: the survey's south-west and north-east corners,
+    (north, east) in metres, drawn within ``extent`` by default.
+    """
 
     def __init__(
-        self, seed: int, folder: Path, embedder: Embedder, progress: Progressing, extent: Extent | None = None
-    ) -> None:
+        self, seed: int, folder: Path, embedder: Embedder, progress: Progressing, extent: Extent | None = None,
+        world: AnyWorld | None = None, flown: tuple[Point, Point] | None = None,
+    ) -> None:  # fmt: skip
         self.seed = seed
         self.extent = extent or Extent()
-        self.world = World.generate(seed, self.extent.world_m)
+        self.world = world or World.generate(seed, self.extent.world_m)
         rng = np.random.default_rng([seed, 77])
-        north_m, east_m = rng.uniform(*self.extent.north_m), rng.uniform(*self.extent.east_m)
-        reach = self.extent.reach_m
-        south, west = rng.uniform(-reach, reach - north_m), rng.uniform(-reach, reach - east_m)
-        self.path_ne_m = survey((south, west), (south + north_m, west + east_m), LINES_M, FRAMES_M)
-        self.history = folder / f"{seed}.{embedder.bundle.embedding_space_id}.homing"
+        corners = self._corners(rng) if flown is None else flown
+        self.path_ne_m = survey(*corners, LINES_M, FRAMES_M)
+        kind = "" if world is None else "real."
+        self.history = folder / f"{seed}.{kind}{embedder.bundle.embedding_space_id}.homing"
         if not self.history.exists():
             with progress(f"survey {seed}", len(self.path_ne_m)) as steps:
                 self._fly(embedder, rng, steps)
+
+    def _corners(self, rng: np.random.Generator) -> tuple[Point, Point]:
+        north_m, east_m = rng.uniform(*self.extent.north_m), rng.uniform(*self.extent.east_m)
+        reach = self.extent.reach_m
+        south, west = rng.uniform(-reach, reach - north_m), rng.uniform(-reach, reach - east_m)
+        return (south, west), (south + north_m, west + east_m)
 
     def _fly(self, embedder: Embedder, rng: np.random.Generator, steps: Steps) -> None:
         camera = SimulatedCamera(Renderer(self.world.scene("flight")), default_camera(), self.seed)
@@ -113,7 +123,7 @@ class SurveySite:
     def questions(self, counts: Counts) -> Iterator[Question]:
         """Of known scale and heading; the first ``counts.searched`` of each kind also with the heading, and with the
         scale, unknown."""
-        for kind, points in self._places(counts).items():
+        for kind, points in self.places(counts).items():
             for number, point in enumerate(points):
                 yield self._question(point, kind, KNOWN)
                 if number < counts.searched:
@@ -124,7 +134,8 @@ class SurveySite:
         """How many `questions` there are."""
         return sum(count + 2 * min(count, counts.searched) for count in counts.of_kind.values())
 
-    def _places(self, counts: Counts) -> dict[str, list[Point]]:
+    def places(self, counts: Counts) -> dict[str, list[Point]]:
+        """Where the questions of each kind are: (north, east) in metres."""
         rng = np.random.default_rng([self.seed, 78])
         low, high = self.path_ne_m.min(axis=0), self.path_ne_m.max(axis=0)
         half = np.array(HALF_VIEW_M)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runtime.errors import BundleError
 from runtime.matching.acceptance import Acceptance
+from runtime.matching.acceptance_fit import evenly
 
 TABLE: dict[str, Any] = {
     "model": "logistic", "features": ["sharpness", "margin"], "mean": [0.1, 0.05], "scale": [0.02, 0.01],
@@ -20,15 +22,15 @@ def test_probability_is_the_logistic_of_the_standardised_features() -> None:
     acceptance = Acceptance.of(TABLE)
     assert acceptance is not None
     logit = 1.5 * (0.14 - 0.1) / 0.02 + 0.5 * (0.03 - 0.05) / 0.01 - 1.0
-    found = acceptance.probability({"sharpness": 0.14, "margin": 0.03, "unused": 9.0})
+    found = acceptance.probabilities([{"sharpness": 0.14, "margin": 0.03, "unused": 9.0}])[0]
     assert found == pytest.approx(1 / (1 + math.exp(-logit)))
 
 
 def test_certainty_is_never_claimed() -> None:
     acceptance = Acceptance.of(TABLE)
     assert acceptance is not None
-    assert acceptance.probability({"sharpness": 1e6, "margin": 1e6}) == pytest.approx(0.9999)
-    assert acceptance.probability({"sharpness": -1e6, "margin": 0}) == pytest.approx(0.0001)
+    assert acceptance.probabilities([{"sharpness": 1e6, "margin": 1e6}])[0] == pytest.approx(0.9999)
+    assert acceptance.probabilities([{"sharpness": -1e6, "margin": 0}])[0] == pytest.approx(0.0001)
 
 
 def test_the_error_grows_with_that_of_the_keyframes() -> None:
@@ -64,4 +66,33 @@ def test_a_missing_entry_and_a_feature_nobody_computes() -> None:
     acceptance = Acceptance.of(TABLE)
     assert acceptance is not None
     with pytest.raises(BundleError, match="margin"):
-        acceptance.probability({"sharpness": 0.1})
+        acceptance.probabilities([{"sharpness": 0.1}])
+
+
+def test_places_share_one_probability_where_rivals_count() -> None:
+    """Bayes' rule, with even odds that one of them is right; a second place as good takes half."""
+    acceptance = Acceptance.of(TABLE | {"rivals": True})
+    assert acceptance is not None
+    best, other = {"sharpness": 0.14, "margin": 0.05}, {"sharpness": 0.10, "margin": 0.05}
+    ratios = [acceptance.log_likelihood_ratio(one) for one in (best, other)]
+    assert ratios == pytest.approx([2.0, -1.0])
+    total = 1 + math.exp(2.0) + math.exp(-1.0)
+    assert acceptance.probabilities([best, other]) == pytest.approx([math.exp(2.0) / total, math.exp(-1.0) / total])
+    assert acceptance.probabilities([best]) == pytest.approx([1 / (1 + math.exp(-2.0))])
+    assert acceptance.accepts([best]) and not acceptance.accepts([best, best])
+
+
+def test_without_rivals_each_place_stands_alone() -> None:
+    acceptance = Acceptance.of(TABLE)
+    assert acceptance is not None
+    best = {"sharpness": 0.14, "margin": 0.05}
+    assert acceptance.probabilities([best, best]) == pytest.approx([1 / (1 + math.exp(-2.0))] * 2)
+
+
+def test_grounds_and_kinds_count_evenly_but_few_rows_count_little() -> None:
+    grounds = ["a"] * 40 + ["b"] * 15
+    right = np.array([True] * 30 + [False] * 10 + [True] * 10 + [False] * 5)
+    weights = evenly(grounds, right)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[:30].sum() == pytest.approx(weights[30:40].sum()) == pytest.approx(weights[40:50].sum())
+    assert weights[50:].sum() == pytest.approx(weights[40:50].sum() / 2)

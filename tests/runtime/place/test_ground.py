@@ -77,10 +77,10 @@ def test_the_sum_is_that_of_a_slow_loop() -> None:
     centres = rng.uniform(-20, 20, (3, 2))
     dots = rng.normal(size=(3, 5, 5)).astype(np.float32)
     counts = rng.uniform(1, 2, (5, 5)).astype(np.float32)
-    ground = Ground(centres, 60.0)
+    ground = Ground(centres, 80.0)
     ground.add(centres, dots, counts, CELL_M, 1.0)
     expected: dict[tuple[int, int], float] = {}
-    low = centres.min(axis=0) - 60.0
+    low = centres.min(axis=0) - 80.0
     for n in range(3):
         for r in range(5):
             for c in range(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -168,3 +169,15 @@ def test_a_shortlist_finds_what_all_keyframes_find(tmp_path: Path, land: Land, t
         locator = Locator(many, tower)
         for north, east in ((-150.0, 111.0), (33.0, 180.0)):
             assert error_m(locator.locate(land.target(north, east)), north, east) < 3.0
+
+
+@pytest.mark.parametrize(("turned_deg", "scale"), [(10.0, 1.0), (-10.0, 1.0), (0.0, 1.2), (0.0, 1 / 1.2)])
+def test_a_target_that_lies_a_little_otherwise_than_said_is_accepted(
+    history: History, land: Land, tower: Colours, turned_deg: float, scale: float
+) -> None:
+    """Turned by more than a map's cells stand, or of another scale, and said to be north-up and exact."""
+    for north, east in PLACES[:2]:
+        target = land.target(north, east, side_m=80.0, heading_rad=math.radians(turned_deg))
+        answer = Locator(history, tower).locate(replace(target, gsd_m=0.5 * scale))
+        assert error_m(answer, north, east) < 4.0
+        assert answer.probability is not None and answer.probability > TABLE["threshold"]

@@ -45,7 +45,7 @@ def probabilities(table: Row, rows: Sequence[Evidence]) -> NDArray[np.float64]:
     """(N,) that each answer is right."""
     model = Acceptance.of(table)
     assert model is not None
-    return np.array([model.probability(features(row)) for row in rows])
+    return np.array([model.probabilities([features(row)])[0] for row in rows])
 
 
 def with_threshold(table: Row, rows: Sequence[Evidence], rate: float) -> Row:
