@@ -37,7 +37,7 @@ def test_the_least_threshold_when_nothing_out_of_coverage_passes() -> None:
 
 
 def test_out_of_coverage_queries_that_look_like_places_raise_it() -> None:
-    few = {seed: answers(seed, spread=0.0, lucky_outside=0.1, luck=0.0) for seed in range(4)}
+    few = {seed: answers(seed, spread=0.0, lucky_outside=0.1, luck=1.0) for seed in range(4)}
     assert THRESHOLDS[0] < threshold_of(few) <= THRESHOLDS[-1]
 
 
