@@ -134,8 +134,8 @@ def flown(flights: Sequence[Flight], out: Path, jobs: int) -> Iterator[tuple[Fli
 
 Results = list[tuple[Flight, dict[str, Any]]]
 HEADS = (
-    "ground", "scenario", "PASS", "arrival median/worst [m]", "by sight median/p95/p99 [m]", "tracking",
-    "in 68 % / 95 %", "first fix p95 [s]", "recovery p95 [s]", "confidently wrong", "alarm worst [s] at [m]",
+    "ground", "scenario", "PASS", "arrival median/worst (m)", "by sight median/p95/p99 (m)", "tracking",
+    "in 68 % / 95 %", "first fix p95 (s)", "recovery p95 (s)", "confidently wrong", "alarm worst (s) at (m)",
     "false alarms",
 )  # fmt: skip
 
@@ -161,7 +161,7 @@ def figures(results: Results) -> Table:
 
 def stages(results: Results) -> Table:
     """What each stage is worth: median and 95th percentile of its error over the same frames."""
-    table = Table("ground", "scenario", "frames", *(f"{stage} [m]" for stage in STAGES),
+    table = Table("ground", "scenario", "frames", *(f"{stage} (m)" for stage in STAGES),
                   title="error by stage: median / p95 over the frames that count")  # fmt: skip
     for (ground, scenario), group in _grouped(results).items():
         errors = {stage: [error for result in group for error in result["stages"][stage]] for stage in STAGES}
