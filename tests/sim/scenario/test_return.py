@@ -15,12 +15,16 @@ from runtime.rotations import rotation
 from runtime.values import GeoPoint
 from sim.flight import Companion, SimulatedFlight
 from sim.scenario.crew import until
+from sim.scenario.denied import FROM_START, fly_without_gps
 from sim.scenario.interference import fly_interrupted
 from sim.scenario.mutants import AuthorityWithoutLatch
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Question
 from sim.scenario.return_home import fly_return
 from sim.scenario.setup import RunOptions, Site, make_autopilot, make_run
+from sim.scenario.sight_outcome import SightOutcome
+from sim.scenario.sight_report import write_sight_report
+from sim.scenario.spoofed import fly_forged
 from sim.world.world import World
 
 pytestmark = pytest.mark.slow
@@ -57,6 +61,31 @@ def test_it_finds_the_place_flies_there_and_knows_it(flown: tuple[Outcome, Recor
         ["return", "pilot_takes_over", "ground_station_goes_elsewhere", "daemon_restarts"], True
     )
     assert all(leg.commands > 0 for leg in outcome.legs)
+
+
+def test_without_any_gps_it_finds_where_it_is_and_flies_by_sight(site: Site, flown: tuple[Outcome, Recording]) -> None:
+    """Over the ground that ``flown`` recorded; the built-in autopilot has no receiver, and is fed."""
+    outcome, recording = fly_without_gps(FROM_START, site, lambda text: None)
+    checks = outcome.checks()
+    assert outcome.commands_without_authority == 0
+    assert checks["arrived_within_5_m"] and checks["first_fix_within_10_s"], outcome.as_json(0.0, Path("report"))
+    assert checks["camera_never_confidently_wrong"]
+    accuracy = outcome.accuracy
+    assert accuracy.frames > 100 and accuracy.tracking_share is not None and accuracy.tracking_share > 0.8
+    write_sight_report(site.out / "sight.html", site, outcome, recording, 12.0)
+    assert "denied-from-start" in (site.out / "sight.html").read_text()
+    assert (site.out / "sight_denied-from-start.png").stat().st_size > 50_000
+
+
+def test_gps_that_is_dragged_away_is_noticed_and_nothing_is_commanded_afterwards(
+    site: Site, flown: tuple[Outcome, Recording], question: Question
+) -> None:
+    outcome = SightOutcome(scenario="spoofed", max_arrival_error_m=None)
+    fly_forged(site, RunOptions(), [question], "drag", 2.0, outcome, Recording({}))
+    alarm = outcome.forged["drag"]
+    assert alarm is not None and 0.0 < alarm.offset_m < 20.0
+    assert outcome.false_alarms == outcome.commands_after_alarm == 0
+    assert [leg.obeyed for leg in outcome.legs] == [True]
 
 
 def test_a_daemon_that_ignores_its_latch_fails(site: Site, question: Question) -> None:
