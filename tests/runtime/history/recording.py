@@ -1,11 +1,13 @@
 """Keyframes for tests of the history, and a program that records them until it is killed.
 
-Run as ``python -m tests.runtime.history.recording FILE``: it prints the id and the time of each keyframe that the
-history has acknowledged.
+Run as ``python -m tests.runtime.history.recording``: for each FILE that it is given, one a line, it forks a process,
+which has nothing left to import. That prints its own id, then the id and the time of each keyframe that the history has
+acknowledged, each line in one write: a pipe takes all of it or nothing.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -54,13 +56,25 @@ def embeddings(number: int, dimension: int = 32) -> list[StoredEmbedding]:
     return made
 
 
-def main() -> None:
+def record(path: Path) -> None:
     """Record until killed."""
-    with History.append(Path(sys.argv[1]), SPACE, "bundle") as history:
+    with History.append(path, SPACE, "bundle") as history:
         for number in range(1, 1_000_000):
             keyframe_id = history.add(keyframe(number), embeddings(number))
             sys.stdout.write(f"{keyframe_id} {time.monotonic()}\n")
             sys.stdout.flush()
+
+
+def main() -> None:
+    """One process after another; ``ended`` says that one was killed."""
+    while line := sys.stdin.readline():
+        process = os.fork()
+        if process == 0:
+            sys.stdout.write(f"{os.getpid()}\n")
+            record(Path(line.rstrip("\n")))
+        os.waitpid(process, 0)
+        sys.stdout.write("ended\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

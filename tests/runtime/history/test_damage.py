@@ -166,29 +166,32 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, int, li
     folder = tmp_path_factory.mktemp("killed")
     path = folder / "one.homing"
     runs = []
-    for trial in range(KILLS):
-        acknowledged, died_s = _record_and_kill(path, rng.uniform(0.0, 0.12))
-        copy = folder / f"{trial}.homing"
-        for end in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + end)
-            if part.exists():
-                shutil.copy(part, copy.with_name(copy.name + end))
-        runs.append((copy, trial, acknowledged, died_s))
+    command = [sys.executable, "-m", "tests.runtime.history.recording"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as program:
+        for trial in range(KILLS):
+            acknowledged, died_s = _record_and_kill(program, path, rng.uniform(0.0, 0.12))
+            copy = folder / f"{trial}.homing"
+            for end in ("", "-wal", "-shm"):
+                part = path.with_name(path.name + end)
+                if part.exists():
+                    shutil.copy(part, copy.with_name(copy.name + end))
+            runs.append((copy, trial, acknowledged, died_s))
     return runs
 
 
-def _record_and_kill(path: Path, after_first_s: float) -> tuple[list[tuple[int, float]], float]:
-    """What the recording program acknowledged until ``kill -9`` struck."""
-    command = [sys.executable, "-m", "tests.runtime.history.recording", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        time.sleep(after_first_s)
-        os.kill(process.pid, signal.SIGKILL)
-        died_s = time.monotonic()
-        lines = [first, *process.stdout.readlines()]
-    whole = [line.split() for line in lines if line.endswith("\n")]
-    return [(int(number), float(at_s)) for number, at_s in whole], died_s
+def _record_and_kill(
+    program: subprocess.Popen[str], path: Path, after_first_s: float
+) -> tuple[list[tuple[int, float]], float]:
+    """What a process of the recording program acknowledged until ``kill -9`` struck it."""
+    assert program.stdin is not None and program.stdout is not None
+    program.stdin.write(f"{path}\n")
+    program.stdin.flush()
+    process, first = int(program.stdout.readline()), program.stdout.readline()
+    time.sleep(after_first_s)
+    os.kill(process, signal.SIGKILL)
+    died_s = time.monotonic()
+    lines = [first, *iter(program.stdout.readline, "ended\n")]
+    return [(int(number), float(at_s)) for number, at_s in map(str.split, lines)], died_s
 
 
 @pytest.mark.slow
