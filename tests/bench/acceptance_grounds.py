@@ -5,7 +5,8 @@
 Each ground (`ground_sites.py`) is asked for places that it holds and for others (`grounds.py`); the answers are kept in
 --work, and a finished ground is not asked again. One model over features without a unit is then fitted on all grounds
 but one, its threshold set there so that at most 1 % of the out-of-coverage queries would pass, and counted on the one
-left out. --write fits on all and puts the model into a bundle's tables, which keep the sigma of what they accept.
+left out. --write fits on those grounds whose data may be learned from and puts the model into a bundle's table for
+satellite images among a drone's views, which is what was asked; the table keeps the sigma of what it accepts.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from runtime.bundle import Bundle, write_acceptance
 from runtime.embedder.embedder import Embedder
 from runtime.matching.acceptance import Acceptance
 from runtime.matching.acceptance_fit import evenly, fitted
-from sim.acceptance.answers import PAIRS
+from runtime.values import ViewKind
 from sim.acceptance.model import FEATURES, LEAST_SPREAD
 from tests.bench.ground_sites import SITES
 from tests.bench.grounds import DATA, FOREIGN, HEADING, OUT, RIGHT, SCALE, SCALED, TURNED, Answering, Ground
 
 MOST_FALSE = 0.01  # of out-of-coverage queries
 COLUMNS = (RIGHT, TURNED, SCALED, SCALE, HEADING)
+MEASURED_ONLY = "ariel"  # grounds of this name are for measuring: nothing that ships is fitted on them
 _LEAST_THRESHOLD = 0.5  # below, a place is more likely wrong than right
 
 
@@ -114,13 +116,14 @@ def report(answers: Mapping[str, Sequence[Answer]]) -> Table:
 
 
 def write(table: Mapping[str, Any], bundle: Path, grounds: Sequence[str]) -> None:
-    """Puts the model into every table of a bundle; what is accepted is as near as it was."""
-    loaded = Bundle.load(bundle)
-    for pair in PAIRS.values():
-        before = loaded.acceptance(pair.query, pair.gallery)
-        if before is not None:
-            sigmas = {name: before[name] for name in ("sigma_m", "ground_sigma_m")}
-            write_acceptance(bundle, pair.query, pair.gallery, {**table, **sigmas, "grounds": list(grounds)})
+    """Puts the model into the bundle's table of the pair that was asked; what is accepted is as near as it was."""
+    before = Bundle.load(bundle).acceptance(ViewKind.SATELLITE, ViewKind.DRONE)
+    if before is None:
+        raise SystemExit(f"{bundle} has no acceptance for satellite images among a drone's views to take the place of.")
+    sigmas = {name: before[name] for name in ("sigma_m", "ground_sigma_m")}
+    write_acceptance(
+        bundle, ViewKind.SATELLITE, ViewKind.DRONE, {**table, **sigmas, "grounds": list(grounds)}
+    )
 
 
 def main() -> None:
@@ -137,8 +140,9 @@ def main() -> None:
     if len(answers) > 1:
         Console(width=170).print(report(answers))
     if options.write is not None:
-        table = fit([one for own in answers.values() for one in own])
-        write(table, options.write, list(answers))
+        learned = {name: own for name, own in answers.items() if not name.startswith(MEASURED_ONLY)}
+        table = fit([one for own in learned.values() for one in own])
+        write(table, options.write, list(learned))
         print(json.dumps(table))
 
 
