@@ -63,6 +63,6 @@ def _fly(config: str, pilot: Pilot, start: GeoPoint) -> None:
     wait_for("the arrival", lambda: distance_m(pilot.position(), target) < 5.0, 60)
     pilot.switch(LOITER)
     wait_for("the yield", lambda: status().get("state") == "yielded", 10)
-    commands = ask("status")["counts"]["setpoints"]
+    commands = status()["counts"]["setpoints"]
     time.sleep(2.0)
     assert ask("status")["counts"]["setpoints"] == commands > 0

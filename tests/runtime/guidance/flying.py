@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from runtime.geodesy import offset
@@ -21,10 +22,11 @@ TICK_NS = 50_000_000
 AMSL_OF_TAKEOFF_M = 37.0
 
 
-def square(side_m: float = 1000.0) -> list[GeoPoint]:
+@cache
+def square(side_m: float = 1000.0) -> tuple[GeoPoint, ...]:
     half = side_m / 2
     corners = [(-half, -half), (-half, half), (half, half), (half, -half)]
-    return [offset(HOME, north, east) for north, east in corners]
+    return tuple(offset(HOME, north, east) for north, east in corners)
 
 
 def limits(**changes: Any) -> Limits:
