@@ -58,8 +58,22 @@ def test_right_places_that_look_like_out_of_coverage_queries_get_no_table() -> N
         fit(alike, 0.8)
 
 
-@pytest.mark.parametrize("pair", list(PAIRS))
-def test_what_ships_sees_no_size_of_a_gallery_and_nothing_that_has_a_unit(pair: str) -> None:
-    table = Bundle.load().acceptance(PAIRS[pair].query, PAIRS[pair].gallery)
+def test_what_ships_sees_no_size_of_a_gallery_and_nothing_that_has_a_unit() -> None:
+    table = Bundle.load().acceptance(PAIRS["drone"].query, PAIRS["drone"].gallery)
     assert table is not None and table["rivals"] is True
     assert set(table["features"]) <= set(FEATURES)
+
+
+@pytest.mark.parametrize("pair", ["map", "tiles"])
+def test_in_what_ships_for_maps_no_size_of_a_gallery_decides_alone(pair: str) -> None:
+    table = Bundle.load().acceptance(PAIRS[pair].query, PAIRS[pair].gallery)
+    assert table is not None
+    chances = table["features"].index("log_chances")
+    a_thousand_times = np.log(1000.0) * table["weights"][chances] / table["scale"][chances]
+    assert abs(a_thousand_times) < 2.0  # of the logit; from .5 to .88 at most
+
+
+def test_what_ships_is_fitted_on_nothing_that_is_for_measuring_only() -> None:
+    table = Bundle.load().acceptance(PAIRS["drone"].query, PAIRS["drone"].gallery)
+    assert table is not None
+    assert not [ground for ground in table["grounds"] if ground.startswith("ariel")]
