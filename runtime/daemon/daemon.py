@@ -48,7 +48,8 @@ from runtime.events import (
     LinkData,
     Tick,
 )
-from runtime.flightlog.records import LogRecord, ReleaseRecord, RequestRecord, TickRecord
+from runtime.flightlog.inputs import RequestRecord, TickRecord
+from runtime.flightlog.records import LogRecord, ReleaseRecord
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.situation import Situation

@@ -19,7 +19,7 @@ from runtime.daemon.rooms import Rooms
 from runtime.daemon.workers import Job
 from runtime.errors import HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
-from runtime.flightlog.records import KeyframeRecord
+from runtime.flightlog.beliefs import KeyframeRecord
 from runtime.localizer.fix_difference import FixDifference
 from runtime.record.recorder import Recorded
 from runtime.values import Decision, Fix

@@ -14,23 +14,24 @@ from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.target_handler import point
 from runtime.errors import HomingError
 from runtime.events import Answer, FrameArrived, JobDone
-from runtime.flightlog.records import (
+from runtime.flightlog.beliefs import (
     AlarmRecord,
-    ControlRecord,
     DifferenceRecord,
-    ErrorRecord,
     EstimateRecord,
     FixRecord,
-    FrameRecord,
-    GuidanceRecord,
-    InjectionRecord,
-    JobRecord,
     NavigationRecord,
     OdometryRecord,
     PoseRecord,
+    VisionRecord,
+)
+from runtime.flightlog.inputs import FrameRecord, JobRecord
+from runtime.flightlog.records import (
+    ControlRecord,
+    ErrorRecord,
+    GuidanceRecord,
+    InjectionRecord,
     SetpointRecord,
     VehicleRecord,
-    VisionRecord,
 )
 from runtime.guidance.guidance import GuidanceDecision
 from runtime.injection.values import InjectionDecision

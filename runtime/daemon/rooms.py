@@ -12,7 +12,8 @@ from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
 from runtime.flightlog.flightlog import LogState, NullFlightLog
-from runtime.flightlog.records import Direction, FrameRecord, Record
+from runtime.flightlog.inputs import Direction, FrameRecord
+from runtime.flightlog.record import Record
 from runtime.guidance.guidance import Guidance
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings

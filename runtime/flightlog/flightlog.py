@@ -19,9 +19,10 @@ from pathlib import Path
 from runtime.clock import Clock
 from runtime.errors import StorageError
 from runtime.flightlog.disk import AppendFile, DiskThread, LateFile, Spool, Storage
+from runtime.flightlog.inputs import Direction, FrameRecord, LinkRecord, RequestRecord
 from runtime.flightlog.keeper import CODECS, FRAMES, Keeper, Kept, KeptFrames
 from runtime.flightlog.read import read_flightlog
-from runtime.flightlog.records import Direction, FrameRecord, LinkRecord, Record, RequestRecord
+from runtime.flightlog.record import Record
 from runtime.flightlog.segment import Segment
 from runtime.flightlog.start import START, FlightStart
 from runtime.mavlink.framing import PacketReader

@@ -9,7 +9,7 @@ from typing import Any
 from mcap.writer import CompressionType, Writer
 
 from runtime.flightlog.disk import Spool
-from runtime.flightlog.records import Record
+from runtime.flightlog.record import Record
 
 LIBRARY = "homing"  # what the header of our files says, and that of no other's
 

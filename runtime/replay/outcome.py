@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.flightlog.flightlog import LogState
-from runtime.flightlog.records import Direction, FrameRecord, JobRecord, Record, RequestRecord, TickRecord
+from runtime.flightlog.inputs import Direction, FrameRecord, JobRecord, RequestRecord, TickRecord
+from runtime.flightlog.record import Record
 from runtime.values import ImageRGB
 
 Logged = tuple[int, dict[str, Any]]  # (t_ns, the record as JSON has it)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime.flightlog.beliefs import FixRecord, OdometryRecord, VisionRecord
 from runtime.flightlog.flightlog import FlightLog
-from runtime.flightlog.records import FixRecord, OdometryRecord, Record, TruthRecord, VisionRecord
+from runtime.flightlog.record import Record
+from runtime.flightlog.records import TruthRecord
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.values import Displacement, GeoPoint, Hypothesis, circular

@@ -18,7 +18,8 @@ from runtime.daemon.workers import InlineWorkers
 from runtime.errors import HomingError
 from runtime.events import VEHICLE_LINK, ControlRequest, FrameArrived, JobKind, LinkBytes, LinkData, Tick
 from runtime.flightlog.flightlog import LogState
-from runtime.flightlog.records import Direction, FrameRecord, Record
+from runtime.flightlog.inputs import Direction, FrameRecord
+from runtime.flightlog.record import Record
 from runtime.freshness import SIGHT
 from runtime.geodesy import north_east_m, offset
 from runtime.guidance.authority import Authority

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from runtime.flightlog.records import Record
+from runtime.flightlog.record import Record
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,10 @@ from pymavlink import mavutil
 from runtime.errors import StorageError, TelemetryError
 from runtime.flightlog.disk import AppendFile, DiskThread, Spool
 from runtime.flightlog.flightlog import FlightLog, NullFlightLog
+from runtime.flightlog.inputs import RequestRecord
 from runtime.flightlog.read import missing_records, read_attachments, read_flightlog
-from runtime.flightlog.records import RECORDS, Record, RequestRecord, SetpointRecord
+from runtime.flightlog.record import Record
+from runtime.flightlog.records import RECORDS, SetpointRecord
 from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
 from tests.runtime.flightlog.notes import Anything, Note

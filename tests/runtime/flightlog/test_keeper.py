@@ -13,9 +13,9 @@ from mcap.writer import Writer
 
 from runtime.errors import TelemetryError
 from runtime.flightlog.flightlog import FlightLog
+from runtime.flightlog.inputs import FrameRecord, RequestRecord
 from runtime.flightlog.keeper import CODECS, Codec, Keeper, KeptFrames
 from runtime.flightlog.read import Attached, read_all, read_attachments, read_flightlog
-from runtime.flightlog.records import FrameRecord, RequestRecord
 from runtime.flightlog.start import START, FlightStart
 from runtime.values import ImageRGB
 from tests.runtime.flightlog.notes import Note

@@ -13,7 +13,9 @@ import pytest
 from runtime.errors import TelemetryError
 from runtime.events import ControlRequest, FrameArrived, JobKind, LinkData, Tick
 from runtime.flightlog.flightlog import FlightLog
-from runtime.flightlog.records import JobRecord, LogRecord, Record, ReleaseRecord, RequestRecord, TickRecord
+from runtime.flightlog.inputs import JobRecord, RequestRecord, TickRecord
+from runtime.flightlog.record import Record
+from runtime.flightlog.records import LogRecord, ReleaseRecord
 from runtime.flightlog.start import FlightStart
 from runtime.replay.recording import Ended, Given, Lost, Recording
 from runtime.replay.workers import LoggedJob

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from runtime.flightlog.beliefs import AlarmRecord, NavigationRecord, VisionRecord
 from runtime.flightlog.flightlog import FlightLog
-from runtime.flightlog.records import AlarmRecord, LinkRecord, NavigationRecord, Record, VisionRecord
+from runtime.flightlog.inputs import LinkRecord
+from runtime.flightlog.record import Record
 from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
