@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test checks lint docs unit quick jetpack bench clean
+.PHONY: demo test checks lint docs unit quick long jetpack bench clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
@@ -33,6 +33,10 @@ unit: .venv/ready
 
 quick: .venv/ready
 	$(PYTEST) -m "not slow"
+
+# What takes a minute and more each, and quicker tests hold as well: before a release.
+long: .venv/ready
+	$(PYTEST) -m long
 
 # With the versions that JetPack 6 carries: every call of OpenCV, and what keeps and compares arrays whose types NumPy 1
 # and 2 promote differently, once each. The list names files and tests: a line that finds none is an error.

@@ -61,7 +61,10 @@ def _ran(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stage", "steps"),
-    [("resnet18", -1, 20), ("efficientnet_lite0", 10, 4)],  # after 20 steps the first has neighbours equally near
+    [
+        pytest.param("resnet18", -1, 20, marks=pytest.mark.long),  # after 20 steps it has neighbours equally near
+        ("efficientnet_lite0", 10, 4),
+    ],
 )
 def test_towers_of_their_own_without_a_map_are_trained_for_a_moment_and_exported(
     name: str, stage: int, steps: int, tmp_path: Path

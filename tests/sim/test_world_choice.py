@@ -96,6 +96,7 @@ def test_a_world_that_nobody_measured_is_not_on_record_and_what_is_written_is_re
     assert recorded(12, path) == figures(0.02) and recorded(3, path) == replace(figures(0.01), dates=2)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_record_still_holds_for_the_world_that_is_flown_most() -> None:
     """The whole measurement of seed 1, the demonstration's: who changes how worlds look has to measure them anew."""

@@ -94,7 +94,9 @@ def test_what_goes_wrong_in_a_thread_is_seen_in_the_status() -> None:
     running = threading.Thread(target=loop.run, args=(stop,))
     running.start()
     try:
-        seen = eventually(daemon, lambda status: status["camera_error"] is not None)
+        seen = eventually(
+            daemon, lambda status: status["camera_error"] is not None and status["counts"].get("camera_breaks")
+        )
         assert seen["camera_error"] == "the camera failed: nobody expects it."
         assert seen["counts"]["camera_failures"] == seen["counts"]["camera_breaks"] == 1
         assert (seen["counts"]["link_failures"], seen["counts"]["link_breaks"]) == (2, 5)

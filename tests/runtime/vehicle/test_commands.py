@@ -114,7 +114,12 @@ def test_a_reposition_that_would_change_the_mode_cannot_be_made(flags: float) ->
 
 def test_what_is_permitted_holds_no_authority() -> None:
     names = {mavlink.enums["MAV_CMD"][number].name for number in PERMITTED}
-    assert names == {"MAV_CMD_SET_MESSAGE_INTERVAL", "MAV_CMD_REQUEST_MESSAGE", "MAV_CMD_DO_REPOSITION"}
+    assert names == {
+        "MAV_CMD_SET_MESSAGE_INTERVAL",
+        "MAV_CMD_REQUEST_MESSAGE",
+        "MAV_CMD_DO_REPOSITION",
+        "MAV_CMD_SET_EKF_SOURCE_SET",
+    }
 
 
 def test_an_answer_counts_only_from_the_autopilot_and_to_us() -> None:
