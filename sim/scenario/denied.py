@@ -43,6 +43,7 @@ from sim.scenario.survey import SURVEY_WEIGHT, fly_survey
 _AFTER_CUT_S = 5.0  # of hovering without GPS before the pilot grants anything
 _COVERED_S, _CARRIED_S, _CARRIED_M = 20.0, 12.0, 150.0
 _FOUND_AGAIN_S = 60.0
+_SURVEY_PERIOD_NS = 1_500_000_000  # 12 m of flight: every second frame is a keyframe, as every third is at 1 s
 _HISTORY_WEIGHT, _FIND_WEIGHT = SURVEY_WEIGHT, 0.7
 _DRIFT_S = 10.0  # for so long the wind has a drone that knows nothing yet
 
@@ -83,7 +84,7 @@ def fly_denied(
     flight = run.flight
     try:
         with course.stage(SURVEY_WEIGHT):
-            fly_survey(site, flight, say, course)
+            fly_survey(site, flight, say, course, period_ns=_SURVEY_PERIOD_NS)
         questions = write_questions(site.world, site.plan, site.out / "targets")
         with course.stage(_FIND_WEIGHT):
             say("hover at the far side until the camera knows the place")

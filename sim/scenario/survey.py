@@ -14,14 +14,21 @@ _SURVEY_LIMIT_S = 1500.0
 _READY_S = 75.0  # from boot until the survey's height is reached
 
 
-def fly_survey(site: Site, flight: Flight, say: Say, course: Course, height_m: float = HEIGHT_M) -> None:
-    """At ``height_m`` above the ground; ends in LOITER at the far side.
+def fly_survey(
+    site: Site,
+    flight: Flight,
+    say: Say,
+    course: Course,
+    height_m: float = HEIGHT_M,
+    period_ns: int = SURVEY_PERIOD_NS,
+) -> None:
+    """At ``height_m`` above the ground, with a frame every ``period_ns``; ends in LOITER at the far side.
 
     Raises:
         RuntimeError: the vehicle does not fly it; the message has its last words.
     """
     say("take off, survey with GPS while recording, fly on to the far side")
-    flight.expose_every(SURVEY_PERIOD_NS)
+    flight.expose_every(period_ns)
     plan = site.plan
     script = take_off_and_survey(
         flight.station, site.world.origin, plan.survey_path, plan.far_side, height_m, CRUISE_M_S
