@@ -19,6 +19,7 @@ from runtime.localizer.state import POSITION, coasted, referenced, turned
 from runtime.localizer.updates import Place, after_displacement, after_fix
 from runtime.values import Displacement
 
+_ASKED = 8  # answers kept
 _SAME_PLACE = 3.0  # Bhattacharyya: means five sigma apart, or one spread twenty times as wide as the other
 
 
@@ -57,10 +58,12 @@ class SequenceFilter:
     def __init__(self, parameters: FilterParameters | None = None) -> None:
         self._parameters = parameters or FilterParameters()
         self._steps: list[_Step] = []
+        self._asked: dict[int, Ruling | None] = {}  # since the last measurement: the daemon asks of a frame many times
 
     def start(self, t_ns: int, belief: GaussianSum) -> None:
         """Forgets everything and goes on from a belief."""
         self._steps = [_Step(t_ns, lambda _: (belief, 0.0), belief, None, 0.0)]
+        self._asked.clear()
 
     @property
     def newest_t_ns(self) -> int | None:
@@ -91,6 +94,13 @@ class SequenceFilter:
 
     def ruling(self, t_ns: int) -> Ruling | None:
         """The likeliest place at an instant; None before the first one."""
+        if t_ns not in self._asked:
+            if len(self._asked) >= _ASKED:
+                self._asked.clear()
+            self._asked[t_ns] = self._ruling(t_ns)
+        return self._asked[t_ns]
+
+    def _ruling(self, t_ns: int) -> Ruling | None:
         belief = self.belief(t_ns)
         if belief is None:
             return None
@@ -126,6 +136,7 @@ class SequenceFilter:
 
     def _insert(self, t_ns: int, change: _Change, reference: bool = False) -> bool:
         """Takes a measurement at its instant, and those that are later again."""
+        self._asked.clear()
         horizon_ns = int(self._parameters.bounds.replay_s * 1e9)
         newest = self.newest_t_ns
         if newest is not None and t_ns < newest - horizon_ns:
