@@ -35,7 +35,9 @@ from tests.bench.grounds import DATA, FOREIGN, HEADING, OUT, RIGHT, SCALE, SCALE
 MOST_FALSE = 0.01  # of out-of-coverage queries
 COLUMNS = (RIGHT, TURNED, SCALED, SCALE, HEADING)
 MEASURED_ONLY = "ariel"  # grounds of this name are for measuring: nothing that ships is fitted on them
-_LEAST_THRESHOLD = 0.5  # below, a place is more likely wrong than right
+# However few out-of-coverage queries pass: what is flown to is right three times in four at the very least. Of 30 such
+# queries of the scenario `return` on seed 1 the likeliest had 0.57, of its 20 targets the least likely 0.85.
+_LEAST_THRESHOLD = 0.75
 
 
 @dataclass(frozen=True, slots=True)
