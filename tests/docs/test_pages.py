@@ -88,4 +88,4 @@ def test_every_reason_for_not_commanding_is_explained() -> None:
 def test_the_readme_is_one_page() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 150
-    assert (ROOT / "docs" / "assets" / "return.jpg").stat().st_size <= 400_000
+    assert (ROOT / "docs" / "assets" / "denied.jpg").stat().st_size <= 400_000

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.events import Event, FrameArrived, LinkBytes, LinkData
+from runtime.events import FrameArrived, LinkData
 from sim.autopilot.autopilot import Autopilot
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, Companion, SimulatedFlight
 from tests.sim.autopilot.companion import autopilot
+from tests.sim.listener import Listener
 
 HOME = (40.0, -25.0)
 
@@ -25,20 +26,6 @@ class GreyCamera:
 
     def capture(self, *pose: Any) -> Any:
         return np.full((self.model.height_px, self.model.width_px, 3), 120, np.uint8)
-
-
-class Listener:
-    """A daemon that only listens."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def step(self, event: Event) -> list[LinkBytes]:
-        self.events.append(event)
-        return []
-
-    def close(self, t_ns: int) -> list[LinkBytes]:
-        return []
 
 
 def hovering(vehicle: Autopilot) -> tuple[SimulatedFlight, Listener]:

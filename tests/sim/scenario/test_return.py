@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.events import ControlRequest, Event, FrameArrived, LinkBytes, LinkData, Tick
+from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
 from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.values import GeoPoint
@@ -26,6 +26,7 @@ from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.sight_report import write_sight_report
 from sim.scenario.spoofed import fly_forged
 from sim.world.world import World
+from tests.sim.listener import Listener
 
 pytestmark = pytest.mark.slow
 
@@ -116,23 +117,9 @@ def test_one_seed_gives_one_command_log(site: Site, question: Question) -> None:
     assert b"\xfd" in wires[0] and len(wires[0]) > 1000
 
 
-class Eavesdropper:
-    """A daemon that only listens."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def step(self, event: Event) -> list[LinkBytes]:
-        self.events.append(event)
-        return []
-
-    def close(self, t_ns: int) -> list[LinkBytes]:
-        return []
-
-
 def test_no_truth_reaches_the_daemon(site: Site) -> None:
     """What comes is MAVLink and frames; where MAVLink speaks of the vehicle's state, it is wrong as sensors are."""
-    plan, daemon = site.plan, Eavesdropper()
+    plan, daemon = site.plan, Listener()
     autopilot = make_autopilot(site.world, plan.home, SEED)
     autopilot.start_in_flight((100.0, 50.0, -100.0), "LOITER")
     rig = make_run(site, "listening", RunOptions(), record=False).flight.rig
