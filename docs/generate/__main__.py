@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import commands, configuration, formats, limits, tree
+from docs.generate import commands, configuration, formats, limits, reasons, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -28,6 +28,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "measured worlds": limits.worlds_block,
     "folders": tree.overview_block,
     "files": tree.block,
+    **reasons.BLOCKS,
 }
 _BLOCK = re.compile(r"(?ms)^(<!-- generated: ([\w ]+) -->\n).*?^(<!-- end -->)$")
 
