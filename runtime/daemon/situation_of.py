@@ -6,8 +6,11 @@ import math
 
 from runtime.freshness import POSITION_GAP, RC_CHANNELS, SYS_STATUS, MaxAge
 from runtime.guidance.situation import Situation
+from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.telemetry.state import Telemetry, VehicleState
 
+REJECTS_ABOVE = 1.0  # innovation test ratio; recorded flights of both stacks stay below 0.5 unless GPS jumps
+FLYING_STATES = frozenset({mavlink.MAV_STATE_STANDBY, mavlink.MAV_STATE_ACTIVE})
 STOPPING_FAILSAFES = frozenset({"critical", "emergency", "terminated", "rc", "battery"})
 
 
@@ -41,6 +44,7 @@ def situation_of(
         fence_breached=_fence_breached(heard, t_ns),
         sticks_moved=_sticks_moved(heard, t_ns, yield_to_sticks),
         ekf_ok=estimator is not None and estimator.ok,
+        ekf_rejects=estimator is not None and max(estimator.position_ratio, estimator.velocity_ratio) > REJECTS_ABOVE,
         gps_glitch=estimator is not None and estimator.gps_glitch,
         gps_doubted=gps_doubted,
         battery_percent=None if heard.battery_remaining is None else 100.0 * heard.battery_remaining,
@@ -60,7 +64,7 @@ def _failsafe(heard: Telemetry, t_ns: int) -> bool | None:
     """One that is known acts whatever its age; that there is none is known by what was heard lately."""
     if heard.failsafes & STOPPING_FAILSAFES:
         return True
-    known = heard.system_status is not None and _fresh(heard.sys_status_t_ns, t_ns, SYS_STATUS)
+    known = heard.system_status in FLYING_STATES and _fresh(heard.sys_status_t_ns, t_ns, SYS_STATUS)
     return False if known else None
 
 
@@ -71,7 +75,7 @@ def _fence_breached(heard: Telemetry, t_ns: int) -> bool | None:
 def _sticks_moved(heard: Telemetry, t_ns: int, yield_to_sticks: bool) -> bool | None:
     """Sticks that rest need a receiver that works: the autopilot repeats the last values of one that is lost."""
     moved = heard.sticks_moved if _fresh(heard.sticks_t_ns, t_ns, RC_CHANNELS) else None
-    if moved and yield_to_sticks:
+    if (moved or _fresh(heard.station_sticks_t_ns, t_ns, RC_CHANNELS)) and yield_to_sticks:
         return True
     return False if moved is not None and heard.rc_receiver_ok else None
 

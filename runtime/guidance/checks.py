@@ -53,6 +53,7 @@ def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 
         Reason.TIME_NOT_SYNCED: not vehicle.time_synced,
         Reason.STREAM_MISSING: not vehicle.streams_ok,
         Reason.EKF_NOT_OK: not vehicle.ekf_ok,
+        Reason.EKF_VARIANCE: vehicle.ekf_rejects,
         Reason.HOME_UNKNOWN: vehicle.home is None,
     }
     yield from (reason for reason, holds in facts.items() if holds)

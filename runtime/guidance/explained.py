@@ -44,7 +44,8 @@ AUTHORITY = {
         "check the link",
     ),
     Reason.FOREIGN_TARGET: Explanation(
-        "somebody else sent the vehicle a position target", f"find out who, then {_AND_SWITCH}"
+        "somebody else sent the vehicle a target, a pause or a manoeuvre, in whatever mode",
+        f"find out who, then {_AND_SWITCH}",
     ),
     Reason.REBOOTED: Explanation("the autopilot started anew", f"find out why, then {_AND_SWITCH}"),
     Reason.LINK_LOST: Explanation("nothing was heard from the autopilot", f"check the link, then {_AND_SWITCH}"),
@@ -80,7 +81,10 @@ VEHICLE = {
         "nothing says that the fence is kept, nor that there is none",
         "check SYS_STATUS; on PX4 see `[commanding] waive`",
     ),
-    Reason.STICKS_MOVED: Explanation("a stick is off its centre: the pilot wants the vehicle", "centre the sticks"),
+    Reason.STICKS_MOVED: Explanation(
+        "a stick of the receiver, or of a ground station, is off its centre: the pilot wants the vehicle",
+        "centre the sticks",
+    ),
     Reason.RC_UNKNOWN: Explanation(
         "no receiver that works is heard of, or nothing of the sticks",
         "check the receiver; without one see `[commanding] waive`",
@@ -90,6 +94,11 @@ VEHICLE = {
     ),
     Reason.STREAM_MISSING: Explanation(
         "telemetry does not come at its rates", "`homing status` names which under `problems`"
+    ),
+    Reason.EKF_VARIANCE: Explanation(
+        "the autopilot's estimator rejects what it measures: its test ratio of position or velocity is above 1; for "
+        "moments that pauses the flight, longer it ends it",
+        "wait; if it stays, see to GPS, compass and vibration",
     ),
     Reason.EKF_NOT_OK: Explanation(
         "the autopilot's estimator is not healthy, or, unless the position is the camera's, rejects its GPS",

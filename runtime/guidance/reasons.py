@@ -65,6 +65,7 @@ class Reason(str, Enum):
     TIME_NOT_SYNCED = "time_not_synced"
     STREAM_MISSING = "stream_missing"
     EKF_NOT_OK = "ekf_not_ok"
+    EKF_VARIANCE = "ekf_variance"  # it rejects what it measures: its test ratio of position or velocity is above 1
     BATTERY_UNKNOWN = "battery_unknown"
     BATTERY_RESERVE = "battery_reserve"
 
@@ -134,6 +135,7 @@ PASSING = frozenset(
         Reason.ESTIMATE_STALE,
         Reason.ESTIMATE_UNTRUSTED,
         Reason.AUTOPILOT_ELSEWHERE,
+        Reason.EKF_VARIANCE,
         Reason.MODE_STALE,
         Reason.TIME_NOT_SYNCED,
         Reason.STREAM_MISSING,
@@ -145,6 +147,7 @@ PASSING = frozenset(
 """Reasons that may come and go within moments: silence first, and only then a hold and the end of authority."""
 
 UNHELD = (FORBIDDING | PASSING | {Reason.NO_ESTIMATE, Reason.OUTSIDE_AREA, Reason.TOO_FAR}) - {
-    Reason.AUTOPILOT_ELSEWHERE  # it stops by its own position, whether or not that is right
+    Reason.AUTOPILOT_ELSEWHERE,  # it stops by its own position, whether or not that is right
+    Reason.EKF_VARIANCE,  # the same
 }
 """Reasons under which authority ends without a hold: the vehicle is not ours, or here is unknown or not allowed."""

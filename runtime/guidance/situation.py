@@ -25,6 +25,7 @@ class Situation:
     fence_breached: bool | None = None
     sticks_moved: bool | None = None
     ekf_ok: bool = False  # its attitude, velocity and position are healthy, whatever they rest on
+    ekf_rejects: bool = False  # what it measures of position or velocity, whatever its flags still say
     gps_glitch: bool = False  # the autopilot itself rejects its receiver
     gps_doubted: bool = False  # the camera contradicts the receiver; stays for the rest of the flight
     battery_percent: float | None = None

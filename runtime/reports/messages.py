@@ -15,6 +15,11 @@ from runtime.reports.values import Attitude, Estimator, Fused, Ground, Receiver
 _INVALID = 1  # of DISTANCE_SENSOR.signal_quality; 0 is not said, 100 perfect
 
 
+def addressee(m: Any, unnamed: int) -> int:
+    """The system that a message is for, 0 for all; ``unnamed`` where it names none."""
+    return int(getattr(m, "target_system", getattr(m, "target", unnamed)))
+
+
 def attitude(m: Any) -> Attitude | None:
     """ATTITUDE."""
     return values.attitude((m.roll, m.pitch, m.yaw), (m.rollspeed, m.pitchspeed, m.yawspeed))

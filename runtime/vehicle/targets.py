@@ -49,11 +49,23 @@ _FOREIGN_COMMANDS = frozenset(
         mavlink.MAV_CMD_NAV_WAYPOINT,
         mavlink.MAV_CMD_NAV_LOITER_UNLIM,
         mavlink.MAV_CMD_DO_ORBIT,
+        mavlink.MAV_CMD_NAV_LOITER_TURNS,
+        mavlink.MAV_CMD_NAV_LOITER_TIME,
+        mavlink.MAV_CMD_NAV_VTOL_TAKEOFF,
+        mavlink.MAV_CMD_NAV_VTOL_LAND,
+        mavlink.MAV_CMD_DO_FOLLOW,
+        mavlink.MAV_CMD_DO_PAUSE_CONTINUE,  # stops within the guided mode, which goes on being shown
+        mavlink.MAV_CMD_DO_LAND_START,
+        mavlink.MAV_CMD_DO_GO_AROUND,
         mavlink.MAV_CMD_DO_CHANGE_ALTITUDE,
+        mavlink.MAV_CMD_DO_VTOL_TRANSITION,
+        mavlink.MAV_CMD_DO_PARACHUTE,
         mavlink.MAV_CMD_GUIDED_CHANGE_ALTITUDE,
+        mavlink.MAV_CMD_GUIDED_CHANGE_HEADING,
+        mavlink.MAV_CMD_GUIDED_CHANGE_SPEED,
     }
 )
-_GUIDED_ITEM = 2  # MISSION_ITEM(_INT).current: "go there now", the oldest way of guiding
+_GUIDED_ITEMS = (2, 3)  # MISSION_ITEM(_INT).current: "go there now" and "to that height", the oldest way of guiding
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +112,9 @@ class TargetWatch:
         self._sent.append(_Sent(t_ns, position, altitude_amsl_m))
         self._taken = False
 
-    def commanded(self, packet: Packet, system_id: int, t_ns: int) -> list[VehicleEvent]:
-        """Judge a packet of a component that is neither the autopilot nor us."""
-        message = packet.message
-        target_system = getattr(message, "target_system", system_id)
-        if message is None or target_system not in (0, system_id):
-            return []
-        what = _foreign_name(packet)
+    def commanded(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
+        """Judge a packet to our autopilot of a component that is neither it nor us."""
+        message, what = packet.message, _foreign_name(packet)
         if what is None:
             return []
         source = f"{packet.system_id}/{packet.component_id}"
@@ -186,7 +194,7 @@ def _foreign_name(packet: Packet) -> str | None:
         return name
     if name in ("COMMAND_INT", "COMMAND_LONG") and message.command in _FOREIGN_COMMANDS:
         return str(mavlink.enums["MAV_CMD"][message.command].name)
-    if name in ("MISSION_ITEM", "MISSION_ITEM_INT") and message.current == _GUIDED_ITEM:
+    if name in ("MISSION_ITEM", "MISSION_ITEM_INT") and message.current in _GUIDED_ITEMS:
         return f"{name} (guided)"
     return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
+from runtime.reports.messages import addressee
 from runtime.values import Aiding, Setpoint
 from runtime.vehicle.commands import Command, CommandQueue
 from runtime.vehicle.config import VehicleConfig
@@ -89,8 +90,16 @@ class Vehicle:
             return events + self._from_autopilot(packet, t_ns)
         self._ignored += 1
         if self._roster.autopilot is not None:
-            events += self._watch.commanded(packet, self._roster.autopilot[0], t_ns)
+            events += self._overheard(packet, self._roster.autopilot[0], t_ns)
         return events
+
+    def _overheard(self, packet: Packet, system_id: int, t_ns: int) -> list[VehicleEvent]:
+        """What somebody else says to our autopilot, or to everybody."""
+        message = packet.message
+        if message is None or addressee(message, system_id) not in (0, system_id):
+            return []
+        self._reader.overheard(message, t_ns)
+        return self._watch.commanded(packet, t_ns)
 
     def _forget(self) -> None:
         """Drop all that the autopilot said: it is new to us, or rebooted."""

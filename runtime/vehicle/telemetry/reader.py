@@ -16,13 +16,14 @@ from typing import Any
 from runtime.freshness import RANGE
 from runtime.mavlink.dialect import mavlink
 from runtime.reports import messages
+from runtime.reports.sticks import station_sticks_moved, sticks_moved
 from runtime.reports.values import Estimator, Receiver
 from runtime.values import GeoPoint, Measured, Position, PositionSource
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import ArmedChanged, FailsafeChanged, LandedChanged, ModeChanged, Text, VehicleEvent
 from runtime.vehicle.stack import Stack
 from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
-from runtime.vehicle.telemetry.safety import SafetySignals, sticks_moved
+from runtime.vehicle.telemetry.safety import SafetySignals
 from runtime.vehicle.telemetry.state import EstimatorState, GeoHeight, GpsState, Telemetry
 
 _LANDED = {1: "on_ground", 2: "in_air", 3: "taking_off", 4: "landing"}
@@ -79,6 +80,12 @@ class Reader:
         handler = self._handlers.get(message.get_type())
         return [] if handler is None else handler(message, t_ns, now_ns)
 
+    def overheard(self, message: Any, now_ns: int) -> None:
+        """Takes a message that another component sent to our autopilot: a ground station may fly by sticks of its own,
+        which no report of the autopilot has to show."""
+        if station_sticks_moved(message):
+            self._set(station_sticks_t_ns=now_ns)
+
     def _set(self, **fields: Any) -> None:
         self.telemetry = replace(self.telemetry, **fields)
 
@@ -92,7 +99,8 @@ class Reader:
         before = self.telemetry
         armed = bool(m.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
         mode = self._stack.mode_name(m.type, m.custom_mode)
-        guided = self._stack.is_guided(m.type, m.custom_mode)
+        named = bool(m.base_mode & mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED)  # else the number says nothing
+        guided = named and self._stack.is_guided(m.type, m.custom_mode)
         self._set(
             armed=armed,
             mode=mode,

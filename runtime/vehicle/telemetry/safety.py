@@ -19,8 +19,6 @@ from runtime.mavlink.dialect import mavlink
 
 _RECEIVER = mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
 _GEOFENCE = mavlink.MAV_SYS_STATUS_GEOFENCE
-_STICK_PWM_US = 100  # off centre by more than trims and noise
-_NO_VALUE = (0, 0xFFFF)  # of a channel that does not exist
 
 
 class SafetySignals:
@@ -65,13 +63,3 @@ class SafetySignals:
         if self._fence_by_status is not None:
             return self._fence_by_status
         return said[1] if said is not None and fresh else None
-
-
-def sticks_moved(m: Any) -> bool | None:
-    """Whether RC_CHANNELS shows the roll, pitch or yaw stick off its centre (default channel order); None where it
-    carries no channels."""
-    values = [m.chan1_raw, m.chan2_raw, m.chan4_raw]  # throttle rests anywhere
-    heard = [value for value in values if value not in _NO_VALUE]
-    if not m.chancount or not heard:
-        return None
-    return any(abs(value - 1500) > _STICK_PWM_US for value in heard)

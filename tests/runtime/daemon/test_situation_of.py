@@ -61,6 +61,9 @@ def test_good_news_ages_and_bad_news_does_not(field: str, limit_ns: int) -> None
         ({"rc_receiver_ok": False}, True, None),
         ({"sticks_moved": None}, True, None),
         ({"sticks_t_ns": None}, False, None),
+        ({"station_sticks_t_ns": NOW_NS}, True, True),  # a ground station's joystick, whatever the receiver says
+        ({"station_sticks_t_ns": NOW_NS}, False, False),
+        ({"station_sticks_t_ns": NOW_NS - RC_CHANNELS.ns - 1}, True, False),
     ],
 )
 def test_sticks_at_rest_are_known_from_a_receiver_that_works(
@@ -74,7 +77,11 @@ def test_every_failsafe_signal_that_stops(name: str) -> None:
     assert seen(replace(HEARD, failsafes=frozenset({name}), system_status=None, sys_status_t_ns=None)).failsafe is True
 
 
-def test_a_vehicle_whose_state_is_not_heard_is_not_known_to_be_well() -> None:
+@pytest.mark.parametrize(("status", "known"), [(3, False), (4, False), (0, None), (1, None), (2, None), (7, None)])
+def test_a_vehicle_that_starts_calibrates_or_switches_off_is_not_known_to_be_well(
+    status: int, known: bool | None
+) -> None:
+    assert seen(replace(HEARD, system_status=status)).failsafe is known
     assert seen(replace(HEARD, system_status=None)).failsafe is None
 
 
@@ -90,3 +97,15 @@ def test_an_estimator_that_is_well_may_still_reject_its_receiver() -> None:
     situation = seen(replace(HEARD, estimator=estimator))
     assert situation.ekf_ok and situation.gps_glitch
     assert not seen().ekf_ok and not seen().gps_glitch
+
+
+@pytest.mark.parametrize(
+    ("position", "velocity", "rejects"),
+    [(0.4, 0.4, False), (1.0, 1.0, False), (1.1, 0.1, True), (0.1, 1.1, True), (float("nan"), 0.1, False)],
+)
+def test_an_estimator_whose_flags_are_good_may_reject_what_it_measures(
+    position: float, velocity: float, rejects: bool
+) -> None:
+    """Recorded: a receiver that jumps by 222 m gives a ratio of 59, ordinary flights of both stacks less than 0.5."""
+    situation = seen(replace(HEARD, estimator=EstimatorState(NOW_NS, 0x33F, True, False, position, velocity)))
+    assert situation.ekf_ok and situation.ekf_rejects is rejects and not seen().ekf_rejects

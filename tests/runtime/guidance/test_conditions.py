@@ -37,9 +37,10 @@ HELD: list[tuple[dict[str, Any], Reason]] = [
     ({"home": None}, Reason.HOME_UNKNOWN),
 ]
 
-UNKNOWN: list[tuple[dict[str, Any], Reason]] = [
+PASSING: list[tuple[dict[str, Any], Reason]] = [
     ({"failsafe": None}, Reason.FAILSAFE_UNKNOWN),
     ({"fence_breached": None}, Reason.FENCE_UNKNOWN),
+    ({"ekf_rejects": True}, Reason.EKF_VARIANCE),
     ({"sticks_moved": None}, Reason.RC_UNKNOWN),
 ]
 
@@ -60,7 +61,7 @@ def test_a_condition_that_fails_in_flight_ends_it(change: dict[str, Any], reason
     assert all(later.setpoint is None for later in pilot.ticks(40))
 
 
-@pytest.mark.parametrize(("change", "reason"), SILENT + HELD + UNKNOWN)
+@pytest.mark.parametrize(("change", "reason"), SILENT + HELD + PASSING)
 def test_a_condition_that_fails_prevents_ready(change: dict[str, Any], reason: Reason) -> None:
     pilot = Pilot()
     pilot.to(State.READY)
@@ -124,8 +125,8 @@ def test_a_passing_reason_is_waited_out_in_silence(age_ns: int, changes: dict[st
     assert all(decision.setpoint is None for decision in decisions)
 
 
-@pytest.mark.parametrize(("change", "reason"), UNKNOWN)
-def test_what_becomes_unknown_in_flight_is_waited_out_in_silence(change: dict[str, Any], reason: Reason) -> None:
+@pytest.mark.parametrize(("change", "reason"), PASSING)
+def test_what_may_come_and_go_in_flight_is_waited_out_in_silence(change: dict[str, Any], reason: Reason) -> None:
     pilot = Pilot()
     pilot.to(State.ENGAGED)
     good, pilot.vehicle = pilot.vehicle, replace(pilot.vehicle, **change)
@@ -135,12 +136,14 @@ def test_what_becomes_unknown_in_flight_is_waited_out_in_silence(change: dict[st
     assert any(decision.setpoint for decision in pilot.ticks(10))
     pilot.vehicle = replace(good, **change)
     decisions = pilot.ticks(60)
-    assert decisions[-1].state is State.YIELDED and all(decision.setpoint is None for decision in decisions)
+    holds = [decision.setpoint for decision in decisions if decision.setpoint is not None]
+    assert decisions[-1].state is State.YIELDED
+    assert [hold.reason for hold in holds] == (["hold: ekf_variance"] if reason is Reason.EKF_VARIANCE else [])
 
 
 def test_the_operator_may_waive_what_is_unknown_and_never_what_is_bad() -> None:
     for name, reason in WAIVABLE.items():
-        (change,) = [change for change, unknown in UNKNOWN if unknown is reason]
+        (change,) = [change for change, unknown in PASSING if unknown is reason]
         pilot = Pilot(operator_limits=limits(waived=frozenset({reason})))
         pilot.vehicle = replace(GOOD, **change)
         pilot.to(State.ENGAGED)

@@ -149,11 +149,19 @@ FOREIGN = [
     ),
     ("MAV_CMD_MISSION_START", mavlink.MAVLink_command_long_message(1, 1, 300, 0, *[0.0] * 7)),
     ("MAV_CMD_NAV_TAKEOFF", mavlink.MAVLink_command_long_message(0, 0, 22, 0, *[0.0] * 7)),
+    *[
+        (name, mavlink.MAVLink_command_long_message(1, 1, getattr(mavlink, name), 0, *[0.0] * 7))
+        for name in ("MAV_CMD_DO_PAUSE_CONTINUE", "MAV_CMD_NAV_LOITER_TIME", "MAV_CMD_NAV_LOITER_TURNS",
+                     "MAV_CMD_DO_FOLLOW", "MAV_CMD_DO_LAND_START", "MAV_CMD_DO_GO_AROUND", "MAV_CMD_NAV_VTOL_LAND",
+                     "MAV_CMD_DO_VTOL_TRANSITION", "MAV_CMD_DO_PARACHUTE", "MAV_CMD_GUIDED_CHANGE_HEADING",
+                     "MAV_CMD_GUIDED_CHANGE_SPEED", "MAV_CMD_NAV_VTOL_TAKEOFF")
+    ],
+    ("MISSION_ITEM (guided)", mavlink.MAVLink_mission_item_message(1, 1, 0, 3, 16, 3, 1, 0, 0, 0, 0, 0, 0, 40)),
     (
         "MISSION_ITEM_INT (guided)",
         mavlink.MAVLink_mission_item_int_message(1, 1, 0, 6, 16, 2, 1, 0, 0, 0, 0, 600000000, 220000000, 40),
     ),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name, message", FOREIGN, ids=[name for name, _ in FOREIGN])
@@ -162,7 +170,7 @@ def test_targets_of_others_on_the_link_are_foreign_in_any_mode(name: str, messag
     wire.run(2.0)
     (foreign,) = wire.inject(GROUND_STATION.say(message))
     assert isinstance(foreign, ForeignTarget) and (foreign.source, foreign.detail) == ("255/190", name)
-    if "INT" in name or name == "MAV_CMD_DO_REPOSITION":
+    if "_INT" in name or name == "MAV_CMD_DO_REPOSITION":
         assert foreign.target == GeoPoint(pytest.approx(60.0), pytest.approx(22.0))
 
 

@@ -139,6 +139,25 @@ def test_the_first_reports_are_no_transitions_and_later_ones_are() -> None:
     assert [(e.armed, e.first) for e in wire.of(ArmedChanged)] == [(False, True), (True, False)]
 
 
+def test_a_mode_number_that_is_not_called_a_custom_mode_is_no_guided_mode() -> None:
+    wire = Wire(peer=Peer(mode=GUIDED))
+    wire.run(1.5)
+    assert wire.vehicle.state.telemetry.guided
+    wire.inject(wire.peer.voice.say(mavlink.MAVLink_heartbeat_message(2, 3, 0xD0, GUIDED, 4, 3)))
+    assert not wire.vehicle.state.telemetry.guided
+
+
+@pytest.mark.parametrize(("target", "seen"), [(1, True), (0, True), (2, False)])
+def test_a_ground_stations_joystick_is_seen_where_it_is_for_our_vehicle(target: int, seen: bool) -> None:
+    wire = Wire()
+    wire.run(1.5)
+    for pitch in (0, 700):
+        assert wire.vehicle.state.telemetry.station_sticks_t_ns is None
+        message = mavlink.MAVLink_manual_control_message(target, pitch, 0, 500, 0, 0)
+        assert wire.inject(Voice(255, 190).say(message)) == []
+    assert wire.vehicle.state.telemetry.station_sticks_t_ns == (wire.t_ns if seen else None)
+
+
 def test_telemetry_reads_in_si_units() -> None:
     wire = Wire()
     wire.run(3.0)

@@ -8,7 +8,7 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.freshness import FENCE_STATUS
-from runtime.vehicle.telemetry.safety import SafetySignals, sticks_moved
+from runtime.vehicle.telemetry.safety import SafetySignals
 from tests.runtime.vehicle.recording import fly
 
 SECOND_NS = 1_000_000_000
@@ -80,11 +80,3 @@ def test_fence_status_is_believed_for_its_time_and_a_breach_until_it_is_denied()
     assert signals.fence_breached(2 * SECOND_NS) is True and signals.fence_breached(10 * SECOND_NS) is False
     signals.fence_status(fence(False), 11 * SECOND_NS)
     assert signals.fence_breached(11 * SECOND_NS) is False
-
-
-def test_sticks_are_known_where_there_are_channels() -> None:
-    def said(count: int, *pwm: int) -> bool | None:
-        return sticks_moved(mavlink.MAVLink_rc_channels_message(0, count, *pwm, *[0] * 14, 255))
-
-    assert said(16, 1500, 1520, 1000, 1490) is False and said(16, 1500, 1700, 1000, 1500) is True
-    assert said(0, 1500, 1500, 1500, 1500) is None and said(16, 0, 65535, 0, 65535) is None
