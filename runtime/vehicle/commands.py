@@ -1,4 +1,8 @@
-"""Commands with an acknowledgement: one at a time per command id, resent on silence, never one that takes authority."""
+"""Commands with an acknowledgement: one at a time per command id, resent on silence, never one that takes authority.
+
+Silence is asked again, with `confirmation` counted; "not now" after a pause that grows; a no never. ACCEPTED says that
+the autopilot took the command, not that it has done it: where it flies is told by `runtime.vehicle.targets`.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,10 @@ PERMITTED = frozenset(
 )
 SET_EKF_SOURCE_SET = mavlink.MAV_CMD_SET_EKF_SOURCE_SET
 _SOURCE_SETS = (1.0, 2.0, 3.0)
-_BUSY_WAIT_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this
-_PROGRESS_WAIT_NS = 10_000_000_000  # IN_PROGRESS: the answer may take this long
+_BUSY_FIRST_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this, then after twice as long each time
+_BUSY_MOST_NS = 8_000_000_000
+_BUSY_TRIES = 5  # 1 + 2 + 4 + 8 s: what is busy for longer is told, rather than waited for
+_PROGRESS_WAIT_NS = 10_000_000_000  # IN_PROGRESS: the answer may take this long, from the newest one on
 _RESULTS = {
     0: "ACCEPTED",
     1: "TEMPORARILY_REJECTED",
@@ -68,9 +74,11 @@ class Command:
 @dataclass(slots=True)
 class _Outstanding:
     command: Command
-    attempts: int
-    deadline_ns: int
     as_int: bool
+    attempts: int = 0  # how often it was sent
+    unanswered: int = 0  # sent since the last answer: the next one's `confirmation`
+    deadline_ns: int = 0
+    busy: int = 0  # how often it was rejected for now
     switched: bool = False  # already tried in the other form
 
 
@@ -80,7 +88,7 @@ class CommandQueue:
     def __init__(self, send: Callable[[Any], None], timeout_s: float, attempts: int) -> None:
         self._send = send
         self._timeout_ns = int(timeout_s * 1e9)
-        self._attempts = attempts
+        self._attempts = attempts  # without any answer
         self.target = (0, 0)  # (system, component) of the autopilot
         self.reset()
 
@@ -88,6 +96,7 @@ class CommandQueue:
         """Forget what is queued and outstanding: the autopilot rebooted or went away."""
         self._queues: dict[int, deque[Command]] = {}
         self._outstanding: dict[int, _Outstanding] = {}
+        self._late: dict[int, tuple[int, int]] = {}  # answers that a finished command may still get, and until when
 
     def __len__(self) -> int:
         return len(self._outstanding) + sum(len(queue) for queue in self._queues.values())
@@ -103,7 +112,7 @@ class CommandQueue:
         for number, pending in list(self._outstanding.items()):
             if t_ns < pending.deadline_ns:
                 continue
-            if pending.attempts >= self._attempts:
+            if pending.unanswered >= self._attempts:
                 events.append(self._finish(number, "NO_ANSWER", t_ns))
             else:
                 self._transmit(pending, t_ns)
@@ -112,19 +121,34 @@ class CommandQueue:
     def acknowledged(self, number: int, result: int, t_ns: int) -> list[VehicleEvent]:
         """Take a COMMAND_ACK that the autopilot sent to us."""
         pending = self._outstanding.get(number)
-        if pending is None:
+        if pending is None or self._answers_the_one_before(number, pending, t_ns):
             return []
+        sent, pending.unanswered = pending.unanswered, 0
         if result == mavlink.MAV_RESULT_IN_PROGRESS:
             pending.deadline_ns = t_ns + _PROGRESS_WAIT_NS
             return []
-        if result == mavlink.MAV_RESULT_TEMPORARILY_REJECTED and pending.attempts < self._attempts:
-            pending.deadline_ns = t_ns + _BUSY_WAIT_NS
+        if result == mavlink.MAV_RESULT_TEMPORARILY_REJECTED and pending.busy < _BUSY_TRIES - 1:
+            pending.deadline_ns = t_ns + min(_BUSY_FIRST_NS << pending.busy, _BUSY_MOST_NS)
+            pending.busy += 1
             return []
         if self._other_form_wanted(pending, result):
             pending.as_int, pending.switched = not pending.as_int, True
             self._transmit(pending, t_ns)
             return []
+        self._late[number] = (sent - 1, t_ns + sent * self._timeout_ns)
         return [self._finish(number, _RESULTS.get(result, f"RESULT_{result}"), t_ns)]
+
+    def _answers_the_one_before(self, number: int, pending: _Outstanding, t_ns: int) -> bool:
+        """Whether an answer is one too many: a command that was sent twice is answered twice, and the second answer
+        must not conclude the next command of its id. One that is taken for it wrongly costs one repetition, which
+        streams need not pay: whether one was granted is measured."""
+        if number == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL:
+            return False
+        left, until_ns = self._late.get(number, (0, 0))
+        if left <= 0 or t_ns > until_ns or pending.attempts > 1:
+            return False
+        self._late[number] = (left - 1, until_ns)
+        return True
 
     def _other_form_wanted(self, pending: _Outstanding, result: int) -> bool:
         if pending.switched or pending.command.position is not None:
@@ -136,7 +160,7 @@ class CommandQueue:
         queue = self._queues.get(number)
         if queue and number not in self._outstanding:
             command = queue.popleft()
-            pending = _Outstanding(command, 0, 0, as_int=command.position is not None)
+            pending = _Outstanding(command, as_int=command.position is not None)
             self._outstanding[number] = pending
             self._transmit(pending, t_ns)
 
@@ -148,13 +172,14 @@ class CommandQueue:
     def _transmit(self, pending: _Outstanding, t_ns: int) -> None:
         self._send(self._packed(pending))
         pending.attempts += 1
+        pending.unanswered += 1
         pending.deadline_ns = t_ns + self._timeout_ns
 
     def _packed(self, pending: _Outstanding) -> Any:
         command, parameters = pending.command, pending.command.parameters
         if not pending.as_int:
             return mavlink.MAVLink_command_long_message(
-                *self.target, command.command, pending.attempts, *parameters, 0.0, 0.0, 0.0
+                *self.target, command.command, pending.unanswered, *parameters, 0.0, 0.0, 0.0
             )
         latitude = longitude = 0
         if command.position is not None:

@@ -15,6 +15,7 @@ from runtime.vehicle.events import CommandDone
 from tests.runtime.vehicle.peer import SECOND, Peer, Wire
 
 INTERVAL = mavlink.MAV_CMD_SET_MESSAGE_INTERVAL
+REQUEST = mavlink.MAV_CMD_REQUEST_MESSAGE
 REPOSITION = mavlink.MAV_CMD_DO_REPOSITION
 ACCEPTED, BUSY, DENIED, UNSUPPORTED, FAILED, PROGRESS, LONG_ONLY, INT_ONLY = 0, 1, 2, 3, 4, 5, 7, 8
 
@@ -28,6 +29,10 @@ def made(attempts: int = 4) -> tuple[CommandQueue, list[Any]]:
 
 def ask(number: float) -> Command:
     return Command(INTERVAL, (number, 1000.0, 0.0, 0.0))
+
+
+def look(number: float) -> Command:
+    return Command(REQUEST, (number, 0.0, 0.0, 0.0))
 
 
 def test_silence_is_answered_with_a_higher_confirmation_until_it_gives_up() -> None:
@@ -57,18 +62,56 @@ def test_a_no_is_not_asked_again(result: int, name: str) -> None:
     assert queue.tick(100 * SECOND) == [] and len(sent) == 1
 
 
-def test_busy_waits_and_in_progress_waits_longer() -> None:
+def test_not_now_is_asked_again_after_a_pause_that_grows_and_told_in_the_end() -> None:
     queue, sent = made()
     queue.submit(ask(30), 0)
-    assert queue.acknowledged(INTERVAL, BUSY, 0) == []
-    queue.tick(SECOND - 1)
+    t_ns, pauses = 0, []
+    for _ in range(4):
+        assert queue.acknowledged(INTERVAL, BUSY, t_ns) == []
+        asked, since_ns = len(sent), t_ns
+        while len(sent) == asked:
+            t_ns += SECOND // 10
+            assert queue.tick(t_ns) == []
+        pauses.append((t_ns - since_ns) // SECOND)
+    assert pauses == [1, 2, 4, 8]
+    assert [message.confirmation for message in sent] == [0] * 5, "each was answered: none is a repetition"
+    (done,) = queue.acknowledged(INTERVAL, BUSY, t_ns)
+    assert isinstance(done, CommandDone) and (done.result, done.attempts) == ("TEMPORARILY_REJECTED", 5)
+
+
+def test_in_progress_extends_for_as_long_as_it_is_said() -> None:
+    queue, sent = made()
+    queue.submit(ask(30), 0)
+    for t in range(0, 40, 8):
+        assert queue.acknowledged(INTERVAL, PROGRESS, t * SECOND) == []
+        assert queue.tick((t + 8) * SECOND) == []
     assert len(sent) == 1
-    queue.tick(SECOND)
-    assert len(sent) == 2
-    assert queue.acknowledged(INTERVAL, PROGRESS, 2 * SECOND) == []
-    queue.tick(11 * SECOND)
-    assert len(sent) == 2
-    assert len(queue.acknowledged(INTERVAL, ACCEPTED, 11 * SECOND)) == 1
+    assert len(queue.acknowledged(INTERVAL, ACCEPTED, 40 * SECOND)) == 1
+
+
+def test_the_second_answer_to_a_command_that_was_repeated_does_not_conclude_the_next() -> None:
+    queue, sent = made()
+    queue.submit(look(30), 0)
+    queue.submit(look(33), 0)
+    queue.tick(SECOND // 2)  # the first answer is late, not lost
+    (done,) = queue.acknowledged(REQUEST, ACCEPTED, SECOND // 2 + 1)
+    assert isinstance(done, CommandDone) and done.parameter == 30.0
+    assert queue.acknowledged(REQUEST, ACCEPTED, SECOND // 2 + 2) == [], "that was the answer to the repetition"
+    (done,) = queue.acknowledged(REQUEST, DENIED, SECOND // 2 + 3)
+    assert isinstance(done, CommandDone) and (done.parameter, done.result) == (33.0, "DENIED")
+    assert [m.param1 for m in sent] == [30, 30, 33]
+
+
+def test_an_answer_that_is_taken_for_a_late_one_costs_one_repetition() -> None:
+    queue, sent = made()
+    queue.submit(look(30), 0)
+    queue.submit(look(33), 0)
+    queue.tick(SECOND // 2)  # the first was lost with its answer
+    queue.acknowledged(REQUEST, ACCEPTED, SECOND)
+    assert queue.acknowledged(REQUEST, ACCEPTED, SECOND + 1) == []
+    queue.tick(2 * SECOND)
+    assert [(m.param1, m.confirmation) for m in sent] == [(30, 0), (30, 1), (33, 0), (33, 1)]
+    assert len(queue.acknowledged(REQUEST, ACCEPTED, 2 * SECOND + 1)) == 1
 
 
 def test_an_autopilot_that_wants_the_other_form_gets_it_once() -> None:
