@@ -23,10 +23,9 @@ from runtime.control.control import ControlServer
 from runtime.daemon.assembly import assemble
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
-from runtime.events import VEHICLE_LINK
 from runtime.flightlog.flightlog import FlightLog
 from runtime.replay.started import started
-from runtime.vehicle.link.link import MavlinkLink
+from runtime.vehicle.link.opened import Links
 
 _LOG = logging.getLogger(__name__)
 
@@ -63,13 +62,14 @@ def _fly(
     records.callback(workers.close)  # before the history that they use
     camera = _camera(config.camera.uri, clock)
     devices.callback(camera.close)
-    link = MavlinkLink.open(config.vehicle.uri, clock, config.vehicle.baud)
-    devices.callback(link.close)
-    patience = Patience(config.vehicle.answer_within_s, config.vehicle.uri)
+    vehicle, trust = config.vehicle, config.link
+    links = Links(vehicle.uri, clock, vehicle.baud, trust.signing_key, trust.signing_stamp)
+    devices.callback(links.close)
+    patience = Patience(vehicle.answer_within_s, " or ".join(vehicle.uri))
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
-    Loop(assembly.daemon, camera, {VEHICLE_LINK: link}, inbox, clock, patience, control.counts).run(stop)
+    Loop(assembly.daemon, camera, links.by_name, inbox, clock, patience, control.counts).run(stop)
     warn("stopped; everything recorded is kept.")
 
 

@@ -18,6 +18,7 @@ from runtime.config.sections import (
     ControlSection,
     FixSection,
     HistorySection,
+    LinkSection,
     LogSection,
     NavigationSection,
     RecordSection,
@@ -33,6 +34,7 @@ class Config(Section):
 
     camera: CameraSection
     vehicle: VehicleSection
+    link: LinkSection = LinkSection()
     history: HistorySection
     bundle: BundleSection = BundleSection()
     record: RecordSection = RecordSection()
@@ -103,6 +105,7 @@ def _resolved(config: Config, folder: Path) -> Config:
         return folder / path.expanduser()
 
     paths = {"path": config.bundle.path, "signed_by": config.bundle.signed_by}
+    link = {"signing_key": config.link.signing_key, "signing_stamp": config.link.signing_stamp}
     bundle = {name: None if path is None else at(path) for name, path in paths.items()}
     return config.model_copy(
         update={
@@ -110,5 +113,8 @@ def _resolved(config: Config, folder: Path) -> Config:
             "control": config.control.model_copy(update={"socket": at(config.control.socket)}),
             "log": config.log.model_copy(update={"directory": at(config.log.directory)}),
             "bundle": config.bundle.model_copy(update=bundle),
+            "link": config.link.model_copy(
+                update={name: None if path is None else at(path) for name, path in link.items()}
+            ),
         }
     )

@@ -6,9 +6,9 @@ The page docs/configuration.md is made from these models; `runtime.config.flying
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.control.client import default_socket
@@ -81,10 +81,19 @@ class CameraSection(Section):
         )  # fmt: skip
 
 
+def _listed(value: Any) -> Any:
+    """One text is a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
 class VehicleSection(Section):
     """[vehicle]: the MAVLink endpoint and who is who on it."""
 
-    uri: str = Field(description="`serial:DEVICE:BAUD`, `udpin:HOST:PORT`, `udpout:HOST:PORT` or `tcp:HOST:PORT`.")
+    uri: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        min_length=1, max_length=4,
+        description="`serial:DEVICE:BAUD`, `udpin:HOST:PORT`, `udpout:HOST:PORT` or `tcp:HOST:PORT`; a list of them "
+        "where several lines lead to the vehicle and no router joins them: the first one is used while it carries.",
+    )
     baud: int = Field(default=921600, gt=0, description="Of a serial line whose address names none.")
     system_id: int | None = Field(
         default=None, ge=1, le=255,
@@ -98,6 +107,28 @@ class VehicleSection(Section):
         default=10.0, gt=0, le=600,
         description="How long the vehicle may be silent at start; after that a silent vehicle is waited for.",
     )
+
+
+
+class LinkSection(Section):
+    """[link]: how the packets of the vehicle link are trusted."""
+
+    signing_key: Path | None = Field(
+        default=None,
+        description="File of mode 0600 with the MAVLink 2 signing key: 64 hexadecimal digits, or `passphrase:` and the "
+        "words that MAVProxy or Mission Planner were given. With it all that is sent is signed, and what comes without "
+        "a right signature is not heard.",
+    )
+    signing_stamp: Path | None = Field(
+        default=None,
+        description="File that keeps the signing stamps over restarts; without it, the key's name with `.stamp`.",
+    )
+
+    @model_validator(mode="after")
+    def _a_stamp_is_of_a_key(self) -> LinkSection:
+        if self.signing_stamp is not None and self.signing_key is None:
+            raise ValueError("signing_stamp says nothing without signing_key")
+        return self
 
 
 BackendName = Literal["tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime-cpu"]

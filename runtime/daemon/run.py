@@ -31,7 +31,7 @@ from runtime.events import (
 )
 from runtime.freshness import MODE
 from runtime.values import Frame
-from runtime.vehicle.link.link import Link
+from runtime.vehicle.link.link import WaitingLink
 from runtime.vehicle.telemetry.state import LinkCounters
 
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
@@ -54,18 +54,6 @@ class FrameSource(Protocol):
 
     def counts(self) -> dict[str, int]:
         """What went wrong so far, by name."""
-        ...
-
-
-class WaitingLink(Link, Protocol):
-    """A vehicle link that the loop can sleep on."""
-
-    def counts(self) -> dict[str, int]:
-        """What went wrong so far, by name."""
-        ...
-
-    def wait(self, timeout_s: float) -> bool:
-        """Until something arrives or the time is over."""
         ...
 
 

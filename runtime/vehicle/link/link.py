@@ -32,6 +32,16 @@ class Link(Protocol):
         """Let the line go."""
 
 
+class WaitingLink(Link, Protocol):
+    """A link that a loop can sleep on."""
+
+    def counts(self) -> dict[str, int]:
+        """What went wrong so far, by name."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until something arrives or the time is over; True if there is something to read."""
+
+
 class MavlinkLink:
     """A `Link` over UDP, TCP or a serial port. A line that breaks in flight is opened again, for ever, and counted."""
 
