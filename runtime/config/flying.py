@@ -129,18 +129,29 @@ class InjectionSection(Section):
     """[injection]: whether the autopilot's estimator is fed with the camera's position. While it is fed, the
     autopilot's own failsafe against a lost position sleeps."""
 
-    route: Literal["off", "odometry", "gps_input"] = Field(
+    route: Literal[
+        "off", "auto", "odometry", "vision", "gps_input", "global_position", "position_estimate"
+    ] = Field(
         default="off",
-        description="`odometry`: as external navigation (ODOMETRY); `gps_input`: in the form of a satellite receiver.",
+        description=(
+            "`auto`: the route whose sigma, stamp and word of failure this autopilot uses; `odometry`: as external "
+            "navigation (ODOMETRY); `vision`: the same by VISION_POSITION_ESTIMATE and VISION_SPEED_ESTIMATE; "
+            "`gps_input`: in the form of a satellite receiver; `global_position`: GLOBAL_POSITION_SENSOR; "
+            "`position_estimate`: MAV_CMD_EXTERNAL_POSITION_ESTIMATE after each fix."
+        ),
     )
     source_set: int = Field(
         default=2, ge=1, le=3,
-        description="ArduPilot's EKF source set that uses ODOMETRY; it is switched to once GPS is lost or doubted, "
-        "and never back.",
+        description="ArduPilot's EKF source set that uses external navigation; it is switched to once GPS is lost or "
+        "doubted, and never back.",
     )
     receiver: int = Field(
         default=1, ge=0, le=1,
         description="As which receiver GPS_INPUT is sent: 1 is the second, 0 the autopilot's only one.",
+    )
+    sensor_id: int = Field(
+        default=1, ge=1, le=255,
+        description="Our id as a sensor of global positions, as PX4's EKF2_AGP0_ID has it.",
     )
     max_sigma_m: float = Field(
         default=8.0, gt=0, le=50,
@@ -162,6 +173,7 @@ class InjectionSection(Section):
             route=Route(self.route),
             source_set=self.source_set,
             receiver=self.receiver,
+            sensor_id=self.sensor_id,
             max_sigma_m=self.max_sigma_m,
             max_fix_age_ns=_ns(self.max_fix_age_s),
             origin_altitude_amsl_m=self.origin_altitude_amsl_m,

@@ -142,7 +142,8 @@ def _vehicle_config(config: Config) -> VehicleConfig:
     return VehicleConfig(
         system_id=config.vehicle.system_id,
         component_id=config.vehicle.component_id,
-        unix_time=config.injection.settings().route is Route.GPS_INPUT,
+        unix_time=config.injection.route == Route.GPS_INPUT.value,
+        probe_global_position=config.injection.route == Route.GLOBAL_POSITION.value,
     )
 
 

@@ -12,8 +12,8 @@ from runtime.freshness import GPS_FIX
 from runtime.injection.settings import Route
 from runtime.injection.values import AidingSituation, InjectionDecision, InjectionState, Support
 from runtime.localizer.navigation import GpsStanding
-from runtime.values import Aiding, Estimate, FailedOdometry, NavState, Odometry, ReceiverFix
-from runtime.vehicle.commands import SET_EKF_SOURCE_SET, Command
+from runtime.values import Aiding, Estimate, NavState, Odometry, says_failed
+from runtime.vehicle.commands import EXTERNAL_POSITION_ESTIMATE, SET_EKF_SOURCE_SET, Command
 from runtime.vehicle.events import CommandDone, Rebooted, VehicleEvent
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -51,6 +51,8 @@ class Feeding:
             self._rooms.navigation.echoing = False
         elif isinstance(event, CommandDone) and event.command == SET_EKF_SOURCE_SET:
             injection.switched(event.accepted, answered=event.result != "NO_ANSWER")
+        elif isinstance(event, CommandDone) and event.command == EXTERNAL_POSITION_ESTIMATE:
+            injection.answered_estimate(event.accepted)
 
     def tick(self, t_ns: int) -> None:
         """Decides anew, and sends what is to be sent."""
@@ -96,9 +98,8 @@ class Feeding:
     def _send(self, t_ns: int, message: Aiding) -> None:
         refusal = self._rooms.vehicle.send_injection(message, t_ns)
         self._counts["injections" if refusal is None else "injections_withheld"] += 1
-        failed = isinstance(message, FailedOdometry) or (isinstance(message, ReceiverFix) and message.position is None)
         measured_ns = getattr(message, "t_ns", None)
-        if refusal is None and measured_ns is not None and not failed:
+        if refusal is None and measured_ns is not None and not says_failed(message):
             self._latencies.add("exposure_to_injection", t_ns - measured_ns)
 
     def _tell(self, t_ns: int, decision: InjectionDecision) -> None:
@@ -139,6 +140,7 @@ def aiding_situation(state: VehicleState, nav: NavState | None, gps_lost_s: floa
         has_origin=heard.origin is not None,
         nav=nav,
         gps_lost_s=gps_lost_s,
+        routes=state.aiding_routes,
         estimator_ok=None if estimator is None else estimator.ok,
         position_ratio=None if estimator is None else estimator.position_ratio,
     )

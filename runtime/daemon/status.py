@@ -135,7 +135,7 @@ def _navigation(daemon: Flying, t_ns: int) -> dict[str, Any]:
 def _injection(daemon: Flying) -> dict[str, Any]:
     decision, injection = daemon.feeding.last, daemon.rooms.injection
     return {
-        "route": injection.settings.route.value,
+        "route": (injection.route or injection.settings.route).value,
         "state": decision.state.value,
         "reasons": [reason.value for reason in decision.reasons],
         "echoing": injection.echoing,

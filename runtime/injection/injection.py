@@ -39,6 +39,9 @@ class Injection:
         self._flown_ns: int | None = None  # since when the autopilot flies on what it is fed
         self._stopped: tuple[InjectionReason, ...] = ()
         self._echoing = False
+        self._fix_ns: int | None = None  # of the newest fix that an estimator was put onto
+        self._estimate_taken = False
+        self.route: Route | None = None  # the one that is taken, once the autopilot is known
 
     @property
     def echoing(self) -> bool:
@@ -57,17 +60,33 @@ class Injection:
         if answered and not accepted:
             self._stop((InjectionReason.SWITCH_REFUSED,))
 
+    def answered_estimate(self, accepted: bool) -> None:
+        """Whether the autopilot was put onto a position; it will not while it has GPS, or once it has given up."""
+        self._estimate_taken = accepted
+
     def step(self, t_ns: int, vision: Estimate, support: Support, vehicle: AidingSituation) -> InjectionDecision:
         """What is to be sent at ``t_ns``; ``vehicle.nav`` is of the instant ``vision.t_ns``."""
         if self.settings.route is Route.OFF:
             return InjectionDecision(InjectionState.OFF)
         if vehicle.on_ground:
             self._stopped = ()
+        self.route = self._chosen(vehicle)
+        if self.route is None:
+            self._streaming_ns = None
+            unknown = not vehicle.reachable
+            why = InjectionReason.VEHICLE_UNREACHABLE if unknown else InjectionReason.ROUTE_UNSUPPORTED
+            return InjectionDecision(InjectionState.WAITING, (why,))
         doubts = self._stopped or self._doubts(t_ns, vision, support, vehicle)
         if doubts:
             return self._silenced(t_ns, doubts, vision, vehicle)
         self._follow(t_ns, vision, support, vehicle)
         return self._streamed(t_ns, vision, support, vehicle)
+
+    def _chosen(self, vehicle: AidingSituation) -> Route | None:
+        """The route, None where the autopilot does not take it."""
+        if self.settings.route is Route.AUTO:
+            return next(iter(vehicle.routes), None)
+        return self.settings.route if self.settings.route in vehicle.routes else None
 
     # --- whether to feed ------------------------------------------------------------------------------------
 
@@ -75,7 +94,7 @@ class Injection:
         self, t_ns: int, vision: Estimate, support: Support, vehicle: AidingSituation
     ) -> tuple[InjectionReason, ...]:
         limits, settings = self._limits, self.settings
-        local = settings.route is Route.ODOMETRY
+        local = self.route is not Route.GPS_INPUT
         found = {
             InjectionReason.VEHICLE_UNREACHABLE: not vehicle.reachable,
             InjectionReason.NOT_TRACKING: not vision.trusted or vision.velocity_ned_m_s is None,
@@ -98,7 +117,9 @@ class Injection:
         if due and (vehicle.on_ground or self._unhealthy_words < self._limits.unhealthy_words):
             self._unhealthy_ns = t_ns
             self._unhealthy_words += 1
-            messages = (failed(t_ns, self.settings, self._reset_counter, vehicle),)
+            assert self.route is not None
+            word = failed(t_ns, self.settings, self._reset_counter, vehicle, self.route)
+            messages = () if word is None else (word,)
         if doubts == (InjectionReason.NO_ORIGIN,):
             given = origin(vision, vehicle, self.settings) if vehicle.gps_lost_s > self._limits.gps_lost_s else None
             if vehicle.gps_lost_s > self._limits.gps_lost_s and given is None:
@@ -125,7 +146,9 @@ class Injection:
             self._reset_counter += 1
         if jumped or resumed:
             self._alignment.forget()
-        if self._flown_ns is not None:
+        if self.route is Route.POSITION_ESTIMATE:  # it is meant to jump to where sight is
+            self._alignment.set(t_ns, (0.0, 0.0))
+        elif self._flown_ns is not None:
             self._follow_flown(t_ns, vision, vehicle, apart_m, resumed=resumed, jumped=jumped)
         elif support.gps_alarm or apart_m is None:
             self._alignment.set(t_ns, (0.0, 0.0))
@@ -186,7 +209,7 @@ class Injection:
         if reasons == (InjectionReason.SWITCH_UNANSWERED,) and self._asked_ns is None:
             self._asked_ns, self._echoing, switch_to = t_ns, True, self.settings.source_set
         state = InjectionState.ALIGNING if self._flown_ns is None else InjectionState.FEEDING
-        messages = self._messages(vision, vehicle, needed)
+        messages = self._messages(vision, support, vehicle, needed)
         return InjectionDecision(state, () if self._flown_ns is not None else reasons, messages, switch_to)
 
     def _not_yet(self, t_ns: int, needed: bool, vehicle: AidingSituation) -> tuple[InjectionReason, ...]:
@@ -198,6 +221,9 @@ class Injection:
         found = {
             InjectionReason.GPS_IN_USE: not needed,
             InjectionReason.NOT_ALIGNED: self._alignment.north_east_m is None,
+            InjectionReason.ESTIMATE_NOT_TAKEN: (
+                self.route is Route.POSITION_ESTIMATE and needed and not self._estimate_taken
+            ),
             InjectionReason.STREAM_TOO_SHORT: switches and t_ns - self._streaming_ns < self._limits.streamed_ns,
         }
         reasons = tuple(reason for reason, holds in found.items() if holds)
@@ -206,7 +232,10 @@ class Injection:
         return reasons or ((InjectionReason.SWITCH_UNANSWERED,) if switches else ())
 
     def _by_command(self, vehicle: AidingSituation) -> bool:
-        return self.settings.route is Route.ODOMETRY and vehicle.has_source_sets
+        return self._external_navigation() and vehicle.has_source_sets
+
+    def _external_navigation(self) -> bool:
+        return self.route in (Route.ODOMETRY, Route.VISION)
 
     def _judged(self, t_ns: int, vision: Estimate, vehicle: AidingSituation) -> tuple[InjectionReason, ...]:
         assert self._flown_ns is not None and self._streaming_ns is not None
@@ -220,19 +249,31 @@ class Injection:
         rejected = vehicle.estimator_ok is False or (ratio is not None and ratio > self._limits.rejected_ratio)
         return self._agreement.judged(t_ns, apart_m, vision.covariance_m2, rejected)
 
-    def _messages(self, vision: Estimate, vehicle: AidingSituation, needed: bool) -> tuple[Aiding, ...]:
+    def _messages(
+        self, vision: Estimate, support: Support, vehicle: AidingSituation, needed: bool
+    ) -> tuple[Aiding, ...]:
         """Nothing is repeated under a new stamp, nor fed unasked to an estimator that would mix it with its GPS."""
         if vision.t_ns <= self._measured_ns:
             return ()
-        mixes = self.settings.route is Route.ODOMETRY and not vehicle.has_source_sets
+        mixes = self.route is not Route.GPS_INPUT and not self._by_command(vehicle)
         unaligned = self._alignment.north_east_m is None and not self._by_command(vehicle)
         if unaligned or (mixes and not needed):
+            return ()
+        if self.route is Route.POSITION_ESTIMATE and not self._new_estimate(vision, support):
             return ()
         self._measured_ns = vision.t_ns
         assert vision.position is not None
         point = offset(vision.position, *(self._alignment.north_east_m or (0.0, 0.0)))
         covariance_m2 = self._alignment.widened(vision.covariance_m2)
-        return (measured(vision, point, covariance_m2, self._reset_counter, vehicle, self.settings),)
+        assert self.route is not None
+        return (measured(vision, point, covariance_m2, self._reset_counter, vehicle, self.settings, self.route),)
+
+    def _new_estimate(self, vision: Estimate, support: Support) -> bool:
+        """Whether to put the estimator onto this position: after each new fix, and not too often."""
+        if support.fix_t_ns == self._fix_ns or vision.t_ns - self._measured_ns < self._limits.estimate_every_ns:
+            return False
+        self._fix_ns, self._echoing = support.fix_t_ns, True
+        return True
 
 
 def _older(t_ns: int, then_ns: int | None, limit_ns: int) -> bool:

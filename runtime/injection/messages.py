@@ -10,9 +10,11 @@ from runtime.values import (
     Estimate,
     FailedOdometry,
     GeoPoint,
+    GlobalPosition,
     LocalOdometry,
     LocalOrigin,
     Measured,
+    PositionEstimate,
     ReceiverFix,
     axis_sigma_m,
     circular,
@@ -29,18 +31,23 @@ def measured(
     reset_counter: int,
     vehicle: AidingSituation,
     settings: InjectionSettings,
+    route: Route,
 ) -> Aiding:
     """``point`` with ``covariance_m2`` at ``vision.t_ns``, with the estimate's velocity and the autopilot's own height,
     vertical velocity and attitude of that instant."""
     assert vehicle.nav is not None and vehicle.nav.pose.altitude_amsl_m is not None
     assert vision.velocity_ned_m_s is not None
+    if route is Route.GLOBAL_POSITION:
+        return GlobalPosition(vision.t_ns, settings.sensor_id, point, covariance_m2)
+    if route is Route.POSITION_ESTIMATE:
+        return PositionEstimate(vision.t_ns, point, covariance_m2)
     pose, own = vehicle.nav.pose, vehicle.nav.position
     altitude = vehicle.nav.pose.altitude_amsl_m
     north_m_s, east_m_s, _ = vision.velocity_ned_m_s
     down_m_s = own.velocity_ned_m_s[2] if own is not None and own.velocity_ned_m_s is not None else 0.0
     sigma_m_s = _VELOCITY_SIGMA_M_S if vision.velocity_sigma_m_s is None else vision.velocity_sigma_m_s
     velocity = north_m_s, east_m_s, down_m_s
-    if settings.route is Route.GPS_INPUT:
+    if route is Route.GPS_INPUT:
         return ReceiverFix(
             vision.t_ns, settings.receiver, point, covariance_m2, altitude, velocity, sigma_m_s
         )  # fmt: skip
@@ -55,13 +62,20 @@ def measured(
         ned_from_body=pose.ned_from_body or (1.0, 0.0, 0.0, 0.0),
         reset_counter=reset_counter,
         quality=max(1, min(100, round(100 * _BEST_SIGMA_M / axis_sigma_m(covariance_m2)))),
+        route=route,
     )
 
 
-def failed(t_ns: int, settings: InjectionSettings, reset_counter: int, vehicle: AidingSituation) -> Aiding:
-    """That nothing was measured."""
-    if settings.route is Route.ODOMETRY:
-        return FailedOdometry(t_ns, reset_counter)
+def failed(
+    t_ns: int, settings: InjectionSettings, reset_counter: int, vehicle: AidingSituation, route: Route
+) -> Aiding | None:
+    """That nothing was measured; None where the route has no word for it."""
+    if route is Route.POSITION_ESTIMATE:
+        return None
+    if route is Route.GLOBAL_POSITION:
+        return GlobalPosition(t_ns, settings.sensor_id, None, circular(1e3))
+    if route is not Route.GPS_INPUT:
+        return FailedOdometry(t_ns, reset_counter, route)
     altitude = None if vehicle.nav is None else vehicle.nav.pose.altitude_amsl_m
     unknown = Measured(0.0, 1e3, "unknown")  # metres; without a fix nobody reads it
     return ReceiverFix(t_ns, settings.receiver, None, circular(1e3), altitude or unknown, (0.0, 0.0, 0.0), 1e2)

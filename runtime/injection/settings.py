@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
+from runtime.values import AidingRoute as Route
 
-class Route(str, Enum):
-    """In which form the position reaches the autopilot."""
-
-    OFF = "off"
-    ODOMETRY = "odometry"  # a pose in its local frame: external navigation
-    GPS_INPUT = "gps_input"  # the answer of a satellite receiver
+__all__ = ["InjectionLimits", "InjectionSettings", "Route"]
 
 
 @dataclass(frozen=True, slots=True)
 class InjectionSettings:
-    """``source_set``: the EKF source set that uses ODOMETRY; ``receiver``: as which GPS (0 or 1) GPS_INPUT goes.
+    """``source_set``: the EKF source set that uses external navigation; ``receiver``: as which GPS (0 or 1) GPS_INPUT
+    goes; ``sensor_id``: by which id the autopilot knows us as a sensor of global positions.
 
     ``origin_altitude_amsl_m``: of the ground, for an autopilot that has neither an origin nor an altitude.
     """
@@ -24,6 +20,7 @@ class InjectionSettings:
     route: Route = Route.OFF
     source_set: int = 2
     receiver: int = 1
+    sensor_id: int = 1
     max_sigma_m: float = 8.0
     max_fix_age_ns: int = 10_000_000_000
     origin_altitude_amsl_m: float | None = None
@@ -48,3 +45,4 @@ class InjectionLimits:
     unhealthy_words: int = 5  # of "failed" in flight, then silence
     unhealthy_every_ns: int = 100_000_000  # 10 Hz: ArduPilot calls a source unhealthy after 300 ms, and will not arm
     origin_every_ns: int = 2_000_000_000
+    estimate_every_ns: int = 1_000_000_000  # between two positions onto which an estimator is put: each is a small jump

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime.values import Aiding, NavState, Position
+from runtime.values import Aiding, AidingRoute, NavState, Position
 
 
 class InjectionState(str, Enum):
@@ -26,6 +26,7 @@ class InjectionReason(str, Enum):
     ODOMETRY_MISSING = "odometry_missing"  # the last pictures measured no motion
     FIX_TOO_OLD = "fix_too_old"
     VEHICLE_UNREACHABLE = "vehicle_unreachable"  # silent, its clock unknown, or a rival on the link
+    ROUTE_UNSUPPORTED = "route_unsupported"  # the autopilot does not take this message, or has not said that it does
     NO_POSE = "no_pose"  # of the estimate's instant
     NO_ORIGIN = "no_origin"  # of the autopilot's local frame
     NO_ORIGIN_ALTITUDE = "no_origin_altitude"  # and it cannot be set: nothing says how high the ground lies
@@ -34,6 +35,7 @@ class InjectionReason(str, Enum):
     STREAM_TOO_SHORT = "stream_too_short"
     SWITCH_UNANSWERED = "switch_unanswered"
     SWITCH_REFUSED = "switch_refused"
+    ESTIMATE_NOT_TAKEN = "estimate_not_taken"  # the autopilot has not been put onto a position yet, or would not be
     ESTIMATOR_REJECTS = "estimator_rejects"
     ECHO_DISAGREES = "echo_disagrees"  # the autopilot's own position left what it is fed with
 
@@ -53,10 +55,10 @@ class Support:
 class AidingSituation:
     """What the autopilot says that matters here.
 
-    ``has_origin``: its local frame begins somewhere. ``nav``: its attitude, height and position at the *estimate's*
-    instant. ``gps_lost_s``: since when its receiver has no fix; 0 while it has one, infinite where it never had.
-    ``estimator_ok`` and ``position_ratio`` (innovation test ratio) are its estimator's own words, None where it says
-    nothing.
+    ``routes``: what it takes, the best first. ``has_origin``: its local frame begins somewhere. ``nav``: its attitude,
+    height and position at the *estimate's* instant. ``gps_lost_s``: since when its receiver has no fix; 0 while it has
+    one, infinite where it never had. ``estimator_ok`` and ``position_ratio`` (innovation test ratio) are its
+    estimator's own words, None where it says nothing.
     """
 
     reachable: bool
@@ -65,6 +67,7 @@ class AidingSituation:
     has_origin: bool
     nav: NavState | None
     gps_lost_s: float
+    routes: tuple[AidingRoute, ...]
     estimator_ok: bool | None = None
     position_ratio: float | None = None
 

@@ -7,7 +7,17 @@ Quaternions are (w, x, y, z); a transform ``a_from_b`` takes vectors of frame b 
 
 from __future__ import annotations
 
-from runtime.values.aiding import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix
+from runtime.values.aiding import (
+    Aiding,
+    AidingRoute,
+    FailedOdometry,
+    GlobalPosition,
+    LocalOdometry,
+    LocalOrigin,
+    PositionEstimate,
+    ReceiverFix,
+    says_failed,
+)
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.coverage import Coverage
@@ -18,6 +28,7 @@ from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Ve
 
 __all__ = [
     "Aiding",
+    "AidingRoute",
     "Attitude",
     "Candidate",
     "Covariance",
@@ -30,6 +41,7 @@ __all__ = [
     "Fix",
     "Frame",
     "GeoPoint",
+    "GlobalPosition",
     "Hypothesis",
     "ImageRGB",
     "Keyframe",
@@ -43,6 +55,7 @@ __all__ = [
     "PlaceAnswer",
     "Pose",
     "Position",
+    "PositionEstimate",
     "PositionSource",
     "Quaternion",
     "ReceiverFix",
@@ -54,5 +67,6 @@ __all__ = [
     "ViewKind",
     "axis_sigma_m",
     "circular",
+    "says_failed",
     "yaw_of",
 ]

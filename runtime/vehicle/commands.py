@@ -26,6 +26,7 @@ PERMITTED = frozenset(
     }
 )
 SET_EKF_SOURCE_SET = mavlink.MAV_CMD_SET_EKF_SOURCE_SET
+EXTERNAL_POSITION_ESTIMATE = mavlink.MAV_CMD_EXTERNAL_POSITION_ESTIMATE  # sent by `InjectionSender`, never repeated
 _SOURCE_SETS = (1.0, 2.0, 3.0)
 _BUSY_FIRST_NS = 1_000_000_000  # TEMPORARILY_REJECTED: ask again after this, then after twice as long each time
 _BUSY_MOST_NS = 8_000_000_000
@@ -136,7 +137,7 @@ class CommandQueue:
             self._transmit(pending, t_ns)
             return []
         self._late[number] = (sent - 1, t_ns + sent * self._timeout_ns)
-        return [self._finish(number, _RESULTS.get(result, f"RESULT_{result}"), t_ns)]
+        return [self._finish(number, result_name(result), t_ns)]
 
     def _answers_the_one_before(self, number: int, pending: _Outstanding, t_ns: int) -> bool:
         """Whether an answer is one too many: a command that was sent twice is answered twice, and the second answer
@@ -196,3 +197,8 @@ class CommandQueue:
             longitude,
             command.altitude_amsl_m,
         )
+
+
+def result_name(result: int) -> str:
+    """MAV_RESULT's name without its prefix."""
+    return _RESULTS.get(result, f"RESULT_{result}")

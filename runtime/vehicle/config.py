@@ -27,6 +27,7 @@ class VehicleConfig:
     position_hz: float = 20.0
     optional_streams: bool = True  # sticks, range finder, fence, local targets: their absence is known by their age
     unix_time: bool = False  # SYSTEM_TIME too: what is sent in the form of a GPS answer carries GPS time
+    probe_global_position: bool = False  # ask for GLOBAL_POSITION_SENSOR: who streams it takes it too
     heading_sigma_rad: float = math.radians(3.0)  # a calibrated compass in flight
     height_sigma_m: float = 1.0  # barometer against take-off, over minutes
     altitude_sigma_m: float = 2.0  # AMSL by GPS where it reports no v_acc

@@ -10,9 +10,21 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.mavlink.dialect import mavlink
-from runtime.values import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix, axis_sigma_m
+from runtime.values import (
+    Aiding,
+    AidingRoute,
+    FailedOdometry,
+    GlobalPosition,
+    LocalOdometry,
+    LocalOrigin,
+    PositionEstimate,
+    ReceiverFix,
+    axis_sigma_m,
+)
+from runtime.vehicle.global_position import external_position_estimate, global_position_sensor
 from runtime.vehicle.stack import Stack
 from runtime.vehicle.telemetry.state import GeoHeight, Telemetry
+from runtime.vehicle.vision import failed_vision, vision
 
 _WEEK_MS = 7 * 24 * 3600 * 1000
 _GPS_EPOCH_UNIX_MS = 315_964_800_000  # 1980-01-06
@@ -29,20 +41,37 @@ class InjectionSender:
         self._put = put
 
     def send(
-        self, message: Aiding, stack: Stack, target_system: int, offset_ns: int, heard: Telemetry
+        self, message: Aiding, stack: Stack, autopilot: tuple[int, int], t_ns: int, offset_ns: int, heard: Telemetry
     ) -> str | None:
-        """Sends now; "no_origin" where the local frame has none. ``offset_ns``: the autopilot's clock less ours."""
+        """Sends now, at ``t_ns``. None, or why not: "no_origin" where the local frame has none, "no_word" where the
+        autopilot would take a word of failure for a position. ``offset_ns``: the autopilot's clock less ours."""
         if isinstance(message, LocalOdometry):
             if heard.origin is None:
                 return "no_origin"
-            self._put(stack.odometry(message, _ned_m(message, stack, heard.origin), offset_ns))
+            for packed in _local(message, stack, heard.origin, offset_ns):
+                self._put(packed)
         elif isinstance(message, FailedOdometry):
-            self._put(stack.failed_odometry(message, offset_ns))
+            of_vision = message.route is AidingRoute.VISION
+            told = failed_vision(message, stack, offset_ns) if of_vision else stack.failed_odometry(message, offset_ns)
+            self._put(told)
         elif isinstance(message, ReceiverFix):
             self._put(gps_input(message, offset_ns, heard.unix_offset_ns))
+        elif isinstance(message, GlobalPosition):
+            if message.position is None and not stack.reads_unhealthy:
+                return "no_word"
+            self._put(global_position_sensor(message, autopilot, t_ns, offset_ns))
+        elif isinstance(message, PositionEstimate):
+            self._put(external_position_estimate(message, autopilot, t_ns, offset_ns))
         else:
-            self._put(set_origin(message, target_system))
+            self._put(set_origin(message, autopilot[0]))
         return None
+
+
+def _local(measured: LocalOdometry, stack: Stack, origin: GeoHeight, offset_ns: int) -> tuple[Any, ...]:
+    ned_m = _ned_m(measured, stack, origin)
+    if measured.route is AidingRoute.VISION:
+        return vision(measured, ned_m, stack, offset_ns)
+    return (stack.odometry(measured, ned_m, offset_ns),)
 
 
 def _ned_m(odometry: LocalOdometry, stack: Stack, origin: GeoHeight) -> tuple[float, float, float]:

@@ -10,10 +10,17 @@ import math
 from typing import Any
 
 from runtime.mavlink.dialect import mavlink
-from runtime.values import FailedOdometry, LocalOdometry
+from runtime.values import Covariance, FailedOdometry, LocalOdometry, Quaternion
 
 _FAILED = -1
+NO_ATTITUDE = (math.nan, math.nan, math.nan, math.nan)
+LEVEL = (1.0, 0.0, 0.0, 0.0)
 UNKNOWN_ANGLE_RAD2 = math.pi**2  # any angle at all
+
+
+def as_measured(measured: LocalOdometry) -> tuple[Covariance, float]:
+    """The variances of north and east, and of down, in m^2."""
+    return measured.covariance_m2, measured.height_sigma_m**2
 
 
 def odometry_ned(odometry: LocalOdometry, ned_m: tuple[float, float, float], time_usec: int) -> Any:
@@ -24,6 +31,7 @@ def odometry_ned(odometry: LocalOdometry, ned_m: tuple[float, float, float], tim
         (mavlink.MAV_FRAME_LOCAL_NED, mavlink.MAV_FRAME_LOCAL_NED),
         ned_m,
         odometry.velocity_ned_m_s,
+        as_measured(odometry),
     )
 
 
@@ -33,9 +41,9 @@ def odometry_message(
     frames: tuple[int, int],
     ned_m: tuple[float, float, float],
     velocity_m_s: tuple[float, float, float],
+    variances_m2: tuple[Covariance, float],
 ) -> Any:
     """ODOMETRY with ``ned_m`` and ``velocity_m_s`` in the first and the second of ``frames`` (MAV_FRAME)."""
-    (nn, ne), (_, ee) = odometry.covariance_m2
     angle, speed = UNKNOWN_ANGLE_RAD2, odometry.velocity_sigma_m_s**2
     return mavlink.MAVLink_odometry_message(
         time_usec,
@@ -46,7 +54,7 @@ def odometry_message(
         0.0,
         0.0,
         0.0,
-        upper_triangle((nn, ee, odometry.height_sigma_m**2, angle, angle, angle), ne),
+        pose_covariance(variances_m2),
         upper_triangle((speed, speed, speed, angle, angle, angle)),
         odometry.reset_counter % 256,
         mavlink.MAV_ESTIMATOR_TYPE_VISION,
@@ -54,7 +62,9 @@ def odometry_message(
     )
 
 
-def odometry_failed(failed: FailedOdometry, time_usec: int, pose_frame: int, velocity_frame: int) -> Any:
+def odometry_failed(
+    failed: FailedOdometry, time_usec: int, pose_frame: int, velocity_frame: int, attitude: Quaternion
+) -> Any:
     """ODOMETRY of quality -1 without a position or a velocity (NaN, all of them): not even an autopilot that takes
     any quality takes it."""
     nan = math.nan
@@ -65,7 +75,7 @@ def odometry_failed(failed: FailedOdometry, time_usec: int, pose_frame: int, vel
         nan,
         nan,
         nan,
-        (1.0, 0.0, 0.0, 0.0),
+        attitude,
         nan,
         nan,
         nan,
@@ -78,6 +88,13 @@ def odometry_failed(failed: FailedOdometry, time_usec: int, pose_frame: int, vel
         mavlink.MAV_ESTIMATOR_TYPE_VISION,
         _FAILED,
     )
+
+
+def pose_covariance(variances_m2: tuple[Covariance, float]) -> list[float]:
+    """The 21 numbers of a pose whose angles are unknown."""
+    ((nn, ne), (_, ee)), dd = variances_m2
+    angle = UNKNOWN_ANGLE_RAD2
+    return upper_triangle((nn, ee, dd, angle, angle, angle), ne)
 
 
 def upper_triangle(diagonal: tuple[float, float, float, float, float, float], north_east: float = 0.0) -> list[float]:

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from runtime import geodesy
 from runtime.mavlink.dialect import mavlink
-from runtime.values import FailedOdometry, GeoPoint, LocalOdometry
+from runtime.values import AidingRoute, Covariance, FailedOdometry, GeoPoint, LocalOdometry
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.odometry import odometry_failed, odometry_ned
+from runtime.vehicle.odometry import NO_ATTITUDE, as_measured, odometry_failed, odometry_ned
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
 
@@ -59,6 +59,24 @@ class Stack(Protocol):
     @property
     def has_source_sets(self) -> bool:
         """Whether a command tells its estimator which sources to use; without, it fuses whatever comes."""
+
+    @property
+    def aiding_routes(self) -> tuple[AidingRoute, ...]:
+        """What its estimator may be fed by, the best first; GLOBAL_POSITION only where it says that it has it."""
+
+    @property
+    def takes_vision_speed(self) -> bool:
+        """Whether it reads VISION_SPEED_ESTIMATE."""
+
+    @property
+    def reads_unhealthy(self) -> bool:
+        """Whether it reads GLOBAL_POSITION_SENSOR's flags; one that does not would take the message for a position."""
+
+    def stamp_usec(self, t_ns: int, offset_ns: int) -> int:
+        """The microseconds that it takes for the instant ``t_ns`` of ours; ``offset_ns``: its clock less ours."""
+
+    def pose_variances_m2(self, measured: LocalOdometry) -> tuple[Covariance, float]:
+        """The variances of north and east, and of down, that make its estimator use the sigma that is meant."""
 
     def north_east_m(self, origin: GeoPoint, point: GeoPoint) -> tuple[float, float]:
         """(north, east) of a point in its local frame, in its own metres."""
@@ -129,6 +147,10 @@ def common_streams(config: VehicleConfig, estimator: StreamRequest) -> tuple[Str
     )
     if config.unix_time:
         required += (StreamRequest(mavlink.MAVLINK_MSG_ID_SYSTEM_TIME, "SYSTEM_TIME", 0.5, False),)
+    if config.probe_global_position:
+        required += (
+            StreamRequest(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_SENSOR, "GLOBAL_POSITION_SENSOR", 1.0, False, True),
+        )
     if not config.optional_streams:
         return required
     return (
@@ -150,18 +172,29 @@ class OtherStack:
     no_fence_without_bit = False
     tells_estimator = False
     has_source_sets = False
+    aiding_routes: tuple[AidingRoute, ...] = ()
+    takes_vision_speed = False
+    reads_unhealthy = False
 
     north_east_m = staticmethod(geodesy.north_east_m)
     point_at = staticmethod(geodesy.offset)
 
+    def stamp_usec(self, t_ns: int, offset_ns: int) -> int:
+        """In its own clock."""
+        return (t_ns + offset_ns) // 1000
+
+    def pose_variances_m2(self, measured: LocalOdometry) -> tuple[Covariance, float]:
+        """As measured."""
+        return as_measured(measured)
+
     def odometry(self, odometry: LocalOdometry, ned_m: tuple[float, float, float], offset_ns: int) -> Any:
         """As common.xml describes it: pose and velocity in NED, stamped in its clock."""
-        return odometry_ned(odometry, ned_m, (odometry.t_ns + offset_ns) // 1000)
+        return odometry_ned(odometry, ned_m, self.stamp_usec(odometry.t_ns, offset_ns))
 
     def failed_odometry(self, failed: FailedOdometry, offset_ns: int) -> Any:
         """The same without a measurement."""
         frame = mavlink.MAV_FRAME_LOCAL_NED
-        return odometry_failed(failed, (failed.t_ns + offset_ns) // 1000, frame, frame)
+        return odometry_failed(failed, self.stamp_usec(failed.t_ns, offset_ns), frame, frame, NO_ATTITUDE)
 
     def mode_name(self, vehicle_type: int, custom_mode: int) -> str:
         """The bare number."""

@@ -12,8 +12,8 @@ from typing import Any
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
 from runtime.reports.messages import addressee
-from runtime.values import Aiding, Setpoint
-from runtime.vehicle.commands import Command, CommandQueue
+from runtime.values import Aiding, AidingRoute, Setpoint
+from runtime.vehicle.commands import EXTERNAL_POSITION_ESTIMATE, Command, CommandQueue, result_name
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import (
     CommandDone,
@@ -175,6 +175,8 @@ class Vehicle:
             return []
         if message.target_component not in (0, self._config.component_id):
             return []
+        if message.command == EXTERNAL_POSITION_ESTIMATE:  # none of the queue's: it is never repeated
+            return [CommandDone(t_ns, message.command, 0.0, result_name(message.result), message.result == 0, 1)]
         return self._concluded(self._commands.acknowledged(message.command, message.result, t_ns))
 
     def _concluded(self, events: list[VehicleEvent]) -> list[VehicleEvent]:
@@ -251,10 +253,16 @@ class Vehicle:
         sync = self._sync.current(t_ns)
         if sync is None:
             return "time_not_synced"  # a stamp of a wrong clock is worse than none
-        system_id, heard = self._roster.autopilot[0], self._reader.telemetry
         return self._roster.refusal() or self._injection.send(
-            message, self._roster.stack, system_id, sync.offset_ns, heard
+            message, self._roster.stack, self._roster.autopilot, t_ns, sync.offset_ns, self._reader.telemetry
         )
+
+    def _aiding_routes(self) -> tuple[AidingRoute, ...]:
+        """What the stack takes; a route that not every version has, only where this one said so."""
+        routes = self._roster.stack.aiding_routes
+        if self._streams.granted(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_SENSOR):
+            return routes
+        return tuple(route for route in routes if route is not AidingRoute.GLOBAL_POSITION)
 
     def withdraw(self) -> None:
         """Repeat no target any more: authority has ended, and the last one with it, though it has not expired."""
@@ -301,6 +309,7 @@ class Vehicle:
             target=self._watch.reported,
             target_taken=self._watch.taken,
             streams=self._streams.health(t_ns),
+            aiding_routes=self._aiding_routes(),
             heartbeat_sent=self._companion.alive(t_ns),
             pending_commands=len(self._commands),
             counters=self._counters(),

@@ -8,6 +8,7 @@ and before lift-off it silently cancels a take-off, so guidance waits until the 
 from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
+from runtime.values import AidingRoute
 from runtime.vehicle.ardupilot import local_frame, modes
 from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
@@ -24,6 +25,19 @@ class ArduPilot:
     no_fence_without_bit = True
     tells_estimator = True
     has_source_sets = True
+    # ODOMETRY: its sigma, its failures (quality -1) and its jumps are all read. VISION_*: the sigma, not the quality.
+    # GPS_INPUT: every sigma, but it is no use against a receiver that lies. The command: only without GPS, no failures.
+    aiding_routes = (
+        AidingRoute.ODOMETRY,
+        AidingRoute.VISION,
+        AidingRoute.GPS_INPUT,
+        AidingRoute.GLOBAL_POSITION,
+        AidingRoute.POSITION_ESTIMATE,
+    )
+    takes_vision_speed = True
+    reads_unhealthy = True
+    stamp_usec = staticmethod(dialect.stamp_usec)
+    pose_variances_m2 = staticmethod(dialect.pose_variances_m2)
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
     north_east_m = staticmethod(local_frame.north_east_m)

@@ -7,7 +7,9 @@ PX4 wants targets at 2 Hz or more *before* OFFBOARD is entered and for as long a
 from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
+from runtime.values import AidingRoute
 from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.odometry import as_measured
 from runtime.vehicle.px4 import local_frame, modes
 from runtime.vehicle.px4 import odometry as dialect
 from runtime.vehicle.stack import StreamRequest, common_streams
@@ -23,6 +25,18 @@ class Px4:
     no_fence_without_bit = False  # recorded: it never sets the bit
     tells_estimator = True
     has_source_sets = False
+    # ODOMETRY: stamp, sigmas, quality and jumps are all read. VISION_*: no quality and no velocity.
+    # GLOBAL_POSITION_SENSOR: the sigma, neither stamp nor flags. The command: it is put there, whatever it has.
+    aiding_routes = (
+        AidingRoute.ODOMETRY,
+        AidingRoute.VISION,
+        AidingRoute.GLOBAL_POSITION,
+        AidingRoute.POSITION_ESTIMATE,
+    )
+    takes_vision_speed = False
+    reads_unhealthy = False
+    stamp_usec = staticmethod(dialect.stamp_usec)
+    pose_variances_m2 = staticmethod(as_measured)
     mode_name = staticmethod(modes.mode_name)
     is_guided = staticmethod(modes.is_guided)
     north_east_m = staticmethod(local_frame.north_east_m)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runtime.values import GeoPoint, Measured, Position
+from runtime.values import AidingRoute, GeoPoint, Measured, Position
 from runtime.vehicle.telemetry.streams import StreamHealth
 
 
@@ -129,6 +129,7 @@ class VehicleState:
     target: ReportedTarget | None = None
     target_taken: bool | None = None  # our last target came back as the autopilot's; None: none sent in this mode
     streams: tuple[StreamHealth, ...] = ()
+    aiding_routes: tuple[AidingRoute, ...] = ()  # what its estimator may be fed by, the best first
     heartbeat_sent: bool = False  # ours is going out: fed by the daemon's progress
     pending_commands: int = 0
     counters: LinkCounters = LinkCounters()

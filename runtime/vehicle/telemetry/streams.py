@@ -90,6 +90,11 @@ class StreamKeeper:
             stream.ask_ns = t_ns + (_retry_denied_ns(stream) if refused else stream.retry_ns)
         stream.retry_ns = min(2 * stream.retry_ns, _RETRY_MOST_NS)
 
+    def granted(self, message_id: int) -> bool:
+        """Whether the autopilot said that it has this stream, by its answer or by sending it."""
+        stream = self._streams.get(message_id)
+        return stream is not None and (stream.accepted or bool(stream.arrivals))
+
     def tick(self, t_ns: int) -> list[VehicleEvent]:
         """Judge every stream and ask for what is due."""
         events: list[VehicleEvent] = []

@@ -47,6 +47,7 @@ class Flight:
     belief_sigma_m: float = 1.0
     trusted: bool = True
     has_source_sets: bool = True
+    routes: tuple[Route, ...] = tuple(route for route in Route if route not in (Route.OFF, Route.AUTO))
     follows: bool = False  # the autopilot's belief becomes what it is fed
     support: dict[str, Any] = field(default_factory=dict)
     situation: dict[str, Any] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Flight:
         pose = Pose(self.t_ns, altitude, Measured(40.0, 1.0, "vehicle"), None, attitude)
         told: dict[str, Any] = {
             "reachable": True, "on_ground": False, "has_source_sets": self.has_source_sets, "has_origin": True,
-            "nav": NavState(pose, position), "gps_lost_s": 0.0,
+            "nav": NavState(pose, position), "gps_lost_s": 0.0, "routes": self.routes,
             "estimator_ok": True, "position_ratio": 0.1,
         }  # fmt: skip
         return AidingSituation(**{**told, **self.situation})

@@ -17,7 +17,10 @@ from tests.runtime.vehicle.peer import MS, SECOND, Peer, Voice, Wire
 
 SOURCES = sorted(Path(runtime.vehicle.__file__).parent.rglob("*.py"))
 SPOKEN = {"HEARTBEAT", "TIMESYNC", "STATUSTEXT", "COMMAND_LONG", "COMMAND_INT", "SET_POSITION_TARGET_GLOBAL_INT"}
-FED = {"ODOMETRY", "GPS_INPUT", "SET_GPS_GLOBAL_ORIGIN"}  # only by `send_injection`
+FED = {  # only by `send_injection`
+    "ODOMETRY", "VISION_POSITION_ESTIMATE", "VISION_SPEED_ESTIMATE", "GPS_INPUT", "GLOBAL_POSITION_SENSOR",
+    "SET_GPS_GLOBAL_ORIGIN",
+}  # fmt: skip
 TAKES_AUTHORITY = re.compile(
     r"ARM_DISARM|DO_SET_MODE|set_mode|SET_MODE|arducopter_arm|motors_armed|FLIGHTTERMINATION|PREFLIGHT_REBOOT|RC_CHANNELS_OVERRIDE"
     r"|MANUAL_CONTROL|PARAM_SET|MAV_DO_REPOSITION_FLAGS_CHANGE_MODE|MISSION_COUNT|param_set"

@@ -123,6 +123,11 @@ def test_a_failure_is_a_quality_and_no_position(stack: ArduPilot | Px4) -> None:
     assert all(map(math.isnan, (read.x, read.y, read.z, read.vx, read.vy, read.vz, read.pose_covariance[0])))
 
 
+def test_a_failure_tells_px4_no_heading() -> None:
+    """Without EKF2_EV_QMIN PX4 looks at no quality: a level attitude would be a nose that points north, to 0.1 rad."""
+    assert all(map(math.isnan, decoded(Px4().failed_odometry(FailedOdometry(SECOND, 0), 0)).q))
+
+
 def test_a_receiver_without_a_fix_has_no_position_and_without_utc_no_time() -> None:
     fix = ReceiverFix(SECOND, 1, None, circular(1e3), Measured(0.0, 1e3, ""), (0.0, 0.0, 0.0), 1e2)
     read = decoded(gps_input(fix, 0, None))
