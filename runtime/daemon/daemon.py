@@ -215,6 +215,8 @@ class Daemon:
             self._send(t_ns, decision.setpoint)
         elif decision.state is not State.ENGAGED:
             self.rooms.vehicle.withdraw()
+        if decision.idle is not None and not self.settings.dry_run:
+            self.rooms.vehicle.send_idle(decision.idle, t_ns)
 
     def _decide(self, t_ns: int) -> GuidanceDecision:
         self.estimate = self.whereabouts.estimate(t_ns)

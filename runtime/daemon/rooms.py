@@ -66,6 +66,10 @@ class VehicleRoom(Protocol):
         """Sends one position target; why it did not go out, None when it did."""
         ...
 
+    def send_idle(self, present: Setpoint, t_ns: int) -> str | None:
+        """Streams the present point before the guided mode; why it did not go out, None when it did."""
+        ...
+
     def send_injection(self, message: Aiding, t_ns: int) -> str | None:
         """Sends one thing that feeds the estimator; why it did not go out, None when it did."""
         ...

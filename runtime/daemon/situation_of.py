@@ -38,6 +38,7 @@ def situation_of(
         streams_ok=bool(state.streams) and not state.streams_missing,
         mode=heard.mode or "",
         guided=heard.guided,
+        wants_stream=state.wants_idle_stream,
         armed=bool(heard.armed),
         in_air=heard.landed == "in_air",
         failsafe=_failsafe(heard, t_ns),

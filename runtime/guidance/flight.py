@@ -54,6 +54,7 @@ class Flight:
         self._settings = settings
         self._arrival = Arrival(target, settings.arrival)
         self._due_ns = 0
+        self._renewed = vehicle.wants_stream  # the hold at the target, for as long as the pilot leaves it to us
         self._hold_sent = False
 
     @property
@@ -84,10 +85,11 @@ class Flight:
         )
 
     def _after_arrival(self, t_ns: int) -> Setpoint | Reason:
-        if not self._hold_sent:
+        if not self._hold_sent or (self._renewed and t_ns >= self._due_ns):
             self._hold_sent = True
-            arrived = self.phase is Phase.HOLDING
-            return self.setpoint(t_ns, self._target, f"hold: {'arrived' if arrived else 'not confirmed'}")
+            self._due_ns = t_ns + self._settings.setpoint_interval_ns
+            word = {Phase.HOLDING: "arrived", Phase.CONFIRMED: "confirmed"}.get(self.phase, "not confirmed")
+            return self.setpoint(t_ns, self._target, f"hold: {word}")
         return {
             Phase.CONFIRMED: Reason.ARRIVAL_CONFIRMED,
             Phase.NOT_CONFIRMED: Reason.ARRIVAL_NOT_CONFIRMED,

@@ -7,7 +7,7 @@ once per tick on what it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.errors import CommandingError
 from runtime.freshness import READY
@@ -43,6 +43,7 @@ class GuidanceDecision:
     consent_left_ns: int | None = None  # see `Authority.consent_left_ns`
     waived: tuple[Reason, ...] = ()  # unknowns that hold and that the operator waived
     route: tuple[GeoPoint, ...] = ()  # the corners of the way that are still ahead, the target last
+    idle: Setpoint | None = None  # READY: the present point, where the autopilot wants a stream before its guided mode
 
 
 class Guidance:
@@ -222,10 +223,19 @@ class Guidance:
         elif self._authority.consent:
             self._was_granted = False
         if reasons <= WAITING_FOR_PILOT:
-            state = State.READY
-        else:
-            state = State.YIELDED if self._was_granted else State.MONITOR
+            return replace(self._decision(t_ns, estimate, State.READY, reasons), idle=self._idle(t_ns, vehicle))
+        state = State.YIELDED if self._was_granted else State.MONITOR
         return self._decision(t_ns, estimate, state, reasons)
+
+    def _idle(self, t_ns: int, vehicle: Situation) -> Setpoint | None:
+        """The present point in the autopilot's own frame, for one that enters its guided mode only on a stream.
+
+        It moves nothing there, and stops the vehicle where it is from the pilot's switch until that is heard of.
+        """
+        if not vehicle.wants_stream or vehicle.guided or vehicle.position is None or vehicle.altitude_amsl_m is None:
+            return None
+        expires_ns = t_ns + self._settings.setpoint_lifetime_ns
+        return Setpoint(t_ns, vehicle.position, vehicle.altitude_amsl_m, expires_ns, "idle: the present point")
 
     def _engaged(
         self, t_ns: int, vehicle: Situation, estimate: Estimate, reasons: set[Reason], limits: Limits
@@ -246,7 +256,7 @@ class Guidance:
         answer = self._flight.next(t_ns, estimate.position, speed_m_s, sigma_m)
         if not isinstance(answer, Reason):
             return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
-        if answer in FINISHED:
+        if answer in FINISHED and not vehicle.wants_stream:
             return self._finish(t_ns, estimate, self._flight.phase, answer)
         return self._decision(t_ns, estimate, State.ENGAGED, {answer})
 

@@ -19,6 +19,7 @@ class Situation:
     streams_ok: bool = False  # all telemetry that commanding rests on comes as requested
     mode: str = ""
     guided: bool = False
+    wants_stream: bool = False  # it enters that mode, and stays there, only while position targets flow
     armed: bool = False
     in_air: bool = False  # flying: neither on the ground nor in the autopilot's own take-off or landing
     failsafe: bool | None = None

@@ -38,6 +38,22 @@ class SetpointSender:
         self._repeated = setpoint if stack.setpoint_period_s is not None else None
         return None
 
+    def idle(self, setpoint: Setpoint, autopilot: tuple[int, int], stack: Stack, t_ns: int) -> str | None:
+        """Send the present point to an autopilot that wants a stream before its guided mode, if one is due.
+
+        It is no target of ours: it is neither repeated nor looked for in what the autopilot reports.
+        """
+        if not stack.wants_idle_stream or stack.setpoint_period_s is None:
+            return "no_stream_wanted"
+        if not sane(setpoint.position, setpoint.altitude_amsl_m):
+            return "target_out_of_range"
+        self._repeated = None
+        if t_ns - self._sent_ns < stack.setpoint_period_s * 1e9:
+            return "not_due"
+        self._put(position_target(setpoint.position, setpoint.altitude_amsl_m, *autopilot))
+        self._sent_ns = t_ns
+        return None
+
     def repeat(self, autopilot: tuple[int, int], stack: Stack, t_ns: int) -> None:
         """PX4 drops out of OFFBOARD when targets stop; the last one is repeated until it expires."""
         period_s = stack.setpoint_period_s

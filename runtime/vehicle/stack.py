@@ -41,8 +41,9 @@ class Stack(Protocol):
         """How often a target must be repeated for the autopilot to keep it; None: once is enough."""
 
     @property
-    def takes_targets_outside_guided(self) -> bool:
-        """Whether targets may, and must, already flow before the guided mode is entered."""
+    def wants_idle_stream(self) -> bool:
+        """Whether targets must already flow before the guided mode is entered, in which it then stays only while they
+        do; outside of it they move nothing."""
 
     @property
     def reports_local_targets(self) -> bool:
@@ -167,7 +168,7 @@ class OtherStack:
 
     name = "other"
     setpoint_period_s: float | None = None
-    takes_targets_outside_guided = False
+    wants_idle_stream = False
     reports_local_targets = False
     no_fence_without_bit = False
     tells_estimator = False

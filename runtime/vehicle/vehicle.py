@@ -246,6 +246,18 @@ class Vehicle:
             return refusal
         return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
 
+    def send_idle(self, present: Setpoint, t_ns: int) -> str | None:
+        """Stream the present point to an autopilot that wants that before its guided mode; never within that mode.
+
+        None when it went out, else the reason why it did not, by name.
+        """
+        refusal = self._unreachable()
+        if refusal is not None or self._roster.autopilot is None:
+            return refusal
+        if self._reader.telemetry.guided:
+            return "guided"
+        return self._setpoints.idle(present, self._roster.autopilot, self._roster.stack, t_ns)
+
     def send_injection(self, message: Aiding, t_ns: int) -> str | None:
         """Feed the autopilot's estimator. None when it went out, else the reason why it did not, by name."""
         if self._roster.autopilot is None or not self._connected:
@@ -269,12 +281,16 @@ class Vehicle:
         self._setpoints.drop()
 
     def _refusal(self) -> str | None:
-        """Why no target may go out at all. ArduPilot's are also refused outside its guided mode, where they would
-        do nothing but could be taken for authority; PX4 needs them before OFFBOARD."""
+        """Why no target may go out at all: none does outside the guided mode, whatever would become of it there."""
+        unreachable = self._unreachable()
+        if unreachable is None and not self._reader.telemetry.guided:
+            return "not_guided"
+        return unreachable
+
+    def _unreachable(self) -> str | None:
+        """Why nothing may go out that could move the vehicle."""
         if self._roster.autopilot is None or not self._connected:
             return "vehicle_silent"
-        if not self._reader.telemetry.guided and not self._roster.stack.takes_targets_outside_guided:
-            return "not_guided"
         return self._roster.refusal()
 
     # --- what is known --------------------------------------------------------------------------------------
@@ -297,6 +313,7 @@ class Vehicle:
             system_id=self._roster.autopilot[0],
             component_id=self._roster.autopilot[1],
             stack=self._roster.stack.name,
+            wants_idle_stream=self._roster.stack.wants_idle_stream,
             telemetry=self._reader.telemetry,
             heartbeat_t_ns=self._heartbeat_ns,
             heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,

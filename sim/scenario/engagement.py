@@ -60,6 +60,7 @@ def engage(
     answer: dict[str, Any] = ask_where(flight, question, site.world.origin).answer
     confirmed = flight.ask({"command": "confirm", "target_id": answer.get("target_id")})
     engaged_ns = flight.t_ns
+    flight.referee.operator_consented(engaged_ns)
     engaged = flight.ask({"command": "engage"})
     if "error" in confirmed or "error" in engaged:
         _LOG.error("%s %s", confirmed.get("error", ""), engaged.get("error", ""))

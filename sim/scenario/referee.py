@@ -21,6 +21,7 @@ _SAME_TARGET_M = 1.0
 _FOREIGN_KNOWN_NS = 1_000_000_000
 _CONSENT_NS = 300_000_000_000  # the configuration's default, which the scenarios leave as it is
 _MODE_NS = 1_500_000_000  # an older heartbeat says nothing of whose the vehicle is now
+_PRESENT_M, _PRESENT_HEIGHT_M = 6.0, 3.0  # an idle target from the place last told: half a second of flight, and more
 _SILENCE_NS = 5_000_000_000  # without a heartbeat: the companion must take the link for lost
 _IN_AIR = mavlink.MAV_LANDED_STATE_IN_AIR
 
@@ -40,6 +41,7 @@ _TELLING = frozenset(
     {mavlink.MAVLINK_MSG_ID_HEARTBEAT, mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE,
      mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT}
 )  # fmt: skip
+_POSITION_ONLY = 3576  # type mask of a target that says where, and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class Referee:
     """Told of everything people do; reads every byte between the companion and the autopilot.
 
     ``feeds``: the operator's configuration has the companion feed the autopilot's estimator; a companion that does so
-    unasked commands without authority.
+    unasked commands without authority. ``idles``: the autopilot enters the companion's mode only while targets flow
+    (PX4's OFFBOARD), and heeds none in any other. There a target at the vehicle's own present place is no command from
+    the operator's word on until the new mode has been delivered; any other target is, and so is one without that word.
 
     The companion can only obey what it could have heard: authority ends when the autopilot's new mode, or its echo of
     somebody else's target, has been delivered to it (a second after such a target at the latest). The operator's word
@@ -66,9 +70,12 @@ class Referee:
     heartbeats that are too far apart authority rests.
     """
 
-    def __init__(self, feeds: bool = False) -> None:
-        self._feeds = feeds
-        self._from_companion, self._to_companion = _parser(), PacketReader(_TELLING)
+    def __init__(self, feeds: bool = False, idles: bool = False) -> None:
+        self._feeds, self._idles = feeds, idles
+        told = _TELLING | {mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT} if idles else _TELLING
+        self._from_companion, self._to_companion = _parser(), PacketReader(told)
+        self._consented_ns: int | None = None
+        self._here: tuple[GeoPoint, float] | None = None  # with its AMSL height, as the companion was told
         self._engaged_ns: int | None = None
         self._guided: bool | None = None
         self._armed = self._in_air = False
@@ -87,6 +94,10 @@ class Referee:
     def without_authority(self) -> int:
         """Commanding messages that were sent while nobody had granted the vehicle."""
         return sum(not command.authorised for command in self.commands)
+
+    def operator_consented(self, t_ns: int) -> None:
+        """The operator confirmed a target and engages at ``t_ns``, whether or not the daemon is ready."""
+        self._consented_ns = t_ns
 
     def operator_engaged(self, t_ns: int) -> None:
         """The operator confirmed a target and engaged at ``t_ns``, and the daemon has answered that it is ready."""
@@ -113,6 +124,8 @@ class Referee:
                 if self._in_air and message.landed_state != _IN_AIR:
                     self._revoke()
                 self._in_air = message.landed_state == _IN_AIR
+            elif message.get_type() == "GLOBAL_POSITION_INT":
+                self._here = GeoPoint(message.lat / 1e7, message.lon / 1e7), message.alt / 1000.0
             elif message.get_type() == "POSITION_TARGET_GLOBAL_INT" and self._foreign is not None:
                 seen = GeoPoint(message.lat_int / 1e7, message.lon_int / 1e7)
                 if distance_m(seen, self._foreign[1]) < _SAME_TARGET_M:
@@ -125,8 +138,22 @@ class Referee:
         for message in self._from_companion.parse_buffer(data) or []:
             if message.get_type() == "BAD_DATA" or _is_harmless(message) or (self._feeds and _is_feeding(message)):
                 self.harmless[message.get_type()] += 1
+            elif self._idles and self._is_idle(message, t_ns):
+                self.harmless["idle target"] += 1
             else:
                 self.commands.append(_command(message, t_ns, self._authority and self._mode_is_news(t_ns)))
+
+    def _is_idle(self, message: Any, t_ns: int) -> bool:
+        """Whether it is a target at the present place, outside the companion's mode, by the operator's word."""
+        if message.get_type() != "SET_POSITION_TARGET_GLOBAL_INT" or message.type_mask != _POSITION_ONLY:
+            return False
+        consented = self._consented_ns is not None and t_ns - self._consented_ns < _CONSENT_NS
+        if self._guided is not False or not consented or self._here is None or not self._mode_is_news(t_ns):
+            return False
+        (place, altitude_m), target = self._here, GeoPoint(message.lat_int / 1e7, message.lon_int / 1e7)
+        amsl = message.coordinate_frame == mavlink.MAV_FRAME_GLOBAL_INT
+        near = distance_m(place, target) < _PRESENT_M and abs(altitude_m - message.alt) < _PRESENT_HEIGHT_M
+        return amsl and near
 
     def _mode_is_news(self, t_ns: int) -> bool:
         return self._beat_ns is not None and t_ns - self._beat_ns <= _MODE_NS
@@ -151,7 +178,7 @@ class Referee:
 
     def _revoke(self) -> None:
         self._authority = False
-        self._engaged_ns = None
+        self._engaged_ns = self._consented_ns = None
         self._foreign = None
 
 

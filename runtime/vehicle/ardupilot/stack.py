@@ -20,7 +20,7 @@ class ArduPilot:
 
     name = "ardupilot"
     setpoint_period_s: float | None = None
-    takes_targets_outside_guided = False
+    wants_idle_stream = False
     reports_local_targets = False
     no_fence_without_bit = True
     tells_estimator = True

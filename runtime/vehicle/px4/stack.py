@@ -1,7 +1,12 @@
 """What is PX4's own: modes, the estimator's report, and targets that must never stop in OFFBOARD.
 
-PX4 wants targets at 2 Hz or more *before* OFFBOARD is entered and for as long as it lasts; when they stop it leaves
-(RTL in about 2 s). So the last target is repeated at 10 Hz until it expires. Outside OFFBOARD they do nothing.
+PX4 wants targets at 2 Hz or more *before* OFFBOARD is entered and for as long as it lasts; when they stop for
+``COM_OF_LOSS_T`` it leaves for what ``COM_OBL_RC_ACT`` says. So the last target is repeated at 10 Hz until it expires.
+
+Outside OFFBOARD PX4 notes of a target that one came, and throws the rest away (its `mavlink_receiver.cpp` publishes
+``offboard_control_mode`` always, ``trajectory_setpoint`` in OFFBOARD alone): an idle stream there is no command. In
+OFFBOARD it is one, from the instant at which PX4 switches, which is up to a second before its heartbeat tells of it:
+what idles is therefore the present point.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ class Px4:
 
     name = "px4"
     setpoint_period_s: float | None = 0.1  # 10 Hz: five times what COM_OF_LOSS_T's default of 1 s needs at least
-    takes_targets_outside_guided = True
+    wants_idle_stream = True
     reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
     no_fence_without_bit = False  # recorded: it never sets the bit
     tells_estimator = True

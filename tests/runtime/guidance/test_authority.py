@@ -110,7 +110,7 @@ class Story:
 
     def _apply(self) -> None:
         now = self.pilot.vehicle
-        good = replace(Pilot().vehicle, mode=now.mode, guided=now.guided)
+        good = replace(Pilot().vehicle, mode=now.mode, guided=now.guided, wants_stream=now.wants_stream)
         for name in sorted(self.flaws):
             good = replace(good, **FLAWS[name])  # type: ignore[arg-type]
         self.pilot.vehicle = good
@@ -260,7 +260,8 @@ def _ends_all(before: list[Said], i: int) -> bool:
         forgotten = max((k for k in range(i) if before[k].what in ("latch link_lost", "latch rebooted")), default=-1)
         return any(line.what.startswith(("mode", "first")) for line in before[forgotten + 1 : i])
     if line.decision is not None and line.decision.phase in (FlightPhase.CONFIRMED, FlightPhase.NOT_CONFIRMED):
-        return line.decision.reasons[0] in FINISHED and len(line.decision.reasons) == 1
+        over = line.decision.state is not State.ENGAGED  # else it holds there on a stream, until the pilot takes it
+        return over and line.decision.reasons[0] in FINISHED and len(line.decision.reasons) == 1
     ticks = [earlier.vehicle for earlier in before[:i] if earlier.vehicle is not None]
     if line.vehicle is None or not ticks:
         return False
@@ -315,8 +316,9 @@ WORDS = st.tuples(
 ).map(lambda parts: [*(event for part in parts for event in part), *LEAVE_AND_ENTER[2:]])
 
 
-def told(events: list[str], authority: Callable[[], Authority] = Authority) -> Story:
+def told(events: list[str], authority: Callable[[], Authority] = Authority, streamed: bool = False) -> Story:
     story = Story(Pilot(authority()))
+    story.pilot.vehicle = replace(story.pilot.vehicle, wants_stream=streamed)
     for event in events:
         story.play(event)
     return story

@@ -110,14 +110,55 @@ def test_px4_gets_targets_at_10_hz_until_they_expire() -> None:
     assert sent[-1] - sent[0] < 2 * SECOND
 
 
-def test_px4_takes_targets_before_offboard() -> None:
+def test_outside_offboard_px4_gets_no_target_either() -> None:
     wire = flying(mode=PX4_LOITER, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    assert wire.vehicle.send_setpoint(setpoint(wire), wire.t_ns) == "not_guided"
+    wire.run(1.0)
+    assert wire.sent_of(NAME) == []
+
+
+def idled(wire: Wire, seconds: float) -> set[str | None]:
+    """The present point is offered 20 times a second, as guidance does; the answers."""
+    answers = set()
+    for _ in range(round(seconds / 0.05)):
+        answers.add(wire.vehicle.send_idle(setpoint(wire), wire.t_ns))
+        wire.run(0.05)
+    return answers
+
+
+def test_before_offboard_px4_gets_the_present_point_at_10_hz_and_not_a_moment_longer() -> None:
+    wire = flying(mode=PX4_LOITER, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    assert idled(wire, 2.0) == {None, "not_due"}
+    sent = [t_ns for t_ns, _ in wire.sent_of(NAME)]
+    assert 18 <= len(sent) <= 21 and max(b - a for a, b in zip(sent, sent[1:], strict=False)) <= 150 * MS
+    wire.run(2.0)
+    assert len(wire.sent_of(NAME)) == len(sent), "nobody offers it any more"
+    wire.peer.mode = OFFBOARD
+    wire.run(1.5)
+    assert idled(wire, 1.0) == {"guided"} and len(wire.sent_of(NAME)) == len(sent)
+
+
+def test_the_stream_has_no_gap_at_the_pilots_switch() -> None:
+    wire = flying(mode=PX4_LOITER, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    wire.peer.mode = OFFBOARD  # its heartbeat tells of that up to a second later
+    while not wire.vehicle.state.telemetry.guided:
+        wire.vehicle.send_idle(setpoint(wire), wire.t_ns)
+        wire.run(0.05)
     assert wire.vehicle.send_setpoint(setpoint(wire), wire.t_ns) is None
     wire.run(1.0)
-    assert len(wire.sent_of(NAME)) >= 9
-    wire.peer.mode = OFFBOARD
-    wire.run(2.0)
-    assert len(wire.sent_of(NAME)) >= 28, "no pause at the change"
+    sent = [t_ns for t_ns, _ in wire.sent_of(NAME)]
+    assert len(sent) >= 12 and max(b - a for a, b in zip(sent, sent[1:], strict=False)) <= 150 * MS
+
+
+def test_nothing_idles_for_an_autopilot_that_wants_no_stream_nor_where_nobody_may_command() -> None:
+    wire = flying(mode=LOITER)
+    assert idled(wire, 0.5) == {"no_stream_wanted"} and wire.sent_of(NAME) == []
+    silent = Wire(peer=Peer(autopilot=mavlink.MAV_AUTOPILOT_INVALID))
+    silent.run(2.0)
+    assert idled(silent, 0.2) == {"vehicle_silent"}
+    nowhere = flying(mode=PX4_LOITER, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    point = setpoint(nowhere, point=GeoPoint(0.0, 0.0))
+    assert nowhere.vehicle.send_idle(point, nowhere.t_ns) == "target_out_of_range"
 
 
 def test_a_new_target_replaces_the_repeated_one() -> None:

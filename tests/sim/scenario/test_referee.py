@@ -17,8 +17,8 @@ SECOND = 1_000_000_000
 class Wire:
     """Packs what an autopilot and a companion would send, and shows it to a referee."""
 
-    def __init__(self) -> None:
-        self.referee = Referee()
+    def __init__(self, idles: bool = False) -> None:
+        self.referee = Referee(idles=idles)
         self.autopilot = mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
         self.companion = mavlink.MAVLink(None, srcSystem=1, srcComponent=191)
 
@@ -30,12 +30,24 @@ class Wire:
         said = mavlink.MAVLink_extended_sys_state_message(0, state)
         self.referee.companion_heard(said.pack(self.autopilot), int(t_s * SECOND))
 
+    def position(self, point: GeoPoint, altitude_m: float, t_s: float = 0.0) -> None:
+        degrees = round(point.latitude_deg * 1e7), round(point.longitude_deg * 1e7)
+        told = mavlink.MAVLink_global_position_int_message(0, *degrees, round(altitude_m * 1e3), 0, 0, 0, 0, 0)
+        self.referee.companion_heard(told.pack(self.autopilot), int(t_s * SECOND))
+
     def echo(self, point: GeoPoint, t_s: float) -> None:
         self.referee.companion_heard(target(point, mavlink.MAVLink_position_target_global_int_message).pack(
             self.autopilot), int(t_s * SECOND))  # fmt: skip
 
     def setpoint(self, t_s: float = 0.0, point: GeoPoint = HOME) -> None:
         self.send(target(point, mavlink.MAVLink_set_position_target_global_int_message, 1, 1), t_s)
+
+    def idle(
+        self, t_s: float, point: GeoPoint = HOME, altitude_m: float = 120.0, mask: int = 3576, frame: int = 5
+    ) -> None:
+        degrees = round(point.latitude_deg * 1e7), round(point.longitude_deg * 1e7)
+        rest = (altitude_m, 0, 0, 0, 0, 0, 0, 0, 0)
+        self.send(mavlink.MAVLink_set_position_target_global_int_message(0, 1, 1, frame, mask, *degrees, *rest), t_s)
 
     def send(self, message: Any, t_s: float = 0.0) -> None:
         self.referee.companion_sent(message.pack(self.companion), int(t_s * SECOND))
@@ -92,6 +104,56 @@ def test_leaving_the_mode_ends_it_and_returning_does_not_bring_it_back() -> None
         wire.mode(mode)
         wire.setpoint(2.0)
     assert wire.referee.without_authority == 2
+
+
+def ready(idles: bool = True) -> Wire:
+    """In an autopilot's hold at HOME, 120 m above the sea, with the operator's word."""
+    wire = Wire(idles)
+    wire.mode(5)
+    wire.position(HOME, 120.0)
+    wire.referee.operator_consented(0)
+    return wire
+
+
+def test_the_present_point_outside_offboard_is_no_command_and_in_it_is_one() -> None:
+    wire = ready()
+    wire.idle(0.1)
+    wire.idle(0.2, offset(HOME, 5.0, 0.0), 122.0)  # it flies at 8 m/s and climbs
+    assert wire.referee.commands == [] and wire.referee.harmless["idle target"] == 2
+    wire.referee.operator_engaged(0)
+    wire.mode(4, 0.5)
+    wire.idle(0.6)
+    assert [one.authorised for one in wire.referee.commands] == [True], "in OFFBOARD it counts as what it is"
+    wire.mode(5, 0.7)
+    wire.idle(0.8)
+    assert wire.referee.without_authority == 1, "the word was for that one flight"
+
+
+def test_no_other_target_passes_for_idle() -> None:
+    for send in (
+        lambda wire: wire.idle(0.1, offset(HOME, 8.0, 0.0)),
+        lambda wire: wire.idle(0.1, altitude_m=124.0),
+        lambda wire: wire.idle(0.1, mask=0),  # a velocity too
+        lambda wire: wire.idle(1.7),  # of a mode that is no news any more
+        lambda wire: wire.idle(0.1, frame=6),  # above home
+    ):
+        wire = ready()
+        send(wire)
+        assert wire.referee.without_authority == 1 and not wire.referee.harmless
+
+
+def test_nothing_idles_without_the_operators_word_nor_to_an_autopilot_that_needs_no_stream() -> None:
+    unasked = Wire(idles=True)
+    unasked.mode(5)
+    unasked.position(HOME, 120.0)
+    unasked.idle(0.1)
+    others, disarmed, late = ready(idles=False), ready(), ready()
+    others.idle(0.1)
+    disarms(disarmed)
+    disarmed.idle(3.1)
+    waits(late)
+    late.idle(301.1)
+    assert [wire.referee.without_authority for wire in (unasked, others, disarmed, late)] == [1, 1, 1, 1]
 
 
 def disarms(wire: Wire) -> None:
