@@ -33,6 +33,7 @@ from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
 from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.link.lines import link_names
 from runtime.vehicle.vehicle import Vehicle
 
 _LOG = logging.getLogger(__name__)
@@ -142,6 +143,7 @@ def _vehicle_config(config: Config) -> VehicleConfig:
     return VehicleConfig(
         system_id=config.vehicle.system_id,
         component_id=config.vehicle.component_id,
+        links=link_names(len(config.vehicle.uri)),
         unix_time=config.injection.route == Route.GPS_INPUT.value,
         probe_global_position=config.injection.route == Route.GLOBAL_POSITION.value,
     )

@@ -37,7 +37,6 @@ from runtime.daemon.situation_of import situation_of
 from runtime.daemon.status import status
 from runtime.daemon.whereabouts import Whereabouts
 from runtime.events import (
-    VEHICLE_LINK,
     Answer,
     ControlRequest,
     Event,
@@ -119,7 +118,7 @@ class Daemon:
 
     def _on_link(self, event: LinkData) -> None:
         self.rooms.journal.link(event.link, event.data, event.t_ns, "in")
-        self._heard(self.rooms.vehicle.receive(event.data, event.t_ns))
+        self._heard(self.rooms.vehicle.receive(event.data, event.t_ns, event.link))
 
     def _on_frame(self, event: FrameArrived) -> None:
         try:
@@ -184,11 +183,13 @@ class Daemon:
     # Telemetry
 
     def _out(self, t_ns: int) -> list[LinkBytes]:
-        data = self.rooms.vehicle.outgoing()
-        if not data:
-            return []
-        self.rooms.journal.link(VEHICLE_LINK, data, t_ns, "out")
-        return [(VEHICLE_LINK, data)]
+        out = []
+        for link in self.rooms.vehicle.links:
+            data = self.rooms.vehicle.outgoing(link)
+            if data:
+                self.rooms.journal.link(link, data, t_ns, "out")
+                out.append((link, data))
+        return out
 
     def _heard(self, events: Sequence[VehicleEvent]) -> None:
         for event in events:

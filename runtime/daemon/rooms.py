@@ -46,16 +46,21 @@ class VehicleRoom(Protocol):
         """The buffer of its poses."""
         ...
 
-    def receive(self, data: bytes, t_ns: int) -> Sequence[VehicleEvent]:
-        """Parses bytes that came; the events that they hold, in order."""
+    @property
+    def links(self) -> Sequence[str]:
+        """The names of the lines to the vehicle."""
+        ...
+
+    def receive(self, data: bytes, t_ns: int, link: str) -> Sequence[VehicleEvent]:
+        """Parses bytes that came over a line; the events that they hold, in order."""
         ...
 
     def tick(self, t_ns: int) -> Sequence[VehicleEvent]:
         """Does what is due at ``t_ns``; the events that the time itself causes."""
         ...
 
-    def outgoing(self) -> bytes:
-        """Takes the bytes that are to be sent now."""
+    def outgoing(self, link: str) -> bytes:
+        """Takes the bytes that are to be sent now over a line."""
         ...
 
     def feed_heartbeat(self, t_ns: int) -> None:

@@ -189,10 +189,10 @@ class Loop:
         self._write(words)
 
     def _listen_to_the_end(self) -> bool:
-        """Until nothing waits on the link; False if it never falls quiet."""
+        """Until nothing waits on any link; False if one never falls quiet."""
         for _ in range(_MAX_LAST_READS):
             self._listen()
-            if not self._link.wait(0.0):
+            if not any(link.wait(0.0) for link in self._links.values()):
                 return True
         return False
 

@@ -86,6 +86,7 @@ def _vehicle(daemon: Flying) -> dict[str, Any]:
         "battery": heard.battery_remaining,
         "failsafes": sorted(heard.failsafes),
         "problems": list(state.problems),
+        "links": [asdict(line) for line in state.lines],
     }
 
 

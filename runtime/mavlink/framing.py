@@ -26,6 +26,11 @@ class Packet:
     offset: int = 0
 
     @property
+    def sequence(self) -> int:
+        """Its sender's count, modulo 256."""
+        return self.raw[4] if self.raw[0] == _V2 else self.raw[2]
+
+    @property
     def name(self) -> str:
         """The message's name, or "UNKNOWN_<id>"."""
         return str(self.message.get_type()) if self.message is not None else f"UNKNOWN_{self.message_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +59,12 @@ def truth_of(path: Path, followed: Outcome) -> Truth | None:
 
 
 def _receiver(path: Path) -> list[tuple[int, GeoPoint]]:
-    reader = PacketReader(wanted=frozenset({mavlink.MAVLINK_MSG_ID_GPS_RAW_INT}))
+    readers = defaultdict(lambda: PacketReader(wanted=frozenset({mavlink.MAVLINK_MSG_ID_GPS_RAW_INT})))
     heard: list[tuple[int, GeoPoint]] = []
     for _, t_ns, record in read_flightlog(path, ("link",)):
-        if record["direction"] != "in" or record["link"] != VEHICLE_LINK:
+        if record["direction"] != "in" or not record["link"].startswith(VEHICLE_LINK):
             continue
-        for packet in reader.feed(base64.urlsafe_b64decode(record["data"])):
+        for packet in readers[record["link"]].feed(base64.urlsafe_b64decode(record["data"])):
             message = packet.message
             if message is not None and message.fix_type >= _FIX_3D:
                 heard.append((t_ns, GeoPoint(message.lat * 1e-7, message.lon * 1e-7)))

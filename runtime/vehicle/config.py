@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from runtime.events import VEHICLE_LINK
 from runtime.freshness import HEARTBEAT, LINK, OWN_PROGRESS, POSE_AHEAD, POSES_KEPT, TIMESYNC
 from runtime.mavlink.dialect import ONBOARD_COMPUTER
 
@@ -14,6 +15,7 @@ class VehicleConfig:
     """Identity, patience and rates of the MAVLink side. ``system_id``: the vehicle's; None takes the first heard."""
 
     system_id: int | None = None
+    links: tuple[str, ...] = (VEHICLE_LINK,)  # names of the lines to the vehicle, the preferred one first
     component_id: int = ONBOARD_COMPUTER
     link_timeout_s: float = LINK.seconds
     heartbeat_timeout_s: float = HEARTBEAT.seconds

@@ -117,8 +117,16 @@ class FailsafeChanged(VehicleEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LineChanged(VehicleEvent):
+    """Another of several lines to the vehicle commands from now on; ``before`` and ``after`` by name."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class OtherAutopilot(VehicleEvent):
-    """A second autopilot, or another system id, heartbeats on this link: nothing may be commanded any more."""
+    """A second autopilot is heard, under other ids or the same: nothing may be commanded any more."""
 
     system_id: int
     component_id: int

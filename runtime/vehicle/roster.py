@@ -16,6 +16,8 @@ _STACKS: dict[int, type[Stack]] = {
     mavlink.MAV_AUTOPILOT_PX4: Px4,
 }
 
+_RIVAL_GONE_NS = 10_000_000_000  # ten heartbeats
+
 
 def stack_of(autopilot: int) -> Stack:
     """The `Stack` for the ``autopilot`` field of a HEARTBEAT."""
@@ -24,7 +26,8 @@ def stack_of(autopilot: int) -> Stack:
 
 class Roster:
     """The autopilot is the component whose heartbeat says that it is one, never a fixed component id; the first one
-    (of the configured system) stays ours. A second one, or a change of system id, is remembered for good."""
+    (of the configured system) stays ours. A second one, or a change of system id, is remembered for good; a companion
+    with our ids for as long as it is heard."""
 
     def __init__(self, config: VehicleConfig) -> None:
         self._system_id = config.system_id
@@ -32,7 +35,24 @@ class Roster:
         self.autopilot: tuple[int, int] | None = None
         self.stack: Stack = OtherStack()
         self.other: tuple[int, int] | None = None
-        self.conflict = False
+        self._rival_ns: int | None = None
+
+    @property
+    def conflict(self) -> bool:
+        """Whether another companion with our ids is heard."""
+        return self._rival_ns is not None
+
+    def tick(self, t_ns: int) -> None:
+        """Forget a companion with our ids that has fallen silent; what it ended stays ended."""
+        if self._rival_ns is not None and t_ns - self._rival_ns > _RIVAL_GONE_NS:
+            self._rival_ns = None
+
+    def two_in_one(self, t_ns: int) -> list[VehicleEvent]:
+        """Two clocks are heard under our autopilot's ids: there are two of them."""
+        if self.autopilot is None or self.other is not None:
+            return []
+        self.other = self.autopilot
+        return [OtherAutopilot(t_ns, *self.autopilot)]
 
     def heartbeat(self, sender: tuple[int, int], message: Any, t_ns: int) -> tuple[bool, list[VehicleEvent]]:
         """Takes a heartbeat: whether its sender has just become our autopilot, and the events that follow."""
@@ -48,7 +68,7 @@ class Roster:
 
     def _rival(self, sender: tuple[int, int], t_ns: int) -> list[VehicleEvent]:
         """A heartbeat with our own ids: we never hear ourselves, so somebody else is configured as we are."""
-        first, self.conflict = not self.conflict, True
+        first, self._rival_ns = self._rival_ns is None, t_ns
         return [CompanionConflict(t_ns, *sender)] if first else []
 
     def refusal(self) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any, Protocol
 
 from runtime.mavlink.dialect import mavlink
-from runtime.mavlink.framing import PacketWriter
 from runtime.vehicle.config import VehicleConfig
 
 _HEARTBEAT_NS = 1_000_000_000
@@ -13,10 +13,17 @@ _TEXT_BYTES = 50  # of one STATUSTEXT; longer ones travel in chunks (MAVLink 2)
 _TEXTS_PER_S = 10
 
 
+class Outbox(Protocol):
+    """Where messages are put to be sent."""
+
+    def put(self, message: Any) -> None:
+        """Queue one."""
+
+
 class Companion:
     """Heartbeat and texts of an onboard computer: never those of a ground station, which would feed its failsafe."""
 
-    def __init__(self, config: VehicleConfig, writer: PacketWriter) -> None:
+    def __init__(self, config: VehicleConfig, writer: Outbox) -> None:
         self._feed_timeout_ns = int(config.feed_timeout_s * 1e9)
         self._writer = writer
         self._fed_ns: int | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from runtime.events import VEHICLE_LINK
 from runtime.mavlink.dialect import mavlink
-from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
+from runtime.mavlink.framing import Packet
 from runtime.reports.messages import addressee
 from runtime.values import Aiding, AidingRoute, Setpoint
 from runtime.vehicle.commands import EXTERNAL_POSITION_ESTIMATE, Command, CommandQueue, result_name
@@ -19,37 +20,37 @@ from runtime.vehicle.events import (
     CommandDone,
     Connected,
     ConnectionLost,
+    LineChanged,
     Rebooted,
     VehicleEvent,
 )
 from runtime.vehicle.injection import InjectionSender
+from runtime.vehicle.link.lines import Line, Lines
+from runtime.vehicle.link.order import Order
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender
 from runtime.vehicle.speech import Companion
 from runtime.vehicle.targets import TargetWatch
+from runtime.vehicle.telemetry.clocks import AutopilotClock
 from runtime.vehicle.telemetry.poses import PoseBuffer
 from runtime.vehicle.telemetry.reader import Reader
 from runtime.vehicle.telemetry.state import LinkCounters, VehicleState
 from runtime.vehicle.telemetry.streams import StreamKeeper
-from runtime.vehicle.telemetry.timesync import TimeSync
-
-_BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT", "SYSTEM_TIME"})
 
 
 class Vehicle:
-    """One autopilot behind one link.
+    """One autopilot behind one link, or several.
 
     Call `receive` with what came, `tick` 10 times a second or more, then send what `outgoing` gives.
     """
 
     def __init__(self, config: VehicleConfig = VehicleConfig()) -> None:  # noqa: B008 - frozen
         self._config = config
-        self._packets = PacketReader()
-        self._writer = PacketWriter(config.component_id)
-        self._writer.system_id = config.system_id if config.system_id is not None else 1
-        self._companion = Companion(config, self._writer)
-        self._sync = TimeSync(config.timesync_max_rtt_s, config.timesync_stale_s)
-        self._commands = CommandQueue(self._writer.put, config.command_timeout_s, config.command_attempts)
+        self._lines = Lines(config.links, config.component_id)
+        self._lines.system_id = config.system_id if config.system_id is not None else 1
+        self._companion = Companion(config, self._lines)
+        self._clock = AutopilotClock(config, self._lines.put)
+        self._commands = CommandQueue(self._lines.put, config.command_timeout_s, config.command_attempts)
         self._streams = StreamKeeper(self._commands.submit)
         self._watch = TargetWatch()
         self._roster = Roster(config)
@@ -57,10 +58,9 @@ class Vehicle:
         self._reader = Reader(config, self._roster.stack, self.poses)
         self._connected = False
         self._heartbeat_ns = self._heard_ns = self._now_ns = 0
-        self._sync_asked_ns = -(10**18)
         self._reboots = self._ignored = 0
-        self._setpoints = SetpointSender(self._writer.put, self._watch)
-        self._injection = InjectionSender(self._writer.put)
+        self._setpoints = SetpointSender(self._lines.put, self._watch)
+        self._injection = InjectionSender(self._lines.put)
         self._handlers: dict[str, Callable[[Any, int], list[VehicleEvent]]] = {
             "COMMAND_ACK": self._acknowledged,
             "POSITION_TARGET_GLOBAL_INT": self._watch.global_report,
@@ -69,25 +69,32 @@ class Vehicle:
 
     # --- in -------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes, t_ns: int) -> list[VehicleEvent]:
-        """Parse ``data``, which arrived at ``t_ns``; garbage is counted, never raised."""
+    def receive(self, data: bytes, t_ns: int, link: str = VEHICLE_LINK) -> list[VehicleEvent]:
+        """Parse ``data``, which arrived at ``t_ns`` over ``link``; garbage is counted, never raised."""
         self._now_ns = max(self._now_ns, t_ns)
-        events: list[VehicleEvent] = []
-        for packet in self._packets.feed(data):
-            events += self._take(packet, t_ns)
+        line, events = self._lines[link], list[VehicleEvent]()
+        for packet in line.packets.feed(data):
+            sender = (packet.system_id, packet.component_id)
+            order = self._lines.place(packet, line, sender == self._roster.autopilot, t_ns)
+            if order is not Order.COPY:
+                events += self._take(packet, line, sender, order, t_ns)
         return events
 
-    def _take(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
-        sender = (packet.system_id, packet.component_id)
+    def _take(
+        self, packet: Packet, line: Line, sender: tuple[int, int], order: Order, t_ns: int
+    ) -> list[VehicleEvent]:
         events: list[VehicleEvent] = []
         if packet.name == "HEARTBEAT":
             adopted, events = self._roster.heartbeat(sender, packet.message, t_ns)
             if adopted:
-                self._writer.system_id = sender[0]
+                self._lines.system_id = sender[0]
+                self._lines.believed = line
                 self._commands.target = sender
                 self._forget()
         if sender == self._roster.autopilot:
-            return events + self._from_autopilot(packet, t_ns)
+            if self._believed(packet, line, order, t_ns):
+                events += self._from_autopilot(packet, t_ns)
+            return events
         self._ignored += 1
         if self._roster.autopilot is not None:
             events += self._overheard(packet, self._roster.autopilot[0], t_ns)
@@ -101,9 +108,24 @@ class Vehicle:
         self._reader.overheard(message, t_ns)
         return self._watch.commanded(packet, t_ns)
 
+    def _believed(self, packet: Packet, line: Line, order: Order, t_ns: int) -> bool:
+        """Whether the autopilot's packet counts: all do on the believed line, but a heartbeat that others have
+        overtaken may take the guided mode away, and not give it; on another line only what it takes away does."""
+        takes = gives = False
+        if packet.name == "HEARTBEAT":
+            message, now = packet.message, self._reader.telemetry
+            guided = self._roster.stack.is_guided(message.type, message.custom_mode)
+            armed = bool(message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+            takes = line.beat(guided, armed, t_ns) and (guided, armed) != (now.guided, now.armed)
+            gives = (guided and not now.guided) or (armed and not now.armed)
+        if line is self._lines.believed:
+            return not (order is Order.OVERTAKEN and gives)
+        self._lines.unbelieved += 1
+        return takes and not gives and self._connected
+
     def _forget(self) -> None:
         """Drop all that the autopilot said: it is new to us, or rebooted."""
-        self._sync.reset()
+        self._clock.sync.reset()
         self.poses.clear()
         self._commands.reset()
         self._watch.reset()
@@ -117,11 +139,9 @@ class Vehicle:
         if message is None:
             return []
         events = self._reconnected(t_ns) if name == "HEARTBEAT" else []
-        remote_ns = message.time_boot_ms * 1_000_000 if name in _BOOT_STAMPED else None
-        if name == "TIMESYNC":
-            remote_ns = self._timesync(message, t_ns)
+        remote_ns = self._clock.reading(name, message, t_ns)
         if remote_ns is not None:
-            events += self._check_reboot(remote_ns, t_ns)
+            events += self._check_clock(remote_ns, t_ns)
         self._streams.seen(packet.message_id, t_ns)
         handler = self._handlers.get(name)
         if handler is not None:
@@ -130,7 +150,7 @@ class Vehicle:
 
     def _telemetry(self, message: Any, remote_ns: int | None, t_ns: int) -> list[VehicleEvent]:
         """A message that says how the vehicle is; ``remote_ns``: its instant on the autopilot's clock."""
-        measured_ns = t_ns if remote_ns is None else self._sync.to_local(remote_ns, t_ns)
+        measured_ns = t_ns if remote_ns is None else self._clock.sync.to_local(remote_ns, t_ns)
         before = self._reader.telemetry
         events = self._reader.take(message, measured_ns, t_ns)
         now = self._reader.telemetry
@@ -151,27 +171,22 @@ class Vehicle:
         self._connected = True
         return [Connected(t_ns, *self._roster.autopilot, self._roster.stack.name)]
 
-    def _timesync(self, message: Any, t_ns: int) -> int:
-        """Answer a request, take a reply; the autopilot's clock in either case."""
-        if message.tc1 == 0:
-            self._writer.put(mavlink.MAVLink_timesync_message(t_ns, message.ts1))
-            return int(message.ts1)
-        if self._sync.answer(message.tc1, message.ts1, t_ns) and self._sync.stepped():
+    def _check_clock(self, remote_ns: int, t_ns: int) -> list[VehicleEvent]:
+        if self._clock.sync.stepped():
             self.poses.clear()
-        return int(message.tc1)
-
-    def _check_reboot(self, remote_ns: int, t_ns: int) -> list[VehicleEvent]:
-        before_ns = self._sync.went_back(remote_ns)
+        if self._clock.two:
+            return self._roster.two_in_one(t_ns)
+        before_ns = self._clock.rebooted(remote_ns)
         if before_ns is None:
             return []
         self._reboots += 1
         self._forget()
-        self._sync.went_back(remote_ns)
+        self._clock.rebooted(remote_ns)
         return [Rebooted(t_ns, before_ns * 1e-9, remote_ns * 1e-9)]
 
     def _acknowledged(self, message: Any, t_ns: int) -> list[VehicleEvent]:
         """Only an answer to us: source (checked by the caller), target and command. 0 is an older peer's broadcast."""
-        if message.target_system not in (0, self._writer.system_id):
+        if message.target_system not in (0, self._lines.system_id):
             return []
         if message.target_component not in (0, self._config.component_id):
             return []
@@ -199,12 +214,11 @@ class Vehicle:
         self._companion.tick(t_ns)
         if self._roster.autopilot is None:
             return []
+        self._roster.tick(t_ns)
         events = self._check_link(t_ns)
         if not self._connected:
             return events
-        if t_ns - self._sync_asked_ns >= self._config.timesync_period_s * 1e9:
-            self._sync_asked_ns = t_ns
-            self._writer.put(mavlink.MAVLink_timesync_message(0, self._sync.ask(t_ns)))
+        self._clock.tick(t_ns)
         events += self._streams.tick(t_ns)
         events += self._concluded(self._commands.tick(t_ns))
         if self._refusal() is None:
@@ -215,7 +229,16 @@ class Vehicle:
         silence_s = (t_ns - self._heard_ns) * 1e-9
         no_heartbeat_s = (t_ns - self._heartbeat_ns) * 1e-9
         lost = silence_s > self._config.link_timeout_s or no_heartbeat_s > self._config.heartbeat_timeout_s
-        if not self._connected or not lost:
+        better = self._lines.better(t_ns, lost, self._reader.telemetry.armed is False)
+        events = self._let_go(t_ns, max(silence_s, no_heartbeat_s)) if lost or better is not None else []
+        if better is not None:
+            events.append(LineChanged(t_ns, self._lines.believed.name, better.name))
+            self._lines.believed = better
+        return events
+
+    def _let_go(self, t_ns: int, silence_s: float) -> list[VehicleEvent]:
+        """The believed line is no more: what it was told is void, and the next mode heard is a first report."""
+        if not self._connected:
             return []
         self._connected = False
         self._setpoints.drop()
@@ -223,13 +246,18 @@ class Vehicle:
         self._watch.reset()
         self._reader.lost()
         self._streams.start(self._roster.stack.streams(self._config))
-        return [ConnectionLost(t_ns, max(silence_s, no_heartbeat_s))]
+        return [ConnectionLost(t_ns, silence_s)]
 
     # --- out ------------------------------------------------------------------------------------------------
 
-    def outgoing(self) -> bytes:
-        """All that is to be sent since the last call: whole MAVLink 2 frames, oldest first."""
-        return b"".join(self._writer.take())
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The names of the lines that `outgoing` has something for."""
+        return self._lines.names
+
+    def outgoing(self, link: str = VEHICLE_LINK) -> bytes:
+        """All that is to be sent over a line since the last call: whole MAVLink 2 frames, oldest first."""
+        return self._lines.take(link)
 
     def send_command(self, command: Command, t_ns: int) -> None:
         """Queue a permitted command; a `CommandDone` will tell how it ended."""
@@ -262,7 +290,7 @@ class Vehicle:
         """Feed the autopilot's estimator. None when it went out, else the reason why it did not, by name."""
         if self._roster.autopilot is None or not self._connected:
             return "vehicle_silent"
-        sync = self._sync.current(t_ns)
+        sync = self._clock.sync.current(t_ns)
         if sync is None:
             return "time_not_synced"  # a stamp of a wrong clock is worse than none
         return self._roster.refusal() or self._injection.send(
@@ -304,9 +332,10 @@ class Vehicle:
                 t_ns,
                 other_autopilot=self._roster.other,
                 counters=self._counters(),
+                lines=self._lines.health(t_ns),
                 heartbeat_sent=self._companion.alive(t_ns),
             )
-        sync = self._sync.current(t_ns)
+        sync = self._clock.sync.current(t_ns)
         return VehicleState(
             t_ns=t_ns,
             connected=self._connected,
@@ -330,16 +359,22 @@ class Vehicle:
             heartbeat_sent=self._companion.alive(t_ns),
             pending_commands=len(self._commands),
             counters=self._counters(),
+            lines=self._lines.health(t_ns),
         )
 
     def _counters(self) -> LinkCounters:
+        lines, sync = self._lines, self._clock.sync
         return LinkCounters(
-            packets=self._packets.packets,
-            unknown_packets=self._packets.unknown,
-            bad_packets=self._packets.bad_packets,
-            garbage_bytes=self._packets.garbage_bytes,
+            packets=lines.counted("packets"),
+            unknown_packets=lines.counted("unknown"),
+            bad_packets=lines.counted("bad_packets"),
+            garbage_bytes=lines.counted("garbage_bytes"),
             ignored_packets=self._ignored,
-            timesync_rejected=self._sync.rejected,
-            timesync_steps=self._sync.steps,
+            copied_packets=lines.copies,
+            overtaken_packets=lines.overtaken,
+            own_echoes=lines.echoes,
+            unbelieved_packets=lines.unbelieved,
+            timesync_rejected=sync.rejected,
+            timesync_steps=sync.steps,
             texts_dropped=self._companion.texts_dropped,
         )

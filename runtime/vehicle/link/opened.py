@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from runtime.clock import Clock
-from runtime.events import VEHICLE_LINK
 from runtime.vehicle.link.keys import read_key
+from runtime.vehicle.link.lines import link_names
 from runtime.vehicle.link.link import MavlinkLink, WaitingLink
 from runtime.vehicle.link.signed import SignedLink, Stamping
 from runtime.vehicle.link.stamps import StampFile
@@ -59,11 +59,6 @@ class Links:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def link_names(count: int) -> tuple[str, ...]:
-    """The names of so many links to the vehicle, in the order of the configuration: vehicle, vehicle2, vehicle3."""
-    return (VEHICLE_LINK, *(f"{VEHICLE_LINK}{number}" for number in range(2, count + 1)))[:count]
 
 
 def _beside(key: Path) -> Path:

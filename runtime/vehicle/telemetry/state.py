@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runtime.values import AidingRoute, GeoPoint, Measured, Position
+from runtime.vehicle.link.lines import LineHealth
 from runtime.vehicle.telemetry.streams import StreamHealth
 
 
@@ -63,6 +64,10 @@ class LinkCounters:
     bad_packets: int = 0
     garbage_bytes: int = 0
     ignored_packets: int = 0  # from other systems and components
+    copied_packets: int = 0  # that came twice, counted once
+    overtaken_packets: int = 0  # later than those that were sent after them
+    own_echoes: int = 0  # of ours, sent back by a router
+    unbelieved_packets: int = 0  # of the autopilot, on a line that does not command now
     timesync_rejected: int = 0
     timesync_steps: int = 0
     texts_dropped: int = 0
@@ -134,6 +139,7 @@ class VehicleState:
     heartbeat_sent: bool = False  # ours is going out: fed by the daemon's progress
     pending_commands: int = 0
     counters: LinkCounters = LinkCounters()
+    lines: tuple[LineHealth, ...] = ()
 
     @property
     def streams_missing(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _WINDOW = 20  # samples; 10 s at 2 Hz: 50 ppm of drift is 0.5 ms over it
 _STEP_NS = 50_000_000  # a low-RTT sample this far off the estimate says that a clock was set
 _STEPS_TO_BELIEVE = 3
+_ANOTHER_NS = 200_000_000  # one autopilot that answers over two ways does so within their delays
 _REBOOT_NS = 2_000_000_000  # a clock that goes back further than packets are ever reordered
 
 
@@ -35,6 +36,7 @@ class TimeSync:
         self._samples: deque[Sync] = deque(maxlen=_WINDOW)
         self._stepped = False
         self._asked: deque[int] = deque(maxlen=8)
+        self._answered: deque[tuple[int, int]] = deque(maxlen=8)  # of what was asked: our time, and its clock
         self._odd: list[Sync] = []
         self._last_remote_ns: int | None = None
         self._arrival_offset_ns: int | None = None
@@ -49,12 +51,17 @@ class TimeSync:
         if ts1 not in self._asked:
             return False
         self._asked.remove(ts1)
+        self._answered.append((ts1, tc1 - t_ns))
         rtt_ns = t_ns - ts1
         if not 0 <= rtt_ns <= self._max_rtt_ns:
             self.rejected += 1
             return False
         self._add(Sync(tc1 - (ts1 + rtt_ns // 2), rtt_ns, t_ns))
         return True
+
+    def answered_by_another(self, tc1: int, ts1: int, t_ns: int) -> bool:
+        """Whether a request of ours had been answered already, by a clock that is not this one."""
+        return any(asked == ts1 and abs(tc1 - t_ns - offset) > _ANOTHER_NS for asked, offset in self._answered)
 
     def _add(self, sample: Sync) -> None:
         best = self._best()

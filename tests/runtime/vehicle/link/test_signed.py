@@ -18,7 +18,8 @@ from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import PacketReader
 from runtime.mavlink.signing import STAMPS_PER_S
 from runtime.vehicle.link.keys import read_key
-from runtime.vehicle.link.opened import Links, link_names
+from runtime.vehicle.link.lines import link_names
+from runtime.vehicle.link.opened import Links
 from runtime.vehicle.link.signed import Stamping
 from runtime.vehicle.link.stamps import StampFile, stamp_of
 
