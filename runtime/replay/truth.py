@@ -59,7 +59,9 @@ def truth_of(path: Path, followed: Outcome) -> Truth | None:
 
 
 def _receiver(path: Path) -> list[tuple[int, GeoPoint]]:
-    readers = defaultdict(lambda: PacketReader(wanted=frozenset({mavlink.MAVLINK_MSG_ID_GPS_RAW_INT})))
+    readers: dict[str, PacketReader] = defaultdict(
+        lambda: PacketReader(wanted=frozenset({mavlink.MAVLINK_MSG_ID_GPS_RAW_INT}))
+    )
     heard: list[tuple[int, GeoPoint]] = []
     for _, t_ns, record in read_flightlog(path, ("link",)):
         if record["direction"] != "in" or not record["link"].startswith(VEHICLE_LINK):
