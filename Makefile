@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test checks lint docs unit quick long jetpack bench clean
+.PHONY: demo test checks lint docs unit quick long jetpack bench deb clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
@@ -48,6 +48,12 @@ BENCH ?=
 bench: .venv/ready
 	.venv/bin/python -m tests.bench $(BENCH)
 
+# A Debian package of the daemon for computers like this one, in dist/. EXTRA= on a Jetson, which brings its own OpenCV and
+# ONNX Runtime.
+EXTRA ?= cpu
+deb: .venv/ready
+	.venv/bin/python deploy/deb/build.py --out dist --extra '$(EXTRA)'
+
 ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 
 .venv-demo/ready: pyproject.toml constraints.txt
@@ -63,4 +69,4 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 clean:
-	rm -rf .venv .venv-demo .venv-jetpack out site
+	rm -rf .venv .venv-demo .venv-jetpack out site dist

@@ -25,6 +25,7 @@ from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
 from runtime.flightlog.flightlog import FlightLog
 from runtime.replay.started import started
+from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
 
 _LOG = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ def _fly(
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time
     warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
-    Loop(assembly.daemon, camera, links.by_name, inbox, clock, patience, control.counts).run(stop)
+    service = ServiceManager.from_environment()
+    Loop(assembly.daemon, camera, links.by_name, inbox, clock, patience, control.counts, service).run(stop)
     warn("stopped; everything recorded is kept.")
 
 

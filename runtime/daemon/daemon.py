@@ -175,6 +175,12 @@ class Daemon:
         if hold is not None:
             self._send(t_ns, hold)
 
+    def headline(self) -> str:
+        """The state and every reason why nothing is commanded, in one line."""
+        decision = self.rooms.guidance.last
+        reasons = ", ".join(reason.value for reason in decision.reasons)
+        return f"{decision.state.value}: {reasons}" if reasons else decision.state.value
+
     @property
     def dry_run(self) -> bool:
         """Whether setpoints are computed and logged, and none is sent."""

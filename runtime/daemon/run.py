@@ -30,6 +30,7 @@ from runtime.events import (
     Tick,
 )
 from runtime.freshness import MODE
+from runtime.service import ServiceManager
 from runtime.values import Frame
 from runtime.vehicle.link.link import WaitingLink
 from runtime.vehicle.telemetry.state import LinkCounters
@@ -126,8 +127,10 @@ class Loop:
         clock: Clock,
         patience: Patience,
         counts: Callable[[], dict[str, int]] = dict,
+        service: ServiceManager | None = None,
     ) -> None:
-        """``links`` by name; the loop sleeps on the vehicle's. ``counts``: what went wrong where requests come from."""
+        """``links`` by name; the loop sleeps on the vehicle's. ``counts``: what went wrong where requests come from.
+        ``service``: who starts the daemon again when it no longer makes progress; by default nobody."""
         self._daemon = daemon
         self._camera = camera
         self._links = links
@@ -136,6 +139,7 @@ class Loop:
         self._clock = clock
         self._patience = patience
         self._counts = counts
+        self._service = service or ServiceManager()
         self._camera_dropped = 0
         self._answered = False
 
@@ -154,6 +158,7 @@ class Loop:
         finally:
             self._say_last_words(failed_ns)
             self._inbox.close()
+            self._service.stopping()
 
     def _turn(self, stop: threading.Event) -> None:
         begun_ns = due_ns = self._clock.now_ns()
@@ -169,6 +174,7 @@ class Loop:
                 due_ns = max(due_ns + TICK_NS, now_ns)
                 self._check_answered(now_ns - begun_ns)
                 self._count()
+                self._service.progressed(now_ns, ready=self._answered, status=self._daemon.headline())
 
     def _say_last_words(self, failed_ns: int | None) -> None:
         """Closes the daemon and sends its hold, if it has one, after a last look at the link.

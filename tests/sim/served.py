@@ -24,9 +24,9 @@ GUIDED, LOITER = 4, 5
 
 
 @contextmanager
-def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[str]]:
-    """A Python module as a real process, ended by SIGTERM as a service would be."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOMING_LOG": "INFO"}
+def process(*arguments: str, log: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python module as a real process, ended by SIGTERM as a service would be; ``variables`` of its environment."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOMING_LOG": "INFO", **variables}
     with log.open("w") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment

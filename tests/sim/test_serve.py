@@ -16,6 +16,7 @@ from runtime.control import client
 from runtime.errors import ControlError
 from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
+from tests.runtime.test_service import Manager
 from tests.sim.served import GUIDED, LOITER, Pilot, free_port, homing, process, wait_for
 
 
@@ -32,10 +33,15 @@ def test_the_daemon_flies_the_served_drone(tmp_path: Path) -> None:
         assert endpoints["schema"] == 1 and Path(endpoints["satellite"]).is_file()
         pilot = Pilot(station)
         start = pilot.position()
-        with process("runtime.cli.main", "run", "--config", endpoints["config"], log=tmp_path / "run.log"):
+        manager = Manager(str(tmp_path / "notify"))
+        service = manager.environment(WATCHDOG_USEC="5000000")
+        with process("runtime.cli.main", "run", "--config", endpoints["config"], log=tmp_path / "run.log", **service):
             _fly(endpoints["config"], pilot, start)
         pilot.close()
     assert list((tmp_path / "logs").glob("*.mcap"))
+    heard = "\n".join(manager.close()).splitlines()
+    assert heard.count("READY=1") == 1 and heard[-1] == "STOPPING=1" and "STATUS=engaged" in heard
+    assert heard.count("WATCHDOG=1") > 3
 
 
 def _fly(config: str, pilot: Pilot, start: GeoPoint) -> None:
