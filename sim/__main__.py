@@ -9,7 +9,7 @@ from runtime.cli.missing import start
 
 def main() -> NoReturn:
     """The console script `homing-sim`."""
-    start("homing-sim", "sim.cli", "cpu,sim")
+    start("homing-sim", "sim.cli.main", "cpu,sim")
 
 
 if __name__ == "__main__":

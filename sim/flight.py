@@ -20,10 +20,11 @@ from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import VehicleTruth
 from sim.camera import SimulatedCamera, delay_s
 from sim.scenario.aircraft import Answer, Truth
-from sim.scenario.crew import GroundStation, Script
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import Point
 from sim.scenario.referee import Referee
+from sim.scenario.station import GroundStation
+from sim.scenario.stepped import Stepped
 
 STEP_NS = 20_000_000
 COMPANION_LINK, STATION_LINK = 0, 1
@@ -61,11 +62,15 @@ class CameraRig:
         if truth.t_ns < self._next_ns or -truth.position_ned_m[2] < 5.0:
             return
         self._next_ns = truth.t_ns + self.period_ns
-        image = self._dark() if self.covered else self.image_at(truth, home)
+        image = self.seen(truth, home)
         arrival_ns = truth.t_ns + int(self.delay_s() * 1e9)
         frame = Frame(image, arrival_ns, "simulated camera", self._index)
         heapq.heappush(self._arriving, (arrival_ns, self._index, frame))
         self._index += 1
+
+    def seen(self, truth: VehicleTruth, home: Point) -> ImageRGB:
+        """What is below, or nothing but noise under a covered lens."""
+        return self._dark() if self.covered else self.image_at(truth, home)
 
     def image_at(self, truth: VehicleTruth, home: Point) -> ImageRGB:
         """(480, 640, 3) uint8 RGB of what is really below."""
@@ -91,8 +96,8 @@ class CameraRig:
         return frames
 
 
-class SimulatedFlight:
-    """Steps everybody; keeps the true track, the log of commands, and the operator's answers."""
+class SimulatedFlight(Stepped):
+    """A `Flight` on the simulated clock: steps everybody; keeps the true track and the log of commands."""
 
     def __init__(
         self,
@@ -104,18 +109,22 @@ class SimulatedFlight:
         feeds: bool = False,
     ) -> None:
         """``feeds``: the companion is configured to feed the autopilot's estimator."""
+        super().__init__(home)
         self.autopilot = autopilot
         self.rig = rig
         self.station = GroundStation()
         self.referee = Referee(feeds)
-        self.t_ns = autopilot.t_ns
-        self.track: list[Truth] = []
+        self._t_ns = autopilot.t_ns
         self.wire = bytearray()  # every byte the companion sent, with nothing in between: equal seeds, equal bytes
-        self._home = home
         self._pace = pace or AsFastAsPossible()
-        self._tick_due_ns = self.t_ns  # ticks come as often as in flight, on the next step
+        self._tick_due_ns = self._t_ns  # ticks come as often as in flight, on the next step
         self._make_companion = make_companion
         self._companion = make_companion()
+
+    @property
+    def t_ns(self) -> int:
+        """Simulated time."""
+        return self._t_ns
 
     @property
     def armed(self) -> bool:
@@ -134,6 +143,19 @@ class SimulatedFlight:
         """The receiver hears nothing any more."""
         self.autopilot.set_parameter("SIM_GPS1_ENABLE", 0)
 
+    def drag_gps(self, north_m_s: float, east_m_s: float) -> None:
+        """Somebody forges the receiver's signals and drags it away at this velocity."""
+        self.autopilot.drag_gps(north_m_s, east_m_s)
+
+    def step_gps(self, north_m: float, east_m: float) -> None:
+        """The receiver's position leaps by so much."""
+        self.autopilot.step_gps(north_m, east_m)
+
+    @property
+    def gps_offset_ne_m(self) -> Point:
+        """How far off the truth the receiver is put now."""
+        return self.autopilot.gps_offset_ne_m
+
     def carry_to(self, place: Point, seconds: float) -> None:
         """Something carries the vehicle to a place, evenly, and nobody tells it."""
         steps = max(1, int(seconds * 1e9) // STEP_NS)
@@ -150,26 +172,9 @@ class SimulatedFlight:
         """What the camera sees now."""
         return self.rig.image_at(self.autopilot.truth, self._home)
 
-    def run(self, script: Script, max_s: float) -> bool:
-        """Fly until the script ends; False if it has not after ``max_s`` of simulated time."""
-        end_ns = self.t_ns + int(max_s * 1e9)
-        while self.t_ns < end_ns:
-            try:
-                next(script)
-            except StopIteration:
-                return True
-            self.step()
-        return False
-
-    def fly(self, seconds: float) -> None:
-        """Let time pass."""
-        end_ns = self.t_ns + int(seconds * 1e9)
-        while self.t_ns < end_ns:
-            self.step()
-
     def step(self) -> None:
         """One step of 20 ms: the vehicle, the ground station, the camera, then the daemon with what has come for it."""
-        self.t_ns += STEP_NS
+        self._t_ns += STEP_NS
         self.autopilot.receive(self.station.outgoing(self.t_ns), STATION_LINK)
         self.autopilot.advance(self.t_ns)
         self.station.receive(self.autopilot.transmit(STATION_LINK))
@@ -180,15 +185,9 @@ class SimulatedFlight:
             self._to_vehicle(self._companion.daemon.step(event))
         self._pace.after_step(self.autopilot)
 
-    def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
-        """An operator's request; time passes until the daemon has answered."""
-        answers: list[Answer] = []
-        self._to_vehicle(self._companion.daemon.step(ControlRequest(self.t_ns, request, answers.append)))
-        for _ in range(int(max_s * 1e9) // STEP_NS):
-            if answers:
-                return answers[0]
-            self.step()
-        raise TimeoutError(f"the daemon did not answer {request.get('command')} within {max_s:g} s.")
+    def close_daemon(self) -> None:
+        """End the daemon as a service manager would; its last words go to the vehicle."""
+        self._to_vehicle(self._companion.daemon.close(self.t_ns))
 
     def restart_daemon(self) -> None:
         """Kill the daemon as a power cut would, and start another in its place."""
@@ -218,6 +217,5 @@ class SimulatedFlight:
             self.autopilot.receive(data, COMPANION_LINK)
             self.wire += data
 
-    def _located(self, truth: VehicleTruth) -> Truth:
-        north, east, down = truth.position_ned_m
-        return Truth(truth.t_ns, (self._home[0] + north, self._home[1] + east), -down)
+    def _put(self, request: Answer, answer: Callable[[Answer], None]) -> None:
+        self._to_vehicle(self._companion.daemon.step(ControlRequest(self.t_ns, request, answer)))

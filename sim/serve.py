@@ -58,6 +58,19 @@ class LiveCamera:
         self.period_s = 1.0
         self.view: ImageRGB | None = None  # the last picture
 
+    def look_through(self, camera: SimulatedCamera) -> None:
+        """From the next frame on, another camera: another date, or other faults."""
+        self._rig = CameraRig(camera, seed=0)
+
+    @property
+    def covered(self) -> bool:
+        """Whether something is before the lens."""
+        return self._rig.covered
+
+    @covered.setter
+    def covered(self, covered: bool) -> None:
+        self._rig.covered = covered
+
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``; a frame that takes longer to render than the period puts the next one off."""
         arriving: deque[Frame] = deque()
@@ -76,8 +89,9 @@ class LiveCamera:
 
     def _exposed(self, t_ns: int, index: int) -> Frame:
         """The frame exposed now, stamped with its arrival: after a camera's delay, however long the rendering takes."""
-        image = self.view = self._rig.image_at(self._vehicle.truth, self._home)
-        return Frame(image, t_ns + int(self._rig.delay_s() * 1e9), "simulated camera", index)
+        rig = self._rig
+        image = self.view = rig.seen(self._vehicle.truth, self._home)
+        return Frame(image, t_ns + int(rig.delay_s() * 1e9), "simulated camera", index)
 
 
 def run_server(world: AnyWorld, seed: int, options: ServeOptions, tell: Callable[[dict[str, object]], None]) -> None:

@@ -15,7 +15,7 @@ from typer.utils import get_params_from_function
 
 import export.export
 import runtime.cli.main
-import sim.cli
+import sim.cli.main
 import train.card
 import train.data.flights
 import train.data.texture
@@ -54,7 +54,7 @@ def options() -> dict[str, set[str]]:
 
 
 _HOMING = program(runtime.cli.main.NAME, runtime.cli.main.SUMMARY, runtime.cli.main.COMMANDS, imported=True)
-_APPS = (_HOMING, sim.cli.app)
+_APPS = (_HOMING, sim.cli.main.app)
 _ALONE: dict[str, Command] = {
     "homing-train": train.fit.fit,
     "homing-evaluate": train.evaluate.cli.evaluate,

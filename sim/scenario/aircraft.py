@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.values import ImageRGB
 from sim.scenario.conditions import Conditions
-from sim.scenario.crew import GroundStation, Script
+from sim.scenario.dialect import Script
 from sim.scenario.plan import Point
 from sim.scenario.referee import Referee
+from sim.scenario.station import GroundStation
 
 if TYPE_CHECKING:
     from sim.scenario.setup import Site
@@ -57,6 +58,22 @@ class Flight(Protocol):
     def cut_gps(self) -> None:
         """The receiver hears nothing any more."""
 
+    def drag_gps(self, north_m_s: float, east_m_s: float) -> None:
+        """Somebody forges the receiver's signals and drags it away at this velocity."""
+
+    def step_gps(self, north_m: float, east_m: float) -> None:
+        """The receiver's position leaps by so much."""
+
+    @property
+    def gps_offset_ne_m(self) -> Point:
+        """How far off the truth the receiver is put now."""
+
+    def cover_camera(self, covered: bool) -> None:
+        """Something is before the lens, or no more."""
+
+    def carry_to(self, place: Point, seconds: float) -> None:
+        """The vehicle gets to a place within these seconds, and nobody tells it where that is."""
+
     def view(self) -> ImageRGB:
         """What the camera sees now."""
 
@@ -86,6 +103,10 @@ class Run(Protocol):
     @property
     def log_path(self) -> Path:
         """The daemon's flight log; whole once the run is closed."""
+
+    @property
+    def log_paths(self) -> tuple[Path, ...]:
+        """That, and those of daemons that took its place in the same run, in order."""
 
     def close(self) -> None:
         """End the daemon cleanly and put everything on the disk."""

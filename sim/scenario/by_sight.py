@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.flightlog.flightlog import read_flightlog
-from runtime.mavlink.dialect import mavlink
 from sim.scenario.accuracy import TrueTrack, alarms_of, received_of, sightings_of
 from sim.scenario.aircraft import Flight, Run
-from sim.scenario.crew import READY_FLAGS
 from sim.scenario.engagement import status_of
 from sim.scenario.outcome import Recording
 from sim.scenario.plan import Point
@@ -40,15 +38,9 @@ def wait_until(flight: Flight, condition: Any, max_s: float) -> bool:
     return bool(condition(flight))
 
 
-def watch_estimator(flight: Flight) -> None:
-    """The ground station asks for the estimator's flags."""
-    report = mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT
-    flight.station.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, report, 500_000)
-
-
 def takes_what_it_is_fed(flight: Flight) -> bool:
-    """Whether the autopilot's estimator has a position, by its own flags; see `watch_estimator`."""
-    return flight.station.ekf_flags & READY_FLAGS == READY_FLAGS
+    """Whether the autopilot's estimator has a position, by its own flags; the ground station watches them."""
+    return flight.station.has_position
 
 
 def choose(site: Site, flight: Flight, questions: list[Question]) -> Reply | None:

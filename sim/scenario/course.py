@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sim.scenario.crew import Script
+from sim.scenario.dialect import Script
 
 Say = Callable[[str], None]  # told what begins
 Done = Callable[[float], None]  # told the share of the scenario that is behind, 0 to 1

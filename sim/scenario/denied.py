@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.flight import SimulatedFlight
 from sim.scenario.accuracy import first_right_s
 from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.by_sight import (
@@ -27,13 +26,12 @@ from sim.scenario.by_sight import (
     trusted_ns,
     upwind_of_middle,
     wait_until,
-    watch_estimator,
 )
 from sim.scenario.conditions import LITTLE_LIGHT, Conditions
 from sim.scenario.course import Course, Done, Say
 from sim.scenario.engagement import ARRIVE_WEIGHT, arrive, leg_of, status_of
 from sim.scenario.histories import cut_map, fly_history
-from sim.scenario.outcome import Recording
+from sim.scenario.outcome import Ended, Recording
 from sim.scenario.plan import Point
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import RunOptions, Site
@@ -97,9 +95,10 @@ def fly_denied(
             flight.cut_gps()
             flight.fly(_AFTER_CUT_S)
 
-        _fly_to_target(site, flight, questions, say, outcome, recording, course, cut, moments)
+        ended = _fly_to_target(site, flight, questions, say, outcome, recording, course, cut, moments)
     finally:
         run.close()
+    outcome.legs.append(leg_of(outcome.scenario, flight, ended))
     cut_ns = next((one.t_ns for one in moments if one.what == "GPS cut"), flight.t_ns)
     sights = judge(site, run, "denied", outcome, recording, moments, cut_ns)
     outcome.false_alarms += sum(one.what == "GPS doubted" for one in sights.moments)
@@ -130,16 +129,16 @@ def fly_without_gps(
         with course.stage(_FIND_WEIGHT):
             say("in the air without GPS: find out where that is")
             flight.expose_every(CAMERA_NS)
-            watch_estimator(flight)
+            flight.station.watch_estimator()
             wait_until(flight, sees, SIGHT_LIMIT_S)
             _hold(flight)
         if scenario.kidnapped:
             with course.stage(2 * _FIND_WEIGHT):
-                assert isinstance(flight, SimulatedFlight)
                 _kidnap(site, flight, say, moments)
-        _fly_to_target(site, flight, questions, say, outcome, recording, course, lambda: None, moments)
+        ended = _fly_to_target(site, flight, questions, say, outcome, recording, course, lambda: None, moments)
     finally:
         run.close()
+    outcome.legs.append(leg_of(outcome.scenario, flight, ended))
     sights = judge(site, run, scenario.name, outcome, recording, moments, begun_ns)
     outcome.first_fix_s = first_right_s(sights.sightings, begun_ns)
     if scenario.kidnapped:
@@ -170,7 +169,7 @@ def _hold(flight: Flight) -> None:
         flight.fly(2.0)
 
 
-def _kidnap(site: Site, flight: SimulatedFlight, say: Say, moments: list[Moment]) -> None:
+def _kidnap(site: Site, flight: Flight, say: Say, moments: list[Moment]) -> None:
     """The lens is covered, the pilot takes over by hand, and the drone is elsewhere when it sees again."""
     say("cover the lens, and carry the drone away")
     here, place = flight.truth_now().ground, _elsewhere(site, flight.truth_now().ground)
@@ -199,12 +198,11 @@ def _elsewhere(site: Site, here: Point) -> Point:
 def _fly_to_target(
     site: Site, flight: Flight, questions: list[Question], say: Say, outcome: SightOutcome, recording: Recording,
     course: Course, before_grant: Callable[[], None], moments: list[Moment],
-) -> None:  # fmt: skip
+) -> Ended:  # fmt: skip
     reply = choose(site, flight, questions)
     recording.chosen = reply
     if reply is None:
-        outcome.legs.append(leg_of(outcome.scenario, flight, False, "no target was recognised"))
-        return
+        return Ended(False, "no target was recognised")
     outcome.replies.append(reply)
     say(f"fly to {reply.question.name}")
 
@@ -213,6 +211,6 @@ def _fly_to_target(
         moments.append(Moment(flight.t_ns, "granted"))
 
     with course.stage(ARRIVE_WEIGHT):
-        leg = arrive(site, flight, reply.question, outcome, recording, course, outcome.scenario, granted)
+        ended = arrive(site, flight, reply.question, outcome, recording, course, granted)
     moments.append(Moment(flight.t_ns, str(status_of(flight)["phase"]).replace("_", " ")))
-    outcome.legs.append(leg)
+    return ended

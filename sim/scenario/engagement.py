@@ -10,7 +10,7 @@ from typing import Any
 from sim.scenario.aircraft import Flight
 from sim.scenario.course import Course
 from sim.scenario.crew import until
-from sim.scenario.outcome import Leg, Outcome, Recording
+from sim.scenario.outcome import Ended, Leg, Outcome, Recording
 from sim.scenario.questions import Question, ask_where
 from sim.scenario.setup import Site
 
@@ -23,11 +23,11 @@ _GIVEN_UP_S = 10  # without being engaged: nobody will grant it again
 
 def arrive(
     site: Site, flight: Flight, question: Question, outcome: Outcome, recording: Recording, course: Course,
-    name: str = "return", before_grant: Callable[[], None] = lambda: None,
-) -> Leg:  # fmt: skip
+    before_grant: Callable[[], None] = lambda: None,
+) -> Ended:  # fmt: skip
     """Fly to the target, hold for five seconds, measure, and wait for the live view's word."""
     if not engage(site, flight, question, before_grant):
-        return leg_of(name, flight, False, f"never READY: {status_of(flight)['reasons']}")
+        return Ended(False, f"never READY: {status_of(flight)['reasons']}")
     whole_m = math.dist(flight.truth_now().ground, question.truth)
 
     def share() -> float:
@@ -36,7 +36,7 @@ def arrive(
     if not wait_for_phase(
         flight, ("holding", "confirmed", "not_confirmed"), _LEG_LIMIT_S, lambda: course.at(share())
     ):
-        return leg_of(name, flight, False, f"never arrived: {status_of(flight)['reasons']}")
+        return Ended(False, f"never arrived: {status_of(flight)['reasons']}")
     flight.fly(_HOLD_S)
     outcome.arrival_error_m = round(math.dist(flight.truth_now().ground, question.truth), 3)
     recording.arrival_view = flight.view()
@@ -44,7 +44,7 @@ def arrive(
     outcome.arrival_confirmed = status_of(flight)["phase"] == "confirmed"
     flight.fly(2.0)
     story = f"arrived {outcome.arrival_error_m:.1f} m from the target, {status_of(flight)['phase'].replace('_', ' ')}"
-    return leg_of(name, flight, len(flight.referee.commands) > 0, story)
+    return Ended(len(flight.referee.commands) > 0, story)
 
 
 def engage(
@@ -103,7 +103,7 @@ def wait_for_phase(
     return False
 
 
-def leg_of(name: str, flight: Flight, obeyed: bool, story: str) -> Leg:
-    """How a flight ended, with what the referee counted."""
+def leg_of(name: str, flight: Flight, ended: Ended) -> Leg:
+    """How a flight ended, with what the referee counted; once its run is closed, for a daemon has last words."""
     referee = flight.referee
-    return Leg(name, len(referee.commands), referee.without_authority, obeyed, story)
+    return Leg(name, len(referee.commands), referee.without_authority, ended.obeyed, ended.story)

@@ -8,7 +8,7 @@ from runtime.geodesy import offset
 from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.course import Course, Say, unseen
 from sim.scenario.engagement import engage, leg_of, status_of
-from sim.scenario.outcome import Outcome, Recording
+from sim.scenario.outcome import Ended, Outcome, Recording
 from sim.scenario.plan import HEIGHT_M
 from sim.scenario.questions import Question
 from sim.scenario.setup import Site
@@ -41,16 +41,16 @@ def _interrupted(
     flight.expose_every(_PERIOD_NS)
     try:
         if not engage(site, flight, question):
-            leg = leg_of(name, flight, False, f"never READY: {status_of(flight)['reasons']}")
+            ended = Ended(False, f"never READY: {status_of(flight)['reasons']}")
         else:
             flight.fly(_UNDER_WAY_S)
             before = len(flight.referee.commands)
             late = interfere(flight, site)
             story = f"{before} commands before, {late} after"
-            leg = leg_of(name, flight, before > 0 and late == 0, story)
-        outcome.legs.append(leg)
+            ended = Ended(before > 0 and late == 0, story)
     finally:
         run.close()
+    outcome.legs.append(leg_of(name, flight, ended))
     note(site, run, name, outcome, recording)
 
 

@@ -13,11 +13,21 @@ from runtime.values import ImageRGB
 from sim.hardness import HardnessReport
 from sim.scenario.aircraft import Truth
 from sim.scenario.questions import Reply
+from sim.scenario.referee import WireCommand
 
 MAX_PLACE_ERROR_M = 15.0
 MAX_ARRIVAL_ERROR_M = 10.0
 MAX_OUTSIDE = 1
 TARGETS_SHARE = 14 / 20
+BUILT_IN = "built-in autopilot"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a flight to the target ended, as far as those saw it who were there."""
+
+    obeyed: bool  # it flew while it might, and was silent once it might not
+    story: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class Leg:
     name: str
     commands: int
     commands_without_authority: int
-    obeyed: bool  # it flew while it might, and was silent once it might not
+    obeyed: bool  # see `Ended`
     story: str
 
 
@@ -44,6 +54,13 @@ class Outcome:
     exposure_to_fix_ms: list[float] = field(default_factory=list)
     simulated_s: float = 0.0
     hardness: HardnessReport | None = None  # of the world; None where nobody measured it
+    autopilot: str = BUILT_IN  # what flew; all but the built-in one fly in real time
+    estimator: dict[str, Any] | None = None  # the autopilot's own position against the truth, where that is known
+
+    @property
+    def real_time(self) -> bool:
+        """Whether it was flown on everybody's own clock, and not on a simulated one."""
+        return self.autopilot != BUILT_IN
 
     @property
     def targets_accepted(self) -> int:
@@ -103,15 +120,23 @@ class Outcome:
             "hardness": None if self.hardness is None else self.hardness.as_json(),
             "simulated_s": round(self.simulated_s, 2),
             "wall_s": round(wall_s, 1),
+            "autopilot": self.autopilot,
+            "estimator": self.estimator,
             "report": str(report),
         }
 
 
 @dataclass(slots=True)
 class Recording:
-    """What the report shows of a scenario beyond its outcome."""
+    """What the report shows of a scenario beyond its outcome; by the flights' names.
+
+    ``logs``: of each flight, one for every start of its daemon where that has its own; ``commands``: what the referee
+    read on the wire.
+    """
 
     tracks: dict[str, list[Truth]]
+    logs: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    commands: dict[str, list[WireCommand]] = field(default_factory=dict)
     arrival_view: ImageRGB | None = None
     chosen: Reply | None = None
 

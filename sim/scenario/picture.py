@@ -27,8 +27,9 @@ _STEP = 25  # of 20 ms: twice a second is as fine as a map shows
 
 
 def write_picture(
-    path: Path, site: Site, track: Sequence[Truth], target: Question, pictures: Sequence[Picture], ground: Background
-) -> None:
+    path: Path, site: Site, track: Sequence[Truth], target: Question, pictures: Sequence[Picture], ground: Background,
+    autopilot: str,
+) -> None:  # fmt: skip
     """Write a JPEG: ``pictures`` in a column, and beside it the map of the flight along ``track`` to ``target``.
 
     Raises:
@@ -52,7 +53,7 @@ def write_picture(
     axes = right.subplots()
     paint_map(axes, origin, lines, marks, ground)
     _look_at(axes, origin, lines)
-    axes.set_title(f"a simulated flight, seed {site.seed}", fontsize=11)
+    axes.set_title(f"a simulated flight of the {autopilot}, seed {site.seed}", fontsize=11)
     right.legend(loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     try:
         figure.savefig(path, format="jpg", pil_kwargs={"quality": _JPEG_QUALITY, "optimize": True})

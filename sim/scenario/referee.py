@@ -15,8 +15,9 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from runtime.geodesy import distance_m
 from runtime.mavlink.framing import PacketReader
 from runtime.values import GeoPoint
+from sim.scenario.copter import COPTER
+from sim.scenario.dialect import Dialect
 
-GUIDED = 4  # ArduCopter's number
 _SAME_TARGET_M = 1.0
 _FOREIGN_KNOWN_NS = 1_000_000_000
 _CONSENT_NS = 300_000_000_000  # the configuration's default, which the scenarios leave as it is
@@ -70,8 +71,8 @@ class Referee:
     heartbeats that are too far apart authority rests.
     """
 
-    def __init__(self, feeds: bool = False, idles: bool = False) -> None:
-        self._feeds, self._idles = feeds, idles
+    def __init__(self, feeds: bool = False, idles: bool = False, dialect: Dialect = COPTER) -> None:
+        self._feeds, self._idles, self._dialect = feeds, idles, dialect
         told = _TELLING | {mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT} if idles else _TELLING
         self._from_companion, self._to_companion = _parser(), PacketReader(told)
         self._consented_ns: int | None = None
@@ -166,7 +167,7 @@ class Referee:
             self._revoke()
             self._guided = None
         self._armed, self._beat_ns = armed, t_ns
-        self._mode_seen(message.custom_mode == GUIDED, t_ns)
+        self._mode_seen(self._dialect.companions(message.custom_mode), t_ns)
 
     def _mode_seen(self, guided: bool, t_ns: int) -> None:
         in_time = self._engaged_ns is not None and t_ns - self._engaged_ns < _CONSENT_NS

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
@@ -16,6 +14,7 @@ from runtime.report.flight import FlightReport, Picture, Table, write_flight_rep
 from runtime.values import GeoPoint
 from sim.satellite import satellite_crop
 from sim.scenario.aircraft import Truth
+from sim.scenario.command_tables import Log, commands_of, logs_of, refusals_of
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.picture import write_picture
 from sim.scenario.questions import Reply, read_picture
@@ -23,7 +22,6 @@ from sim.scenario.setup import Site
 
 _TRACK_STEP = 25  # of 20 ms: twice a second is as fine as a map shows
 _MAP_GSD_M = 1.0
-SHOWN = ("fix", "vehicle", "setpoint", "guidance")  # channels of a flight log
 _LEG_COLOURS = ("#c2185b", "#6a1b9a", "#ef6c00", "#00838f")
 
 
@@ -33,7 +31,7 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
     Raises:
         StorageError: a file cannot be written.
     """
-    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap", SHOWN)) for name in recording.tracks}
+    logs = logs_of(recording)
     ground, pictures = ground_of(site), pictures_of(site, recording)
     report = FlightReport(
         title=f"Scenario return, seed {site.seed}",
@@ -43,18 +41,18 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
         facts=_facts(outcome, wall_s),
         map=_map(site, outcome, recording, ground),
         pictures=pictures,
-        plots=_plots(outcome, logs.get("return", [])),
+        plots=_plots(logs.get("return", [])),
         tables=(
             _answers(outcome.replies),
             legs_of(outcome),
-            *(commands_of(name, log) for name, log in logs.items()),
-            *(refusals_of(name, log) for name, log in logs.items()),
+            *(commands_of(name, recording.commands[name], log) for name, log in logs.items()),
+            *refusals_of(logs),
         ),
     )
     write_flight_report(path, report)
     if recording.chosen is not None:
         picture, target = path.with_name(path.stem + "_picture.jpg"), recording.chosen.question
-        write_picture(picture, site, recording.tracks["return"], target, pictures, ground)
+        write_picture(picture, site, recording.tracks["return"], target, pictures, ground, outcome.autopilot)
 
 
 def _lead(outcome: Outcome) -> str:
@@ -75,12 +73,30 @@ def _facts(outcome: Outcome, wall_s: float) -> dict[str, str]:
         if outcome.arrival_error_m is None
         else f"{outcome.arrival_error_m:.1f} m",
         "live fixes on the return": f"{len(fixes)} of {outcome.fix_attempts} looks, {spread_of(fixes, 'm')}",
-        "exposure to fix, simulated computer": spread_of(outcome.exposure_to_fix_ms, "ms"),
+        f"exposure to fix, {computer(outcome)}": spread_of(outcome.exposure_to_fix_ms, "ms"),
         "commands sent": ", ".join(f"{leg.name.replace('_', ' ')} {leg.commands}" for leg in outcome.legs),
         "commands without authority": str(outcome.commands_without_authority),
         "hardness of the world": "not measured" if outcome.hardness is None else str(outcome.hardness),
-        "flight time": f"{outcome.simulated_s:.0f} s simulated in {wall_s:.0f} s",
+        **flown_by(outcome, wall_s),
     }
+    return facts
+
+
+def computer(outcome: Outcome) -> str:
+    """Whose time it takes."""
+    return "this computer" if outcome.real_time else "simulated computer"
+
+
+def flown_by(outcome: Outcome, wall_s: float) -> dict[str, str]:
+    """The facts of who flew, on which clock, and how far its own position was off where that was measured."""
+    flown = "flown in real time, all in" if outcome.real_time else "simulated in"
+    facts = {"autopilot": outcome.autopilot, "flight time": f"{outcome.simulated_s:.0f} s {flown} {wall_s:.0f} s"}
+    for name, figures in (outcome.estimator or {}).items():
+        if figures["median_m"] is not None:
+            facts[f"autopilot's position while it was fed: {name.replace('_', ' ')}"] = (
+                f"median {figures['median_m']:.2f} m, p95 {figures['p95_m']:.2f} m, worst {figures['max_m']:.2f} m "
+                f"in {figures['seconds']:.0f} s"
+            )
     return facts
 
 
@@ -148,9 +164,10 @@ def pictures_of(site: Site, recording: Recording) -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
-def _plots(outcome: Outcome, log: list[Any]) -> tuple[Any, ...]:
-    looks = [(t_ns * 1e-9, record["difference"]) for channel, t_ns, record in log if channel == "fix"]
-    seen = [(t_s, difference["distance_m"]) for t_s, difference in looks if difference is not None]
+def _plots(logs: list[Log]) -> tuple[Any, ...]:
+    log = [record for one in logs for record in one]
+    looks = [(t_ns, record["difference"]) for channel, t_ns, record in log if channel == "fix"]
+    seen = [((t_ns - log[0][1]) * 1e-9, difference["distance_m"]) for t_ns, difference in looks if difference]
     if not seen:
         return ()
     times, distances = zip(*seen, strict=True)
@@ -178,51 +195,3 @@ def legs_of(outcome: Outcome) -> Table:
         for leg in outcome.legs
     )
     return Table("The flights", ("flight", "as it must be", "commands without authority", "what happened"), rows)
-
-
-def commands_of(name: str, log: list[Any]) -> Table:
-    """Every command with its answer; for a position target that is the autopilot's own report of having taken it."""
-    start_ns = log[0][1] if log else 0
-    events = [record for channel, _, record in log if channel == "vehicle" and record["event"] == "TargetTaken"]
-    taken = {_spot(_details(event)["target"]): _details(event)["latency_s"] for event in events}
-    rows = []
-    for channel, t_ns, record in log:
-        when = f"{(t_ns - start_ns) * 1e-9:.2f} s"
-        if channel == "setpoint":
-            height_m = record["altitude_amsl_m"]
-            place = f"{record['latitude_deg']:.6f}, {record['longitude_deg']:.6f}, {height_m:.1f} m AMSL"
-            latency_s = taken.get(_spot(record))
-            answer = "no echo seen" if latency_s is None else f"taken after {latency_s:.2f} s"
-            rows.append((when, "position target", place, answer if record["sent"] else "withheld", record["reason"]))
-        elif channel == "vehicle" and record["event"] == "CommandDone":
-            done = _details(record)
-            what = f"MAV_CMD {done['command']}, {done['parameter']:g}"
-            rows.append((when, what, "", str(done["result"]), "to be told what it needs to know"))
-    heads = ("time", "command", "to", "answer", "reason")
-    return Table(f"Commands: {name.replace('_', ' ')}", heads, tuple(rows))
-
-
-def _details(record: dict[str, Any]) -> dict[str, Any]:
-    """What a vehicle event carries; in older logs it stands beside the event's name."""
-    details: dict[str, Any] = record.get("details", record)
-    return details
-
-
-def _spot(place: dict[str, Any]) -> tuple[float, float]:
-    return round(place["latitude_deg"], 6), round(place["longitude_deg"], 6)
-
-
-def refused_s(log: list[Any]) -> Counter[str]:
-    """How long each reason kept the daemon from commanding, from the records of its flight log."""
-    seconds: Counter[str] = Counter()
-    decisions = [(t_ns, record) for channel, t_ns, record in log if channel == "guidance"]
-    for (t_ns, record), (next_ns, _) in zip(decisions, decisions[1:], strict=False):
-        for reason in record["reasons"]:
-            seconds[f"{record['state']}: {reason}"] += (next_ns - t_ns) * 1e-9
-    return seconds
-
-
-def refusals_of(name: str, log: list[Any]) -> Table:
-    """What kept the daemon from commanding, and for how long."""
-    rows = tuple((reason.replace("_", " "), f"{total:.1f} s") for reason, total in refused_s(log).most_common())
-    return Table(f"Why it did not command: {name.replace('_', ' ')}", ("state and reason", "for"), rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.course import Course, Done, Say
-from sim.scenario.engagement import ARRIVE_WEIGHT, arrive
+from sim.scenario.engagement import ARRIVE_WEIGHT, arrive, leg_of
 from sim.scenario.interference import INTERFERENCES, INTERRUPTED_WEIGHT, fly_interrupted
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Reply, ask_where, write_questions
@@ -25,7 +25,7 @@ def fly_return(
     """The whole scenario; `say` is told what begins, `done` how much of the whole is behind."""
     outcome, recording = Outcome(), Recording({})
     course = Course(done, SURVEY_WEIGHT + _ASK_WEIGHT + ARRIVE_WEIGHT + INTERRUPTED_WEIGHT * len(INTERFERENCES))
-    run = launcher.launch(site, "return", record=True)
+    run, ended = launcher.launch(site, "return", record=True), None
     try:
         with course.stage(SURVEY_WEIGHT):
             fly_survey(site, run.flight, say, course)
@@ -36,9 +36,11 @@ def fly_return(
         if chosen is not None:
             say(f"fly to {chosen.question.name}")
             with course.stage(ARRIVE_WEIGHT):
-                outcome.legs.append(arrive(site, run.flight, chosen.question, outcome, recording, course))
+                ended = arrive(site, run.flight, chosen.question, outcome, recording, course)
     finally:
         run.close()
+    if ended is not None:
+        outcome.legs.append(leg_of("return", run.flight, ended))
     note(site, run, "return", outcome, recording, first_command_ns(run.flight))
     if chosen is not None:
         fly_interrupted(site, say, launcher, chosen.question, outcome, recording, course)

@@ -110,9 +110,14 @@ class SimulatedRun:
         """One log for all daemons of this run."""
         return self.log.mcap_path
 
+    @property
+    def log_paths(self) -> tuple[Path, ...]:
+        """That one."""
+        return (self.log.mcap_path,)
+
     def close(self) -> None:
         """End the daemon cleanly and put everything on the disk."""
-        self.assemblies[-1].daemon.close(self.flight.t_ns)
+        self.flight.close_daemon()
         for truth in self.flight.track[::_TRUTH_STEPS]:
             self.log.write(truth.t_ns, TruthRecord(offset(self.origin, *truth.ground), truth.height_m))
         for assembly in self.assemblies:

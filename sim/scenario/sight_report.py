@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, write_png
 from runtime.report.flight import FlightReport, Table, write_flight_report
+from sim.scenario.command_tables import commands_of, logs_of, refusals_of
 from sim.scenario.outcome import Recording
 from sim.scenario.picture import write_picture
-from sim.scenario.report import SHOWN, commands_of, ground_of, legs_of, pictures_of, refusals_of, spread_of
+from sim.scenario.report import flown_by, ground_of, legs_of, pictures_of, spread_of
 from sim.scenario.setup import Site
 from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.sight_plot import draw_sights
@@ -27,7 +27,7 @@ def write_sight_report(path: Path, site: Site, outcome: SightOutcome, recording:
         StorageError: a file cannot be written.
     """
     names = [sights.name for sights in outcome.sights]
-    logs = {name: list(read_flightlog(site.out / "logs" / f"{name}.mcap", SHOWN)) for name in names}
+    logs = {name: log for name, log in logs_of(recording).items() if name in names}
     ground, pictures = ground_of(site), pictures_of(site, recording)
     plots = tuple(draw_sights(sights, recording.tracks[sights.name], ground) for sights in outcome.sights)
     report = FlightReport(
@@ -42,8 +42,8 @@ def write_sight_report(path: Path, site: Site, outcome: SightOutcome, recording:
         tables=(
             *(() if not outcome.forged else (_forgeries(outcome),)),
             legs_of(outcome),
-            *(commands_of(name, log) for name, log in logs.items()),
-            *(refusals_of(name, log) for name, log in logs.items()),
+            *(commands_of(name, recording.commands[name], log) for name, log in logs.items()),
+            *refusals_of(logs),
         ),
     )
     write_flight_report(path, report)
@@ -59,7 +59,8 @@ def _write_picture(
     assert recording.chosen is not None
     picture = path.with_name(path.stem + "_picture.jpg")
     track = recording.tracks[outcome.sights[-1].name]
-    write_picture(picture, site, track, recording.chosen.question, pictures_of(site, recording), ground)
+    shown = pictures_of(site, recording)
+    write_picture(picture, site, track, recording.chosen.question, shown, ground, outcome.autopilot)
 
 
 def _facts(outcome: SightOutcome, wall_s: float) -> dict[str, str]:
@@ -80,7 +81,7 @@ def _facts(outcome: SightOutcome, wall_s: float) -> dict[str, str]:
         "commands without authority": str(outcome.commands_without_authority),
         "false alarms of GPS": str(outcome.false_alarms),
         "hardness of the world": "not measured" if outcome.hardness is None else str(outcome.hardness),
-        "flight time": f"{outcome.simulated_s:.0f} s simulated in {wall_s:.0f} s",
+        **flown_by(outcome, wall_s),
     }
     for name, seconds in (
         ("from the first frame to the first right estimate", outcome.first_fix_s),

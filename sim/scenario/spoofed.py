@@ -12,15 +12,14 @@ import math
 
 import numpy as np
 
-from sim.flight import SimulatedFlight
 from sim.scenario.accuracy import SpoofAlarm, TrueTrack, spoof_alarm
-from sim.scenario.aircraft import Launcher
+from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.by_sight import CAMERA_NS, SIGHT_LIMIT_S, choose, judge, sees, upwind_of_middle, wait_until
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Done, Say
 from sim.scenario.denied import remember
 from sim.scenario.engagement import engage, leg_of, status_of
-from sim.scenario.outcome import Recording
+from sim.scenario.outcome import Ended, Recording
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import RunOptions, Site
 from sim.scenario.sight_outcome import STEP, Moment, SightOutcome
@@ -64,7 +63,6 @@ def fly_forged(
     start = upwind_of_middle(site, (0.0, 0.0), 0.0)
     run = launcher.meeting(_MET).launch(site, name, record=False, airborne=start)
     flight, moments = run.flight, [Moment(run.flight.t_ns, "with GPS")]
-    assert isinstance(flight, SimulatedFlight)
     begun_ns = flight.t_ns
     try:
         flight.expose_every(CAMERA_NS)
@@ -86,27 +84,27 @@ def fly_forged(
     outcome.false_alarms += sum(t_ns < begun_ns for t_ns in alarms)
     late = _commands_after(flight, alarms[0]) if alarms else 0
     outcome.commands_after_alarm += late
-    outcome.legs.append(leg_of(name, flight, engaged and late == 0, _story(alarm, late, engaged)))
+    outcome.legs.append(leg_of(name, flight, Ended(engaged and late == 0, _story(alarm, late, engaged))))
 
 
-def _forge(flight: SimulatedFlight, seed: int, rate_m_s: float) -> None:
+def _forge(flight: Flight, seed: int, rate_m_s: float) -> None:
     direction = float(np.random.default_rng([seed, 61, int(10 * rate_m_s)]).uniform(-math.pi, math.pi))
     north, east = math.cos(direction), math.sin(direction)
     if rate_m_s:
-        flight.autopilot.drag_gps(rate_m_s * north, rate_m_s * east)
+        flight.drag_gps(rate_m_s * north, rate_m_s * east)
     else:
-        flight.autopilot.step_gps(STEP_M * north, STEP_M * east)
+        flight.step_gps(STEP_M * north, STEP_M * east)
 
 
-def _until_noticed(flight: SimulatedFlight) -> None:
+def _until_noticed(flight: Flight) -> None:
     for _ in range(int(_NOTICED_LIMIT_S)):
         flight.fly(1.0)
-        gone_too_far = math.hypot(*flight.autopilot.gps_offset_ne_m) > _NOTICED_LIMIT_M + 1.0
+        gone_too_far = math.hypot(*flight.gps_offset_ne_m) > _NOTICED_LIMIT_M + 1.0
         if status_of(flight)["navigation"]["alarm"] is not None or gone_too_far:
             return
 
 
-def _commands_after(flight: SimulatedFlight, alarm_ns: int) -> int:
+def _commands_after(flight: Flight, alarm_ns: int) -> int:
     return sum(command.t_ns > alarm_ns + _HEARD_NS for command in flight.referee.commands)
 
 

@@ -17,9 +17,10 @@ from sim.scenario.setup import Site
 def note(
     site: Site, run: Run, name: str, outcome: Outcome, recording: Recording, fixes_from_ns: int | None = None
 ) -> None:
-    """Keep the true track, and judge the fixes of the flight log from an instant on against it; None: not at all."""
+    """Keep the true track, the logs and the commands; judge the fixes from ``fixes_from_ns`` on, None: none of them."""
     flight = run.flight
-    recording.tracks[name] = flight.track
+    recording.tracks[name], recording.logs[name] = flight.track, run.log_paths
+    recording.commands[name] = flight.referee.commands
     outcome.simulated_s += (flight.track[-1].t_ns - flight.track[0].t_ns) * 1e-9 if flight.track else 0.0
     if fixes_from_ns is not None:
         _judge_fixes(site, run, outcome, fixes_from_ns)

@@ -124,7 +124,7 @@ def main(words: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         out, station = Path(scratch), free_port(socket.SOCK_DGRAM)
         serve = (
-            "sim.cli", "serve", "--seed", str(SEED), "--out", scratch, "--airborne-m", f"{_HEIGHT_M:g}", "--fps",
+            "sim", "serve", "--seed", str(SEED), "--out", scratch, "--airborne-m", f"{_HEIGHT_M:g}", "--fps",
             str(options.fps), "--mavlink", "tcpin:127.0.0.1:0", "--station", f"udpout:127.0.0.1:{station}", "--json",
         )  # fmt: skip
         with process(*serve, log=out / "serve.log") as server:

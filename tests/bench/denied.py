@@ -80,7 +80,7 @@ def fly(flight: Flight, out: Path, threads: int) -> dict[str, Any] | None:
         return dict(json.loads(done.read_text()))
     folder = flight.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sim.cli", flight.scenario, "--seed", str(flight.seed), "--out", str(folder),
+    command = [sys.executable, "-m", "sim", flight.scenario, "--seed", str(flight.seed), "--out", str(folder),
                "--no-browser", "--json"]  # fmt: skip
     if flight.ground == FIELDS:
         command += ["--world", str(TURKU)]

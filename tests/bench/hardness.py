@@ -13,9 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sim.cli import open_world
 from sim.hardness import HardnessReport, hardness, table
-from sim.world_choice import record, tried
+from sim.world_choice import open_world, record, tried
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ COLUMNS = ("seed", "result", "targets", "out of coverage", "arrival [m]", "fix m
 
 def fly(seed: int, out: Path, world: str) -> dict[str, Any]:
     """One run of `homing-sim return --json` as a process of its own."""
-    command = [sys.executable, "-m", "sim.cli", "return", "--seed", str(seed), "--out", str(out), "--world", world]
+    command = [sys.executable, "-m", "sim", "return", "--seed", str(seed), "--out", str(out), "--world", world]
     done = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, text=True, env=os.environ.copy())
     if done.returncode not in (0, 3):
         raise SystemExit(f"seed {seed} ended with status {done.returncode}.")

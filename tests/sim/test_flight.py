@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.events import FrameArrived, LinkData
+from runtime.events import VEHICLE_LINK, FrameArrived, LinkBytes, LinkData
 from sim.autopilot.autopilot import Autopilot
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, Companion, SimulatedFlight
@@ -80,3 +80,33 @@ def test_it_is_carried_evenly_to_a_place() -> None:
     steps = [math.dist(a.ground, b.ground) for a, b in zip(flight.track[-240:], flight.track[-239:], strict=False)]
     assert max(steps) < 1.0, "no leap"
     assert flight.t_ns == flight.track[-1].t_ns
+
+
+class LastWords(Listener):
+    """A daemon that says "hold here" when it is ended."""
+
+    def close(self, t_ns: int) -> list[LinkBytes]:
+        hold = mavlink.MAVLink_set_position_target_global_int_message(
+            0, 1, 1, 6, 3576, 473_977_000, 85_456_000, 60.0, 0, 0, 0, 0, 0, 0, 0, 0
+        )
+        return [(VEHICLE_LINK, hold.pack(mavlink.MAVLink(None, srcSystem=1, srcComponent=191)))]
+
+
+def test_the_last_words_of_a_daemon_are_counted_and_reach_the_vehicle() -> None:
+    vehicle = autopilot()
+    vehicle.start_in_flight((0.0, 0.0, -60.0), "GUIDED")
+    rig = CameraRig(cast(SimulatedCamera, GreyCamera()), seed=3)
+    flight = SimulatedFlight(vehicle, rig, HOME, lambda: Companion(LastWords()))
+    flight.fly(1.0)
+    assert flight.referee.commands == []
+    flight.close_daemon()
+    assert [command.name for command in flight.referee.commands] == ["SET_POSITION_TARGET_GLOBAL_INT"]
+    assert flight.referee.without_authority == 1, "nobody had granted it"
+    assert bytes(flight.wire).startswith(b"\xfd")
+
+
+def test_what_is_asked_and_never_answered_ends_in_time() -> None:
+    flight, _ = hovering(autopilot())
+    with pytest.raises(TimeoutError, match="did not answer status within 2 s"):
+        flight.ask({"command": "status"}, 2.0)
+    assert flight.t_ns == pytest.approx(2_000_000_000, abs=20_000_000)

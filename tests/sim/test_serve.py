@@ -24,7 +24,7 @@ from tests.sim.served import GUIDED, LOITER, Pilot, free_port, homing, process, 
 def test_the_daemon_flies_the_served_drone(tmp_path: Path) -> None:
     station = free_port(socket.SOCK_DGRAM)
     serve = (
-        "sim.cli", "serve", "--seed", "100021", "--out", str(tmp_path), "--airborne-m", "100", "--fps", "2",
+        "sim", "serve", "--seed", "100021", "--out", str(tmp_path), "--airborne-m", "100", "--fps", "2",
         "--mavlink", "tcpin:127.0.0.1:0", "--station", f"udpout:127.0.0.1:{station}", "--json",
     )  # fmt: skip
     with process(*serve, log=tmp_path / "serve.log") as server:

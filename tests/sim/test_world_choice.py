@@ -10,10 +10,9 @@ import pytest
 
 from runtime.errors import HardnessError
 from runtime.values import GeoPoint
-from sim.cli import judged_world, open_world
 from sim.hardness import PAIRS, POOL, HardnessReport, galleries, hardness, measure, network
 from sim.world.world import AnyWorld, Scene, World
-from sim.world_choice import MOST_DATES, RECORDED, accepted, record, recorded, tried
+from sim.world_choice import MOST_DATES, RECORDED, accepted, judged_world, open_world, record, recorded, tried
 
 SEED, SIDE_M = 100_230, 180.0
 

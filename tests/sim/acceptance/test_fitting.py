@@ -38,7 +38,7 @@ def _keep(folder: Path, seed: int, made: list[Answer]) -> Path:
 
 def _fit(bundle: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     words = ["acceptance", "--pair", "drone", "--bundle", str(bundle), "--out", str(folder), "--write"]
-    return subprocess.run([sys.executable, "-m", "sim.cli", *words], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "sim", *words], capture_output=True, text=True)
 
 
 def test_the_table_lands_in_the_bundle(bundle: Path, tmp_path: Path) -> None:

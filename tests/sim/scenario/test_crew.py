@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from sim.scenario.crew import GroundStation, arm
+from sim.scenario.crew import arm
+from sim.scenario.station import GroundStation
 
 SECOND_NS = 1_000_000_000
 

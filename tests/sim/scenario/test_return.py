@@ -14,14 +14,16 @@ from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.values import GeoPoint
 from sim.flight import Companion, SimulatedFlight
+from sim.scenario.conditions import Conditions
 from sim.scenario.crew import until
 from sim.scenario.denied import FROM_START, fly_without_gps
 from sim.scenario.interference import fly_interrupted
 from sim.scenario.mutants import AuthorityWithoutLatch
 from sim.scenario.outcome import Outcome, Recording
+from sim.scenario.plan import Point
 from sim.scenario.questions import Question
 from sim.scenario.return_home import fly_return
-from sim.scenario.setup import RunOptions, Site, make_autopilot, make_run
+from sim.scenario.setup import RunOptions, SimulatedRun, Site, make_autopilot, make_run
 from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.sight_report import write_sight_report
 from sim.scenario.spoofed import fly_forged
@@ -38,9 +40,28 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site.prepare(World.generate(SEED, SIDE_M), SEED, tmp_path_factory.mktemp("return"), small=True)
 
 
+class Kept:
+    """A launcher that keeps its runs, for what went over the wire."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, SimulatedRun] = {}
+
+    def meeting(self, conditions: Conditions) -> Kept:
+        return self
+
+    def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> SimulatedRun:
+        self.runs[name] = make_run(site, name, RunOptions(), record, airborne)
+        return self.runs[name]
+
+
 @pytest.fixture(scope="module")
-def flown(site: Site) -> tuple[Outcome, Recording]:
-    return fly_return(site, lambda text: None)
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture(scope="module")
+def flown(site: Site, kept: Kept) -> tuple[Outcome, Recording]:
+    return fly_return(site, lambda text: None, kept)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +83,16 @@ def test_it_finds_the_place_flies_there_and_knows_it(flown: tuple[Outcome, Recor
         ["return", "pilot_takes_over", "ground_station_goes_elsewhere", "daemon_restarts"], True
     )
     assert all(leg.commands > 0 for leg in outcome.legs)
+
+
+def test_every_position_target_on_the_wire_is_reported_the_last_words_too(
+    flown: tuple[Outcome, Recording], kept: Kept
+) -> None:
+    for leg in flown[0].legs:
+        said = mavlink.MAVLink(None).parse_buffer(bytes(kept.runs[leg.name].flight.wire)) or []
+        targets = [message for message in said if message.get_type() == "SET_POSITION_TARGET_GLOBAL_INT"]
+        assert leg.commands == len(targets) > 0, leg.name
+        assert len(flown[1].commands[leg.name]) == leg.commands
 
 
 def test_without_any_gps_it_finds_where_it_is_and_flies_by_sight(site: Site, flown: tuple[Outcome, Recording]) -> None:

@@ -108,7 +108,7 @@ def test_the_plot_shows_a_flight_also_one_without_gps_or_sight(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 def test_every_scenario_is_a_command(name: str) -> None:
-    from sim.cli import app
+    from sim.cli.main import app
 
     assert name in {command.name for command in app.registered_commands}
 

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.records import InjectionRecord
-from tests.bench.sitl_belief import Belief, fed_in, figures_of
+from sim.sitl.belief import Belief, fed_in, figures_of
 
 SECOND = 1_000_000_000
 

@@ -1,0 +1,80 @@
+"""Starts a firmware's own simulator in a folder, and ends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime.errors import UsageError
+from sim.sitl.firmware import Firmware, Stand
+
+_INSTANCES = 20  # tried, for one whose ports are free
+_END_LIMIT_S = 10.0
+
+
+@contextmanager
+def launched(firmware: Firmware, binary: Path, folder: Path, stand: Stand) -> Iterator[tuple[str, str]]:
+    """Where the simulator is found, by the companion and by the pilot; it ends with the context, and all it started.
+
+    Raises:
+        UsageError: the binary cannot be run, or no instance's ports are free.
+    """
+    if not (binary.is_file() and os.access(binary, os.X_OK)):
+        raise UsageError(f"{binary} is no program that could be started; give the binary of {firmware.name}'s SITL.")
+    shutil.rmtree(folder, ignore_errors=True)  # what an earlier flight left in its memory
+    folder.mkdir(parents=True)
+    command, found = _free_instance(firmware, binary.resolve(), folder, stand)
+    with (folder / "console.log").open("wb") as console:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield found
+        finally:
+            _end(process)
+
+
+def _free_instance(
+    firmware: Firmware, binary: Path, folder: Path, stand: Stand
+) -> tuple[list[str], tuple[str, str]]:
+    for instance in range(_INSTANCES):
+        command, found = firmware.command(binary, folder, instance, stand)
+        if all(_free(uri) for uri in found):
+            return command, found
+    raise UsageError(f"the ports of {_INSTANCES} instances of {firmware.name} are all in use; end some of them.")
+
+
+def _free(uri: str) -> bool:
+    """Whether nobody listens at the port of an address as `MavlinkLink.open` takes it."""
+    scheme, host, port = uri.split(":")
+    kind = socket.SOCK_STREAM if scheme == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that only waits out its last peer
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Its whole session: simulators start helpers."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=_END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    process.wait()
