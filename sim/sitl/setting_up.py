@@ -15,41 +15,44 @@ _REBOOT_S = 5.0
 _SAME = 1e-4  # of a float that went over the wire as 32 bits
 
 
-def set_up(pilot: Pilot) -> Stand:
+def set_up(pilot: Pilot, patience_s: float = _FIRST_WORD_S, again_s: float = _AGAIN_S) -> Stand:
     """Where the vehicle stands, set up for all flights of a scenario; it is rebooted where that needs a reboot.
 
     Raises:
         UsageError: nothing answers there as the simulator of this firmware does, or the vehicle is in the air.
     """
     wanted, at_boot = pilot.firmware.set_up(), pilot.firmware.taken_at_boot()
-    _until_set(pilot, {}, at_boot)
+    _until_set(pilot, {}, at_boot, patience_s, again_s)
     before = {name: pilot.parameters[name] for name in at_boot}
     if pilot.armed:
         raise UsageError(f"the {pilot.firmware.name} there flies; a scenario begins on the ground.")
-    _until_set(pilot, wanted, at_boot)
+    _until_set(pilot, wanted, at_boot, patience_s, again_s)
     if any(not _same(before[name], wanted[name]) for name in at_boot):
         pilot.reboot()
         time.sleep(_REBOOT_S)
-        _until_set(pilot, wanted, at_boot)
+        _until_set(pilot, wanted, at_boot, patience_s, again_s)
     assert pilot.reference is not None
     return pilot.reference
 
 
-def _until_set(pilot: Pilot, parameters: Mapping[str, float], read: frozenset[str]) -> None:
+def _until_set(
+    pilot: Pilot, parameters: Mapping[str, float], read: frozenset[str], patience_s: float, again_s: float
+) -> None:
     """Waits until the simulator tells the truth and the autopilot has said and taken these parameters."""
-    end_s = time.monotonic() + _FIRST_WORD_S
+    end_s = time.monotonic() + patience_s
     pilot.parameters.clear()
     while True:
         pilot.ask_for_truth()
         for name in read:
             pilot.read_parameter(name)
         pilot.set_parameters(parameters)
-        time.sleep(_AGAIN_S)
+        time.sleep(again_s)
         missing = [name for name, value in parameters.items() if not _same(pilot.parameters.get(name), value)]
         if pilot.reference is not None and read <= pilot.parameters.keys() and not missing:
             return
         if time.monotonic() > end_s:
-            what = f"does not take {', '.join(missing)}" if missing and pilot.reference else "does not say where it is"
+            silent = pilot.reference is None or not missing
+            what = "does not say where it is" if silent else f"does not take {', '.join(missing)}"
             raise UsageError(f"what is connected {what}; is it the simulator of {pilot.firmware.name}?")
 
 

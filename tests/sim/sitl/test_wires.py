@@ -64,3 +64,33 @@ def test_the_pilot_can_take_gps_away(wires: Wires) -> None:
     assert wait_for(lambda: wires.pilot.parameters.get("SIM_GPS1_ENABLE") == 0.0)
     wires.pilot.lose_gps(False)
     assert wait_for(lambda: wires.pilot.parameters.get("SIM_GPS1_ENABLE") == 1.0)
+
+
+class BusyPilot(Pilot):
+    """His thread, which is the relay's too, is kept from its work for a while."""
+
+    def receive(self, data: bytes) -> None:
+        time.sleep(0.6)
+        super().receive(data)
+
+
+def test_a_relay_that_was_kept_from_its_work_accuses_nobody_of_speaking_late() -> None:
+    """What is sent is stamped no later than it was said, what is heard no earlier than it was handed over."""
+    autopilot, said_ns = Autopilot(AutopilotConfig(home=HOME)), list[int]()
+    with AutopilotServer(autopilot, ["tcpin:127.0.0.1:0", "tcpin:127.0.0.1:0"]) as server:
+        first, second = ("tcp:{}:{}".format(*address) for address in server.addresses)
+        wires = Wires(first, second, BusyPilot(ArduCopter()))
+        host, port = wires.companion_uri.removeprefix("tcp:").split(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=30.0) as line:
+                for _ in range(10):
+                    line.sendall(b"x")
+                    said_ns.append(time.monotonic_ns())
+                    time.sleep(0.2)
+                assert wait_for(lambda: sum(len(data) for way, data, _ in wires.passed if way == "sent") == 10)
+                stamps = list(wires.passed)
+        finally:
+            wires.close()
+    sent = [t_ns for way, data, t_ns in stamps if way == "sent" for _ in data]
+    assert all(stamp <= said for stamp, said in zip(sent, said_ns, strict=True))
+    assert all(said - stamp < 2_000_000_000 for stamp, said in zip(sent, said_ns, strict=True))
