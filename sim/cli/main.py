@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -27,4 +28,5 @@ def main() -> NoReturn:
     words = sys.argv[1:]
     if not words or (words[0].startswith("-") and words[0] != "--help"):
         sys.argv.insert(1, "return")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that what was started ends too
     enter(app)

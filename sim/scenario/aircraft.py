@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runtime.errors import HomingError
 from runtime.values import ImageRGB
 from sim.scenario.conditions import Conditions
 from sim.scenario.dialect import Script
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from sim.scenario.setup import Site
 
 Answer = dict[str, Any]
+
+
+class NotFlownError(HomingError):
+    """A scenario came to nothing: the vehicle or the daemon did not do what comes before anything can be judged."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class Flight(Protocol):
     def fly(self, seconds: float) -> None:
         """Let time pass."""
 
-    def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
+    def ask(self, request: Answer, max_s: float | None = None) -> Answer:
         """An operator's request; a refusal is an answer with ``error``."""
 
     def restart_daemon(self) -> None:

@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sim.autopilot.config import VehicleTruth
-from sim.scenario.aircraft import Answer, Truth
+from sim.scenario.aircraft import Answer, NotFlownError, Truth
 from sim.scenario.dialect import Script
 from sim.scenario.plan import Point
 
 
 class Stepped(ABC):
     """A flight whose clock is ``t_ns`` and whose time passes in `step`; ``home`` is where it took off."""
+
+    answer_limit_s = 30.0
 
     def __init__(self, home: Point) -> None:
         self.track: list[Truth] = []
@@ -48,18 +50,19 @@ class Stepped(ABC):
         while self.t_ns < end_ns:
             self.step()
 
-    def ask(self, request: Answer, max_s: float = 30.0) -> Answer:
+    def ask(self, request: Answer, max_s: float | None = None) -> Answer:
         """An operator's request; time passes until the daemon has answered.
 
         Raises:
-            TimeoutError: it does not.
+            NotFlownError: it does not within ``max_s``, or what this flight grants it by default.
         """
+        limit_s = self.answer_limit_s if max_s is None else max_s
         answers: list[Answer] = []
         self._put(request, answers.append)
-        end_ns = self.t_ns + int(max_s * 1e9)
+        end_ns = self.t_ns + int(limit_s * 1e9)
         while not answers:
             if self.t_ns >= end_ns:
-                raise TimeoutError(f"the daemon did not answer {request.get('command')} within {max_s:g} s.")
+                raise NotFlownError(f"the daemon did not answer {request.get('command')} within {limit_s:g} s.")
             self.step()
         return answers[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.scenario.aircraft import Flight
+from sim.scenario.aircraft import Flight, NotFlownError
 from sim.scenario.course import Course, Say
 from sim.scenario.crew import take_off_and_survey
 from sim.scenario.plan import HEIGHT_M
@@ -25,7 +25,7 @@ def fly_survey(
     """At ``height_m`` above the ground, with a frame every ``period_ns``; ends in LOITER at the far side.
 
     Raises:
-        RuntimeError: the vehicle does not fly it; the message has its last words.
+        NotFlownError: the vehicle does not fly it; the message has its last words.
     """
     say("take off, survey with GPS while recording, fly on to the far side")
     flight.expose_every(period_ns)
@@ -36,6 +36,6 @@ def fly_survey(
     begun_ns, expected_s = flight.t_ns, _READY_S + plan.length_m / CRUISE_M_S
     followed = course.followed(script, lambda: (flight.t_ns - begun_ns) * 1e-9 / expected_s)
     if not flight.run(followed, _SURVEY_LIMIT_S):
-        raise RuntimeError(f"the survey was not flown within {_SURVEY_LIMIT_S:g} s: {flight.station.texts[-3:]}")
+        raise NotFlownError(f"the survey was not flown within {_SURVEY_LIMIT_S:g} s: {flight.station.texts[-3:]}")
     flight.pilot_set_mode("LOITER")
     flight.fly(3.0)

@@ -13,6 +13,7 @@ from runtime.flightlog.keeper import KeptFrames
 from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
 from sim.camera import SimulatedCamera, default_camera
+from sim.scenario.aircraft import NotFlownError
 from sim.scenario.conditions import Conditions
 from sim.scenario.crew import until
 from sim.scenario.dialect import Script
@@ -48,7 +49,7 @@ class Airfield:
         """See `sim.scenario.aircraft.Launcher`.
 
         Raises:
-            RuntimeError: the vehicle does not get there; the message has its last words.
+            NotFlownError: the vehicle does not get there; the message has its last words.
         """
         met, pilot = self._conditions, self._wires.pilot
         self._camera.look_through(SimulatedCamera(site.renderer_on(met.date), default_camera(), site.seed, met.faults))
@@ -63,7 +64,7 @@ class Airfield:
         if airborne is not None:
             script = _fly_to(pilot, offset(site.world.origin, *airborne), met)
             if not flight.run(script, _THERE_LIMIT_S):
-                raise RuntimeError(f"the pilot did not get to where the flight begins: {pilot.texts[-3:]}")
+                raise NotFlownError(f"the pilot did not get to where the flight begins: {pilot.texts[-3:]}")
         flight.start_daemon()
         return SitlRun(flight, daemon, site.out / "logs" / f"{name}.mcap")
 

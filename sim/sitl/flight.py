@@ -20,7 +20,7 @@ from runtime.clock import MonotonicClock
 from runtime.geodesy import offset
 from runtime.rotations import euler_of
 from runtime.values import GeoPoint, ImageRGB
-from sim.scenario.aircraft import Answer, Truth
+from sim.scenario.aircraft import Answer, NotFlownError, Truth
 from sim.scenario.crew import until
 from sim.scenario.plan import Point
 from sim.scenario.referee import Referee
@@ -42,6 +42,8 @@ _HAND_GAIN = 0.15  # of the stick's way for each m/s that is missing
 
 class SitlFlight(Stepped):
     """The `Flight` of one daemon; what time it is, everybody's own clock says."""
+
+    answer_limit_s = 120.0  # a target is looked for in real time, on whatever computer this is
 
     def __init__(self, wires: Wires, camera: LiveCamera, daemon: DaemonProcess, home: Point) -> None:
         super().__init__(home)
@@ -129,12 +131,12 @@ class SitlFlight(Stepped):
         """Start it and wait until it hears the vehicle.
 
         Raises:
-            RuntimeError: it does not; the message has what it says of itself.
+            NotFlownError: it does not; the message has what it says of itself.
         """
         self._daemon.start()
         connected = until(lambda: bool(self.ask({"command": "status"}).get("vehicle", {}).get("connected")))
         if not self.run(connected, _START_LIMIT_S):
-            raise RuntimeError(f"the daemon does not hear the vehicle: {self.ask({'command': 'status'})}")
+            raise NotFlownError(f"the daemon does not hear the vehicle: {self.ask({'command': 'status'})}")
 
     def restart_daemon(self) -> None:
         self._daemon.end(signal.SIGKILL)
@@ -157,7 +159,7 @@ class SitlFlight(Stepped):
         return offset(reference.position, *self._pilot.truth.position_ned_m[:2])
 
     def _put(self, request: Answer, answer: Callable[[Answer], None]) -> None:
-        asking = threading.Thread(target=lambda: answer(self._daemon.ask(request)), name="operator", daemon=True)
+        asking = threading.Thread(target=lambda: answer(self._daemon.ask(request, self.answer_limit_s)), name="operator", daemon=True)
         asking.start()
 
 

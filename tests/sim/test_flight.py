@@ -13,6 +13,7 @@ from runtime.events import VEHICLE_LINK, FrameArrived, LinkBytes, LinkData
 from sim.autopilot.autopilot import Autopilot
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, Companion, SimulatedFlight
+from sim.scenario.aircraft import NotFlownError
 from tests.sim.autopilot.companion import autopilot
 from tests.sim.listener import Listener
 
@@ -107,6 +108,6 @@ def test_the_last_words_of_a_daemon_are_counted_and_reach_the_vehicle() -> None:
 
 def test_what_is_asked_and_never_answered_ends_in_time() -> None:
     flight, _ = hovering(autopilot())
-    with pytest.raises(TimeoutError, match="did not answer status within 2 s"):
+    with pytest.raises(NotFlownError, match="did not answer status within 2 s"):
         flight.ask({"command": "status"}, 2.0)
     assert flight.t_ns == pytest.approx(2_000_000_000, abs=20_000_000)
