@@ -22,6 +22,7 @@ class Copter:
     """See `sim.scenario.dialect.Dialect`."""
 
     modes = {"STABILIZE": 0, "ALT_HOLD": 2, "AUTO": 3, "GUIDED": 4, "LOITER": 5, "RTL": 6, "LAND": 9}
+    idles = False
     home_item = True
     estimator_message = mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT
 

@@ -21,6 +21,10 @@ class Dialect(Protocol):
         """``custom_mode`` of GUIDED (the companion's), LOITER, ALT_HOLD (by hand), AUTO, RTL and LAND."""
 
     @property
+    def idles(self) -> bool:
+        """Whether the companion's mode is entered only while its targets flow, and heeds them in no other."""
+
+    @property
     def home_item(self) -> bool:
         """Whether a mission's first item is home."""
 

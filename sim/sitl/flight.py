@@ -48,7 +48,8 @@ class SitlFlight(Stepped):
     def __init__(self, wires: Wires, camera: LiveCamera, daemon: DaemonProcess, home: Point) -> None:
         super().__init__(home)
         self._pilot = wires.pilot
-        self._referee = Referee(feeds=True, dialect=wires.pilot.dialect)
+        dialect = wires.pilot.dialect
+        self._referee = Referee(feeds=True, idles=dialect.idles, dialect=dialect)
         self._wires, self._camera, self._daemon = wires, camera, daemon
         self._clock = MonotonicClock()
         self._drag_ne_m_s, self._offset_ne_m, self._dragged_ns = (0.0, 0.0), (0.0, 0.0), 0
@@ -159,8 +160,10 @@ class SitlFlight(Stepped):
         return offset(reference.position, *self._pilot.truth.position_ned_m[:2])
 
     def _put(self, request: Answer, answer: Callable[[Answer], None]) -> None:
-        asking = threading.Thread(target=lambda: answer(self._daemon.ask(request, self.answer_limit_s)), name="operator", daemon=True)
-        asking.start()
+        def ask() -> None:
+            answer(self._daemon.ask(request, self.answer_limit_s))
+
+        threading.Thread(target=ask, name="operator", daemon=True).start()
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The built-in autopilot in the place of a firmware, for tests of what surrounds one: exact, so that it tells the truth."""
+"""The built-in autopilot in the place of a firmware, for tests of what surrounds one; exact, so its word is true."""
 
 from __future__ import annotations
 
