@@ -12,10 +12,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import commands, configuration, formats, limits, reasons, tree
+from docs.generate import authority, commands, configuration, formats, limits, reasons, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
+    "authority modes": authority.modes_block,
+    "authority events": authority.events_block,
+    "authority switches": authority.switches_block,
+    "authority numbers": authority.numbers_block,
     "commands": commands.block,
     "configuration": configuration.flight_block,
     "training configuration": configuration.training_block,

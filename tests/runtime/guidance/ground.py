@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.geodesy import offset
 from runtime.values import Coverage, GeoPoint
-from tests.runtime.guidance.flying import HOME
+from sim.authority.pilot import HOME
 
 Corner = tuple[float, float]
 

@@ -8,7 +8,7 @@ from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.values import Decision, Fix, GeoPoint, Setpoint, circular
-from tests.runtime.guidance.flying import TARGET, TICK_NS, Pilot
+from sim.authority.pilot import TARGET, TICK_NS, Pilot
 
 
 def fly(pilot: Pilot, seconds: float, speed_m_s: float = 8.0) -> list[Setpoint]:

@@ -12,7 +12,7 @@ from runtime.guidance.limits import Area
 from runtime.guidance.reasons import WAIVABLE, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import GeoPoint, TrackingState
-from tests.runtime.guidance.flying import GOOD, HOME, Pilot, limits
+from sim.authority.pilot import GOOD, HOME, Pilot, limits
 
 SILENT: list[tuple[dict[str, Any], Reason]] = [
     ({"connected": False}, Reason.NO_VEHICLE),

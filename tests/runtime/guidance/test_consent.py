@@ -11,7 +11,7 @@ from runtime.errors import CommandingError
 from runtime.geodesy import offset
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.reasons import Reason, State
-from tests.runtime.guidance.flying import TARGET, Pilot
+from sim.authority.pilot import TARGET, Pilot
 
 SECOND_NS = 1_000_000_000
 

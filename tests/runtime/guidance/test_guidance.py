@@ -9,7 +9,7 @@ import pytest
 from runtime.errors import CommandingError
 from runtime.geodesy import offset
 from runtime.guidance.reasons import Reason, State
-from tests.runtime.guidance.flying import HOME, TARGET, Pilot
+from sim.authority.pilot import HOME, TARGET, Pilot
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.DISABLED])

@@ -15,7 +15,7 @@ from runtime.geodesy import offset
 from runtime.guidance.limits import Area, largest_sigma_m, sigma_along_m
 from runtime.guidance.reasons import Reason, State
 from runtime.values import Covariance, GeoPoint, TrackingState, circular
-from tests.runtime.guidance.flying import HOME, TARGET, Pilot, limits, square
+from sim.authority.pilot import HOME, TARGET, Pilot, limits, square
 
 ACROSS_EAST: Covariance = (100.0, 0.0), (0.0, 1.0)  # 10 m north, 1 m east
 

@@ -17,7 +17,7 @@ from runtime.geodesy import distance_m
 from runtime.guidance.covered_ground import CoveredGround
 from runtime.guidance.retrace import Retrace
 from runtime.values import Coverage, GeoPoint
-from tests.runtime.guidance.flying import HOME
+from sim.authority.pilot import HOME
 from tests.runtime.guidance.ground import Corner, at, seen, track
 
 EVERYWHERE = box(-1e5, -1e5, 1e5, 1e5)

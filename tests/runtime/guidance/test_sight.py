@@ -10,7 +10,7 @@ from runtime.geodesy import offset
 from runtime.guidance.arrival import Arrival, ArrivalRules
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.values import PositionSource, TrackingState
-from tests.runtime.guidance.flying import TARGET, TICK_NS, Pilot
+from sim.authority.pilot import TARGET, TICK_NS, Pilot
 from tests.runtime.guidance.test_arrival import fly, look
 
 SECOND_NS = 1_000_000_000

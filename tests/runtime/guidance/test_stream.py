@@ -2,84 +2,86 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.values import GeoPoint
-from tests.runtime.guidance.flying import TARGET
-from tests.runtime.guidance.test_authority import (
-    ARRIVE,
-    NEVER,
-    STORIES,
-    USUAL,
-    WORDS,
-    Story,
-    _without_word,
-    told,
-    violations,
-)
+from sim.authority.happenings import HAPPENINGS, Happening
+from sim.authority.outcomes import brought_to, switched
+from sim.authority.pilot import TARGET, Pilot
+from tests.runtime.guidance.referee import Referee
+from tests.runtime.guidance.test_authority import LONG, Stories
+
+ARRIVES = next(one for one in HAPPENINGS if one.words == "arrives, and the live view agrees")
 
 
-def idle_violations(story: Story) -> list[str]:
-    """Every idle target of a story that had no business to flow, and why."""
-    found = []
-    for index, line in enumerate(story.lines):
-        if line.decision is None or line.decision.idle is None:
-            continue
-        assert line.vehicle is not None
-        idle, before = line.decision.idle, story.lines[:index]
-        modes = [one.what for one in before if one.what.startswith(("mode", "first"))]
-        facts = {
-            "in the guided mode": bool(modes) and modes[-1].endswith("GUIDED"),
-            "not at the present point": idle.position != line.vehicle.position,
-            "not at the present height": idle.altitude_amsl_m != line.vehicle.altitude_amsl_m,
-            "beside a target": line.decision.setpoint is not None,
-            "to an autopilot that wants none": not line.vehicle.wants_stream,
-        }
-        found += [f"{index}: {what}" for what, holds in facts.items() if holds]
-        found += [f"{index}: {what}" for what in _without_word(before, line.t_ns)]
-    return found
+class StreamedStories(Stories):
+    """The same stories with an autopilot that wants a stream."""
+
+    streamed = True
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(STORIES, WORDS))
-def test_nothing_idles_without_the_operators_word_in_any_story(events: list[str]) -> None:
-    story = told(events, streamed=True)
-    assert violations(story) == [] and idle_violations(story) == []
+def test_nothing_idles_without_the_operators_word_in_any_story() -> None:
+    run_state_machine_as_test(StreamedStories, settings=settings(LONG, max_examples=25))  # type: ignore[no-untyped-call]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STORIES)
-def test_nothing_idles_in_a_vehicle_that_is_not_fit(events: list[str]) -> None:
-    story = told([], streamed=True)
-    for event in events:
-        story.play(event)
-        decision = story.lines[-1].decision
-        assert decision is None or decision.idle is None or not story.flaws & NEVER
+def test_nothing_idles_without_right_whatever_happens() -> None:
+    idled = 0
+    for happening in HAPPENINGS:
+        for state in (State.MONITOR, State.READY, State.ENGAGED):
+            pilot = brought_to(state, happening.by_sight, streamed=True)
+            switched(pilot, happening, "GUIDED", again=True)
+            assert Referee().hear_all(pilot.story) == [], (happening.group, happening.words, state)
+            idled += sum(line.idle is not None for line in pilot.story)
+    assert idled > 100
+
+
+def test_the_referee_knows_an_idle_target_that_has_no_right() -> None:
+    """READY's idle stream, told to a vehicle that is not fit, or without the operator's word."""
+    story = brought_to(State.READY, streamed=True).story
+    assert Referee().hear_all(story) == [] and story[-1].idle is not None
+    for left_out in ("engage", "confirm"):
+        assert Referee().hear_all([line for line in story if line.what != left_out])
 
 
 def test_the_present_point_idles_from_ready_to_the_pilots_switch() -> None:
-    story = told([*USUAL, "tick"], streamed=True)
-    idles = [line.decision.idle for line in story.lines if line.decision is not None]
-    assert [idle is not None for idle in idles] == [False, True, False, False]
-    targets = [line.decision.setpoint for line in story.lines if line.decision is not None]
-    assert targets[2] is not None and targets[2].position != idles[1].position, "the way begins with the switch"
+    pilot = Pilot(streamed=True)
+    pilot.to(State.ENGAGED)
+    pilot.tick()
+    lines = [line for line in pilot.story if line.what == "tick"]
+    assert [line.idle is not None for line in lines] == [False, True, False, False]
+    (idle, target) = lines[1].idle, lines[2].setpoint
+    assert idle is not None and target is not None
+    assert target.position != idle.position, "the way begins with the switch"
 
 
 def test_an_autopilot_that_keeps_its_target_gets_no_stream() -> None:
-    assert all(line.decision is None or line.decision.idle is None for line in told(USUAL).lines)
+    pilot = Pilot()
+    pilot.to(State.ENGAGED)
+    assert all(line.idle is None for line in pilot.story)
 
 
 def test_a_switch_before_ready_ends_the_stream() -> None:
-    story = told(["first GUIDED", "tick", "confirm", "engage", *["tick"] * 5], streamed=True)
-    assert all(line.decision is None or line.decision.idle is None for line in story.lines)
+    pilot = Pilot(streamed=True)
+    pilot.mode("GUIDED", first=True)
+    pilot.tick()
+    pilot.confirm(TARGET)
+    pilot.engage()
+    assert all(decision.idle is None for decision in pilot.ticks(5))
+
+
+def arrived(streamed: bool) -> Pilot:
+    pilot = Pilot(streamed=streamed)
+    pilot.to(State.ENGAGED)
+    ARRIVES.begin(pilot)
+    return pilot
 
 
 def held(streamed: bool) -> list[tuple[State, Phase, GeoPoint | None]]:
-    """What guidance says in the two minutes after an arrival that the live view confirms."""
-    story = told([*USUAL, *ARRIVE, *["tick"] * 40], streamed=streamed)
-    said = [line.decision for line in story.lines if line.decision is not None][-40:]
+    """What guidance says in the two seconds after an arrival that the live view confirmed."""
+    said = arrived(streamed).ticks(40)
     return [(one.state, one.phase, None if one.setpoint is None else one.setpoint.position) for one in said]
 
 
@@ -97,7 +99,16 @@ def test_where_the_autopilot_holds_by_itself_nothing_follows_the_arrival() -> No
 
 
 def test_leaving_the_guided_mode_ends_the_streamed_hold() -> None:
-    story = told([*USUAL, *ARRIVE, "mode LOITER", *["tick"] * 10], streamed=True)
-    last = [line.decision for line in story.lines if line.decision is not None][-10:]
+    pilot = arrived(streamed=True)
+    pilot.mode("LOITER")
+    last = pilot.ticks(10)
     assert all(one.setpoint is None and one.idle is None and one.state is State.YIELDED for one in last)
     assert Reason.MODE_CHANGED in last[-1].reasons
+
+
+@pytest.mark.parametrize("happening", [one for one in HAPPENINGS if one.vehicle], ids=lambda one: one.words)
+def test_nothing_idles_in_a_vehicle_that_is_not_fit(happening: Happening) -> None:
+    pilot = brought_to(State.READY, happening.by_sight, streamed=True)
+    happening.begin(pilot)
+    decision = pilot.tick()
+    assert (decision.idle is None) == (decision.state is not State.READY)

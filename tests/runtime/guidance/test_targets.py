@@ -10,7 +10,7 @@ from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.guidance.carrot import stopping_distance_m
 from runtime.guidance.flight import GuidanceSettings
 from runtime.guidance.reasons import Reason, State
-from tests.runtime.guidance.flying import AMSL_OF_TAKEOFF_M, HOME, START, TARGET, Pilot
+from sim.authority.pilot import AMSL_OF_TAKEOFF_M, HOME, START, TARGET, Pilot
 
 
 def test_setpoints_lead_straight_to_the_target_within_the_two_bounds() -> None:

@@ -15,7 +15,7 @@ from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.way import RouteKind
 from runtime.values import Coverage, GeoPoint, PositionSource, circular
-from tests.runtime.guidance.flying import HOME, Pilot, limits
+from sim.authority.pilot import HOME, Pilot, limits
 from tests.runtime.guidance.ground import Corner, at, seen, track
 from tests.runtime.guidance.test_arrival import fly
 
