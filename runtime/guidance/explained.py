@@ -95,14 +95,14 @@ VEHICLE = {
     Reason.STREAM_MISSING: Explanation(
         "telemetry does not come at its rates", "`homing status` names which under `problems`"
     ),
+    Reason.EKF_NOT_OK: Explanation(
+        "the autopilot's estimator is not healthy, or, unless the position is the camera's, rejects its GPS",
+        "see to GPS, compass and vibration",
+    ),
     Reason.EKF_VARIANCE: Explanation(
         "the autopilot's estimator rejects what it measures: its test ratio of position or velocity is above 1; for "
         "moments that pauses the flight, longer it ends it",
         "wait; if it stays, see to GPS, compass and vibration",
-    ),
-    Reason.EKF_NOT_OK: Explanation(
-        "the autopilot's estimator is not healthy, or, unless the position is the camera's, rejects its GPS",
-        "see to GPS, compass and vibration",
     ),
     Reason.BATTERY_UNKNOWN: Explanation(
         "the autopilot does not tell the remaining charge", "set up its battery monitor"

@@ -116,7 +116,14 @@ FORBIDDING = frozenset(
 """Reasons under which not even a hold may be sent: the vehicle is not ours to command."""
 
 ENDS_CONFIRMATION = frozenset(
-    {Reason.WAS_DISARMED, Reason.LANDED, Reason.LINK_LOST, Reason.REBOOTED, Reason.OPERATOR_DISENGAGED}
+    {
+        Reason.WAS_DISARMED,
+        Reason.LANDED,
+        Reason.LINK_LOST,
+        Reason.REBOOTED,
+        Reason.OPERATOR_DISENGAGED,
+        Reason.SHUT_DOWN,
+    }
 )
 """Causes that end the confirmation of a target even before anybody consented to it: another flight begins, or the
 operator takes his word back, all of it."""
