@@ -15,6 +15,7 @@ HomingError
 │   ├── CropDamagedError      a keyframe's stored picture cannot be decoded
 │   └── KeyframeRefusedError  a keyframe that must not enter a history
 ├── VehicleError          a vehicle that does not answer or answers what it must not
+├── MissionError          a mission file that cannot be used, or a mission that a vehicle did not take
 ├── ControlError          no daemon at the control socket, or one that refused
 ├── CommandingError       commanding asked for without the limits it needs
 ├── HardnessError         a simulated world that is too easy or too hard to be flown: exit status 3
@@ -88,6 +89,10 @@ class KeyframeRefusedError(HistoryError):
 
 class VehicleError(HomingError):
     """The vehicle does not answer, or is not one that may be commanded."""
+
+
+class MissionError(HomingError):
+    """A mission file cannot be used, or a vehicle did not take a mission, or not as it was sent."""
 
 
 class ControlError(HomingError):

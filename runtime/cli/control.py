@@ -46,7 +46,7 @@ def confirm(
 ) -> None:
     """Confirm the target that waits; with --plan, the way to it is written for a ground station."""
     if plan is not None:
-        from runtime.cli.way import check_suffix  # knows the vehicle: only where a way is asked for
+        from runtime.mission.files import check_suffix  # knows the vehicle: only where a way is asked for
 
         check_suffix(plan)
     answer = _asked({"command": "confirm", "target_id": target_id}, config, socket)

@@ -5,22 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import UsageError, VehicleError
+from runtime.errors import VehicleError
+from runtime.mission.files import write_mission
+from runtime.mission.plan import plan_to
 from runtime.values import GeoPoint
-from runtime.vehicle.plan import plan_to, write_plan, write_waypoints
 from runtime.vehicle.telemetry.state import GeoHeight
-
-_WRITERS = {".plan": write_plan, ".waypoints": write_waypoints}
-
-
-def check_suffix(path: Path) -> None:
-    """Which of the two formats is meant.
-
-    Raises:
-        UsageError: neither.
-    """
-    if path.suffix not in _WRITERS:
-        raise UsageError(f"{path}: a plan is a .plan (QGroundControl) or a .waypoints file; name it so.")
 
 
 def write_way(status: dict[str, Any], path: Path) -> None:
@@ -37,7 +26,7 @@ def write_way(status: dict[str, Any], path: Path) -> None:
         raise VehicleError(f"{path} is not written: the vehicle's {' and '.join(missing)} is not known yet; try again.")
     home = GeoHeight(_point(vehicle["home"]), vehicle["home"]["altitude_amsl_m"])
     stack = vehicle["stack"] or "ardupilot"
-    _WRITERS[path.suffix](plan_to(_point(start), _point(target), vehicle["altitude_amsl_m"], home, stack), path)
+    write_mission(plan_to(_point(start), _point(target), vehicle["altitude_amsl_m"], home, stack).mission, path)
 
 
 def _point(place: dict[str, Any]) -> GeoPoint:

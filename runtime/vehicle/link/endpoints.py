@@ -150,7 +150,9 @@ class SerialPort:
             raise VehicleError("a serial vehicle link needs the package pyserial: pip install pyserial") from error
         try:
             with _terminal_errors():
-                self._port: Any = serial.Serial(device, baud, timeout=READ_TIMEOUT_S, write_timeout=1.0)
+                self._port: Any = serial.Serial(
+                    device, baud, timeout=READ_TIMEOUT_S, write_timeout=1.0, exclusive=True
+                )  # two programs on one line would each hear half
         except (ValueError, OverflowError) as error:  # a baud rate that the driver does not know
             raise OSError(str(error)) from error
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pymavlink.mavwp import MAVWPLoader
 
-from runtime.cli.way import check_suffix, write_way
+from runtime.cli.way import write_way
 from runtime.errors import UsageError, VehicleError
+from runtime.mission.files import check_suffix
 
 
 def status(**changes: Any) -> dict[str, Any]:

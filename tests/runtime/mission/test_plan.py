@@ -11,8 +11,9 @@ from pymavlink import mavwp
 from runtime.errors import StorageError
 from runtime.geodesy import distance_m, offset
 from runtime.mavlink.dialect import mavlink
+from runtime.mission.files import write_mission
+from runtime.mission.plan import plan_to
 from runtime.values import GeoPoint
-from runtime.vehicle.plan import plan_to, write_plan, write_waypoints
 from runtime.vehicle.telemetry.state import GeoHeight
 
 START = GeoPoint(60.4, 22.1)
@@ -29,7 +30,7 @@ def test_the_way_is_straight_and_ends_over_the_target() -> None:
     assert plan.waypoints[-1] == TARGET and len(plan.waypoints) == 3
     legs = [distance_m(a, b) for a, b in zip((START, *plan.waypoints), plan.waypoints, strict=False)]
     assert max(legs) <= 200.0 and sum(legs) == pytest.approx(distance_m(START, TARGET), abs=0.01)
-    assert [command for command, _ in plan.items] == [16, 16, 16, mavlink.MAV_CMD_NAV_LOITER_UNLIM]
+    assert [item.command for item in plan.mission.items] == [16, 16, 16, mavlink.MAV_CMD_NAV_LOITER_UNLIM]
 
 
 def test_a_target_right_below_is_one_waypoint() -> None:
@@ -38,15 +39,16 @@ def test_a_target_right_below_is_one_waypoint() -> None:
 
 def test_the_waypoints_file_reads_back_through_pymavlink(tmp_path: Path) -> None:
     path, plan = tmp_path / "to.waypoints", plan_to(START, TARGET, 110.0, HOME)
-    write_waypoints(plan, path)
+    write_mission(plan.mission, path)
     loader = mavwp.MAVWPLoader()
     assert loader.load(str(path)) == 5
     home, *items = [loader.wp(i) for i in range(5)]
     assert (home.x, home.y, home.z, home.current) == (
         pytest.approx(60.3995), pytest.approx(22.0995), pytest.approx(31.5), 1,
     )  # fmt: skip
-    for item, (command, point) in zip(items, plan.items, strict=True):
-        assert (item.frame, item.command, item.autocontinue) == (mavlink.MAV_FRAME_GLOBAL, command, 1)
+    for item, ours in zip(items, plan.mission.items, strict=True):
+        assert (item.frame, item.command, item.autocontinue) == (mavlink.MAV_FRAME_GLOBAL, ours.command, 1)
+        point = GeoPoint(ours.latitude_deg, ours.longitude_deg)
         assert distance_m(GeoPoint(item.x, item.y), point) < 0.01
         assert item.z == pytest.approx(110.0)
 
@@ -54,7 +56,7 @@ def test_the_waypoints_file_reads_back_through_pymavlink(tmp_path: Path) -> None
 def test_the_plan_file_is_what_qgroundcontrol_reads(tmp_path: Path) -> None:
     """Keys and types as its file format says (docs.qgroundcontrol.com, "Plan File Format")."""
     path, plan = tmp_path / "to.plan", plan_to(START, TARGET, 110.0, HOME)
-    write_plan(plan, path)
+    write_mission(plan.mission, path)
     document = json.loads(path.read_text())
     assert (document["fileType"], document["version"], document["groundStation"]) == ("Plan", 1, "QGroundControl")
     assert document["geoFence"] == {"version": 2, "circles": [], "polygons": []}
@@ -65,21 +67,21 @@ def test_the_plan_file_is_what_qgroundcontrol_reads(tmp_path: Path) -> None:
     }  # fmt: skip
     assert mission["plannedHomePosition"] == [60.3995, 22.0995, 31.5]
     assert [item["doJumpId"] for item in mission["items"]] == [1, 2, 3, 4]
-    for item, (command, point) in zip(mission["items"], plan.items, strict=True):
+    for item, ours in zip(mission["items"], plan.mission.items, strict=True):
         assert item["type"] == "SimpleItem" and item["autoContinue"] is True and item["frame"] == 0
-        assert (item["command"], item["Altitude"], item["AltitudeMode"]) == (command, 110.0, 2)
-        assert item["params"] == [0, 0, 0, None, point.latitude_deg, point.longitude_deg, 110.0]
+        assert (item["command"], item["Altitude"], item["AltitudeMode"]) == (ours.command, 110.0, 2)
+        assert item["params"] == [0, 0, 0, None, ours.latitude_deg, ours.longitude_deg, 110.0]
 
 
 def test_px4_is_named_in_its_plan(tmp_path: Path) -> None:
-    write_plan(plan_to(START, TARGET, 110.0, HOME, stack="px4"), tmp_path / "p.plan")
+    write_mission(plan_to(START, TARGET, 110.0, HOME, stack="px4").mission, tmp_path / "p.plan")
     assert json.loads((tmp_path / "p.plan").read_text())["mission"]["firmwareType"] == 12
 
 
 def test_a_plan_takes_no_authority() -> None:
-    assert not {command for command, _ in plan_to(START, TARGET, 110.0, HOME).items} & TAKES_AUTHORITY
+    assert not {item.command for item in plan_to(START, TARGET, 110.0, HOME).mission.items} & TAKES_AUTHORITY
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="the plan cannot be written to .*none/to.plan: No such file"):
-        write_plan(plan_to(START, TARGET, 110.0, HOME), tmp_path / "none" / "to.plan")
+    with pytest.raises(StorageError, match="the mission cannot be written to .*none/to.plan: No such file"):
+        write_mission(plan_to(START, TARGET, 110.0, HOME).mission, tmp_path / "none" / "to.plan")
