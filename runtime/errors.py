@@ -17,6 +17,7 @@ HomingError
 ├── VehicleError          a vehicle that does not answer or answers what it must not
 ├── MissionError          a mission file that cannot be used, or a mission that a vehicle did not take
 ├── ControlError          no daemon at the control socket, or one that refused
+│   └── NoDaemonError         no daemon runs there
 ├── CommandingError       commanding asked for without the limits it needs
 ├── HardnessError         a simulated world that is too easy or too hard to be flown: exit status 3
 └── StorageError          a disk that is full or cannot be written
@@ -97,6 +98,10 @@ class MissionError(HomingError):
 
 class ControlError(HomingError):
     """No daemon answers at the control socket, or it answered with a refusal."""
+
+
+class NoDaemonError(ControlError):
+    """Nobody listens at the control socket."""
 
 
 class CommandingError(HomingError):

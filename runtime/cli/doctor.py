@@ -4,48 +4,66 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runtime.bundle import Bundle
+from runtime.cli.doctor_vehicle import Options, examine_vehicle
 from runtime.cli.output import emit, say
 from runtime.config.config import Config, load_config
 from runtime.control.client import ask
+from runtime.doctor.finding import Finding
 from runtime.embedder.backends import BACKENDS, ORDER, order_here
 from runtime.embedder.embedder import Embedder
-from runtime.errors import ControlError, HomingError
+from runtime.errors import ControlError, HomingError, UsageError
 from runtime.machine import cache_directory, this_machine
 from runtime.signature import signed_by, verify
 
-_MARKS = {"ok": "✓", "note": "·", "warning": "!", "wrong": "✗"}
 _LEAST_FREE_MIB = 1024  # an hour of flight log
 _ASK_WITHIN_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``state``: ok, note (nothing rests on it), warning (it flies, not as preferred) or wrong (it does not fly)."""
-
-    what: str
-    state: str
-    found: str
 
 
 def doctor(
     config: Annotated[Path | None, typer.Option("--config", help="The daemon's configuration file.")] = None,
     bundle: Annotated[Path | None, typer.Option("--bundle", help="A bundle, where there is no configuration.")] = None,
+    vehicle: Annotated[
+        bool, typer.Option("--vehicle", help="Check the autopilot, not this computer: parameters, streams, rates.")
+    ] = False,
+    link: Annotated[
+        str | None, typer.Option("--link", help="Address of the autopilot in place of the configuration's.")
+    ] = None,
+    delay_ms: Annotated[
+        float | None,
+        typer.Option("--delay-ms", min=0, max=5000, help="From exposure to sending, where no daemon has measured it."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Set what --vehicle wants; refused while armed, and while a daemon runs.")
+    ] = False,
+    saved: Annotated[
+        Path | None, typer.Option("--saved", help="The file to be made by --apply, of what the parameters were.")
+    ] = None,
+    restore: Annotated[
+        Path | None, typer.Option("--restore", help="Take back what --apply set, from the file that it made.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Check what a flight needs; exit status 1 when something is wrong."""
+    """Check what a flight needs, on this computer or on the autopilot; exit status 1 when something is wrong."""
+    if vehicle:
+        if config is None:
+            raise UsageError("--vehicle needs --config: what stands in the way depends on what is configured.")
+        examine_vehicle(load_config(config), Options(link, apply, saved, restore, delay_ms, as_json))
+        return
+    if link is not None or delay_ms is not None or apply or saved is not None or restore is not None:
+        raise UsageError("--link, --delay-ms, --apply, --saved and --restore are of --vehicle.")
     findings = list(examined(config, bundle))
     if as_json:
         emit({"findings": [asdict(finding) for finding in findings], "machine": this_machine().as_record()})
     else:
         for finding in findings:
-            say(f"{_MARKS[finding.state]} {finding.what:20} {finding.found}")
+            say(finding.line)
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
 

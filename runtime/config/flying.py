@@ -137,7 +137,8 @@ class InjectionSection(Section):
             "`auto`: the route whose sigma, stamp and word of failure this autopilot uses; `odometry`: as external "
             "navigation (ODOMETRY); `vision`: the same by VISION_POSITION_ESTIMATE and VISION_SPEED_ESTIMATE; "
             "`gps_input`: in the form of a satellite receiver; `global_position`: GLOBAL_POSITION_SENSOR; "
-            "`position_estimate`: MAV_CMD_EXTERNAL_POSITION_ESTIMATE after each fix."
+            "`position_estimate`: MAV_CMD_EXTERNAL_POSITION_ESTIMATE after each fix. What each needs of the autopilot, "
+            "`homing doctor --vehicle` says."
         ),
     )
     source_set: int = Field(

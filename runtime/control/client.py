@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.control.trust import is_trusted, peer_uid
-from runtime.errors import ControlError
+from runtime.errors import ControlError, NoDaemonError
 
 MAX_LINE_BYTES = 1 << 20
 
@@ -41,7 +41,7 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 60.0) -> dict[st
             connection.sendall(json.dumps(request).encode() + b"\n")
             line = _line(connection)
         except (FileNotFoundError, ConnectionRefusedError):
-            raise ControlError(f"no daemon is running at {path}; start one with `homing run`.") from None
+            raise NoDaemonError(f"no daemon is running at {path}; start one with `homing run`.") from None
         except PermissionError:
             raise ControlError(f"control socket {path} belongs to another user.") from None
         except TimeoutError:

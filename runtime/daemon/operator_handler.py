@@ -1,4 +1,4 @@
-"""What the operator may ask of a running daemon, and what it answers: target, confirm, engage, disengage, status."""
+"""What the operator may ask of a running daemon, and what it answers: of targets, consent, status, the autopilot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from runtime.daemon.autopilot_answer import autopilot_answer
 from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import PendingTarget
@@ -49,7 +50,14 @@ class PlainRequest(_Request):
     command: Literal["engage", "disengage", "status"]
 
 
-Request = Annotated[TargetRequest | ConfirmRequest | PlainRequest, Field(discriminator="command")]
+class AutopilotRequest(_Request):
+    """Names of parameters to read: none is set from here."""
+
+    command: Literal["autopilot"]
+    parameters: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")], ...] = Field(default=(), max_length=200)
+
+
+Request = Annotated[TargetRequest | ConfirmRequest | AutopilotRequest | PlainRequest, Field(discriminator="command")]
 _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 
 
@@ -85,6 +93,9 @@ class OperatorHandler:
             self._target(t_ns, request, reply)
         elif isinstance(request, ConfirmRequest):
             reply(self._confirm(request))
+        elif isinstance(request, AutopilotRequest):
+            vehicle = self._rooms.vehicle
+            reply(autopilot_answer(vehicle.state, vehicle.read_parameters(request.parameters)))
         else:
             reply(self._simple[request.command](t_ns))
 

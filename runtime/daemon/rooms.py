@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from runtime.record.recorder import Recorded
 from runtime.values import Aiding, Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
 from runtime.vehicle.commands import Command
 from runtime.vehicle.events import VehicleEvent
+from runtime.vehicle.parameters.reading import ParametersRead
 from runtime.vehicle.telemetry.state import VehicleState
 
 
@@ -81,6 +82,10 @@ class VehicleRoom(Protocol):
 
     def send_command(self, command: Command, t_ns: int) -> None:
         """Queues a command; an event tells how it ended."""
+        ...
+
+    def read_parameters(self, names: Iterable[str], again: bool = False) -> ParametersRead:
+        """What is known of the autopilot's parameters; asks for these where they are not."""
         ...
 
     def withdraw(self) -> None:

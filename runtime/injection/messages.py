@@ -61,9 +61,14 @@ def measured(
         velocity_sigma_m_s=sigma_m_s,
         ned_from_body=pose.ned_from_body or (1.0, 0.0, 0.0, 0.0),
         reset_counter=reset_counter,
-        quality=max(1, min(100, round(100 * _BEST_SIGMA_M / axis_sigma_m(covariance_m2)))),
+        quality=quality_of(axis_sigma_m(covariance_m2)),
         route=route,
     )
+
+
+def quality_of(sigma_m: float) -> int:
+    """The quality, 1 to 100, that a position with this sigma is fed with."""
+    return max(1, min(100, round(100 * _BEST_SIGMA_M / sigma_m)))
 
 
 def failed(

@@ -24,6 +24,11 @@ def stack_of(autopilot: int) -> Stack:
     return _STACKS.get(autopilot, OtherStack)()
 
 
+def stack_named(name: str) -> Stack:
+    """The `Stack` of this name."""
+    return next((stack() for stack in _STACKS.values() if stack().name == name), OtherStack())
+
+
 class Roster:
     """The autopilot is the component whose heartbeat says that it is one, never a fixed component id; the first one
     (of the configured system) stays ours. A second one, or a change of system id, is remembered for good; a companion

@@ -10,6 +10,7 @@ from runtime.mavlink.dialect import mavlink
 from runtime.values import AidingRoute, Covariance, FailedOdometry, GeoPoint, LocalOdometry
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.odometry import NO_ATTITUDE, as_measured, odometry_failed, odometry_ned
+from runtime.vehicle.parameters.rules import Rule
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
 
@@ -72,6 +73,14 @@ class Stack(Protocol):
     @property
     def reads_unhealthy(self) -> bool:
         """Whether it reads GLOBAL_POSITION_SENSOR's flags; one that does not would take the message for a position."""
+
+    @property
+    def bytewise_parameters(self) -> bool:
+        """Whether integer parameters travel byte for byte, rather than cast to the message's float."""
+
+    @property
+    def parameter_rules(self) -> tuple[Rule, ...]:
+        """What its parameters have to be."""
 
     def stamp_usec(self, t_ns: int, offset_ns: int) -> int:
         """The microseconds that it takes for the instant ``t_ns`` of ours; ``offset_ns``: its clock less ours."""
@@ -176,6 +185,8 @@ class OtherStack:
     aiding_routes: tuple[AidingRoute, ...] = ()
     takes_vision_speed = False
     reads_unhealthy = False
+    bytewise_parameters = False
+    parameter_rules: tuple[Rule, ...] = ()
 
     north_east_m = staticmethod(geodesy.north_east_m)
     point_at = staticmethod(geodesy.offset)

@@ -6,7 +6,7 @@ reports what the autopilot does and passes on targets that guidance has decided 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from runtime.events import VEHICLE_LINK
@@ -27,6 +27,7 @@ from runtime.vehicle.events import (
 from runtime.vehicle.injection import InjectionSender
 from runtime.vehicle.link.lines import Line, Lines
 from runtime.vehicle.link.order import Order
+from runtime.vehicle.parameters.reading import ParameterReading, ParametersRead
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender
 from runtime.vehicle.speech import Companion
@@ -61,10 +62,13 @@ class Vehicle:
         self._reboots = self._ignored = 0
         self._setpoints = SetpointSender(self._lines.put, self._watch)
         self._injection = InjectionSender(self._lines.put)
+        self._parameters = ParameterReading(self._lines.put)
         self._handlers: dict[str, Callable[[Any, int], list[VehicleEvent]]] = {
             "COMMAND_ACK": self._acknowledged,
             "POSITION_TARGET_GLOBAL_INT": self._watch.global_report,
             "POSITION_TARGET_LOCAL_NED": self._local_target,
+            "PARAM_VALUE": self._parameter,
+            "PARAM_ERROR": self._parameter,
         }
 
     # --- in -------------------------------------------------------------------------------------------------
@@ -132,6 +136,11 @@ class Vehicle:
         self._setpoints.drop()
         self._reader = Reader(self._config, self._roster.stack, self.poses)
         self._streams.start(self._roster.stack.streams(self._config))
+        self._parameters.reset(self._roster.stack.bytewise_parameters)
+
+    def _parameter(self, message: Any, t_ns: int) -> list[VehicleEvent]:
+        self._parameters.take(message)
+        return []
 
     def _from_autopilot(self, packet: Packet, t_ns: int) -> list[VehicleEvent]:
         message, name = packet.message, packet.name
@@ -221,6 +230,7 @@ class Vehicle:
         self._clock.tick(t_ns)
         events += self._streams.tick(t_ns)
         events += self._concluded(self._commands.tick(t_ns))
+        self._parameters.tick(t_ns, self._roster.autopilot)
         if self._refusal() is None:
             self._setpoints.repeat(self._roster.autopilot, self._roster.stack, t_ns)
         return events
@@ -303,6 +313,11 @@ class Vehicle:
         if self._streams.granted(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_SENSOR):
             return routes
         return tuple(route for route in routes if route is not AidingRoute.GLOBAL_POSITION)
+
+    def read_parameters(self, names: Iterable[str], again: bool = False) -> ParametersRead:
+        """What is known of these parameters and others; asks for those that are not, or for all of them ``again``."""
+        self._parameters.ask(names, again)
+        return self._parameters.read
 
     def withdraw(self) -> None:
         """Repeat no target any more: authority has ended, and the last one with it, though it has not expired."""

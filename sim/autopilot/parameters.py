@@ -13,6 +13,7 @@ _RANGES = {INT8: (-128, 127), INT16: (-32768, 32767), INT32: (-2147483648, 21474
 
 # name: (type, default). "*" in the comment: this autopilot acts on it.
 _TABLE: dict[str, tuple[int, float]] = {
+    "AHRS_EKF_TYPE": (INT8, 3),
     "ANGLE_MAX": (INT16, 3000),
     "ARMING_CHECK": (INT32, 1),
     "AUTO_OPTIONS": (INT32, 0),  # * bit 0 allows arming in AUTO, bit 1 take-off without MISSION_START
@@ -64,9 +65,12 @@ _TABLE: dict[str, tuple[int, float]] = {
     "FS_GCS_TIMEOUT": (REAL32, 5),  # * seconds
     "FS_OPTIONS": (INT32, 16),
     "FS_THR_ENABLE": (INT8, 1),
+    "GPS1_DELAY_MS": (INT16, 0),
     "GPS1_TYPE": (INT8, 1),  # * 0 is no GPS, 14 is GPS_INPUT
+    "GPS2_DELAY_MS": (INT16, 0),
     "GPS2_TYPE": (INT8, 0),  # * 14 is GPS_INPUT, anything else no second GPS
     "GPS_AUTO_SWITCH": (INT8, 1),  # * 1 takes the receiver with the better fix
+    "GUID_OPTIONS": (INT32, 0),
     "GUID_TIMEOUT": (REAL32, 3),  # * seconds until a velocity target ends
     "INITIAL_MODE": (INT8, 0),
     "LAND_ALT_LOW": (INT16, 1000),  # * cm
@@ -110,8 +114,11 @@ _TABLE: dict[str, tuple[int, float]] = {
     "SIM_WIND_DIR": (REAL32, 180),
     "SIM_WIND_SPD": (REAL32, 0),
     "VISO_DELAY_MS": (INT16, 10),  # * how old an ODOMETRY is taken to be when it comes
+    "VISO_POS_M_NSE": (REAL32, 0.2),
     "VISO_QUAL_MIN": (INT8, 0),  # * an ODOMETRY of less quality is not used
+    "VISO_SCALE": (REAL32, 1),
     "VISO_TYPE": (INT8, 0),  # * 1 takes ODOMETRY
+    "VISO_VEL_M_NSE": (REAL32, 0.1),
     "WPNAV_ACCEL": (REAL32, 250),
     "WPNAV_ACCEL_Z": (REAL32, 100),
     "WPNAV_JERK": (REAL32, 1),

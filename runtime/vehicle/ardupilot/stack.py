@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from runtime.mavlink.dialect import mavlink
 from runtime.values import AidingRoute
-from runtime.vehicle.ardupilot import local_frame, modes
+from runtime.vehicle.ardupilot import local_frame, modes, parameters
 from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.stack import StreamRequest, common_streams
@@ -36,6 +36,8 @@ class ArduPilot:
     )
     takes_vision_speed = True
     reads_unhealthy = True
+    bytewise_parameters = False
+    parameter_rules = parameters.RULES
     stamp_usec = staticmethod(dialect.stamp_usec)
     pose_variances_m2 = staticmethod(dialect.pose_variances_m2)
     mode_name = staticmethod(modes.mode_name)

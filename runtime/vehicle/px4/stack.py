@@ -15,7 +15,7 @@ from runtime.mavlink.dialect import mavlink
 from runtime.values import AidingRoute
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.odometry import as_measured
-from runtime.vehicle.px4 import local_frame, modes
+from runtime.vehicle.px4 import local_frame, modes, parameters
 from runtime.vehicle.px4 import odometry as dialect
 from runtime.vehicle.stack import StreamRequest, common_streams
 
@@ -40,6 +40,8 @@ class Px4:
     )
     takes_vision_speed = False
     reads_unhealthy = False
+    bytewise_parameters = True
+    parameter_rules = parameters.RULES
     stamp_usec = staticmethod(dialect.stamp_usec)
     pose_variances_m2 = staticmethod(as_measured)
     mode_name = staticmethod(modes.mode_name)

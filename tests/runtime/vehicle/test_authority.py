@@ -16,7 +16,10 @@ from runtime.values import FailedOdometry, GeoPoint, Setpoint
 from tests.runtime.vehicle.peer import MS, SECOND, Peer, Voice, Wire
 
 SOURCES = sorted(Path(runtime.vehicle.__file__).parent.rglob("*.py"))
-SPOKEN = {"HEARTBEAT", "TIMESYNC", "STATUSTEXT", "COMMAND_LONG", "COMMAND_INT", "SET_POSITION_TARGET_GLOBAL_INT"}
+SPOKEN = {
+    "HEARTBEAT", "TIMESYNC", "STATUSTEXT", "COMMAND_LONG", "COMMAND_INT", "SET_POSITION_TARGET_GLOBAL_INT",
+    "PARAM_REQUEST_READ",
+}  # fmt: skip
 FED = {  # only by `send_injection`
     "ODOMETRY", "VISION_POSITION_ESTIMATE", "VISION_SPEED_ESTIMATE", "GPS_INPUT", "GLOBAL_POSITION_SENSOR",
     "SET_GPS_GLOBAL_ORIGIN",
