@@ -48,7 +48,7 @@ class Copter:
         station.command(mavlink.MAV_CMD_MISSION_START)
         yield from until(lambda: station.is_in("AUTO"))
 
-    def target(self, place: GeoPoint, height_m: float) -> Any:
+    def target(self, station: GroundStation, place: GeoPoint, height_m: float) -> Any:
         """A position target, relative to home."""
         return mavlink.MAVLink_set_position_target_global_int_message(
             0, 1, 1, mavlink.MAV_FRAME_GLOBAL_RELATIVE_ALT_INT, _POSITION_ONLY, round(place.latitude_deg * 1e7),

@@ -44,7 +44,7 @@ class Dialect(Protocol):
     def fly_mission(self, station: GroundStation) -> Script:
         """Starts the mission that is loaded, in the air."""
 
-    def target(self, place: GeoPoint, height_m: float) -> Any:
+    def target(self, station: GroundStation, place: GeoPoint, height_m: float) -> Any:
         """The message with which a ground station sends a vehicle in the companion's mode to a place; ``height_m``
         above home."""
 

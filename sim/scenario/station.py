@@ -30,6 +30,7 @@ class GroundStation:
         self.armed = False
         self.has_position = False  # by the estimator's own word; see `watch_estimator`
         self.relative_height_m = 0.0
+        self.ground_amsl_m: float | None = None  # of home, by the autopilot's own word
         self.mission_accepted = False
         self.reached: set[int] = set()
         self.texts: list[str] = []
@@ -78,7 +79,7 @@ class GroundStation:
 
     def go_to(self, point: GeoPoint, height_m: float) -> None:
         """A position target of the ground station's own."""
-        self._send(self.dialect.target(point, height_m))
+        self._send(self.dialect.target(self, point, height_m))
 
     def upload(self, items: Sequence[Any]) -> None:
         """Offer a mission; the items go out as the vehicle asks for them."""
@@ -97,6 +98,7 @@ class GroundStation:
 
     def _on_global_position_int(self, message: Any) -> None:
         self.relative_height_m = message.relative_alt / 1000.0
+        self.ground_amsl_m = (message.alt - message.relative_alt) / 1000.0
 
     def _on_mission_request(self, message: Any) -> None:
         if message.seq < len(self._mission):

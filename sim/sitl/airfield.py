@@ -56,6 +56,7 @@ class Airfield:
         fed = replace(met, receiver=True, fed=True)  # set up for a GPS with the camera behind it
         sections = daemon_sections(site, record, self._stream.url, self._wires.companion_uri, fed)
         sections["log"] = {"frames": self._frames}
+        sections["commanding"]["waive"] = list(pilot.firmware.waived)
         daemon = DaemonProcess(site.out / name, sections)
         flight = SitlFlight(self._wires, self._camera, daemon, site.plan.home)
         pilot.lose_gps(False)

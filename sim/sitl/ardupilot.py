@@ -29,6 +29,7 @@ class ArduCopter:
     name = "ArduCopter"
     variable = "HOMING_ARDUCOPTER"
     dialect = COPTER
+    waived: tuple[str, ...] = ()
     connect = (f"tcp:127.0.0.1:{_FIRST_PORT}", f"tcp:127.0.0.1:{_FIRST_PORT + _STATION_PORT}")
     streams_hz = {
         mavlink.MAVLINK_MSG_ID_SIM_STATE: _TRUTH_HZ,

@@ -66,6 +66,10 @@ class Firmware(Protocol):
         """Where the first instance on this machine is found: by the companion, by pilot and ground station."""
 
     @property
+    def waived(self) -> tuple[str, ...]:
+        """What it never tells a companion, and an operator has to waive (`[commanding] waive`)."""
+
+    @property
     def streams_hz(self) -> Mapping[int, float]:
         """Which messages the pilot asks for, how often: the truth among them, and GLOBAL_POSITION_INT."""
 

@@ -1,0 +1,127 @@
+"""PX4's firmware with the quadrotor of its own built-in simulator (SIH)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from runtime.errors import UsageError
+from runtime.values import GeoPoint
+from sim.scenario.conditions import Conditions
+from sim.scenario.plan import Point
+from sim.scenario.px4 import PX4
+from sim.scenario.setup import CRUISE_M_S
+from sim.sitl.firmware import Stand, Sticks, TrueState
+
+_ONBOARD_PORT, _STATION_PORT = 14540, 14550  # PX4 sends to them; the first changes with the instance
+_AIRFRAME = "10040"  # sihsim_quadx
+_TRUTH_HZ, _BELIEF_HZ = 50.0, 10.0
+_STICK = 1000.0  # MANUAL_CONTROL at the end of the way
+_POSITION_AND_VELOCITY = 0b0101  # EKF2_EV_CTRL: height and heading stay PX4's own
+_HOLD = 5  # COM_OBL_RC_ACT
+_SATELLITES = 10
+
+
+class Px4:
+    """See `sim.sitl.firmware.Firmware`. Parameters that are whole numbers are ``int`` here, for PX4 has them so."""
+
+    name = "PX4"
+    variable = "HOMING_PX4"
+    dialect = PX4
+    waived = ("fence", "rc")  # no geofence in any message, and a joystick is no receiver
+    connect = (f"udpin:127.0.0.1:{_ONBOARD_PORT}", f"udpin:127.0.0.1:{_STATION_PORT}")
+    streams_hz = {
+        mavlink.MAVLINK_MSG_ID_HIL_STATE_QUATERNION: _TRUTH_HZ,
+        mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT: _BELIEF_HZ,
+    }
+
+    def command(self, binary: Path, folder: Path, instance: int, stand: Stand) -> tuple[list[str], tuple[str, str]]:
+        """``build/NAME/bin/px4``, with the start-up files beside it; its memory lies in ``folder``."""
+        where = stand.position
+        words = ["env", "PX4_SIM_MODEL=sihsim_quadx", "PX4_SIMULATOR=sihsim", f"PX4_SYS_AUTOSTART={_AIRFRAME}",
+                 f"PX4_HOME_LAT={where.latitude_deg:.8f}", f"PX4_HOME_LON={where.longitude_deg:.8f}",
+                 f"PX4_HOME_ALT={stand.altitude_amsl_m:.2f}", "PX4_PARAM_MAV_SYS_ID=1",
+                 str(binary), "-i", str(instance), "-d", str(binary.parent.parent / "etc"),
+                 "-w", str(folder.resolve())]  # fmt: skip
+        return words, (f"udpin:127.0.0.1:{_ONBOARD_PORT + instance}", f"udpin:127.0.0.1:{_STATION_PORT}")
+
+    def set_up(self) -> Mapping[str, float]:
+        """External vision for place and speed; what it does when targets stop; the speed of position targets, which
+        it flies to as fast as it may."""
+        return {
+            "EKF2_EV_CTRL": _POSITION_AND_VELOCITY,
+            "EKF2_EV_NOISE_MD": 0,  # the sigma that comes with the position
+            "EKF2_EVP_NOISE": 0.5,
+            "EKF2_EVV_NOISE": 0.5,
+            "COM_OBL_RC_ACT": _HOLD,
+            "MPC_XY_VEL_MAX": CRUISE_M_S,
+            "MPC_XY_CRUISE": CRUISE_M_S,
+            "MPC_TKO_SPEED": 3.0,
+            "MPC_TILTMAX_AIR": 25.0,  # a camera that is fixed to the body has to see the ground
+            "NAV_ACC_RAD": 2.0,  # or a survey's corners are cut
+        }
+
+    def taken_at_boot(self) -> frozenset[str]:
+        """Nothing of it."""
+        return frozenset()
+
+    def weather(self, conditions: Conditions, seed: int) -> Mapping[str, float]:
+        """SIH's wind is where it comes from, and steady."""
+        north, east = conditions.wind_ne_m_s(seed)
+        return {"SIH_WIND_N": -north, "SIH_WIND_E": -east}
+
+    def receiver(self, heard: bool) -> Mapping[str, float]:
+        """By the satellites that it sees; under four there is no fix."""
+        return {"SIM_GPS_USED": _SATELLITES if heard else 0}
+
+    def forged(self, offset_ne_m: Point, at: GeoPoint) -> Mapping[str, float]:
+        """Its simulator has no such thing."""
+        if not any(offset_ne_m):
+            return {}
+        raise UsageError("PX4's built-in simulator cannot put its receiver off the truth; fly `spoofed` elsewhere.")
+
+    def fly_by_gps(self) -> list[Any]:
+        """Nothing: it flies by whatever comes."""
+        return []
+
+    def sticks(self, sticks: Sticks, armed: bool) -> Any:
+        """MANUAL_CONTROL: a joystick; its throttle is in the middle at 500."""
+        pitch, roll, yaw = (round(_STICK * share) for share in (-sticks.pitch, sticks.roll, sticks.yaw))
+        return mavlink.MAVLink_manual_control_message(1, pitch, roll, round(_STICK * (1 + sticks.climb) / 2), yaw, 0)
+
+    def parameter_set(self, name: str, value: float) -> Any:
+        """Whole numbers travel as the bits of an int32 in the float."""
+        if isinstance(value, int):
+            kind, carried = mavlink.MAV_PARAM_TYPE_INT32, _as_float(value)
+        else:
+            kind, carried = mavlink.MAV_PARAM_TYPE_REAL32, value
+        return mavlink.MAVLink_param_set_message(1, 1, name.encode("ascii"), carried, kind)
+
+    def parameter_value(self, message: Any) -> float:
+        """See `parameter_set`."""
+        if message.param_type == mavlink.MAV_PARAM_TYPE_REAL32:
+            return float(message.param_value)
+        (whole,) = struct.unpack("<i", struct.pack("<f", message.param_value))
+        return int(whole)
+
+    def true_state(self, message: Any) -> TrueState | None:
+        """HIL_STATE_QUATERNION."""
+        if message.get_type() != "HIL_STATE_QUATERNION" or (message.lat, message.lon) == (0, 0):
+            return None
+        w, x, y, z = message.attitude_quaternion
+        return TrueState(
+            GeoPoint(message.lat * 1e-7, message.lon * 1e-7),
+            message.alt / 1000.0,
+            (message.vx / 100.0, message.vy / 100.0, message.vz / 100.0),
+            (w, x, y, z),
+            (message.rollspeed, message.pitchspeed, message.yawspeed),
+        )
+
+
+def _as_float(whole: int) -> float:
+    (carried,) = struct.unpack("<f", struct.pack("<i", whole))
+    return float(carried)
