@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-_MAIN = {1: "MANUAL", 2: "ALTCTL", 3: "POSCTL", 4: "AUTO", 5: "ACRO", 6: "OFFBOARD", 7: "STABILIZED", 8: "RATTITUDE"}
+_MAIN = {
+    1: "MANUAL",
+    2: "ALTCTL",
+    3: "POSCTL",
+    4: "AUTO",
+    5: "ACRO",
+    6: "OFFBOARD",
+    7: "STABILIZED",
+    8: "RATTITUDE",
+    10: "TERMINATION",
+    11: "ALTITUDE_CRUISE",
+}
 _AUTO, _OFFBOARD = 4, 6
 _AUTO_SUB = {
     1: "READY",
@@ -14,6 +25,9 @@ _AUTO_SUB = {
     8: "FOLLOW_TARGET",
     9: "PRECLAND",
     10: "VTOL_TAKEOFF",
+    **{number: f"EXTERNAL{number - 10}" for number in range(11, 19)},
+    19: "COURSE",
+    20: "DESCEND",  # observed: where it ends when its position is lost
 }
 
 

@@ -1,0 +1,142 @@
+"""PX4 as people and its simulator speak it: what was observed on PX4 1.18, in messages."""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from runtime.errors import UsageError
+from runtime.rotations import ned_from_euler
+from runtime.values import GeoPoint
+from runtime.vehicle.px4.modes import is_guided, mode_name
+from sim.scenario.conditions import Conditions
+from sim.scenario.px4 import PX4
+from sim.scenario.station import GroundStation
+from sim.sitl.firmware import Stand, Sticks
+from sim.sitl.px4 import Px4
+
+HOME = GeoPoint(47.3977420, 8.5455940)
+AMSL_M = 489.4
+
+
+class Vehicle:
+    """A ground station, and what a PX4 would have heard of it."""
+
+    def __init__(self) -> None:
+        self.station = GroundStation(PX4)
+        self._packer = mavlink.MAVLink(None, srcSystem=1, srcComponent=1)
+        self._parser = mavlink.MAVLink(None)
+
+    def says(self, message: Any) -> None:
+        self.station.receive(message.pack(self._packer))
+
+    def stands(self, height_m: float) -> None:
+        degrees = round(HOME.latitude_deg * 1e7), round(HOME.longitude_deg * 1e7)
+        heights = round((AMSL_M + height_m) * 1e3), round(height_m * 1e3)
+        self.says(mavlink.MAVLink_global_position_int_message(0, *degrees, *heights, 0, 0, 0, 0))
+
+    def is_in(self, mode: str, armed: bool = True) -> None:
+        self.says(mavlink.MAVLink_heartbeat_message(2, 12, 128 if armed else 0, PX4.modes[mode], 4, 3))
+
+    def heard(self) -> list[Any]:
+        found = self._parser.parse_buffer(self.station.outgoing(10**12)) or []
+        return [one for one in found if one.get_type() != "HEARTBEAT"]
+
+
+def test_modes_go_by_the_names_of_the_scenarios_and_by_px4s_numbers() -> None:
+    named = {name: mode_name(2, number) for name, number in PX4.modes.items()}
+    assert named == {"GUIDED": "OFFBOARD", "LOITER": "LOITER", "ALT_HOLD": "ALTCTL", "AUTO": "MISSION",
+                     "RTL": "RTL", "LAND": "LAND"}  # fmt: skip
+    assert [name for name, number in PX4.modes.items() if PX4.companions(number)] == ["GUIDED"]
+    assert is_guided(2, PX4.modes["GUIDED"]) and mode_name(2, 4 << 16 | 20 << 24) == "DESCEND"
+    assert PX4.set_mode("LOITER") == (1.0, 4.0, 3.0)
+
+
+def test_take_off_is_commanded_above_the_sea_and_begins_with_arming() -> None:
+    vehicle = Vehicle()
+    script = PX4.take_off(vehicle.station, 60.0)
+    next(script)
+    assert vehicle.heard() == [], "the height of the ground is not known yet"
+    vehicle.stands(0.0)
+    next(script)
+    take_off, arm = vehicle.heard()
+    assert take_off.command == mavlink.MAV_CMD_NAV_TAKEOFF and take_off.param7 == pytest.approx(AMSL_M + 60.0)
+    assert math.isnan(take_off.param5) and math.isnan(take_off.param6)
+    assert arm.command == mavlink.MAV_CMD_COMPONENT_ARM_DISARM and arm.param1 == 1.0
+    vehicle.is_in("AUTO")
+    next(script)
+    vehicle.stands(59.5)
+    next(script)
+    vehicle.is_in("LOITER")
+    assert list(script) == []
+
+
+def test_a_place_is_given_in_hold_above_the_sea() -> None:
+    vehicle = Vehicle()
+    vehicle.stands(40.0)
+    script = PX4.fly_to(vehicle.station, HOME, 60.0)
+    next(script)
+    (order,) = vehicle.heard()
+    assert (order.get_type(), order.command) == ("COMMAND_INT", mavlink.MAV_CMD_DO_REPOSITION)
+    assert (order.param1, order.param2) == (-1.0, 1.0) and math.isnan(order.param4)
+    assert (order.x, order.y, order.z) == (473977420, 85455940, pytest.approx(AMSL_M + 60.0, abs=0.01))
+
+
+@pytest.mark.parametrize(("flags", "has"), [(895, True), (383, True), (101, False), (0, False)])
+def test_flags_as_observed_tell_of_a_position(flags: int, has: bool) -> None:
+    """895: with GPS; 383: with external vision; 101: five seconds after the last of it."""
+    report = mavlink.MAVLink_estimator_status_message(0, flags, *[0.1] * 8)
+    vehicle = Vehicle()
+    vehicle.says(report)
+    assert vehicle.station.has_position is has
+
+
+def test_whole_numbers_travel_as_the_bits_of_an_int32() -> None:
+    px4 = Px4()
+    asked = px4.parameter_set("EKF2_EV_CTRL", 5)
+    assert struct.pack("<f", asked.param_value) == struct.pack("<i", 5)
+    assert asked.param_type == mavlink.MAV_PARAM_TYPE_INT32
+    said = mavlink.MAVLink_param_value_message(b"EKF2_EV_CTRL", asked.param_value, asked.param_type, 1, 0)
+    assert px4.parameter_value(said) == 5
+    said = mavlink.MAVLink_param_value_message(b"MPC_XY_VEL_MAX", 8.0, mavlink.MAV_PARAM_TYPE_REAL32, 1, 0)
+    assert px4.parameter_value(said) == 8.0
+    assert px4.parameter_set("MPC_XY_VEL_MAX", 8.0).param_value == 8.0
+
+
+def test_the_wind_of_its_simulator_is_where_it_comes_from() -> None:
+    met = Conditions(wind_m_s=5.0)
+    north, east = met.wind_ne_m_s(3)
+    assert Px4().weather(met, 3) == {"SIH_WIND_N": -north, "SIH_WIND_E": -east}
+
+
+def test_truth_and_sticks() -> None:
+    px4, turned = Px4(), ned_from_euler(0.1, -0.2, 0.3)
+    degrees = round(HOME.latitude_deg * 1e7), round(HOME.longitude_deg * 1e7)
+    state = px4.true_state(
+        mavlink.MAVLink_hil_state_quaternion_message(
+            0, turned, 0.1, 0.2, 0.3, *degrees, 549_400, 800, -100, 50, 0, 0, 0, 0, 0
+        )
+    )
+    assert state is not None and state.position.latitude_deg == pytest.approx(HOME.latitude_deg, abs=1e-9)
+    assert (state.altitude_amsl_m, state.velocity_ned_m_s) == (pytest.approx(549.4), (8.0, -1.0, 0.5))
+    assert state.ned_from_body == pytest.approx(turned) and state.body_rates_rad_s == pytest.approx((0.1, 0.2, 0.3))
+    nose_down = px4.sticks(Sticks(roll=0.5, pitch=-1.0, climb=0.0), armed=True)
+    assert (nose_down.x, nose_down.y, nose_down.z, nose_down.r) == (1000, 500, 500, 0)
+
+
+def test_it_is_launched_where_the_world_is(tmp_path: Path) -> None:
+    binary = tmp_path / "build" / "bin" / "px4"
+    words, found = Px4().command(binary, tmp_path, 2, Stand(HOME, AMSL_M))
+    assert "PX4_HOME_LAT=47.39774200" in words and str(tmp_path / "build" / "etc") in words
+    assert found == ("udpin:127.0.0.1:14542", "udpin:127.0.0.1:14550")
+
+
+def test_a_receiver_that_its_simulator_cannot_forge_is_refused_in_words() -> None:
+    assert Px4().forged((0.0, 0.0), HOME) == {}
+    with pytest.raises(UsageError, match="cannot put its receiver off the truth"):
+        Px4().forged((3.0, 0.0), HOME)
