@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from runtime.flightlog.flightlog import read_flightlog
+from runtime.values import GeoPoint
 from sim.scenario.accuracy import TrueTrack, alarms_of, received_of, sightings_of
 from sim.scenario.aircraft import Flight, Run
 from sim.scenario.engagement import status_of
@@ -20,7 +22,6 @@ from sim.scenario.truth import note
 CAMERA_NS = 200_000_000  # between frames: what two cores render and follow, and often enough to be fed from
 SIGHT_LIMIT_S, FED_LIMIT_S = 60.0, 30.0
 _MOST_ASKED = 8  # targets, until one is recognised
-_NEAR_M = 60.0  # a target that is no nearer makes a flight
 
 
 def sees(flight: Flight) -> bool:
@@ -43,13 +44,13 @@ def takes_what_it_is_fed(flight: Flight) -> bool:
     return flight.station.has_position
 
 
-def choose(site: Site, flight: Flight, questions: list[Question]) -> Reply | None:
-    """The first target that is recognised of those worth a flight, the farthest first; None where none is."""
+def choose(origin: GeoPoint, flight: Flight, questions: Sequence[Question]) -> Reply | None:
+    """The first target that is recognised, of those worth a flight the farthest first, then of the nearer ones; None
+    where none is. An operator whose picture is not recognised points at another place; a refusal is no failure."""
     here = flight.truth_now().ground
     flown = sorted((one for one in questions if one.flown), key=lambda one: -math.dist(one.truth, here))
-    worth = [one for one in flown if math.dist(one.truth, here) > _NEAR_M] or flown
-    for question in worth[:_MOST_ASKED]:
-        reply = ask_where(flight, question, site.world.origin)
+    for question in flown[:_MOST_ASKED]:
+        reply = ask_where(flight, question, origin)
         if reply.accepted:
             return reply
     return None

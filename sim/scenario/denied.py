@@ -199,7 +199,7 @@ def _fly_to_target(
     site: Site, flight: Flight, questions: list[Question], say: Say, outcome: SightOutcome, recording: Recording,
     course: Course, before_grant: Callable[[], None], moments: list[Moment],
 ) -> Ended:  # fmt: skip
-    reply = choose(site, flight, questions)
+    reply = choose(site.world.origin, flight, questions)
     recording.chosen = reply
     if reply is None:
         return Ended(False, "no target was recognised")

@@ -67,7 +67,7 @@ def fly_forged(
     try:
         flight.expose_every(CAMERA_NS)
         wait_until(flight, sees, SIGHT_LIMIT_S)
-        reply = choose(site, flight, questions)
+        reply = choose(site.world.origin, flight, questions)
         engaged = reply is not None and engage(site, flight, reply.question)
         flight.fly(_UNDER_WAY_S)
         moments.append(Moment(flight.t_ns, "forged"))
