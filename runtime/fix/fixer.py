@@ -15,10 +15,11 @@ from runtime.camera_model import CameraModel
 from runtime.fix.decide import decide
 from runtime.fix.hypotheses import hypotheses_of
 from runtime.fix.layout import LayoutFixer, Refusal
+from runtime.fix.local_features import DENSE, UPRIGHT, Kind
 from runtime.fix.memory import FEATURES_BYTES, Memory
 from runtime.fix.query import Known, known_of, sight, sight_upright
 from runtime.fix.retrieve import Matches, Retriever, Tower
-from runtime.fix.verification import FIRST, MAX_VERIFIED, NOTHING, verify_in_turn
+from runtime.fix.verification import FIRST, MAX_VERIFIED, NOTHING, Verifications, verify_in_turn
 from runtime.fix.verify import Sighting
 from runtime.heights import is_above_flat_ground
 from runtime.history.history import History
@@ -99,15 +100,24 @@ class Fixer:
         matches = self._retriever.retrieve(frame, known)
         if not matches.ranked:
             return Fix.none(frame.t_ns, NOTHING.reason)
-        query = _query(frame, known, matches)
-        self._watch("features")
-        verifications = verify_in_turn(query, known, matches, self._memory, self._retriever, most)
+        verifications = self._verified(frame, known, matches, most)
         hypotheses = hypotheses_of(known, matches, verifications, self._memory, self._as_tagged)
         fix = decide(frame.t_ns, verifications, hypotheses)
         self._watch("verify")
         if fix.decision is Decision.FIX or not known.posed:
             return fix
         return self._by_layout(frame, known, fix)
+
+    def _verified(self, frame: Frame, known: Known, matches: Matches, most: int) -> Verifications:
+        """Where no keyframe passes by the strongest corners, twice as many are tried: dusk and noise leave few of those
+        that a keyframe of the day has, and strong ones last. On tiles of a map more find no more."""
+        query = _sight_crop(known, matches, UPRIGHT) if known.posed else sight(frame, known)
+        self._watch("features")
+        found = verify_in_turn(query, known, matches, self._memory, self._retriever, most)
+        if found.passed or not known.posed or ViewKind.DRONE not in dict(self._memory.views):
+            return found
+        closer = _sight_crop(known, matches, DENSE)
+        return verify_in_turn(closer, known, matches, self._memory, self._retriever, most)
 
     def _by_layout(self, frame: Frame, known: Known, fix: Fix) -> Fix:
         """What no feature finds on a map its layout may: tried last, since it costs some ten times more."""
@@ -130,8 +140,6 @@ def _distrusted(known: Known, pose: Pose, any_heading: bool) -> list[tuple[bool,
     return again
 
 
-def _query(frame: Frame, known: Known, matches: Matches) -> Sighting:
-    """The frame's features; where its pose is known, of its largest north-up crop, which takes a sixth of the time."""
-    if known.posed:
-        return sight_upright(matches.crops[0].image, matches.crops[0].footprint_m, known)
-    return sight(frame, known)
+def _sight_crop(known: Known, matches: Matches, kind: Kind) -> Sighting:
+    """The features of the largest north-up crop, which take a sixth of the time of the frame's."""
+    return sight_upright(matches.crops[0].image, matches.crops[0].footprint_m, known, kind)

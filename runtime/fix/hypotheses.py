@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.fix.consensus import Array, Consensus, consensuses_of
+from runtime.fix.local_features import Kind
 from runtime.fix.memory import Memory
 from runtime.fix.query import Known
 from runtime.fix.retrieve import Match, Matches
@@ -51,7 +52,7 @@ def hypotheses_of(
     """
     similarities = {match.keyframe_id: match.similarity for match in matches.ranked}
     verified = tuple(
-        _verified(agreed, known, memory, as_tagged, similarities)
+        _verified(agreed, verifications.kind, known, memory, as_tagged, similarities)
         for agreed in consensuses_of(verifications.passed, known.middle_ray, known.prior)
     )
     spoken_for = {keyframe_id for one in verified for keyframe_id in one.keyframe_ids}
@@ -61,7 +62,7 @@ def hypotheses_of(
 
 
 def _verified(
-    agreed: Consensus, known: Known, memory: Memory, as_tagged: bool, similarities: _Similarities
+    agreed: Consensus, kind: Kind, known: Known, memory: Memory, as_tagged: bool, similarities: _Similarities
 ) -> Hypothesis:
     east, south, covariance_m2 = agreed.pose.east_m, agreed.pose.south_m, agreed.covariance_m2
     tags = memory.tag_field(agreed.strongest.keyframe.flight) if as_tagged else None
@@ -77,7 +78,7 @@ def _verified(
         covariance_m2=_covariance(covariance_m2),
         keyframe_ids=tuple(ids),
         inliers=agreed.strongest.inliers,
-        log_likelihood_ratio=log_likelihood_ratio(agreed.strongest.inliers, known.prior.posed),
+        log_likelihood_ratio=log_likelihood_ratio(agreed.strongest.inliers, kind),
         similarity=_highest(ids, similarities),
     )
 

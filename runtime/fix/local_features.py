@@ -13,8 +13,28 @@ from numpy.typing import NDArray
 from runtime.matching.rootsift import describe, detect
 from runtime.values import ImageRGB
 
-INVARIANT = "rootsift-1"  # these name detector and settings in the history's cache: a change of either changes them
-UPRIGHT = "upright-2"
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How features are taken, and how many that agree are enough.
+
+    ``name`` stands for detector and settings in the history's cache: a change of either changes it. ``upright``: see
+    `extract_upright`. At most ``of_query`` and ``of_keyframe``: a keyframe's crop is larger than a query's, so it gets
+    more. ``chance_pairs``: the most pairs that chance made agree in 3,432 pairs of foreign photos
+    (tests/bench/chance_pairs.py); ``least_inliers``: with fewer a keyframe does not pass.
+    """
+
+    name: str
+    upright: bool
+    of_query: int
+    of_keyframe: int
+    chance_pairs: int
+    least_inliers: int
+
+
+INVARIANT = Kind("rootsift-1", False, 800, 800, chance_pairs=8, least_inliers=13)  # of those 8 six were plausible
+UPRIGHT = Kind("upright-2", True, 180, 400, chance_pairs=4, least_inliers=8)
+DENSE = Kind("upright-2-dense", True, 360, 800, chance_pairs=5, least_inliers=9)  # for frames that show little
 _MIN_CONTRAST = 0.015  # half of OpenCV's default: bare ground has little
 _MAX_RATIO = 0.85  # Lowe's test, loose: the geometry behind it is strict
 
@@ -55,6 +75,11 @@ class Features:
 
 
 _BYTES_PER_ONE = 512.0  # SIFT clips an entry at 0.2 before its root is taken: sqrt(0.2) * 512 still fits a byte
+
+
+def features_of(image: ImageRGB, kind: Kind, limit: int) -> Features:
+    """At most ``limit`` features of a kind of an (H, W, 3) uint8 image."""
+    return extract_upright(image, limit) if kind.upright else extract(image, limit)
 
 
 def extract(image: ImageRGB, limit: int) -> Features:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
 from runtime.errors import CropDamagedError, HomingError
-from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright
+from runtime.fix.local_features import Features, Kind, features_of
 from runtime.fix.rung_choice import fewest_rungs
 from runtime.fix.tag_field import TagField, tag_field_of
 from runtime.fix.verify import Ground
@@ -27,8 +27,6 @@ from runtime.values import GeoPoint, Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
 
-_INVARIANT_FEATURES = 800
-_UPRIGHT_FEATURES = 400  # a keyframe's crop is larger than the query's, so it gets more
 FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
@@ -82,7 +80,7 @@ class Memory:
         self._size_px = size_px
         self._shared_dim = shared_dim
         self._galleries = galleries or gallery.GalleryCache(history)
-        self._grounds: BoundedCache[tuple[int, float], Ground] = BoundedCache(features_bytes, _bytes_of)
+        self._grounds: BoundedCache[tuple[int, str], Ground] = BoundedCache(features_bytes, _bytes_of)
         self._chosen: dict[tuple[ViewKind, tuple[float, ...]], list[float]] = {}
         self._flights = _Flights(history)
         self._tag_fields: dict[str, TagField | None] = {}
@@ -152,48 +150,47 @@ class Memory:
             self._tag_fields[flight] = tag_field_of(own, self.origin, self._camera)
         return self._tag_fields[flight]
 
-    def ground(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
-        """A keyframe's features: invariant ones, or upright ones at the resolution of a rung."""
-        key = (keyframe_id, upright_rung_m or 0.0)
-        found = self._grounds.get(key)
+    def ground(self, keyframe_id: int, kind: Kind, rung_m: float) -> Ground:
+        """A keyframe's features of a kind; upright ones at the resolution of a rung."""
+        name = f"{kind.name}-{rung_m:g}m-{self._size_px}px" if kind.upright else kind.name
+        found = self._grounds.get((keyframe_id, name))
         if found is None:
-            found = self._read(keyframe_id, upright_rung_m)
-            self._grounds.put(key, found)
+            found = self._read(keyframe_id, kind, rung_m, name)
+            self._grounds.put((keyframe_id, name), found)
         return found
 
-    def _read(self, keyframe_id: int, upright_rung_m: float | None) -> Ground:
+    def _read(self, keyframe_id: int, kind: Kind, rung_m: float, name: str) -> Ground:
         try:
             keyframe = self._history.keyframe(keyframe_id)
         except CropDamagedError as error:  # it costs this keyframe, not the fix
             _LOG.warning("%s", error)
             return ground_of(self._history.keyframe(keyframe_id, crop=False), Features.none(), self.origin)
-        kind = INVARIANT if upright_rung_m is None else f"{UPRIGHT}-{upright_rung_m:g}m-{self._size_px}px"
-        arrays = self._history.features(keyframe_id, kind)
+        arrays = self._history.features(keyframe_id, name)
         if arrays is None or not Features.packed_in(arrays):
-            features = self._extract(keyframe, upright_rung_m)
-            self._keep(keyframe_id, kind, features)
+            features = self._extract(keyframe, kind, rung_m)
+            self._keep(keyframe_id, name, features)
         else:
             features = Features.unpacked(arrays)
         return ground_of(keyframe, features, self.origin)
 
-    def _keep(self, keyframe_id: int, kind: str, features: Features) -> None:
+    def _keep(self, keyframe_id: int, name: str, features: Features) -> None:
         if not self._persist:
             return
         try:
-            self._history.store_features(keyframe_id, kind, features.packed())
+            self._history.store_features(keyframe_id, name, features.packed())
         except HomingError as error:  # a full disk or a busy history costs time at the next start, no fix
             _LOG.warning("features of keyframes are not kept any more: %s", error)
             self._persist = False
 
-    def _extract(self, keyframe: Keyframe, upright_rung_m: float | None) -> Features:
+    def _extract(self, keyframe: Keyframe, kind: Kind, rung_m: float) -> Features:
         """Features in pixels of the stored crop."""
-        if upright_rung_m is None:
-            return extract(keyframe.crop, _INVARIANT_FEATURES)
-        side_px = max(32, round(self._size_px * keyframe.footprint_m / upright_rung_m))
+        if not kind.upright:
+            return features_of(keyframe.crop, kind, kind.of_keyframe)
+        side_px = max(32, round(self._size_px * keyframe.footprint_m / rung_m))
         own_px = keyframe.crop.shape[0]
         how = cv2.INTER_AREA if side_px < own_px else cv2.INTER_LINEAR
         crop = np.asarray(cv2.resize(keyframe.crop, (side_px, side_px), interpolation=how), dtype=np.uint8)
-        features = extract_upright(crop, _UPRIGHT_FEATURES)
+        features = features_of(crop, kind, kind.of_keyframe)
         return Features(features.points * np.float32(own_px / side_px), features.descriptors)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
-from runtime.fix.local_features import extract, extract_upright
+from runtime.fix.local_features import INVARIANT, Kind, features_of
 from runtime.fix.planar_pose import Prior
 from runtime.fix.verify import Sighting
 from runtime.rotations import rotation, turned_about_vertical
@@ -18,8 +18,6 @@ from runtime.values import Attitude, Frame, ImageRGB, Pose, yaw_of
 from runtime.view import GroundPlane
 
 _FEATURE_SIDE_PX = 640  # longer side of the frame that features are looked for in
-_FEATURES = 800
-UPRIGHT_FEATURES = 180
 _LEVEL_SIGMA_RAD = math.radians(10.0)  # a camera of which only the mounting is known, on a craft that banks
 _TILT_SIGMA_RAD = math.radians(2.0)  # a measured attitude
 _HEADING_SLACK_RAD = math.radians(3.0)  # a compass is rarely better than this, whatever it claims
@@ -100,19 +98,19 @@ def sight(frame: Frame, known: Known) -> Sighting:
     height, width = frame.image.shape[:2]
     scale = min(1.0, _FEATURE_SIDE_PX / max(height, width))
     small = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    features = extract(np.asarray(small, dtype=np.uint8), _FEATURES)
+    features = features_of(np.asarray(small, dtype=np.uint8), INVARIANT, INVARIANT.of_query)
     pixels = features.points.astype(np.float64) / [small.shape[1] / width, small.shape[0] / height]
-    return Sighting(features, rays_of(known, pixels), known.prior)
+    return Sighting(INVARIANT, features, rays_of(known, pixels), known.prior)
 
 
-def sight_upright(crop: ImageRGB, footprint_m: float, known: Known) -> Sighting:
-    """The features of a north-up crop of the frame, where height and heading are known; much faster."""
-    features = extract_upright(crop, UPRIGHT_FEATURES)
+def sight_upright(crop: ImageRGB, footprint_m: float, known: Known, kind: Kind) -> Sighting:
+    """The upright features of a north-up crop of the frame, where height and heading are known; much faster."""
+    features = features_of(crop, kind, kind.of_query)
     plane = GroundPlane.of(known.camera, known.pose)
     assert plane is not None
     north, east = plane.ground_of_axis()
     metres = (features.points.astype(np.float64) / crop.shape[0] - 0.5) * footprint_m + [east, -north]
-    return Sighting(features, metres / plane.height_agl_m, known.prior)
+    return Sighting(kind, features, metres / plane.height_agl_m, known.prior)
 
 
 def rays_of(known: Known, pixels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runtime.fix.local_features import pair
+from runtime.fix.local_features import Kind, pair
 from runtime.fix.memory import Memory
 from runtime.fix.query import Known
 from runtime.fix.retrieve import Matches, Retriever
@@ -19,8 +19,9 @@ _ENOUGH_KEYFRAMES = 10  # that pass, where the pose is unknown: each one's own s
 
 @dataclass(frozen=True, slots=True)
 class Verifications:
-    """What became of the keyframes that were verified, each in the order of its turn."""
+    """What became of the keyframes that were verified by features of a ``kind``, each in the order of its turn."""
 
+    kind: Kind
     passed: tuple[Verified, ...]
     refused: tuple[Refused, ...]
 
@@ -42,11 +43,11 @@ def verify_in_turn(
     query: Sighting, known: Known, matches: Matches, memory: Memory, retriever: Retriever, most: int
 ) -> Verifications:
     """Verifies at most so many of the matches, the most promising first, until enough have passed."""
-    upright_rung_m = matches.crops[0].footprint_m if known.posed else None
+    rung_m = matches.crops[0].footprint_m
     passed: list[Verified] = []
     refused: list[Refused] = []
     for keyframe_id in _in_turn(query, known, matches, memory, retriever):
-        outcome = verify(query, memory.ground(keyframe_id, upright_rung_m))
+        outcome = verify(query, memory.ground(keyframe_id, query.kind, rung_m))
         if isinstance(outcome, Verified):
             passed.append(outcome)
         else:
@@ -54,7 +55,7 @@ def verify_in_turn(
         count = len(passed) + len(refused)
         if count >= most or _enough(passed, count, known.posed):
             break
-    return Verifications(tuple(passed), tuple(refused))
+    return Verifications(query.kind, tuple(passed), tuple(refused))
 
 
 def _in_turn(
@@ -64,15 +65,15 @@ def _in_turn(
     less: those with the most features in common first."""
     ids = [match.keyframe_id for match in matches.ranked]
     if not known.posed:
-        yield from _by_pairs(ids, query, memory)
+        yield from _by_pairs(ids, query, memory, matches.crops[0].footprint_m)
         return
     yield from ids[:FIRST]
     if ids[FIRST:]:
         yield from retriever.by_map(matches, FIRST)
 
 
-def _by_pairs(ids: Sequence[int], query: Sighting, memory: Memory) -> list[int]:
-    common = {one: len(pair(query.features, memory.ground(one, None).features)) for one in ids}
+def _by_pairs(ids: Sequence[int], query: Sighting, memory: Memory, rung_m: float) -> list[int]:
+    common = {one: len(pair(query.features, memory.ground(one, query.kind, rung_m).features)) for one in ids}
     return sorted(ids, key=lambda one: -common[one])
 
 

@@ -14,16 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.fix.local_features import Features, pair
+from runtime.fix.local_features import Features, Kind, pair
 from runtime.fix.planar_pose import PlanarPose, Prior, solve
 
 Array = NDArray[np.float64]
 
-# Against 3,432 pairs of foreign photos chance made 4 pairs agree where height and heading are known, and 8
-# where they are not, 6 of them plausibly; each more is about six times rarer (tests/bench/chance_pairs.py).
-_CHANCE_PAIRS_POSED, _CHANCE_PAIRS, _RARER_BY_PAIR = 4, 8, 6.0
-MIN_INLIERS_POSED = 8
-MIN_INLIERS = 13
+_RARER_BY_PAIR = 6.0  # a pair more that agrees by chance, between foreign photos (tests/bench/chance_pairs.py)
 _MAX_MISS = 0.012  # of the keyframe's footprint: how far an inlier's ray may pass its point
 _MIN_SPREAD = 0.06  # of the keyframe's footprint: standard deviation of the inliers along their narrower axis
 _MAX_TILT_RAD = math.radians(35.0)
@@ -35,9 +31,10 @@ NOISE = 0.003  # of the footprint: 1-sigma of a pair, a pixel of a 320 px crop
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a query gives to verification: ``features``, the ``rays`` (N, 2) they were seen along (x, y of
+    """What a query gives to verification: ``features`` of a ``kind``, the ``rays`` (N, 2) they were seen along (x, y of
     (x, y, 1) in the query's frame), and what is known of the camera beforehand."""
 
+    kind: Kind
     features: Features
     rays: Array
     prior: Prior
@@ -83,8 +80,7 @@ class Refused:
 
 def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     """Whether a keyframe shows the query's ground, from pairs of their local features that agree on one camera pose."""
-    pairs = pair(query.features, keyframe.features)
-    least = MIN_INLIERS_POSED if query.prior.posed else MIN_INLIERS
+    pairs, least = pair(query.features, keyframe.features), query.kind.least_inliers
     if len(pairs) < least:
         return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
     rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]
@@ -104,10 +100,10 @@ def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     return Verified(keyframe, count, pose, rays, ground)
 
 
-def log_likelihood_ratio(inliers: int, posed: bool) -> float:
+def log_likelihood_ratio(inliers: int, kind: Kind) -> float:
     """Natural log of how much rarer so many agreeing pairs are between foreign views than the most that chance made
-    there once in 3,432; 0 for so few that chance makes them too. ``posed``: height and heading were known."""
-    return max(0, inliers - (_CHANCE_PAIRS_POSED if posed else _CHANCE_PAIRS)) * math.log(_RARER_BY_PAIR)
+    there once in 3,432; 0 for so few that chance makes them too."""
+    return max(0, inliers - kind.chance_pairs) * math.log(_RARER_BY_PAIR)
 
 
 def implausible(pose: PlanarPose, prior: Prior, ground: Array, footprint_m: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.fix.local_features import extract, extract_upright, pair
+from runtime.fix.local_features import DENSE, INVARIANT, UPRIGHT, features_of, pair
 from runtime.fix.planar_pose import Prior, solve
 from runtime.fix.verify import agreeing, agreeing_posed, implausible
 
@@ -39,12 +39,13 @@ def main() -> None:
     foreign = _photos(DATA / "texture" / "rsscn7", 18)
     queries = _photos(DATA / "flights" / "caliterra", 6) + _photos(DATA / "flights" / "brighton", 2)
     kinds = {
-        "upright, pose known": (extract_upright, 256, 250, 400, Prior(0.035, 0.06, _SIDE_M, 2.0)),
-        "invariant, pose unknown": (extract, 512, 800, 800, Prior(math.radians(10.0))),
+        "upright, pose known": (UPRIGHT, 256, Prior(0.035, 0.06, _SIDE_M, 2.0)),
+        "twice as many of them": (DENSE, 256, Prior(0.035, 0.06, _SIDE_M, 2.0)),
+        "invariant, pose unknown": (INVARIANT, 512, Prior(math.radians(10.0))),
     }
-    for name, (how, side_px, few, many, prior) in kinds.items():
-        asked = [how(_sized(photo, side_px), few) for photo in queries]
-        known = [how(_sized(photo, 400), many) for photo in foreign]
+    for name, (kind, side_px, prior) in kinds.items():
+        asked = [features_of(_sized(photo, side_px), kind, kind.of_query) for photo in queries]
+        known = [features_of(_sized(photo, 400), kind, kind.of_keyframe) for photo in foreign]
         agree, plausible = Counter[int](), Counter[int]()
         for query in asked:
             rays = query.points.astype(np.float64) / side_px - 0.5

@@ -94,6 +94,17 @@ def test_nothing_need_be_known_of_height_heading_and_tilt(history: History, case
     assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
 
 
+def test_a_frame_of_dusk_is_fixed_by_more_features(history: History) -> None:
+    """A seventh of the light, and noise as strong as what is left of the contrast."""
+    rng, fixer = np.random.default_rng(7), Fixer(history, TOWER, CAMERA)
+    for case in CASES:
+        lit = 0.15 * photograph(GROUND, GSD_M, case.truth, CAMERA)
+        dark = np.clip(lit + rng.normal(0, 12, lit.shape), 0, 255).astype(np.uint8)
+        fix = fixer.fix(Frame(dark, case.pose.t_ns, "dusk", 0), case.pose)
+        assert fix.decision is Decision.FIX, fix.reason
+        assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
+
+
 def blind(fix: Fix) -> Fix:
     """The fix without the stamp that only says which frame it is of."""
     return replace(fix, t_ns=0)

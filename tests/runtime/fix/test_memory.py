@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from runtime.camera_model import CameraModel
+from runtime.fix.local_features import INVARIANT
 from runtime.fix.memory import FEATURES_BYTES, Memory
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
@@ -52,7 +53,7 @@ def test_keyframes_that_come_one_by_one_are_each_read_once(history: Counting) ->
         rung = memory.rung(ViewKind.DRONE, RUNG_M)
         rows, similarities = rung.indices[0].search(query, 5)
         assert memory.maps([number], RUNG_M) is not None
-        memory.ground(number, None)
+        memory.ground(number, INVARIANT, 40.0)
         sides = memory.footprints_to_try()
         if number % 20 == 0:
             with History.open(history.path) as again:
@@ -73,15 +74,15 @@ def test_features_are_kept_within_their_budget_and_are_those_of_a_fresh_read(his
         add(history, number)
     sizes = [
         one.features.descriptors.nbytes + one.features.points.nbytes + one.points.nbytes
-        for one in (memory_of(history).ground(number, None) for number in range(1, 13))
+        for one in (memory_of(history).ground(number, INVARIANT, 40.0) for number in range(1, 13))
     ]
     assert min(sizes) > 4000
     memory = memory_of(history, features_bytes=4 * max(sizes))
     for number in range(1, 13):
-        memory.ground(number, None)
+        memory.ground(number, INVARIANT, 40.0)
     history.whole.clear()
     for number in (12, 11, 10, 1):
-        kept, fresh = memory.ground(number, None), memory_of(history).ground(number, None)
+        kept, fresh = memory.ground(number, INVARIANT, 40.0), memory_of(history).ground(number, INVARIANT, 40.0)
         np.testing.assert_array_equal(kept.features.descriptors, fresh.features.descriptors)
         np.testing.assert_array_equal(kept.points, fresh.points)
     assert history.whole[12] == 1 and history.whole[10] == 1  # by the fresh one alone
@@ -92,14 +93,14 @@ def test_what_was_kept_of_a_keyframe_is_forgotten_where_the_history_is_rewritten
     for number in (1, 2):
         add(history, number)
     memory = memory_of(history)
-    before = memory.ground(2, None)
+    before = memory.ground(2, INVARIANT, 40.0)
     add(history, 3)
     memory.refresh()
-    assert memory.ground(2, None) is before
+    assert memory.ground(2, INVARIANT, 40.0) is before
     with closing(sqlite3.connect(history.path)) as other, other:
         other.execute("UPDATE keyframe SET ground_longitude_deg = 22.001, footprint_m = 80 WHERE id = 2")
     memory.refresh()
-    after = memory.ground(2, None)
+    after = memory.ground(2, INVARIANT, 40.0)
     assert after.centre[0] - before.centre[0] == pytest.approx(55.8, abs=0.5) and after.footprint_m == 80.0
     assert len(memory.footprints_to_try()) == 2
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.fix.local_features import Features, extract, extract_upright, pair
+from runtime.fix.local_features import INVARIANT, UPRIGHT, Features, extract, extract_upright, pair
 from runtime.fix.planar_pose import Prior
 from runtime.fix.verify import Ground, Refused, Sighting, Verified, agreeing, agreeing_posed, verify
 from tests.runtime.record.fakes import ground_texture
@@ -35,7 +35,8 @@ def keyframe(features: Features, number: int = 1) -> Ground:
 
 
 def sighting(features: Features, prior: Prior) -> Sighting:
-    return Sighting(features, (features.points.astype(np.float64) / SIDE_PX - 0.5) * SIDE_M / HEIGHT_M, prior)
+    kind = UPRIGHT if prior.posed else INVARIANT
+    return Sighting(kind, features, (features.points.astype(np.float64) / SIDE_PX - 0.5) * SIDE_M / HEIGHT_M, prior)
 
 
 @pytest.mark.parametrize("prior", [KNOWN, Prior(0.1)])
