@@ -108,6 +108,10 @@ class CommandingError(HomingError):
     """Commanding was asked for without the limits that it needs."""
 
 
+class DrawingError(HomingError):
+    """A file of areas and points that an operator drew cannot be read, or does not hold what is asked of it."""
+
+
 class HardnessError(HomingError):
     """A simulated world is too easy or too hard to be flown in."""
 

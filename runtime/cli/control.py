@@ -13,6 +13,7 @@ from runtime.control.client import ask, default_socket
 from runtime.errors import UsageError
 
 _POSITION = re.compile(r"\s*([-+]?\d+(?:\.\d*)?)\s*,\s*([-+]?\d+(?:\.\d*)?)\s*")
+_PLACE = "A target image, a position in degrees, or a .kml, .geojson or .plan that holds one point."
 _ASK_WITHIN_S = 120.0  # a target may be located over a large history on a small computer
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The daemon's configuration file.")]
@@ -21,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 
 
 def target(
-    place: Annotated[str, typer.Argument(metavar="IMAGE|LAT,LON", help="A target image, or a position in degrees.")],
+    place: Annotated[str, typer.Argument(metavar="IMAGE|LAT,LON|FILE", help=_PLACE)],
     target_gsd: Annotated[float | None, typer.Option(help="Metres per pixel of a plain picture.")] = None,
     config: ConfigOption = None,
     socket: SocketOption = None,
@@ -99,14 +100,19 @@ def _socket_of(config: Path | None) -> Path:
 
 
 def _target_request(place: str, gsd_m: float | None) -> dict[str, Any]:
+    from runtime.sources.drawing import is_drawing, the_point  # knows shapes and XML: only where a target is given
+
     position = _POSITION.fullmatch(place)
     if position is not None:
-        if gsd_m is not None:
-            raise UsageError("a position has no scale; give --target-gsd with an image only.")
         latitude, longitude = map(float, position.groups())
-        return {"command": "target", "latitude_deg": latitude, "longitude_deg": longitude}
-    # The daemon may run in another folder than the operator's shell.
-    return {"command": "target", "image": str(Path(place).resolve()), "target_gsd_m": gsd_m}
+    elif is_drawing(Path(place)):
+        _, point = the_point(Path(place))
+        latitude, longitude = point.latitude_deg, point.longitude_deg
+    else:  # the daemon may run in another folder than the operator's shell
+        return {"command": "target", "image": str(Path(place).resolve()), "target_gsd_m": gsd_m}
+    if gsd_m is not None:
+        raise UsageError("a position has no scale; give --target-gsd with an image only.")
+    return {"command": "target", "latitude_deg": latitude, "longitude_deg": longitude}
 
 
 def _tell(answer: dict[str, Any], sentence: str, as_json: bool) -> None:

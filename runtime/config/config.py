@@ -26,7 +26,8 @@ from runtime.config.sections import (
     TargetSection,
     VehicleSection,
 )
-from runtime.errors import CommandingError, ConfigError
+from runtime.errors import CommandingError, ConfigError, DrawingError
+from runtime.sources.drawing import read_drawing
 
 
 class Config(Section):
@@ -62,9 +63,23 @@ def load_config(path: Path | str) -> Config:
     except ValidationError as error:
         problems = [_problem(dict(one)) for one in error.errors()]
         raise ConfigError(file.sentence(problems, _keys_at)) from None
+    config = _with_area(file, config)
     _check_limits(file, config)
     _check_coasting(file, config)
     return _resolved(config, Path(path).resolve().parent)
+
+
+def _with_area(file: TomlFile, config: Config) -> Config:
+    named = config.commanding.polygon_file
+    if named is None:
+        return config
+    try:
+        drawing = read_drawing(file.path.resolve().parent / named.expanduser())
+        commanding = config.commanding.with_area_of(drawing, str(named))
+    except (DrawingError, CommandingError) as error:
+        line = file.line_of(("commanding", "polygon_file"))
+        raise CommandingError(f"{file.path} line {line}: {error}") from None
+    return config.model_copy(update={"commanding": commanding})
 
 
 def _check_limits(file: TomlFile, config: Config) -> None:

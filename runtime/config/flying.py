@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +18,7 @@ from runtime.guidance.limits import Area, Limits
 from runtime.guidance.reasons import WAIVABLE
 from runtime.guidance.way import RouteKind
 from runtime.injection.settings import InjectionSettings, Route
+from runtime.sources.drawing import Drawing
 from runtime.values import GeoPoint
 
 LatitudeDeg = Annotated[float, Field(ge=-90, le=90)]
@@ -189,6 +192,15 @@ class CommandingSection(Section):
         default=None,
         description="Corners of the area that is never left, latitude first.",
     )
+    exclusions: tuple[tuple[tuple[LatitudeDeg, LongitudeDeg], ...], ...] = Field(
+        default=(),
+        description="Areas in it that are never entered, each a list of corners.",
+    )
+    polygon_file: Path | None = Field(
+        default=None,
+        description="Instead of both: the geofence of a QGroundControl `.plan`, or the polygon of a `.kml`, `.kmz` or "
+        "`.geojson` file, its holes being exclusions. Read once, at start.",
+    )
     floor_height_takeoff_m: float | None = Field(
         default=None, ge=2,
         description="Least height above the take-off point.",
@@ -207,6 +219,27 @@ class CommandingSection(Section):
         description="What need not be known: `rc` (the pilot's receiver and sticks), `fence` (PX4 says nothing of its "
         "own). What is known to be bad is never waived.",
     )
+
+    @model_validator(mode="after")
+    def _one_area(self) -> CommandingSection:
+        if self.polygon_file is not None and (self.polygon is not None or self.exclusions):
+            raise ValueError("give polygon_file, or polygon and exclusions, not both")
+        return self
+
+    def with_area_of(self, drawing: Drawing, name: str) -> CommandingSection:
+        """The section with the area of a file in place of the file.
+
+        Raises:
+            CommandingError: the file holds no area to stay in, or several.
+        """
+        if len(drawing.inclusions) != 1:
+            raise CommandingError(
+                f"[commanding] polygon_file {name} holds {len(drawing.inclusions)} areas to stay in; it must be one."
+            )
+        rings = [tuple((point.latitude_deg, point.longitude_deg) for point in ring)
+                 for ring in (*drawing.inclusions, *drawing.exclusions)]  # fmt: skip
+        area = {"polygon_file": None, "polygon": rings[0], "exclusions": tuple(rings[1:])}
+        return self.model_copy(update=area)
 
     def limits(self) -> Limits | None:
         """The operator's limits; None while commanding is off.
@@ -227,13 +260,17 @@ class CommandingSection(Section):
         if self.ceiling_height_takeoff_m <= self.floor_height_takeoff_m:
             raise CommandingError("[commanding] ceiling_height_takeoff_m must be above floor_height_takeoff_m.")
         return Limits(
-            area=Area([GeoPoint(latitude, longitude) for latitude, longitude in self.polygon]),
+            area=Area(_points(self.polygon), [_points(ring) for ring in self.exclusions]),
             floor_height_takeoff_m=self.floor_height_takeoff_m,
             ceiling_height_takeoff_m=self.ceiling_height_takeoff_m,
             max_distance_m=self.max_distance_m,
             battery_reserve_percent=self.battery_reserve_percent,
             waived=frozenset(WAIVABLE[name] for name in self.waive),
         )
+
+
+def _points(corners: Sequence[tuple[float, float]]) -> list[GeoPoint]:
+    return [GeoPoint(latitude, longitude) for latitude, longitude in corners]
 
 
 def _ns(seconds: float) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import LinearRing, LineString, Point, Polygon
+from shapely import LineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
@@ -28,35 +28,47 @@ _LEAST_SIGMA_M = 1e-3  # keeps the scaling by sigma finite; a millimetre moves n
 
 
 class Area:
-    """The inside of the operator's polygon; its border belongs to it."""
+    """The inside of the operator's polygon without the areas that are never entered; its border belongs to it."""
 
-    def __init__(self, corners: Sequence[GeoPoint]) -> None:
-        """Raises CommandingError when the corners do not enclose one simple area."""
-        if len(corners) < 3:
-            raise CommandingError(f"the operator's polygon has {len(corners)} corners; give at least 3.")
+    def __init__(self, corners: Sequence[GeoPoint], exclusions: Sequence[Sequence[GeoPoint]] = ()) -> None:
+        """``exclusions``: the corners of each area that is never entered.
+
+        Raises:
+            CommandingError: corners do not enclose one simple area, or what is left is cut into pieces.
+        """
         self.corners = tuple(corners)
-        self._polygon = Polygon([self._local(corner) for corner in corners])
-        if not self._polygon.is_valid:
-            flaw = explain_validity(self._polygon)
-            raise CommandingError(f"the operator's polygon is not a simple area ({flaw}); reorder its corners.")
-        if self._polygon.area < 1.0:
-            raise CommandingError("the operator's polygon encloses less than a square metre; check its corners.")
-        self._border = self._polygon.exterior
-        self._border_m = np.array(self._border.coords)
-        shapely.prepare(self._polygon)
+        self.exclusions = tuple(tuple(ring) for ring in exclusions)
+        if len(self.corners) < 3:
+            raise CommandingError(f"the operator's polygon has {len(corners)} corners; give at least 3.")
+        # Metres about the first corner: edges are straight in the plane the aircraft flies in.
+        self._area = self.about(self.corners[0])
+        self._border = self._area.boundary
+        shapely.prepare(self._area)
         shapely.prepare(self._border)
+
+    def about(self, origin: GeoPoint) -> Polygon:
+        """The area as a shape of metres (east, north) of the plane at ``origin``."""
+        allowed: BaseGeometry = _simple("the operator's polygon", self.corners, origin)
+        for number, ring in enumerate(self.exclusions):
+            allowed = allowed.difference(_simple(f"exclusion {number + 1}", ring, origin))
+        if not isinstance(allowed, Polygon) or allowed.is_empty:
+            parts = 0 if allowed.is_empty else len(shapely.get_parts(allowed))
+            raise CommandingError(
+                f"the exclusions leave {parts} pieces of the operator's polygon, not one; draw the piece to fly in."
+            )
+        return allowed
 
     def contains(self, point: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether a point is inside or on the border, and, where it is known to ``covariance_m2`` only, no border is
         nearer than `MARGIN_SIGMA`."""
         here = self._local(point)
-        inside = bool(shapely.intersects_xy(self._polygon, *here))  # an eighth of `covers` of a Point
+        inside = bool(shapely.intersects_xy(self._area, *here))  # an eighth of `covers` of a Point
         return inside and self._spared([here], covariance_m2)
 
     def contains_path(self, start: GeoPoint, end: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether the straight line between two points never leaves the area, with the same to spare."""
         ends = [self._local(start), self._local(end)]
-        return bool(self._polygon.covers(LineString(ends))) and self._spared(ends, covariance_m2)
+        return bool(self._area.covers(LineString(ends))) and self._spared(ends, covariance_m2)
 
     def _spared(self, way: list[tuple[float, float]], covariance_m2: Covariance) -> bool:
         """Whether ``way``, of one or two points, keeps its distance: in a plane that is scaled by the position's sigma
@@ -68,12 +80,24 @@ class Area:
         if scale is None:
             return False
         scaled = _line(np.array(way) @ scale.T)
-        return bool(LinearRing(self._border_m @ scale.T).distance(scaled) >= MARGIN_SIGMA)
+        border = shapely.transform(self._border, lambda metres: metres @ scale.T)
+        return bool(border.distance(scaled) >= MARGIN_SIGMA)
 
     def _local(self, point: GeoPoint) -> tuple[float, float]:
-        # Metres about the first corner: edges are straight in the plane the aircraft flies in.
         north, east = north_east_m(self.corners[0], point)
         return east, north
+
+
+def _simple(what: str, corners: Sequence[GeoPoint], origin: GeoPoint) -> Polygon:
+    """One area of metres (east, north) about ``origin``. Raises CommandingError where the corners enclose none."""
+    if len(corners) < 3:
+        raise CommandingError(f"{what} has {len(corners)} corners; give at least 3.")
+    polygon = Polygon([north_east_m(origin, corner)[::-1] for corner in corners])
+    if not polygon.is_valid:
+        raise CommandingError(f"{what} is not a simple area ({explain_validity(polygon)}); reorder its corners.")
+    if polygon.area < 1.0:
+        raise CommandingError(f"{what} encloses less than a square metre; check its corners.")
+    return polygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +124,8 @@ class Limits:
     def region(self, origin: GeoPoint, home: GeoPoint | None, margin_m: float) -> BaseGeometry:
         """What area and distance allow, ``margin_m`` inside, as a shape of metres (north, east) of the plane at
         ``origin``; the circle about home is drawn from within."""
-        inside: BaseGeometry = Polygon([north_east_m(origin, corner) for corner in self.area.corners]).buffer(-margin_m)
+        area = shapely.transform(self.area.about(origin), lambda metres: metres[:, ::-1])
+        inside: BaseGeometry = area.buffer(-margin_m)
         if home is not None:
             circle = Point(north_east_m(origin, home)).buffer(max(0.0, self.max_distance_m - margin_m), quad_segs=32)
             inside = inside.intersection(circle)

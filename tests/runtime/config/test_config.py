@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from runtime.config.config import Config, load_config
 from runtime.config.flying import Waiver
 from runtime.errors import CommandingError, ConfigError
 from runtime.guidance.reasons import WAIVABLE, Reason
+from runtime.values import GeoPoint
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "homing.toml"
 SMALL = """\
@@ -71,7 +73,7 @@ def test_the_example_shows_every_key_with_its_true_default(tmp_path: Path) -> No
     """All its commented keys switched on give the defaults again; none is missing and none is stale."""
     text = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", EXAMPLE.read_text())
     depends = "fx_px|fy_px|cx_px|cy_px|path = \"bundle\"|socket|system_id|flight|signed_by|threads|precision"
-    text = re.sub(rf"(?m)^({depends}).*$", "", text)
+    text = re.sub(rf"(?m)^({depends}|polygon_file).*$", "", text)
     full, plain = load_config(written(tmp_path, text)), load_config(EXAMPLE)
     for section in ("camera", "vehicle", "bundle", "record", "fix", "target", "guidance"):
         assert getattr(full, section) == getattr(plain, section), section
@@ -221,3 +223,48 @@ def test_how_long_consent_lasts_is_configured_in_seconds(tmp_path: Path) -> None
     text = SMALL + "\n[guidance]\nconsent_s = 45.0\n"
     assert load_config(written(tmp_path, text)).guidance.settings().consent_ns == 45_000_000_000
     assert "guidance.consent_s" in refused(tmp_path, text.replace("45.0", "0"))
+
+
+PLAN: dict[str, Any] = {
+    "fileType": "Plan",
+    "geoFence": {
+        "circles": [],
+        "polygons": [
+            {"inclusion": True, "polygon": [[60.40, 22.20], [60.40, 22.30], [60.50, 22.30]]},
+            {"inclusion": False, "polygon": [[60.42, 22.27], [60.42, 22.28], [60.43, 22.28]]},
+        ],
+    },
+}
+DRAWN = re.sub(r"(?ms)^polygon = .*?^\]\n", 'polygon_file = "area.plan"\n', LIMITS)
+
+
+def test_the_area_may_come_from_a_drawing_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "area.plan").write_text(json.dumps(PLAN))
+    config = load_config(written(tmp_path, SMALL + DRAWN))
+    limits = config.commanding.limits()
+    assert limits is not None and limits.area.corners[0] == GeoPoint(60.40, 22.20)
+    assert limits.area.contains(GeoPoint(60.44, 22.28)) and not limits.area.contains(GeoPoint(60.422, 22.279))
+    # What is in force can be read again without the drawing: a log is complete.
+    assert Config.model_validate(config.model_dump()).commanding == config.commanding
+
+
+@pytest.mark.parametrize(
+    ("rings", "said"),
+    [([], "holds 0 areas"), ([0, 0], "holds 2 areas"), ([0, 1, 2], "leave 2 pieces"), (None, "cannot be read")],
+)
+def test_a_drawing_that_is_no_one_area_is_refused_with_its_line(
+    tmp_path: Path, rings: list[int] | None, said: str
+) -> None:
+    across = {"inclusion": False, "polygon": [[60.39, 22.24], [60.39, 22.25], [60.60, 22.25], [60.60, 22.24]]}
+    polygons = [*PLAN["geoFence"]["polygons"], across]
+    if rings is not None:
+        fence = {"polygons": [polygons[number] for number in rings]}
+        (tmp_path / "area.plan").write_text(json.dumps({**PLAN, "geoFence": fence}))
+    text = SMALL + DRAWN
+    message = refused(tmp_path, text, CommandingError)
+    line = line_of(text, "[commanding]" if "pieces" in said else "polygon_file")
+    assert said in message and f"line {line}:" in message
+
+
+def test_a_drawing_and_corners_are_one_too_many(tmp_path: Path) -> None:
+    assert "not both" in refused(tmp_path, SMALL + LIMITS + 'polygon_file = "area.plan"\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from shapely import Point as ShapelyPoint
 from shapely import Polygon
 
+from runtime.errors import CommandingError
 from runtime.geodesy import offset
 from runtime.guidance.limits import Area, largest_sigma_m, sigma_along_m
 from runtime.guidance.reasons import Reason, State
@@ -40,6 +42,33 @@ def test_a_way_along_the_border_keeps_the_margin_and_a_notch_in_it_counts() -> N
     area = Area([offset(HOME, *corner) for corner in notched])
     west, far = offset(HOME, -200.0, 10.0), offset(HOME, 200.0, 10.0)
     assert area.contains_path(west, far, circular(4.0)) and not area.contains_path(west, far, circular(6.0))
+
+
+def test_an_exclusion_is_not_entered_not_crossed_and_kept_at_the_same_margin() -> None:
+    school = [offset(HOME, north, east) for north, east in ((100, 100), (100, 200), (200, 200), (200, 100))]
+    area = Area(square(1000.0), [school])
+    assert area.contains(HOME, circular(10.0)) and not area.contains(offset(HOME, 150.0, 150.0))
+    beside = offset(HOME, 150.0, 97.0)
+    assert area.contains(beside, circular(1.4)) and not area.contains(beside, circular(1.6))
+    assert area.contains(beside, ((100.0, 0.0), (0.0, 1.0))) and not area.contains(beside, ((1.0, 0.0), (0.0, 100.0)))
+    assert not area.contains_path(offset(HOME, 150.0, 50.0), offset(HOME, 150.0, 250.0))
+    assert area.contains_path(offset(HOME, 150.0, 50.0), offset(HOME, 250.0, 50.0), circular(5.0))
+    allowed = replace(limits(), area=area).region(HOME, None, 10.0)  # (north, east)
+    assert allowed.contains(ShapelyPoint(50.0, 50.0)) and not allowed.intersects(ShapelyPoint(95.0, 150.0))
+
+
+@pytest.mark.parametrize(
+    ("ring", "said"),
+    [
+        ([(0, -600), (0, 600), (50, 600), (50, -600)], "leave 2 pieces"),
+        ([(-600, -600), (-600, 600), (600, 600), (600, -600)], "leave 0 pieces"),
+        ([(0, 0), (50, 50)], "exclusion 1 has 2 corners"),
+        ([(0, 0), (50, 50), (0, 50), (50, 0)], "exclusion 1 is not a simple area"),
+    ],
+)
+def test_exclusions_that_leave_no_one_area_are_refused(ring: list[tuple[float, float]], said: str) -> None:
+    with pytest.raises(CommandingError, match=said):
+        Area(square(1000.0), [[offset(HOME, *corner) for corner in ring]])
 
 
 @pytest.mark.parametrize("covariance", [circular(math.inf), ((math.inf, 0.0), (0.0, 1.0)), ((1.0, 5.0), (5.0, 1.0))])
