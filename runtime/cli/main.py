@@ -70,7 +70,7 @@ COMMANDS = (
     Deferred(
         "doctor",
         "runtime.cli.doctor:doctor",
-        "Check what a flight needs; exit status 1 when something is wrong.",
+        "Check what a flight needs, on this computer or on the autopilot; exit status 1 when something is wrong.",
     ),
     Deferred(
         "bench",

@@ -1,4 +1,4 @@
-"""A whole daemon with a vehicle that has PX4's manners: what opens OFFBOARD, and that nothing of ours ever reopens it."""
+"""A whole daemon with a vehicle that has PX4's manners: what opens OFFBOARD, and that nothing of ours reopens it."""
 
 from __future__ import annotations
 
