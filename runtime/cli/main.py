@@ -80,6 +80,7 @@ COMMANDS = (
     Deferred("mission", "runtime.cli.mission:mission_app", "Load, read and clear the vehicle's mission."),
     Deferred("config", "runtime.cli.config:config_app", "Whether a configuration is in order, and what is in force."),
     Deferred("history", "runtime.cli.history:history_app", "Look into a flight history."),
+    Deferred("log", "runtime.cli.log:log_app", "Look into flight logs, mend them, keep them."),
     Deferred("bundle", "runtime.cli.bundle:bundle_app", "What is in a bundle, and whether to trust it."),
     Deferred("engine", "runtime.cli.engine:engine_app", "TensorRT engines, built on the GPU that flies."),
 )

@@ -24,6 +24,7 @@ from runtime.daemon.assembly import assemble
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
 from runtime.flightlog.flightlog import FlightLog
+from runtime.flightlog.space import Space
 from runtime.replay.started import started
 from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
@@ -52,7 +53,8 @@ def _fly(
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     devices.callback(control.close)
-    log = FlightLog.open(config.log.directory, clock, frames=config.log.frames)
+    space = Space(config.log.directory, config.log.quota_gb * 1e9, config.log.free_gb * 1e9)
+    log = FlightLog.open(config.log.directory, clock, frames=config.log.frames, space=space)
     records.callback(log.close)
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
     assembly = assemble(

@@ -251,6 +251,15 @@ class LogSection(Section):
         default=Path("logs"),
         description="Folder of the flight logs, one MCAP file a run; made where there is none.",
     )
+    quota_gb: float = Field(
+        default=20.0, gt=0,
+        description="All flight logs there together: the oldest that is not pinned (`homing log pin`) gives way.",
+    )
+    free_gb: float = Field(
+        default=2.0, ge=0,
+        description="Of the disk, kept free for the history: older flights give way, and where none is left the log "
+        "pauses.",
+    )
     picture_interval_s: float = Field(
         default=1.0,
         ge=0.0,

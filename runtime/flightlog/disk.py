@@ -14,6 +14,7 @@ from typing import Protocol
 _LOG = logging.getLogger(__name__)
 _WAITING_BYTES = 64 * 2**20  # many minutes of a flight's log: only a disk that hangs gets there
 _SYNC_S = 1.0  # what a power cut may cost
+_ROOM_S = 10.0  # a log grows by 10 MB in that time at most, and looking costs a millisecond
 
 
 class Storage(Protocol):
@@ -113,9 +114,13 @@ class Spool:
 
 
 class DiskThread:
-    """Writes the blocks of all spools, in order."""
+    """Writes the blocks of all spools, in order, and makes room for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_room: Callable[[], str] = str, room_s: float = _ROOM_S) -> None:
+        """``make_room``: frees what it may, and says why nothing may be written, empty while it may; asked every
+        ``room_s``."""
+        self._make_room = make_room
+        self._room_s = room_s
         self._queue: queue.SimpleQueue[tuple[Spool, bytes | None, int] | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._waiting_bytes = self._waiting_blocks = 0
@@ -152,13 +157,19 @@ class DiskThread:
             _LOG.error("the flight log's disk does not answer within %g s; its last blocks are lost", within_s)
 
     def _run(self) -> None:
-        synced_s = time.monotonic()
+        synced_s = room_s = time.monotonic()
+        full = ""
         while (item := self._queue.get()) is not None:
             spool, block, records = item
             due = time.monotonic() - synced_s >= _SYNC_S
             if due:
                 synced_s = time.monotonic()
-            _serve(spool, block, records, sync=due)
+            if time.monotonic() - room_s >= self._room_s:
+                full, room_s = self._make_room(), time.monotonic()
+            if full and block is not None:
+                _lose(spool, records, full)
+            else:
+                _serve(spool, block, records, sync=due)
             with self._changed:
                 self._waiting_bytes -= len(block or b"")
                 self._waiting_blocks -= 1

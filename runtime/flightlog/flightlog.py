@@ -24,6 +24,7 @@ from runtime.flightlog.keeper import CODECS, FRAMES, Keeper, Kept, KeptFrames
 from runtime.flightlog.read import read_flightlog
 from runtime.flightlog.record import Record
 from runtime.flightlog.segment import Segment
+from runtime.flightlog.space import Space
 from runtime.flightlog.start import START, FlightStart
 from runtime.mavlink.framing import PacketReader
 from runtime.values import ImageRGB
@@ -75,12 +76,13 @@ class FlightLog:
     """One flight's log. In flight nothing here raises: what goes wrong is counted and shown in `state`."""
 
     def __init__(
-        self, directory: Path, name: str, t_ns: int, unix_ns: int, opener: Opener, frames: KeptFrames = "pictures"
-    ) -> None:
+        self, directory: Path, name: str, t_ns: int, unix_ns: int, opener: Opener, frames: KeptFrames = "pictures",
+        space: Space | None = None,
+    ) -> None:  # fmt: skip
         """Use `open`."""
         self._directory, self._name, self._opener = directory, name, opener
         self._start_t_ns, self._start_unix_ns = t_ns, unix_ns
-        self._disk = DiskThread()
+        self._disk = DiskThread() if space is None else DiskThread(lambda: space.make(name))
         self._readers: dict[tuple[str, Direction], PacketReader] = {}
         self._packets = bytearray()
         self._flushed_ns = t_ns
@@ -99,19 +101,22 @@ class FlightLog:
     @classmethod
     def open(
         cls, directory: Path, clock: Clock, *, unix_ns: int | None = None, name: str | None = None,
-        opener: Opener = AppendFile, frames: KeptFrames = "pictures",
+        opener: Opener = AppendFile, frames: KeptFrames = "pictures", space: Space | None = None,
     ) -> FlightLog:  # fmt: skip
         """Start a log in ``directory`` (made if need be), named by the date unless ``name`` is given.
 
         ``unix_ns`` is the date that belongs to ``clock.now_ns()``; the wall clock's by default. ``frames``: whether
-        whole frames are kept, and how, see `[log] frames`. Raises StorageError when nothing can be written there: at
-        start that is fatal, in flight it is not.
+        whole frames are kept, and how, see `[log] frames`. ``space``: what older flights give way to, now and while
+        the log grows. Raises StorageError when nothing can be written there: at start that is fatal, in flight it is
+        not.
         """
         date_ns = time.time_ns() if unix_ns is None else unix_ns
         try:
             directory.mkdir(parents=True, exist_ok=True)
             stem = name or datetime.fromtimestamp(date_ns * 1e-9, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-            return cls(directory, _free_name(directory, stem), clock.now_ns(), date_ns, opener, frames)
+            if space is not None and (full := space.make()):
+                raise StorageError(f"the flight log cannot be written to {directory}: {full}; remove or unpin some.")
+            return cls(directory, _free_name(directory, stem), clock.now_ns(), date_ns, opener, frames, space)
         except OSError as error:
             raise StorageError(f"the flight log cannot be written to {directory}: {error.strerror or error}") from error
 

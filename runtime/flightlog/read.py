@@ -15,7 +15,7 @@ import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Attachment, Channel, Chunk, Header, McapRecord, Message
+from mcap.records import Attachment, Channel, Chunk, Header, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader, breakup_chunk
 
 from runtime.errors import TelemetryError
@@ -66,10 +66,18 @@ def read_attachments(path: Path) -> dict[str, bytes]:
     return {record.name: record.data for record in attached if not record.name.startswith((FRAMES, TARGETS))}
 
 
+def read_metadata(path: Path, name: str) -> dict[str, str]:
+    """The texts of a metadata record by name, none where there is no such record. Raises like `read_flightlog`."""
+    for record in _mcap_records(path, ()):
+        if isinstance(record, Metadata) and record.name == name:
+            return dict(record.metadata)
+    return {}
+
+
 def missing_records(path: Path) -> int:
     """How many records are gone from among the others: those of damaged chunks. Raises like `read_flightlog`."""
     missing, last = 0, 0
-    for record in _records(path):
+    for record in raw_records(path):
         if isinstance(record, Message):
             missing += max(0, record.sequence - last - 1)
             last = record.sequence
@@ -80,7 +88,7 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
     """Messages as (channel, t_ns, record), everything else as mcap's record; ends quietly where the file was cut."""
     names: dict[int, str] = {}
     try:
-        for record in _records(path):
+        for record in raw_records(path):
             if isinstance(record, Channel):
                 names[record.id] = record.topic
             if not isinstance(record, Message):
@@ -93,8 +101,9 @@ def _mcap_records(path: Path, wanted: Collection[str] | None = None) -> Iterator
         return  # no JSON: nothing that follows is to be trusted
 
 
-def _records(path: Path) -> Iterator[Any]:
-    """Everything in the file, what lies in chunks too, in the order of writing."""
+def raw_records(path: Path) -> Iterator[Any]:
+    """Everything in the file as mcap's records, what lies in chunks too, in the order of writing; ends where the file
+    was cut. Raises like `read_flightlog`."""
     try:
         stream = path.open("rb")
     except OSError as error:
