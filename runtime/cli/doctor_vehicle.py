@@ -80,7 +80,7 @@ def _told(record: dict[str, Any], findings: list[Finding], as_json: bool) -> Non
         return
     for change in record.get("changes", []):
         reboot = "; it counts after the autopilot was restarted" if change["reboot"] else ""
-        say(f"= {change['name']:20} {change['old']:g} -> {change['new']:g}{reboot}")
+        say(f"= {change['name']:20} {change['old']:.7g} -> {change['new']:.7g}{reboot}")
     if record.get("saved"):
         say(f"= what they were is in {record['saved']}; `homing doctor --vehicle --restore` takes them back")
     for finding in findings:

@@ -62,9 +62,9 @@ def _held(rule: Rule, use: Use, figures: Figures, seen: Seen) -> Held | None:
         words = rule.wanted.words(figures)
     except KeyError as unknown:
         figure = unknown.args[0]
-        return Held(rule, name, parameter, None, Finding(name, "note", f"{parameter.value:g}; {_WORDS[figure]}"))
+        return Held(rule, name, parameter, None, Finding(name, "note", f"{parameter.value:.7g}; {_WORDS[figure]}"))
     if wanted is None:
-        return Held(rule, name, parameter, None, Finding(name, "ok", f"{parameter.value:g}"))
+        return Held(rule, name, parameter, None, Finding(name, "ok", f"{parameter.value:.7g}"))
     reboot = ", then restart the autopilot" if rule.reboot else ""
-    told = f"{parameter.value:g}, has to be {words}: {rule.why}; set {wanted:g}{reboot}"
+    told = f"{parameter.value:.7g}, has to be {words}: {rule.why}; set {wanted:.7g}{reboot}"
     return Held(rule, name, parameter, wanted, Finding(name, bad, told))

@@ -31,7 +31,8 @@ _GPS_EPOCH_UNIX_MS = 315_964_800_000  # 1980-01-06
 _LEAP_MS = 18_000  # GPS time is ahead of UTC by as much since 2017
 _SATELLITES = 6  # as few as an estimator takes: a receiver that works is always preferred
 _NO_FIX, _FIX_3D = 1, 3
-_NOT_SAID = mavlink.GPS_INPUT_IGNORE_FLAG_HDOP | mavlink.GPS_INPUT_IGNORE_FLAG_VDOP
+_UNKNOWN_DOP = 655.35  # UINT16_MAX hundredths: GPS_RAW_INT's word for unknown
+_RANGE_ERROR_M = 3.0  # of a satellite receiver, by which a sigma becomes a dilution of precision
 
 
 class InjectionSender:
@@ -88,27 +89,32 @@ def set_origin(origin: LocalOrigin, target_system: int) -> Any:
 
 
 def gps_input(fix: ReceiverFix, offset_ns: int, unix_offset_ns: int | None) -> Any:
-    """GPS_INPUT with the accuracies of the estimate; without UTC, week 0 (no time) rather than an invented one."""
+    """GPS_INPUT with the accuracies of the estimate; without UTC, week 0 (no time) rather than an invented one.
+
+    The dilutions are the accuracies again, over what a receiver's ranges err by: ArduPilot takes one that is left out
+    for 655, and its estimator never begins with such a receiver (EK3_GPS_CHECK, at most 2.5).
+    """
     week, week_ms = (0, 0) if unix_offset_ns is None else gps_time(fix.t_ns + unix_offset_ns)
     north, east, down = fix.velocity_ned_m_s
     place, altitude = fix.position, fix.altitude_amsl_m
+    sigma_m = 0.0 if place is None else axis_sigma_m(fix.covariance_m2)
     return mavlink.MAVLink_gps_input_message(
         time_usec=(fix.t_ns + offset_ns) // 1000,
         gps_id=fix.receiver,
-        ignore_flags=_NOT_SAID,
+        ignore_flags=0,
         time_week_ms=week_ms,
         time_week=week,
         fix_type=_NO_FIX if place is None else _FIX_3D,
         lat=0 if place is None else round(place.latitude_deg * 1e7),
         lon=0 if place is None else round(place.longitude_deg * 1e7),
         alt=altitude.value,
-        hdop=0.0,
-        vdop=0.0,
+        hdop=_UNKNOWN_DOP if place is None else sigma_m / _RANGE_ERROR_M,
+        vdop=_UNKNOWN_DOP if place is None else altitude.sigma / _RANGE_ERROR_M,
         vn=north,
         ve=east,
         vd=down,
         speed_accuracy=fix.velocity_sigma_m_s,
-        horiz_accuracy=0.0 if place is None else axis_sigma_m(fix.covariance_m2),
+        horiz_accuracy=sigma_m,
         vert_accuracy=altitude.sigma,
         satellites_visible=0 if place is None else _SATELLITES,
     )

@@ -48,7 +48,7 @@ class OneOf:
 
     def words(self, figures: Figures) -> str:
         """As a person says it."""
-        return " or ".join(f"{_number(one, figures):g}" for one in self.values)
+        return " or ".join(f"{_number(one, figures):.7g}" for one in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class NoneOf:
 
     def words(self, figures: Figures) -> str:
         """As in `OneOf`."""
-        return f"not {' or '.join(f'{_number(one, figures):g}' for one in self.values)}"
+        return f"not {' or '.join(f'{_number(one, figures):.7g}' for one in self.values)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Between:
 
     def words(self, figures: Figures) -> str:
         """As in `OneOf`."""
-        least = "" if self.least is None else f"{_number(self.least, figures):g}"
-        most = "" if self.most is None else f"{_number(self.most, figures):g}"
+        least = "" if self.least is None else f"{_number(self.least, figures):.7g}"
+        most = "" if self.most is None else f"{_number(self.most, figures):.7g}"
         if least and most:
             return f"{least} to {most}"
         return f"at least {least}" if least else f"at most {most}"
@@ -110,7 +110,7 @@ class Near:
     def words(self, figures: Figures) -> str:
         """As in `OneOf`."""
         wanted = min(self.most, float(round(_number(self.value, figures))))
-        return f"{wanted:g}, to within {self.within:g}"
+        return f"{wanted:.7g}, to within {self.within:.7g}"
 
 
 @dataclass(frozen=True, slots=True)

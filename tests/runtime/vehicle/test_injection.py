@@ -128,11 +128,19 @@ def test_a_failure_tells_px4_no_heading() -> None:
     assert all(map(math.isnan, decoded(Px4().failed_odometry(FailedOdometry(SECOND, 0), 0)).q))
 
 
+def test_the_dilution_of_a_receiver_is_its_accuracy() -> None:
+    """ArduPilot takes a dilution that is left out for 655, and never begins with a receiver of more than 2.5."""
+    told = [ReceiverFix(SECOND, 0, GeoPoint(60, 22), circular(s), Measured(9, 1.5, ""), (0, 0, 0), 0.3) for s in (1, 8)]
+    good, poor = (decoded(gps_input(fix, 0, None)) for fix in told)
+    assert good.ignore_flags == 0 and good.hdop == pytest.approx(1 / 3) and good.vdop == 0.5
+    assert poor.hdop > 2.5 > good.hdop
+
+
 def test_a_receiver_without_a_fix_has_no_position_and_without_utc_no_time() -> None:
     fix = ReceiverFix(SECOND, 1, None, circular(1e3), Measured(0.0, 1e3, ""), (0.0, 0.0, 0.0), 1e2)
     read = decoded(gps_input(fix, 0, None))
     assert (read.fix_type, read.lat, read.lon, read.satellites_visible) == (1, 0, 0, 0)
-    assert (read.time_week, read.time_week_ms) == (0, 0)
+    assert (read.time_week, read.time_week_ms) == (0, 0) and read.hdop > 600
 
 
 # --- what the link allows ----------------------------------------------------------------------------------------
