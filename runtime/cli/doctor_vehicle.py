@@ -58,15 +58,15 @@ def examine_vehicle(config: Config, options: Options) -> None:
             assert isinstance(autopilot, Direct)
             _told({"changes": _restored(autopilot, options.restore)}, [], options.as_json)
             return
-        seen, rules = _looked(config, autopilot, options, status)
+        seen, rules = _looked(config, autopilot, options, status, rates=not options.apply)
         record: dict[str, Any] = {"stack": seen.stack, "through": "link" if status is None else "daemon"}
         if options.apply:
             assert isinstance(autopilot, Direct)
             record |= _applied(config, autopilot, options)
-            seen, rules = _looked(config, autopilot, options, status)
+            seen, rules = _looked(config, autopilot, options, status, rates=True)
     findings = [*_route(config, seen), *(one.finding for one in rules), *stream_findings(seen.streams)]
     if status is not None:
-        findings += own_findings(status, needs_of(config, use_of(config, seen.routes)), seen.stack)
+        findings += own_findings(status, needs_of(config, use_of(config, seen)), seen.stack)
     record["findings"] = [asdict(finding) for finding in findings]
     record["parameters"] = [one.as_record() for one in rules]
     _told(record, findings, options.as_json)
@@ -113,12 +113,12 @@ def _autopilot(config: Config, options: Options, through_daemon: bool) -> Iterat
 
 
 def _looked(
-    config: Config, autopilot: Autopilot, options: Options, status: dict[str, Any] | None
+    config: Config, autopilot: Autopilot, options: Options, status: dict[str, Any] | None, rates: bool = False
 ) -> tuple[Seen, list[Held]]:
     """First who it is, then the parameters that matter for it."""
     seen = autopilot.look(())
-    rules, use = stack_named(seen.stack).parameter_rules, use_of(config, seen.routes)
-    seen = read(autopilot, rules, use)
+    rules, use = stack_named(seen.stack).parameter_rules, use_of(config, seen)
+    seen = read(autopilot, rules, use, rates)
     delay_ms = options.delay_ms
     if delay_ms is None and status is not None:
         delay_ms = measured_delay_ms(status)
@@ -127,7 +127,7 @@ def _looked(
 
 def _route(config: Config, seen: Seen) -> Iterator[Finding]:
     wanted = AidingRoute(config.injection.route)
-    use = use_of(config, seen.routes)
+    use = use_of(config, seen)
     yield Finding("autopilot", "ok" if seen.routes else "wrong", f"{seen.stack}, system id {seen.system_id}")
     if wanted is AidingRoute.OFF:
         yield Finding("route", "note", "[injection] route is off: the estimator is not fed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from runtime.vehicle.airframe import airframe
 from runtime.vehicle.parameters.reading import ParametersRead
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -16,6 +17,7 @@ def autopilot_answer(state: VehicleState, read: ParametersRead) -> dict[str, Any
         "stack": state.stack,
         "system_id": state.system_id,
         "armed": state.telemetry.armed,
+        "airframe": airframe(state.telemetry.vehicle_type),
         "routes": [route.value for route in state.aiding_routes],
         "streams": [asdict(stream) for stream in state.streams],
         "parameters": {name: {"value": one.value, "kind": one.kind} for name, one in read.known.items()},

@@ -12,6 +12,7 @@ from runtime.clock import Clock
 from runtime.control.client import ask
 from runtime.errors import VehicleError
 from runtime.values import AidingRoute
+from runtime.vehicle.airframe import airframe
 from runtime.vehicle.link.link import WaitingLink
 from runtime.vehicle.parameters.reading import Parameter, ParametersRead
 from runtime.vehicle.telemetry.state import VehicleState
@@ -27,11 +28,13 @@ _HEARTBEAT_NS = 3_000_000_000  # an older heartbeat says nothing of whether it i
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was learned. ``armed`` None: it does not say; ``routes``: by which its estimator may be fed, best first."""
+    """What was learned. ``armed`` None: it does not say; ``airframe``: "copter", "plane" or "other"; ``routes``: by
+    which its estimator may be fed, the best first."""
 
     stack: str
     system_id: int
     armed: bool | None
+    airframe: str
     routes: tuple[AidingRoute, ...]
     streams: tuple[StreamHealth, ...]
     parameters: dict[str, Parameter]
@@ -41,8 +44,11 @@ class Seen:
 class Autopilot(Protocol):
     """Whoever can be asked."""
 
-    def look(self, names: Iterable[str]) -> Seen:
-        """Reads these parameters, and what else there is; VehicleError where the autopilot does not answer."""
+    def look(self, names: Iterable[str], rates: bool = False) -> Seen:
+        """Reads these parameters, and what else there is; ``rates``: once every stream has shown its own.
+
+        Raises VehicleError where the autopilot does not answer.
+        """
         ...
 
 
@@ -52,8 +58,8 @@ class ThroughDaemon:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
-    def look(self, names: Iterable[str]) -> Seen:
-        """As `Autopilot` has it; ControlError where the daemon does not answer."""
+    def look(self, names: Iterable[str], rates: bool = False) -> Seen:
+        """As `Autopilot` has it; the daemon's rates are there. ControlError where the daemon does not answer."""
         request = {"command": "autopilot", "parameters": sorted(names)}
         until = time.monotonic() + _ANSWER_WITHIN_S
         answer = ask(self._socket, request)
@@ -70,6 +76,7 @@ def _told(answer: dict[str, Any]) -> Seen:
         stack=answer["stack"],
         system_id=answer["system_id"],
         armed=answer["armed"],
+        airframe=answer["airframe"],
         routes=tuple(AidingRoute(route) for route in answer["routes"]),
         streams=tuple(StreamHealth(**stream) for stream in answer["streams"]),
         parameters={name: Parameter(name, one["value"], one["kind"]) for name, one in answer["parameters"].items()},
@@ -94,14 +101,14 @@ class Direct:
         """As of the last look."""
         return self._vehicle.state
 
-    def look(self, names: Iterable[str]) -> Seen:
-        """As `Autopilot` has it: until all is read and every stream has shown its rate."""
+    def look(self, names: Iterable[str], rates: bool = False) -> Seen:
+        """As `Autopilot` has it."""
         wanted = tuple(names)
         self._connect()
         assert self._connected_ns is not None
         until_ns = self._clock.now_ns() + round(_ANSWER_WITHIN_S * 1e9)
         read = self._vehicle.read_parameters(wanted, again=True)
-        while read.pending or self._clock.now_ns() - self._connected_ns < _SETTLE_NS:
+        while read.pending or (rates and self._clock.now_ns() - self._connected_ns < _SETTLE_NS):
             if self._clock.now_ns() > until_ns:
                 raise VehicleError(f"the autopilot at {self._uri} does not answer when its parameters are read.")
             self.turn()
@@ -163,6 +170,7 @@ class Direct:
             stack=state.stack,
             system_id=state.system_id,
             armed=state.telemetry.armed,
+            airframe=airframe(state.telemetry.vehicle_type),
             routes=state.aiding_routes,
             streams=state.streams,
             parameters=read.known,

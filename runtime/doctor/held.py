@@ -34,12 +34,13 @@ class Held:
         return {**told, "why": self.rule.why, "reboot": self.rule.reboot}
 
 
-def read(autopilot: Autopilot, rules: Iterable[Rule], use: Use) -> Seen:
-    """Reads what the rules are of: by the newest names, and by the older ones where those are missing."""
+def read(autopilot: Autopilot, rules: Iterable[Rule], use: Use, rates: bool = False) -> Seen:
+    """Reads what the rules are of: by the newest names, and by the older ones where those are missing; then, with
+    ``rates``, waits until every stream has shown its own."""
     names = [rule.named(use) for rule in rules if rule.holds(use)]
     seen = autopilot.look(sorted({one[0] for one in names}))
     older = {name for one in names if one[0] in seen.missing for name in one[1:]}
-    return autopilot.look(sorted(older)) if older else seen
+    return autopilot.look(sorted(older), rates) if older or rates else seen
 
 
 def held(rules: Iterable[Rule], use: Use, figures: Figures, seen: Seen) -> list[Held]:

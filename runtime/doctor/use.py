@@ -13,13 +13,14 @@ from runtime.values import AidingRoute
 from runtime.vehicle.parameters.rules import Figure, Figures, Use
 
 
-def use_of(config: Config, routes: tuple[AidingRoute, ...]) -> Use:
-    """``routes``: what this autopilot takes, the best first."""
+def use_of(config: Config, seen: Seen) -> Use:
+    """How this autopilot is used."""
     injection, commanding = config.injection.settings(), config.commanding
     route = injection.route
     if route is AidingRoute.AUTO:
-        route = routes[0] if routes else AidingRoute.OFF
-    return Use(route, injection.source_set, injection.receiver, commanding.enabled, "rc" not in commanding.waive)
+        route = seen.routes[0] if seen.routes else AidingRoute.OFF
+    has_rc = "rc" not in commanding.waive
+    return Use(route, injection.source_set, injection.receiver, commanding.enabled, has_rc, seen.airframe)
 
 
 def figures_of(config: Config, seen: Seen, delay_ms: float | None) -> Figures:

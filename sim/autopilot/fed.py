@@ -1,4 +1,5 @@
-"""What a companion feeds: ODOMETRY as external navigation, GPS_INPUT as a receiver, each as ArduPilot takes it."""
+"""What a companion feeds, each as ArduPilot takes it: ODOMETRY and VISION_* as external navigation, GPS_INPUT as a
+receiver."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from sim.autopilot.place import LocalFrame
 from sim.autopilot.wire import Message, mavlink
 
 LOCAL_FRD, BODY_FRD = mavlink.MAV_FRAME_LOCAL_FRD, mavlink.MAV_FRAME_BODY_FRD
-HEALTHY_S = 0.3  # AP_VISUALODOM_TIMEOUT_MS: since the last ODOMETRY, whatever its quality
+HEALTHY_S = 0.3  # AP_VISUALODOM_TIMEOUT_MS: since the last pose, whatever its quality
 RECEIVER_SILENT_S = 4.0  # GPS_TIMEOUT_MS: a receiver that says nothing for so long is gone
 _REMEMBERED = 26  # steps of 10 ms: VISO_DELAY_MS is 250 at most
 MAV_RECEIVER = 14  # GPS1_TYPE, GPS2_TYPE: GPS_INPUT
@@ -24,7 +25,7 @@ IGNORE_VELOCITY = mavlink.GPS_INPUT_IGNORE_FLAG_VEL_HORIZ
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """One ODOMETRY: metres north, east and down of the EKF origin, m/s north and east, heading in radians."""
+    """One pose: metres north, east and down of the EKF origin, m/s north and east, heading in radians."""
 
     t_s: float
     n: float
@@ -76,15 +77,16 @@ class Aid:
 
 
 class ExternalNavigation(Aid):
-    """ODOMETRY of a companion; ``yaw_error`` is its heading's, in radians."""
+    """A companion's poses; ``yaw_error`` is their heading's, in radians."""
 
-    __slots__ = ("_counter", "_heard_s", "_moved", "pose", "yaw_error")
+    __slots__ = ("_counter", "_heard_s", "_moved", "_velocity", "pose", "yaw_error")
 
     def __init__(self) -> None:
         super().__init__()
         self._moved: deque[Motion] = deque(maxlen=_REMEMBERED)
         self._counter: int | None = None
         self._heard_s = -math.inf
+        self._velocity: Vector = (0.0, 0.0, 0.0)  # of VISION_SPEED_ESTIMATE
         self.pose: Pose | None = None
         self.yaw_error = 0.0
 
@@ -107,15 +109,33 @@ class ExternalNavigation(Aid):
 
         It is taken to be of ``delay_s`` before it came (VISO_DELAY_MS).
         """
-        if (message.frame_id, message.child_frame_id) != (LOCAL_FRD, BODY_FRD):
-            return
+        if (message.frame_id, message.child_frame_id) == (LOCAL_FRD, BODY_FRD):
+            usable = message.quality >= least_quality
+            pose = _pose(message, now_s) if usable else None
+            self._take(pose, message.reset_counter, origin_ne, delay_s, body, now_s)
+
+    def take_vision(
+        self, message: Message, now_s: float, origin_ne: tuple[float, float], least_quality: float, delay_s: float,
+        body: Body,
+    ) -> None:  # fmt: skip
+        """A VISION_POSITION_ESTIMATE, which has no quality: it counts as unknown, 0."""
+        pose = _seen(message, self._velocity, now_s) if least_quality <= 0 else None
+        self._take(pose, message.reset_counter, origin_ne, delay_s, body, now_s)
+
+    def take_speed(self, message: Message) -> None:
+        """A VISION_SPEED_ESTIMATE: the velocity of the poses that follow."""
+        if all(math.isfinite(speed) for speed in (message.x, message.y, message.z)):
+            self._velocity = message.x, message.y, message.z
+
+    def _take(
+        self, pose: Pose | None, counter: int, origin_ne: tuple[float, float], delay_s: float, body: Body, now_s: float
+    ) -> None:
         self._heard_s = now_s
-        pose = _pose(message, now_s)
-        if pose is None or message.quality < least_quality:
+        if pose is None:
             return
-        if self._counter is not None and message.reset_counter != self._counter:
+        if self._counter is not None and counter != self._counter:
             self.resets += 1
-        self._counter = message.reset_counter
+        self._counter = counter
         self.pose = pose
         velocity, then = (pose.velocity[0], pose.velocity[1]), self._then(now_s - delay_s, body)
         self.spoke(now_s, origin_ne[0] + pose.n, origin_ne[1] + pose.e, velocity, then)
@@ -131,6 +151,12 @@ def _pose(message: Message, now_s: float) -> Pose | None:
     vn, ve, vd = ned_from_body.apply([message.vx, message.vy, message.vz]).tolist()
     yaw = float(ned_from_body.as_euler("ZYX")[0])
     return Pose(now_s, message.x, message.y, message.z, (vn, ve, vd), yaw)
+
+
+def _seen(message: Message, velocity: Vector, now_s: float) -> Pose | None:
+    if not all(math.isfinite(number) for number in (message.x, message.y, message.z, message.yaw)):
+        return None
+    return Pose(now_s, message.x, message.y, message.z, velocity, message.yaw)
 
 
 class FedReceiver(Aid):

@@ -51,6 +51,8 @@ class Protocol:
             "SET_POSITION_TARGET_GLOBAL_INT": lambda message, link: setpoints.take(self._state, message),
             "SET_POSITION_TARGET_LOCAL_NED": lambda message, link: setpoints.take(self._state, message),
             "ODOMETRY": self._on_odometry,
+            "VISION_POSITION_ESTIMATE": self._on_vision_position,
+            "VISION_SPEED_ESTIMATE": self._on_vision_speed,
             "GPS_INPUT": self._on_gps_input,
             "SET_GPS_GLOBAL_ORIGIN": self._on_set_origin,
             "PARAM_SET": lambda message, link: self.parameters.handle(message),
@@ -156,15 +158,24 @@ class Protocol:
                 link.want(message_id, interval_ns, self._state.boot_us * 1000)
 
     def _on_odometry(self, message: Message, link: Link) -> None:
+        self._on_pose(message, self._state.vehicle.sources.external.take)
+
+    def _on_vision_position(self, message: Message, link: Link) -> None:
+        self._on_pose(message, self._state.vehicle.sources.external.take_vision)
+
+    def _on_vision_speed(self, message: Message, link: Link) -> None:
+        self._state.vehicle.sources.external.take_speed(message)
+
+    def _on_pose(self, message: Message, take: Callable[..., None]) -> None:
         vehicle = self._state.vehicle
         if not vehicle.parameters["VISO_TYPE"]:
             return
         origin, least = vehicle.estimator.origin_ne or (0.0, 0.0), vehicle.parameters["VISO_QUAL_MIN"]
         delay_s, meant = vehicle.parameters["VISO_DELAY_MS"] * 1e-3, self._true_origin(origin, message)
-        vehicle.sources.external.take(message, vehicle.t_s, meant, least, delay_s, vehicle.body)
+        take(message, vehicle.t_s, meant, least, delay_s, vehicle.body)
 
     def _true_origin(self, origin: tuple[float, float], message: Message) -> tuple[float, float]:
-        """From where the metres of an ODOMETRY lead to the place that ArduPilot means: its metres are not true ones."""
+        """From where the metres of a pose lead to the place that ArduPilot means: its metres are not true ones."""
         if not math.isfinite(message.x + message.y):
             return origin
         frame = self._state.vehicle.frame

@@ -90,11 +90,11 @@ RULES: tuple[Rule, ...] = (
     Rule(("EK3_ENABLE",), OneOf((1,)), "the estimator that is fed does not run", routes=_FED, reboot=True),
     Rule(
         ("FS_EKF_ACTION",), NoneOf((0,), 1), "an estimator that loses its position would only be reported",
-        routes=_FED, commanding=True, breaks=False,
+        routes=_FED, commanding=True, breaks=False, airframe="copter",
     ),
     Rule(
         ("FS_EKF_THRESH",), Between(0.6, 1.0, 0.8), "outside this the failsafe comes too late, or in every gust",
-        routes=_FED, commanding=True, breaks=False,
+        routes=_FED, commanding=True, breaks=False, airframe="copter",
     ),
     # --- flown ------------------------------------------------------------------------------------------------
     Rule(
@@ -104,14 +104,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("FS_THR_ENABLE",), NoneOf((0,), 1), "a lost RC link would go unnoticed",
-        commanding=True, rc=True,
+        commanding=True, rc=True, airframe="copter",
+    ),
+    Rule(
+        ("THR_FAILSAFE",), NoneOf((0,), 1), "a lost RC link would go unnoticed",
+        commanding=True, rc=True, airframe="plane",
     ),
     Rule(
         ("FS_OPTIONS",), Bits(off=0b100), "bit 2: a lost RC link would not end GUIDED",
-        commanding=True, rc=True, breaks=False,
+        commanding=True, rc=True, breaks=False, airframe="copter",
     ),
     Rule(
         ("GUID_OPTIONS",), Bits(off=0b1000000), "bit 6: each of the targets, three a second, would be braked for",
-        commanding=True, breaks=False,
+        commanding=True, breaks=False, airframe="copter",
     ),
 )  # fmt: skip

@@ -26,13 +26,15 @@ Figures = Mapping[Figure, float]
 @dataclass(frozen=True, slots=True)
 class Use:
     """How the autopilot is used: which rules hold. ``route`` as the autopilot gets it, never AUTO; ``pilot_has_rc``
-    False: the operator waived it; ``source_set`` 1 to 3, ``receiver`` 0 or 1."""
+    False: the operator waived it; ``source_set`` 1 to 3, ``receiver`` 0 or 1; ``airframe`` "copter", "plane" or
+    "other"."""
 
     route: AidingRoute
     source_set: int
     receiver: int
     commanding: bool
     pilot_has_rc: bool
+    airframe: str = "copter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Rule:
     source set and the receiver (from 1). ``routes`` and ``commanding``: where it holds, in either case if both are
     given; ``rc``: only with a pilot's receiver (True) or only without (False). ``breaks``: what is wanted cannot be
     done without, rather than done less well. ``reboot``: it is read when the autopilot starts. ``optional``: an
-    autopilot without it is none the worse.
+    autopilot without it is none the worse. ``airframe``: only of this one.
     """
 
     names: tuple[str, ...]
@@ -155,11 +157,13 @@ class Rule:
     breaks: bool = True
     reboot: bool = False
     optional: bool = False
+    airframe: str | None = None
 
     def holds(self, use: Use) -> bool:
         """Whether it matters for how the autopilot is used."""
         matters = use.route in self.routes or (self.commanding and use.commanding)
-        return matters and (self.rc is None or self.rc is use.pilot_has_rc)
+        own = self.airframe is None or self.airframe == use.airframe
+        return matters and own and (self.rc is None or self.rc is use.pilot_has_rc)
 
     def named(self, use: Use) -> tuple[str, ...]:
         """The parameter's names in the autopilot, the newest first."""

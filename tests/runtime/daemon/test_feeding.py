@@ -139,3 +139,16 @@ def test_as_a_second_receiver_it_takes_over_when_the_first_is_gone() -> None:
     assert cockpit.daemon.rooms.navigation.echoing
     assert [m for m in sent(cockpit, "COMMAND_LONG") if m.command == 42007] == []
     assert distance_m(offset(HOME, -150.0, 0.0), cockpit.here) < 15.0
+
+
+def test_by_vision_messages_it_flies_on_as_by_odometry() -> None:
+    cockpit = flown(InjectionSettings(route=Route.VISION))
+    cockpit.autopilot.set_parameter("SIM_GPS1_ENABLE", 0)
+    cockpit.fly(9.0)  # without feeding, it lands after 7 s
+    assert cockpit.ask("status")["injection"] == {
+        "route": "vision", "state": "feeding", "reasons": [], "echoing": True,
+    }  # fmt: skip
+    assert cockpit.vehicle.state.telemetry.mode == "LOITER" and off_m(cockpit) < 6.0
+    assert len(sent(cockpit, "VISION_POSITION_ESTIMATE")) > 50 and sent(cockpit, "ODOMETRY") == []
+    speeds = sent(cockpit, "VISION_SPEED_ESTIMATE")
+    assert [m.usec for m in speeds] == sorted({m.usec for m in speeds}), "nothing is repeated"

@@ -39,7 +39,7 @@ def configured(folder: Path, more: str) -> Config:
 
 def seen(missing: tuple[str, ...] = (), **values: float) -> Seen:
     known = {name: Parameter(name, value, 9) for name, value in values.items()}
-    return Seen("ardupilot", 1, False, ROUTES, (), known, frozenset(missing))
+    return Seen("ardupilot", 1, False, "copter", ROUTES, (), known, frozenset(missing))
 
 
 class Shelf:
@@ -48,14 +48,14 @@ class Shelf:
     def __init__(self, **values: float) -> None:
         self.values, self.asked = values, list[list[str]]()
 
-    def look(self, names: Any) -> Seen:
+    def look(self, names: Any, rates: bool = False) -> Seen:
         self.asked.append(list(names))
         wanted = [name for asked in self.asked for name in asked]
         return seen(tuple(n for n in wanted if n not in self.values), **self.values)
 
 
 def test_older_names_are_asked_for_only_where_the_newest_are_missing(tmp_path: Path) -> None:
-    use = use_of(configured(tmp_path, '[injection]\nroute = "gps_input"'), ROUTES)
+    use = use_of(configured(tmp_path, '[injection]\nroute = "gps_input"'), seen())
     new, old = Shelf(GPS2_TYPE=14, GPS2_DELAY_MS=0), Shelf(GPS_TYPE2=1, GPS_DELAY_MS2=0)
     read(new, ARDUPILOT, use)
     assert len(new.asked) == 1
@@ -66,7 +66,7 @@ def test_older_names_are_asked_for_only_where_the_newest_are_missing(tmp_path: P
 
 def test_what_is_wrong_says_what_why_and_what_to_set(tmp_path: Path) -> None:
     config = configured(tmp_path, '[injection]\nroute = "auto"\nsource_set = 3')
-    use = use_of(config, ROUTES)
+    use = use_of(config, seen())
     assert use.route is AidingRoute.ODOMETRY
     looked = seen(VISO_TYPE=0, EK3_SRC3_POSXY=6, VISO_VEL_M_NSE=0.1, VISO_DELAY_MS=10)
     told = {one.name: one for one in held(ARDUPILOT, use, figures_of(config, looked, None), looked)}
@@ -85,7 +85,7 @@ def test_what_is_wrong_says_what_why_and_what_to_set(tmp_path: Path) -> None:
 
 def test_px4_is_asked_for_position_and_velocity_and_for_nothing_that_is_its_own_word(tmp_path: Path) -> None:
     config = configured(tmp_path, '[injection]\nroute = "odometry"\nmax_sigma_m = 9.0')
-    use, looked = use_of(config, ROUTES), seen(EKF2_EV_CTRL=15, COM_POS_FS_EPH=5)
+    use, looked = use_of(config, seen()), seen(EKF2_EV_CTRL=15, COM_POS_FS_EPH=5)
     told = {one.name: one for one in held(PX4, use, figures_of(config, looked, None), looked)}
     assert told["EKF2_EV_CTRL"].wanted == 5 and told["EKF2_EV_CTRL"].finding.state == "wrong"
     assert told["COM_POS_FS_EPH"].wanted == 9.0 and told["COM_POS_FS_EPH"].finding.state == "warning"
@@ -121,7 +121,7 @@ FEEDING = '[injection]\nroute = "auto"'
 
 def own(folder: Path, more: str = FEEDING, stack: str = "ardupilot", **status: Any) -> dict[str, str]:
     config = configured(folder, more)
-    needs = needs_of(config, use_of(config, ROUTES))
+    needs = needs_of(config, use_of(config, seen()))
     return {one.what: one.state for one in own_findings({**STATUS, **status}, needs, stack)}
 
 

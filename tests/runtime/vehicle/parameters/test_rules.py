@@ -22,8 +22,10 @@ TABLES = [*((rule, "ardupilot") for rule in ARDUPILOT), *((rule, "px4") for rule
 ids = [f"{stack}-{rule.names[0]}-{number}" for number, (rule, stack) in enumerate(TABLES)]
 
 
-def use(route: AidingRoute = AidingRoute.ODOMETRY, commanding: bool = True, rc: bool = True) -> Use:
-    return Use(route, 2, 1, commanding, rc)
+def use(
+    route: AidingRoute = AidingRoute.ODOMETRY, commanding: bool = True, rc: bool = True, airframe: str = "copter"
+) -> Use:
+    return Use(route, 2, 1, commanding, rc, airframe)
 
 
 @pytest.mark.parametrize("rule, stack", TABLES, ids=ids)
@@ -36,13 +38,20 @@ def test_what_is_to_be_set_will_do(rule: Rule, stack: str) -> None:
 
 @pytest.mark.parametrize("rule, stack", TABLES, ids=ids)
 def test_a_rule_holds_for_something_and_names_a_parameter(rule: Rule, stack: str) -> None:
-    uses = [use(*one) for one in itertools.product(AidingRoute, (True, False), (True, False))]
+    uses = [use(*one) for one in itertools.product(AidingRoute, (True, False), (True, False), ("copter", "plane"))]
     assert any(rule.holds(one) for one in uses) and not rule.holds(use(AidingRoute.OFF, commanding=False))
     assert all(re.fullmatch(r"[A-Z0-9_]{1,16}", name) for name in rule.named(use()))
 
 
 def test_the_built_in_autopilot_has_all_of_ardupilots() -> None:
-    assert {name for rule in ARDUPILOT for name in rule.named(use())[:1]} <= BUILT_IN.keys()
+    copters = [rule for rule in ARDUPILOT if rule.airframe in (None, "copter")]
+    assert {name for rule in copters for name in rule.named(use())[:1]} <= BUILT_IN.keys()
+
+
+def test_a_plane_has_its_own() -> None:
+    told = {rule.names[0] for rule in ARDUPILOT if rule.holds(use(airframe="plane"))}
+    assert "THR_FAILSAFE" in told and "VISO_TYPE" in told
+    assert not {"FS_THR_ENABLE", "FS_OPTIONS", "GUID_OPTIONS", "FS_EKF_ACTION"} & told
 
 
 def test_which_rules_hold_is_a_matter_of_the_route() -> None:
