@@ -13,7 +13,7 @@ from runtime.vehicle.stack import Stack
 from sim.authority.happenings import HAPPENINGS, Happening
 from sim.authority.outcomes import Outcome, flies, outcome
 
-_PX4_MODES = tuple(main << 16 | sub << 24 for main in range(1, 9) for sub in (range(1, 11) if main == 4 else (0,)))
+_PX4_MODES = tuple(main << 16 | sub << 24 for main in range(1, 12) for sub in (range(1, 21) if main == 4 else (0,)))
 _VEHICLES: tuple[tuple[str, Stack, int, str], ...] = (
     ("ArduPilot, a copter", ArduPilot(), mavlink.MAV_TYPE_QUADROTOR, "COPTER_MODE"),
     ("ArduPilot, a plane or QuadPlane", ArduPilot(), mavlink.MAV_TYPE_FIXED_WING, "PLANE_MODE"),

@@ -17,7 +17,8 @@ from sim.scenario.px4 import PX4
 from sim.scenario.setup import CRUISE_M_S
 from sim.sitl.firmware import Stand, Sticks, TrueState
 
-_ONBOARD_PORT, _STATION_PORT = 14540, 14550  # PX4 sends to them; the first changes with the instance
+_ONBOARD_PORT, _STATION_PORT = 14540, 14550  # PX4 sends to them; the second is one for all instances
+_OWN_STATION_PORT = 18570  # whoever speaks to this port of an instance first is its ground station
 _AIRFRAME = "10040"  # sihsim_quadx
 _TRUTH_HZ, _BELIEF_HZ = 50.0, 10.0
 _STICK = 1000.0  # MANUAL_CONTROL at the end of the way
@@ -32,7 +33,7 @@ class Px4:
     name = "PX4"
     variable = "HOMING_PX4"
     dialect = PX4
-    waived = ("fence", "rc")  # no geofence in any message, and a joystick is no receiver
+    waived = ("fence",)  # no message says that one is kept
     connect = (f"udpin:127.0.0.1:{_ONBOARD_PORT}", f"udpin:127.0.0.1:{_STATION_PORT}")
     streams_hz = {
         mavlink.MAVLINK_MSG_ID_HIL_STATE_QUATERNION: _TRUTH_HZ,
@@ -47,7 +48,8 @@ class Px4:
                  f"PX4_HOME_ALT={stand.altitude_amsl_m:.2f}", "PX4_PARAM_MAV_SYS_ID=1",
                  str(binary), "-i", str(instance), "-d", str(binary.parent.parent / "etc"),
                  "-w", str(folder.resolve())]  # fmt: skip
-        return words, (f"udpin:127.0.0.1:{_ONBOARD_PORT + instance}", f"udpin:127.0.0.1:{_STATION_PORT}")
+        onboard, station = _ONBOARD_PORT + instance, _OWN_STATION_PORT + instance
+        return words, (f"udpin:127.0.0.1:{onboard}", f"udpout:127.0.0.1:{station}")
 
     def set_up(self) -> Mapping[str, float]:
         """External vision for place and speed; what it does when targets stop; the speed of position targets, which

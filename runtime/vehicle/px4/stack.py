@@ -54,4 +54,5 @@ class Px4:
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""
         own = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, True)
-        return common_streams(config, own)
+        sticks = StreamRequest(mavlink.MAVLINK_MSG_ID_MANUAL_CONTROL, "MANUAL_CONTROL", 5.0, False, True)
+        return (*common_streams(config, own), *((sticks,) if config.optional_streams else ()))

@@ -51,6 +51,7 @@ class Reader:
         self._receiver: Receiver | None = None
         self._range: tuple[int, float] | None = None
         self._chunks: dict[int, dict[int, str]] = {}
+        self._tells_own_sticks = False
         self._safety = SafetySignals(stack.no_fence_without_bit)
         self.telemetry = Telemetry()
         self._handlers: dict[str, Callable[[Any, int, int], list[VehicleEvent]]] = {
@@ -65,6 +66,7 @@ class Reader:
             "HOME_POSITION": self._home,
             "GPS_GLOBAL_ORIGIN": self._origin,
             "RC_CHANNELS": self._sticks,
+            "MANUAL_CONTROL": self._own_sticks,
             "DISTANCE_SENSOR": self._distance,
             "FENCE_STATUS": self._fence,
             "SYSTEM_TIME": self._system_time,
@@ -234,7 +236,15 @@ class Reader:
         return []
 
     def _sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
-        self._set(sticks_moved=sticks_moved(m), sticks_t_ns=now_ns)
+        if not self._tells_own_sticks:
+            self._set(sticks_moved=sticks_moved(m), sticks_t_ns=now_ns)
+        return []
+
+    def _own_sticks(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
+        """The sticks that the autopilot itself takes for the pilot's, by axis: a receiver's, whatever its channels'
+        order, or a joystick's, of which RC_CHANNELS says nothing. PX4 tells them."""
+        self._tells_own_sticks = True
+        self._set(sticks_moved=station_sticks_moved(m), sticks_t_ns=now_ns)
         return []
 
     def _distance(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:

@@ -133,7 +133,7 @@ def test_it_is_launched_where_the_world_is(tmp_path: Path) -> None:
     binary = tmp_path / "build" / "bin" / "px4"
     words, found = Px4().command(binary, tmp_path, 2, Stand(HOME, AMSL_M))
     assert "PX4_HOME_LAT=47.39774200" in words and str(tmp_path / "build" / "etc") in words
-    assert found == ("udpin:127.0.0.1:14542", "udpin:127.0.0.1:14550")
+    assert found == ("udpin:127.0.0.1:14542", "udpout:127.0.0.1:18572")
 
 
 def test_a_receiver_that_its_simulator_cannot_forge_is_refused_in_words() -> None:

@@ -8,6 +8,10 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.freshness import FENCE_STATUS
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.px4.stack import Px4
+from runtime.vehicle.telemetry.poses import PoseBuffer
+from runtime.vehicle.telemetry.reader import Reader
 from runtime.vehicle.telemetry.safety import SafetySignals
 from tests.runtime.vehicle.recording import fly
 
@@ -80,3 +84,25 @@ def test_fence_status_is_believed_for_its_time_and_a_breach_until_it_is_denied()
     assert signals.fence_breached(2 * SECOND_NS) is True and signals.fence_breached(10 * SECOND_NS) is False
     signals.fence_status(fence(False), 11 * SECOND_NS)
     assert signals.fence_breached(11 * SECOND_NS) is False
+
+
+def test_the_sticks_that_an_autopilot_names_itself_are_believed_before_any_channel() -> None:
+    """PX4 sends MANUAL_CONTROL of whoever's sticks it flies by, RC_CHANNELS of a receiver alone, in its channels' own
+    order: one whose first channel is the throttle seems to be moved at rest."""
+    reader = Reader(VehicleConfig(), Px4(), PoseBuffer(4.0, 0.05, 0.05))
+
+    def channels(t_ns: int) -> None:
+        values = (1000, 1500, 1500, 1500, *[0xFFFF] * 14)
+        reader.take(mavlink.MAVLink_rc_channels_message(0, 4, *values, 0), t_ns, t_ns)
+
+    def axes(x: int, y: int, r: int, t_ns: int) -> None:
+        reader.take(mavlink.MAVLink_manual_control_message(1, x, y, 0, r, 0), t_ns, t_ns)
+
+    channels(0)
+    assert reader.telemetry.sticks_moved is True
+    axes(0, 0, 0, SECOND_NS)
+    channels(2 * SECOND_NS)
+    assert (reader.telemetry.sticks_moved, reader.telemetry.sticks_t_ns) == (False, SECOND_NS)
+    for moved in ((400, 0, 0), (0, -400, 0), (0, 0, 400)):
+        axes(*moved, 3 * SECOND_NS)
+        assert reader.telemetry.sticks_moved is True
