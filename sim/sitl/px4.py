@@ -63,7 +63,8 @@ class Px4:
             "MPC_XY_VEL_MAX": CRUISE_M_S,
             "MPC_XY_CRUISE": CRUISE_M_S,
             "MPC_TKO_SPEED": 3.0,
-            "MPC_TILTMAX_AIR": 25.0,  # a camera that is fixed to the body has to see the ground
+            "MPC_TILTMAX_AIR": 30.0,  # a camera that is fixed to the body has to see the ground
+            "SIH_KDV": 0.3,  # N per m/s, of its 1 kg: by its own 1.0 it leans 39 degrees at 8 m/s
             "NAV_ACC_RAD": 2.0,  # or a survey's corners are cut
         }
 
