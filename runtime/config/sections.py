@@ -103,6 +103,11 @@ class VehicleSection(Section):
         default=191, ge=1, le=255,
         description="Our own MAVLink component; 191 is MAV_COMP_ID_ONBOARD_COMPUTER.",
     )
+    px4_guided_mode: Literal["offboard", "hold"] = Field(
+        default="offboard",
+        description="The mode whose switch grants a PX4: `offboard`, which lasts while targets flow, or `hold`, where "
+        "each target is a reposition; a change to Hold grants only from a mode that is flown by hand.",
+    )
     answer_within_s: float = Field(
         default=10.0, gt=0, le=600,
         description="How long the vehicle may be silent at start; after that a silent vehicle is waited for.",

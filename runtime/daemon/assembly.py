@@ -143,6 +143,7 @@ def _vehicle_config(config: Config) -> VehicleConfig:
     return VehicleConfig(
         system_id=config.vehicle.system_id,
         component_id=config.vehicle.component_id,
+        px4_hold=config.vehicle.px4_guided_mode == "hold",
         links=link_names(len(config.vehicle.uri)),
         unix_time=config.injection.route == Route.GPS_INPUT.value,
         probe_global_position=config.injection.route == Route.GLOBAL_POSITION.value,

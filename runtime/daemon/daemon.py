@@ -201,7 +201,9 @@ class Daemon:
         for event in events:
             self.rooms.journal.write(event.t_ns, vehicle_record(event))
             if isinstance(event, ModeChanged):
-                self.rooms.guidance.mode_seen(event.t_ns, event.guided, first=event.previous is None)
+                self.rooms.guidance.mode_seen(
+                    event.t_ns, event.guided, first=event.previous is None, by_pilot=event.by_pilot
+                )
             self.feeding.heard(event)
             if isinstance(event, ArmedChanged):
                 self.rooms.navigation.on_armed(event.armed)

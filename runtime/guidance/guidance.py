@@ -137,12 +137,13 @@ class Guidance:
 
     # What happens to the vehicle
 
-    def mode_seen(self, t_ns: int, guided: bool, first: bool = False) -> None:
-        """The autopilot reports its mode; ``first``: it had none before, so this is a beginning, no transition."""
+    def mode_seen(self, t_ns: int, guided: bool, first: bool = False, by_pilot: bool = True) -> None:
+        """The autopilot reports its mode; ``first``: it had none before, so this is a beginning, no transition;
+        ``by_pilot`` False: it may have changed by itself, which grants nothing."""
         if first:
             self._authority.mode_forgotten()
         fresh = 0 <= t_ns - self._last.t_ns <= READY.ns
-        self._authority.mode_seen(t_ns, guided, ready=fresh and self._last.state is State.READY)
+        self._authority.mode_seen(t_ns, guided, ready=fresh and by_pilot and self._last.state is State.READY)
 
     def latch(self, cause: Reason) -> None:
         """Somebody else is in command, or this flight of the vehicle is over (see `Authority`)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+AXES, AXES_ID = "MANUAL_CONTROL", 69  # the message of sticks by their axes: a joystick's, or those PX4 flies by
 _CENTRE_US, _OFF_US = 1500, 100  # of a channel's pulse; off centre by more than trims and noise
 _NO_CHANNEL = (0, 0xFFFF)  # of a channel that does not exist, or that an override leaves to the receiver
 _OFF_AXIS = 200  # of a joystick's axis, -1000 to 1000: the same share of its way
@@ -22,7 +23,7 @@ def station_sticks_moved(m: Any) -> bool:
 
     ArduPilot shows both in RC_CHANNELS, PX4 neither. A joystick that rests is sent all the time, and moves nothing.
     """
-    if m.get_type() == "MANUAL_CONTROL":
+    if m.get_type() == AXES:
         return any(axis != _NO_AXIS and abs(axis) > _OFF_AXIS for axis in (m.x, m.y, m.r))  # z is the throttle's
     return m.get_type() == "RC_CHANNELS_OVERRIDE" and _off(_channels(m))
 

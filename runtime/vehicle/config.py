@@ -17,6 +17,7 @@ class VehicleConfig:
     system_id: int | None = None
     links: tuple[str, ...] = (VEHICLE_LINK,)  # names of the lines to the vehicle, the preferred one first
     component_id: int = ONBOARD_COMPUTER
+    px4_hold: bool = False  # a PX4 is guided in Hold by DO_REPOSITION, not in OFFBOARD
     link_timeout_s: float = LINK.seconds
     heartbeat_timeout_s: float = HEARTBEAT.seconds
     feed_timeout_s: float = OWN_PROGRESS.seconds

@@ -50,6 +50,7 @@ class ModeChanged(VehicleEvent):
     previous: str | None
     guided: bool
     critical: bool
+    by_pilot: bool = True  # False: into the guided mode in a way that the autopilot may have gone by itself
 
 
 @dataclass(frozen=True, slots=True)

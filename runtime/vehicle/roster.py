@@ -8,6 +8,7 @@ from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import CompanionConflict, OtherAutopilot, VehicleEvent
+from runtime.vehicle.px4.hold import Px4Hold
 from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.stack import OtherStack, Stack
 
@@ -19,9 +20,10 @@ _STACKS: dict[int, type[Stack]] = {
 _RIVAL_GONE_NS = 10_000_000_000  # ten heartbeats
 
 
-def stack_of(autopilot: int) -> Stack:
-    """The `Stack` for the ``autopilot`` field of a HEARTBEAT."""
-    return _STACKS.get(autopilot, OtherStack)()
+def stack_of(autopilot: int, px4_hold: bool = False) -> Stack:
+    """The `Stack` for the ``autopilot`` field of a HEARTBEAT; ``px4_hold``: a PX4 is guided in Hold."""
+    stack = _STACKS.get(autopilot, OtherStack)()
+    return Px4Hold() if px4_hold and isinstance(stack, Px4) else stack
 
 
 def stack_named(name: str) -> Stack:
@@ -37,6 +39,7 @@ class Roster:
     def __init__(self, config: VehicleConfig) -> None:
         self._system_id = config.system_id
         self._component_id = config.component_id
+        self._px4_hold = config.px4_hold
         self.autopilot: tuple[int, int] | None = None
         self.stack: Stack = OtherStack()
         self.other: tuple[int, int] | None = None
@@ -66,7 +69,7 @@ class Roster:
         if message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self.autopilot:
             return False, []
         if self.autopilot is None and self._system_id in (None, sender[0]):
-            self.autopilot, self.stack = sender, stack_of(message.autopilot)
+            self.autopilot, self.stack = sender, stack_of(message.autopilot, self._px4_hold)
             return True, []
         first, self.other = self.other is None, self.other or sender
         return False, [OtherAutopilot(t_ns, *sender)] if first else []

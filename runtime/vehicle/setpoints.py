@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.values import GeoPoint, Setpoint
-from runtime.vehicle.stack import Stack, position_target
+from runtime.vehicle.stack import Stack
 from runtime.vehicle.targets import TargetWatch
 
 _ALTITUDES_M = (-500.0, 9000.0)  # AMSL of any ground that a drone flies over: the Dead Sea to beyond Everest
@@ -32,7 +32,7 @@ class SetpointSender:
             return "target_expired"
         if not sane(setpoint.position, setpoint.altitude_amsl_m):
             return "target_out_of_range"
-        self._put(position_target(setpoint.position, setpoint.altitude_amsl_m, *autopilot))
+        self._put(stack.position_target(setpoint.position, setpoint.altitude_amsl_m, *autopilot))
         self._watch.sent(setpoint.position, setpoint.altitude_amsl_m, t_ns)
         self._sent_ns = t_ns
         self._repeated = setpoint if stack.setpoint_period_s is not None else None
@@ -50,7 +50,7 @@ class SetpointSender:
         self._repeated = None
         if t_ns - self._sent_ns < stack.setpoint_period_s * 1e9:
             return "not_due"
-        self._put(position_target(setpoint.position, setpoint.altitude_amsl_m, *autopilot))
+        self._put(stack.position_target(setpoint.position, setpoint.altitude_amsl_m, *autopilot))
         self._sent_ns = t_ns
         return None
 

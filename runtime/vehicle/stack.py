@@ -106,6 +106,13 @@ class Stack(Protocol):
     def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
         """Whether the vehicle follows our position targets in this mode."""
 
+    def is_pilots_switch(self, previous: str | None) -> bool:
+        """Whether a change into the guided mode from ``previous`` can only be somebody's switch: an autopilot may also
+        enter that mode by itself."""
+
+    def position_target(self, position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
+        """The message that sends it to an AMSL point."""
+
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The messages to request."""
 
@@ -215,6 +222,14 @@ class OtherStack:
     def is_guided(self, vehicle_type: int, custom_mode: int) -> bool:
         """Never: its modes are unknown."""
         return False
+
+    def is_pilots_switch(self, previous: str | None) -> bool:
+        """Never."""
+        return False
+
+    def position_target(self, position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
+        """As common.xml describes it; it is never sent."""
+        return position_target(position, altitude_amsl_m, system_id, component_id)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request of what common.xml offers."""

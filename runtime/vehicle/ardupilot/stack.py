@@ -7,12 +7,14 @@ and before lift-off it silently cancels a take-off, so guidance waits until the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from runtime.mavlink.dialect import mavlink
-from runtime.values import AidingRoute
+from runtime.values import AidingRoute, GeoPoint
 from runtime.vehicle.ardupilot import local_frame, modes, parameters
 from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.stack import StreamRequest, common_streams
+from runtime.vehicle.stack import StreamRequest, common_streams, position_target
 
 
 class ArduPilot:
@@ -46,6 +48,14 @@ class ArduPilot:
     point_at = staticmethod(local_frame.point_at)
     odometry = staticmethod(dialect.odometry)
     failed_odometry = staticmethod(dialect.failed_odometry)
+
+    def is_pilots_switch(self, previous: str | None) -> bool:
+        """It never enters that mode by itself but where it was already meant to be in it."""
+        return True
+
+    def position_target(self, position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
+        """SET_POSITION_TARGET_GLOBAL_INT."""
+        return position_target(position, altitude_amsl_m, system_id, component_id)
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""

@@ -15,6 +15,7 @@ _MAIN = {
     11: "ALTITUDE_CRUISE",
 }
 _AUTO, _OFFBOARD = 4, 6
+_LOITER = 3
 _AUTO_SUB = {
     1: "READY",
     2: "TAKEOFF",
@@ -42,3 +43,8 @@ def mode_name(vehicle_type: int, custom_mode: int) -> str:
 def is_guided(vehicle_type: int, custom_mode: int) -> bool:
     """Whether it is OFFBOARD."""
     return custom_mode >> 16 & 0xFF == _OFFBOARD
+
+
+def is_hold(vehicle_type: int, custom_mode: int) -> bool:
+    """Whether it is Hold."""
+    return custom_mode >> 16 & 0xFF == _AUTO and custom_mode >> 24 & 0xFF == _LOITER

@@ -11,13 +11,16 @@ what idles is therefore the present point.
 
 from __future__ import annotations
 
+from typing import Any
+
 from runtime.mavlink.dialect import mavlink
-from runtime.values import AidingRoute
+from runtime.reports.sticks import AXES, AXES_ID
+from runtime.values import AidingRoute, GeoPoint
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.odometry import as_measured
 from runtime.vehicle.px4 import local_frame, modes, parameters
 from runtime.vehicle.px4 import odometry as dialect
-from runtime.vehicle.stack import StreamRequest, common_streams
+from runtime.vehicle.stack import StreamRequest, common_streams, position_target
 
 
 class Px4:
@@ -51,8 +54,16 @@ class Px4:
     odometry = staticmethod(dialect.odometry)
     failed_odometry = staticmethod(dialect.failed_odometry)
 
+    def is_pilots_switch(self, previous: str | None) -> bool:
+        """It never enters that mode by itself but where it was already meant to be in it."""
+        return True
+
+    def position_target(self, position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
+        """SET_POSITION_TARGET_GLOBAL_INT."""
+        return position_target(position, altitude_amsl_m, system_id, component_id)
+
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""
         own = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, True)
-        sticks = StreamRequest(mavlink.MAVLINK_MSG_ID_MANUAL_CONTROL, "MANUAL_CONTROL", 5.0, False, True)
+        sticks = StreamRequest(AXES_ID, AXES, 5.0, False, True)
         return (*common_streams(config, own), *((sticks,) if config.optional_streams else ()))

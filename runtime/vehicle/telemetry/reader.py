@@ -16,7 +16,7 @@ from typing import Any
 from runtime.freshness import RANGE
 from runtime.mavlink.dialect import mavlink
 from runtime.reports import messages
-from runtime.reports.sticks import station_sticks_moved, sticks_moved
+from runtime.reports.sticks import AXES, station_sticks_moved, sticks_moved
 from runtime.reports.values import Estimator, Receiver
 from runtime.values import GeoPoint, Measured, Position, PositionSource
 from runtime.vehicle.config import VehicleConfig
@@ -66,7 +66,7 @@ class Reader:
             "HOME_POSITION": self._home,
             "GPS_GLOBAL_ORIGIN": self._origin,
             "RC_CHANNELS": self._sticks,
-            "MANUAL_CONTROL": self._own_sticks,
+            AXES: self._own_sticks,
             "DISTANCE_SENSOR": self._distance,
             "FENCE_STATUS": self._fence,
             "SYSTEM_TIME": self._system_time,
@@ -114,7 +114,8 @@ class Reader:
         events: list[VehicleEvent] = []
         if m.custom_mode != before.mode_number:
             critical = m.system_status in _STATES.values()
-            events.append(ModeChanged(now_ns, mode, m.custom_mode, before.mode, guided, critical))
+            by_pilot = self._stack.is_pilots_switch(before.mode) and not critical
+            events.append(ModeChanged(now_ns, mode, m.custom_mode, before.mode, guided, critical, by_pilot))
         if armed != before.armed:
             events.append(ArmedChanged(now_ns, armed, before.armed is None))
         for name, value in _STATES.items():

@@ -102,7 +102,7 @@ class Telemetry:
     sys_status_t_ns: int | None = None  # arrival of the newest SYS_STATUS
     rc_receiver_ok: bool | None = None  # None: the autopilot does not say that there is one
     sticks_moved: bool | None = None  # roll, pitch or yaw stick off its centre (default channel order)
-    sticks_t_ns: int | None = None  # arrival of the newest RC_CHANNELS or MANUAL_CONTROL of the autopilot
+    sticks_t_ns: int | None = None  # arrival of the newest word of the autopilot on them
     station_sticks_t_ns: int | None = None  # when a ground station's sticks were last seen off their centre
     fence_breached: bool | None = None  # False also where the autopilot says that there is no fence
     failsafes: frozenset[str] = frozenset()
