@@ -6,13 +6,13 @@ There is no other place in Homing that sets a parameter.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.doctor.autopilot import Direct
 from runtime.doctor.saved import Change, SavedParameters
 from runtime.errors import VehicleError
+from runtime.mavlink.byte_value import with_bytes
 from runtime.mavlink.dialect import ONBOARD_COMPUTER, mavlink
 from runtime.mavlink.framing import PacketWriter
 from runtime.vehicle.parameters.encoding import encoded
@@ -82,10 +82,10 @@ class Transaction:
             wire = encoded(change.new, change.kind, stack_named(state.stack).bytewise_parameters)
         except ValueError as error:
             raise VehicleError(f"{change.name} cannot be set: {error}.{self._undo()}") from None
-        (number,) = struct.unpack("<f", wire)
         self._writer.system_id = state.system_id
         target = state.system_id, state.component_id
-        self._writer.put(mavlink.MAVLink_param_set_message(*target, change.name.encode("ascii"), number, change.kind))
+        message = mavlink.MAVLink_param_set_message(*target, change.name.encode("ascii"), 0.0, change.kind)
+        self._writer.put(with_bytes(message, wire))
         return b"".join(self._writer.take())
 
     def _undo(self) -> str:

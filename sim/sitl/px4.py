@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.errors import UsageError
+from runtime.mavlink.byte_value import with_bytes
 from runtime.values import GeoPoint
+from runtime.vehicle.parameters.encoding import decoded, encoded, wire_of
 from sim.scenario.conditions import Conditions
 from sim.scenario.plan import Point
 from sim.scenario.px4 import PX4
@@ -97,19 +99,15 @@ class Px4:
         return mavlink.MAVLink_manual_control_message(1, pitch, roll, round(_STICK * (1 + sticks.climb) / 2), yaw, 0)
 
     def parameter_set(self, name: str, value: float) -> Any:
-        """Whole numbers travel as the bits of an int32 in the float."""
-        if isinstance(value, int):
-            kind, carried = mavlink.MAV_PARAM_TYPE_INT32, _as_float(value)
-        else:
-            kind, carried = mavlink.MAV_PARAM_TYPE_REAL32, value
-        return mavlink.MAVLink_param_set_message(1, 1, name.encode("ascii"), carried, kind)
+        """Whole numbers travel as the bits of an int32."""
+        kind = mavlink.MAV_PARAM_TYPE_INT32 if isinstance(value, int) else mavlink.MAV_PARAM_TYPE_REAL32
+        message = mavlink.MAVLink_param_set_message(1, 1, name.encode("ascii"), 0.0, kind)
+        return with_bytes(message, encoded(value, kind, bytewise=True))
 
     def parameter_value(self, message: Any) -> float:
         """See `parameter_set`."""
-        if message.param_type == mavlink.MAV_PARAM_TYPE_REAL32:
-            return float(message.param_value)
-        (whole,) = struct.unpack("<i", struct.pack("<f", message.param_value))
-        return int(whole)
+        value = decoded(wire_of(bytes(message.get_msgbuf())), message.param_type, bytewise=True)
+        return math.nan if value is None else value
 
     def true_state(self, message: Any) -> TrueState | None:
         """HIL_STATE_QUATERNION."""
@@ -124,7 +122,3 @@ class Px4:
             (message.rollspeed, message.pitchspeed, message.yawspeed),
         )
 
-
-def _as_float(whole: int) -> float:
-    (carried,) = struct.unpack("<f", struct.pack("<i", whole))
-    return float(carried)

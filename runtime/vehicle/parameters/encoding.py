@@ -10,6 +10,7 @@ import struct
 
 from runtime.mavlink.dialect import mavlink
 
+_V2 = 0xFD  # the first byte of a MAVLink 2 packet
 _FORMATS = {  # MAV_PARAM_TYPE -> struct; 64-bit types do not fit into the message
     mavlink.MAV_PARAM_TYPE_UINT8: "<Bxxx",
     mavlink.MAV_PARAM_TYPE_INT8: "<bxxx",
@@ -19,6 +20,12 @@ _FORMATS = {  # MAV_PARAM_TYPE -> struct; 64-bit types do not fit into the messa
     mavlink.MAV_PARAM_TYPE_INT32: "<i",
     mavlink.MAV_PARAM_TYPE_REAL32: "<f",
 }
+
+
+def wire_of(packet: bytes) -> bytes:
+    """The first four bytes of a packet's payload, of which MAVLink 2 leaves trailing zeros out."""
+    start = 10 if packet[0] == _V2 else 6
+    return packet[start : start + min(4, packet[1])].ljust(4, b"\0")
 
 
 def decoded(wire: bytes, kind: int, bytewise: bool) -> float | None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.mavlink.dialect import mavlink
-from runtime.vehicle.parameters.encoding import decoded
+from runtime.vehicle.parameters.encoding import decoded, wire_of
 
 _WAIT_NS = 700_000_000  # for an answer; a busy autopilot answers within half a second
 _ASKED = 4  # times, before a name is called missing: four packets lost in a row are one in a hundred at 30 % loss
 _AT_ONCE = 8  # requests under way; ArduPilot queues 20, and drops what comes beyond
 _BY_NAME = -1  # param_index
-_V2 = 0xFD
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class ParameterReading:
             if message.error == mavlink.MAV_PARAM_ERROR_DOES_NOT_EXIST and self._asked.pop(name, None) is not None:
                 self._missing.add(name)
             return
-        value = decoded(_wire(bytes(message.get_msgbuf())), message.param_type, self._bytewise)
+        value = decoded(wire_of(bytes(message.get_msgbuf())), message.param_type, self._bytewise)
         if value is None:
             return
         wanted = self._asked.pop(name, None) is not None
@@ -110,12 +109,6 @@ class ParameterReading:
 
     def _send(self, name: str, target: tuple[int, int]) -> None:
         self._put(mavlink.MAVLink_param_request_read_message(*target, name.encode("ascii"), _BY_NAME))
-
-
-def _wire(packet: bytes) -> bytes:
-    """The first four bytes of the payload, of which MAVLink 2 leaves trailing zeros out."""
-    start = 10 if packet[0] == _V2 else 6
-    return packet[start : start + min(4, packet[1])].ljust(4, b"\0")
 
 
 def _name(message: Any) -> str:

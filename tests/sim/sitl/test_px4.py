@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
@@ -96,16 +98,44 @@ def test_flags_as_observed_tell_of_a_position(flags: int, has: bool) -> None:
     assert vehicle.station.has_position is has
 
 
+def heard_back(px4: Px4, name: str, value: float) -> float:
+    """What PX4 makes of a parameter that is set, and what is read of its answer: bytes both times."""
+    packer, parser = mavlink.MAVLink(None, srcSystem=255), mavlink.MAVLink(None)
+    packet = bytes(px4.parameter_set(name, value).pack(packer))
+    payload = packet[10 : 10 + packet[1]].ljust(23, b"\0")
+    kept, kind = payload[:4], payload[22]
+    answer = bytes(mavlink.MAVLink_param_value_message(name.encode(), 0.0, kind, 1, 0).pack(packer))
+    body = kept + answer[14 : 10 + answer[1]]
+    raw = answer[:10] + body + answer[10 + answer[1] :]
+    crc = mavlink.x25crc(raw[1 : 10 + answer[1]] + bytes([mavlink.MAVLink_param_value_message.crc_extra])).crc
+    (message,) = parser.parse_buffer(raw[: 10 + answer[1]] + struct.pack("<H", crc))
+    return px4.parameter_value(message)
+
+
 def test_whole_numbers_travel_as_the_bits_of_an_int32() -> None:
     px4 = Px4()
     asked = px4.parameter_set("EKF2_EV_CTRL", 5)
-    assert struct.pack("<f", asked.param_value) == struct.pack("<i", 5)
-    assert asked.param_type == mavlink.MAV_PARAM_TYPE_INT32
-    said = mavlink.MAVLink_param_value_message(b"EKF2_EV_CTRL", asked.param_value, asked.param_type, 1, 0)
-    assert px4.parameter_value(said) == 5
-    said = mavlink.MAVLink_param_value_message(b"MPC_XY_VEL_MAX", 8.0, mavlink.MAV_PARAM_TYPE_REAL32, 1, 0)
-    assert px4.parameter_value(said) == 8.0
-    assert px4.parameter_set("MPC_XY_VEL_MAX", 8.0).param_value == 8.0
+    assert asked.param_value == struct.pack("<i", 5) and asked.param_type == mavlink.MAV_PARAM_TYPE_INT32
+    for value in (0, 5, 10, -1, 2**31 - 1):
+        assert heard_back(px4, "SIM_GPS_USED", value) == value
+    assert heard_back(px4, "MPC_XY_VEL_MAX", 8.25) == 8.25
+
+
+def test_they_do_so_where_denormal_floats_are_zeros() -> None:
+    """As they are in a thread that has made an engine of ONNX Runtime: there 10 became 0, and GPS was cut."""
+    (model,) = (Path(onnxruntime.__file__).parent / "datasets").glob("mul_1.onnx")
+    found: list[tuple[bytes, float]] = []
+
+    def elsewhere() -> None:
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        found.append((struct.pack("<f", 1.4e-44), heard_back(Px4(), "SIM_GPS_USED", 10)))
+
+    thread = threading.Thread(target=elsewhere)  # of its own, for it stays so
+    thread.start()
+    thread.join()
+    assert found == [(bytes(4), 10)], "a float of those bits is lost here, the parameter is not"
 
 
 def test_the_wind_of_its_simulator_is_where_it_comes_from() -> None:
