@@ -12,6 +12,8 @@ from pathlib import Path
 _JETSON = Path("/proc/device-tree/model")
 _GPU_SIGHTS = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/proc/driver/nvidia/version")
 _L4T = Path("/etc/nv_tegra_release")
+_THERMAL = Path("/sys/class/thermal")
+_COLDEST_C, _HOTTEST_C = -60.0, 200.0  # a Jetson's zones of parts that are switched off say -256
 _TOOL_WITHIN_S = 5.0
 _MOST_THREADS = 4  # more threads than that gain nothing on towers of a few milliseconds
 
@@ -103,6 +105,13 @@ def power_mode() -> str | None:
             return line.partition(":")[2].strip()
     governor = _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
     return f"governor {governor}" if governor else None
+
+
+def temperature_c() -> float | None:
+    """The hottest of the sensors that the kernel calls thermal zones, None where there is none."""
+    found = [_first_line(zone / "temp") for zone in _THERMAL.glob("thermal_zone*")]
+    degrees = [int(milli) / 1000 for milli in found if milli.lstrip("-").isdecimal()]
+    return max((one for one in degrees if _COLDEST_C < one < _HOTTEST_C), default=None)
 
 
 def cache_directory() -> Path:

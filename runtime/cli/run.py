@@ -17,6 +17,7 @@ from runtime.camera.reader import CameraReader
 from runtime.camera.source import Camera, open_camera
 from runtime.camera.uri import is_live
 from runtime.cli.output import warn
+from runtime.cli.status_page import status_page
 from runtime.clock import MonotonicClock
 from runtime.config.config import Config, load_config
 from runtime.control.control import ControlServer
@@ -53,16 +54,20 @@ def _fly(
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     devices.callback(control.close)
+    page = status_page(config, clock)
+    devices.callback(page.close)
     space = Space(config.log.directory, config.log.quota_gb * 1e9, config.log.free_gb * 1e9)
     log = FlightLog.open(config.log.directory, clock, frames=config.log.frames, space=space)
     records.callback(log.close)
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
     assembly = assemble(
-        config, workers, dry_run=dry_run, journal=log, stopwatch=clock.now_ns, flight=flight
+        config, workers, dry_run=dry_run, journal=page.watched(log), stopwatch=clock.now_ns, flight=flight
     )
     log.start(started(config, assembly, flight=flight, dry_run=dry_run), clock.now_ns())
     records.callback(assembly.close)
     records.callback(workers.close)  # before the history that they use
+    page.serve(assembly, log.mcap_path, dry_run, inbox.control)
+    records.callback(page.close)  # before the history that it shows
     camera = _camera(config.camera.uri, clock)
     devices.callback(camera.close)
     vehicle, trust = config.vehicle, config.link
@@ -71,10 +76,22 @@ def _fly(
     patience = Patience(vehicle.answer_within_s, " or ".join(vehicle.uri))
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time
-    warn(f"running; log {log.mcap_path}, control socket {config.control.socket}{', dry run' if dry_run else ''}")
-    service = ServiceManager.from_environment()
-    Loop(assembly.daemon, camera, links.by_name, inbox, clock, patience, control.counts, service).run(stop)
+    _say_running(config, log.mcap_path, dry_run, page.address)
+    loop = Loop(
+        assembly.daemon, camera, links.by_name, inbox, clock, patience,
+        lambda: {**control.counts(), **page.counts()}, ServiceManager.from_environment(), page.show,
+    )  # fmt: skip
+    loop.run(stop)
     warn("stopped; everything recorded is kept.")
+
+
+def _say_running(config: Config, log: Path, dry_run: bool, page: str | None) -> None:
+    said = [f"running; log {log}", f"control socket {config.control.socket}"]
+    if page is not None:
+        said.append(f"status page {page}")
+        token = config.page_token_file()
+        said.extend([] if token is None else [f"its token {token}"])
+    warn(", ".join([*said, *(["dry run"] if dry_run else [])]))
 
 
 def _camera(uri: str, clock: MonotonicClock) -> CameraReader:

@@ -21,6 +21,7 @@ from runtime.config.sections import (
     LinkSection,
     LogSection,
     NavigationSection,
+    PageSection,
     RecordSection,
     Section,
     TargetSection,
@@ -46,7 +47,14 @@ class Config(Section):
     guidance: GuidanceSection = GuidanceSection()
     commanding: CommandingSection = CommandingSection()
     control: ControlSection = ControlSection()
+    page: PageSection = PageSection()
     log: LogSection = LogSection()
+
+    def page_token_file(self) -> Path | None:
+        """Where the token of the status page is kept; None where the page only shows."""
+        if not self.page.control:
+            return None
+        return self.page.token_file or self.control.socket.with_name("homing-page.token")
 
 
 def load_config(path: Path | str) -> Config:
@@ -121,10 +129,12 @@ def _resolved(config: Config, folder: Path) -> Config:
 
     paths = {"path": config.bundle.path, "signed_by": config.bundle.signed_by}
     link = {"signing_key": config.link.signing_key, "signing_stamp": config.link.signing_stamp}
+    token = config.page.token_file
     bundle = {name: None if path is None else at(path) for name, path in paths.items()}
     return config.model_copy(
         update={
             "history": config.history.model_copy(update={"path": at(config.history.path)}),
+            "page": config.page.model_copy(update={"token_file": token and at(token)}),
             "control": config.control.model_copy(update={"socket": at(config.control.socket)}),
             "log": config.log.model_copy(update={"directory": at(config.log.directory)}),
             "bundle": config.bundle.model_copy(update=bundle),

@@ -5,10 +5,11 @@ The page docs/configuration.md is made from these models; `runtime.config.flying
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.control.client import default_socket
@@ -247,6 +248,39 @@ class ControlSection(Section):
         default_factory=default_socket,
         description="Unix socket of `homing target|confirm|engage|disengage|status`, in a folder of this user's own.",
     )
+
+
+class PageSection(Section):
+    """[page]: the status page, for a browser on the ground; see docs/status-page.md."""
+
+    enabled: bool = Field(default=False, description="Serve it; costs some 15 MB of memory.")
+    address: str = Field(
+        default="127.0.0.1",
+        description="Where it listens: this computer alone, or `0.0.0.0` for whoever reaches it by network.",
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes one that is free.")
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names under which a browser may ask for it, besides addresses and `localhost`: `drone.local`.",
+    )
+    control: bool = Field(
+        default=False,
+        description="Targets may be uploaded, and choose, confirm, engage and disengage pressed there, with the token.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="Holds the token, for this user alone; made where there is none. By default `homing-page.token` "
+        "beside the control socket.",
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _an_address(cls, address: str) -> str:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise ValueError("it is no address; write 127.0.0.1, 0.0.0.0 or one of this computer's") from None
+        return address
 
 
 class LogSection(Section):

@@ -22,7 +22,7 @@ from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.beliefs import KeyframeRecord
 from runtime.localizer.fix_difference import FixDifference
 from runtime.record.recorder import Recorded
-from runtime.values import Decision, Fix
+from runtime.values import Decision, Fix, Frame, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ class Perception:
         self._fix_due_ns = self._picture_due_ns = 0
         self.camera = CameraHealth()
         self.camera_error = ""  # why no frames come, in the words of the camera's thread
+        self.last_frame: Frame | None = None
         self.last_fix: Fix | None = None
+        self.matched: Sighting | None = None  # the frame of the last fix
         self.difference: FixDifference | None = None
         self.recording_failed = ""
 
@@ -74,6 +76,7 @@ class Perception:
         """Takes a frame from the camera: logged and counted, and queued for its pose unless the camera is broken."""
         self._counts["frames"] += 1
         self._counts["frames_dropped_queue"] += event.dropped_before
+        self.last_frame = event.frame
         state = self.camera.observe(event.frame, event.t_ns)
         with_picture = event.t_ns >= self._picture_due_ns
         if with_picture:
@@ -142,5 +145,6 @@ class Perception:
         difference = self._rooms.navigation.on_fix(fix, posed.position)
         if fix.decision is Decision.FIX:
             self.last_fix, self.difference = fix, difference
+            self.matched = Sighting(posed.frame, posed.pose, fix)
         self._rooms.guidance.saw(fix)
         self._rooms.journal.write(t_ns, fix_record(fix, difference, posed))

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from runtime.clock import Clock
 from runtime.daemon.daemon import Daemon
 from runtime.daemon.operator_handler import refusal
+from runtime.daemon.status import snapshot
 from runtime.errors import VehicleError
 from runtime.events import (
     VEHICLE_LINK,
@@ -31,11 +32,12 @@ from runtime.events import (
 )
 from runtime.freshness import MODE
 from runtime.service import ServiceManager
-from runtime.values import Frame
+from runtime.values import Frame, Snapshot
 from runtime.vehicle.link.link import WaitingLink
 from runtime.vehicle.telemetry.state import LinkCounters
 
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
+SHOW_NS = 500_000_000  # between two snapshots for whoever watches: people see no more
 _POLL_S = 0.01  # between two polls of the camera
 _REQUESTS = 16
 _MAX_LAST_READS = 10  # of a link that never falls quiet, before the end
@@ -128,9 +130,11 @@ class Loop:
         patience: Patience,
         counts: Callable[[], dict[str, int]] = dict,
         service: ServiceManager | None = None,
+        show: Callable[[Snapshot], None] | None = None,
     ) -> None:
         """``links`` by name; the loop sleeps on the vehicle's. ``counts``: what went wrong where requests come from.
-        ``service``: who starts the daemon again when it no longer makes progress; by default nobody."""
+        ``service``: who starts the daemon again when it no longer makes progress; by default nobody. ``show`` is handed
+        a snapshot twice a second, in the deciding thread: it must only put it down."""
         self._daemon = daemon
         self._camera = camera
         self._links = links
@@ -140,6 +144,8 @@ class Loop:
         self._patience = patience
         self._counts = counts
         self._service = service or ServiceManager()
+        self._show = show
+        self._show_due_ns = 0
         self._camera_dropped = 0
         self._answered = False
 
@@ -170,11 +176,24 @@ class Loop:
             now_ns = self._clock.now_ns()
             if now_ns >= due_ns:
                 self._listen()
-                self._step(Tick(self._clock.now_ns()))
+                tick = Tick(self._clock.now_ns())
+                self._step(tick)
+                self._be_seen(tick.t_ns)
                 due_ns = max(due_ns + TICK_NS, now_ns)
                 self._check_answered(now_ns - begun_ns)
                 self._count()
                 self._service.progressed(now_ns, ready=self._answered, status=self._daemon.headline())
+
+    def _be_seen(self, t_ns: int) -> None:
+        """Puts a snapshot down for whoever watches; nothing in it may end the flight."""
+        if self._show is None or t_ns < self._show_due_ns:
+            return
+        begun_ns, self._show_due_ns = self._clock.now_ns(), t_ns + SHOW_NS
+        try:
+            self._show(snapshot(self._daemon, t_ns))
+        except Exception as error:
+            self._daemon.failed("show", t_ns, error)
+        self._daemon.latencies.add("show", self._clock.now_ns() - begun_ns)
 
     def _say_last_words(self, failed_ns: int | None) -> None:
         """Closes the daemon and sends its hold, if it has one, after a last look at the link.

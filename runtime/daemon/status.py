@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from runtime.daemon.perception import Perception
 from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.target_handler import point
-from runtime.values import Estimate, GeoPoint
+from runtime.values import Estimate, GeoPoint, Snapshot
+from runtime.vehicle.telemetry.state import GpsState
 
 
 class Flying(Protocol):
@@ -34,6 +36,10 @@ class Flying(Protocol):
         ...
 
 
+def snapshot(daemon: Flying, t_ns: int) -> Snapshot:
+    """What the daemon shows of itself at ``t_ns``."""
+    return Snapshot(t_ns, status(daemon, t_ns), daemon.perception.last_frame, daemon.perception.matched)
+
 
 def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
     """Everything that an operator asks for; ages in seconds, latencies in milliseconds."""
@@ -50,7 +56,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "distance_m": decision.distance_m,
         "route": [point(corner) for corner in decision.route],
         "pending_target": None if pending is None else pending.as_answer(),
-        "vehicle": _vehicle(daemon),
+        "vehicle": _vehicle(daemon, t_ns),
         "camera": daemon.perception.camera.state(t_ns).value,
         "camera_error": daemon.perception.camera_error or None,
         "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
@@ -69,7 +75,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
     }
 
 
-def _vehicle(daemon: Flying) -> dict[str, Any]:
+def _vehicle(daemon: Flying, t_ns: int) -> dict[str, Any]:
     state = daemon.rooms.vehicle.state
     heard = state.telemetry
     return {
@@ -83,10 +89,24 @@ def _vehicle(daemon: Flying) -> dict[str, Any]:
         if heard.home is None
         else {**point(heard.home.position), "altitude_amsl_m": heard.home.altitude_amsl_m},
         "height_takeoff_m": None if heard.height_takeoff_m is None else heard.height_takeoff_m.value,
+        "position": _place(heard.position),
+        "velocity_ned_m_s": heard.velocity_ned_m_s,
+        "heading_deg": None if heard.heading is None else math.degrees(heard.heading.value) % 360.0,
+        "gps": None if heard.gps is None else _gps(heard.gps, t_ns),
         "battery": heard.battery_remaining,
         "failsafes": sorted(heard.failsafes),
         "problems": list(state.problems),
         "links": [asdict(line) for line in state.lines],
+    }
+
+
+def _gps(gps: GpsState, t_ns: int) -> dict[str, Any]:
+    return {
+        "fix_type": gps.fix_type,
+        "satellites": gps.satellites,
+        "sigma_m": gps.horizontal_sigma_m,
+        "position": None if gps.position is None else point(gps.position.point),
+        "age_s": _since(gps.t_ns, t_ns),
     }
 
 
@@ -104,6 +124,7 @@ def _estimate(estimate: Estimate, t_ns: int) -> dict[str, Any]:
     return {
         "position": _place(estimate.position),
         "sigma_m": estimate.sigma_m,
+        "covariance_m2": estimate.covariance_m2,
         "trusted": estimate.trusted,
         "state": estimate.state.value,
         "source": estimate.source.value,

@@ -65,6 +65,16 @@ class Gallery:
         return len(self.ids)
 
 
+@dataclass(frozen=True, slots=True)
+class GroundRows:
+    """Some keyframes in the order of their ids: ``ids`` (N,) int64, ``ground`` (N, 2) float64 latitude and longitude in
+    degrees of their crops' centres, ``footprints_m`` (N,) their sides."""
+
+    ids: NDArray[np.int64]
+    ground: NDArray[np.float64]
+    footprints_m: NDArray[np.float64]
+
+
 class HistoryReader:
     """What can be asked of an open history, from any thread; no question waits for a write or another question."""
 
@@ -178,6 +188,16 @@ class HistoryReader:
         )
         numbers = np.array(rows, dtype=np.float64).reshape(len(rows), 3)
         return Coverage(numbers[:, :2], numbers[:, 2])
+
+    def ground_rows(self, after_id: int, most: int) -> GroundRows:
+        """What ground the ``most`` oldest keyframes newer than ``after_id`` show; fewer are all that there are."""
+        rows = self._all(
+            "SELECT id, ground_latitude_deg, ground_longitude_deg, footprint_m FROM keyframe "
+            f"WHERE id > ? AND footprint_m > 0 AND {self._sound('id')} ORDER BY id LIMIT ?",
+            (int(after_id), int(most)),
+        )
+        numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3)
+        return GroundRows(np.array([row[0] for row in rows], dtype=np.int64), numbers[:, :2], numbers[:, 2])
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""

@@ -24,6 +24,7 @@ from runtime.values.coverage import Coverage
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
 from runtime.values.odometry import Displacement, Odometry, OdometryFault
 from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
+from runtime.values.snapshot import Sighting, Snapshot
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
 
 __all__ = [
@@ -60,6 +61,8 @@ __all__ = [
     "Quaternion",
     "ReceiverFix",
     "Setpoint",
+    "Sighting",
+    "Snapshot",
     "TrackingState",
     "Vectors",
     "Velocity",

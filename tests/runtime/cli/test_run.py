@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +67,10 @@ battery_reserve_percent = 20.0
 [control]
 socket = "c.sock"
 
+[page]
+enabled = {page}
+port = {page_port}
+
 [log]
 directory = "logs"
 """
@@ -80,7 +87,10 @@ def configured(folder: Path, **changes: Any) -> Path:
     for index in range(3):
         image = np.random.default_rng(index).integers(0, 255, (48, 64, 3), dtype=np.uint8)
         cv2.imwrite(str(frames / f"{index}.png"), image)
-    values = {"camera": frames, "vehicle": "udpin:127.0.0.1:0", "answer_within_s": 1.0, "record": "true", **changes}
+    values = {
+        "camera": frames, "vehicle": "udpin:127.0.0.1:0", "answer_within_s": 1.0, "record": "true", "page": "false",
+        "page_port": 0, **changes,
+    }  # fmt: skip
     path = folder / "homing.toml"
     path.write_text(FILE.format(**values))
     return path
@@ -152,6 +162,13 @@ def test_a_log_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "logs" in refused(path)
 
 
+def test_a_page_where_somebody_else_listens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        message = refused(configured(tmp_path, page="true", page_port=port))
+    assert f"[page] cannot listen on 127.0.0.1 port {port}" in message
+
+
 def test_signals_are_given_back_after_a_run(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     refused(configured(tmp_path, camera="/dev/video99"))
@@ -211,10 +228,12 @@ def test_a_camera_that_never_returns_costs_the_flight_neither_log_nor_history(tm
 class Flight:
     """A `homing run` in a process of its own, on a vehicle that hovers in real time."""
 
-    def __init__(self, folder: Path, server: AutopilotServer, autopilot: Autopilot, *options: str) -> None:
+    def __init__(
+        self, folder: Path, server: AutopilotServer, autopilot: Autopilot, *options: str, **changes: Any
+    ) -> None:
         self.folder, self.server, self.autopilot = folder, server, autopilot
         _, port = server.addresses[0]
-        path = configured(folder, vehicle=f"tcp:127.0.0.1:{port}", answer_within_s=20.0)
+        path = configured(folder, vehicle=f"tcp:127.0.0.1:{port}", answer_within_s=20.0, **changes)
         command = [*HOMING, "run", "--config", str(path), *options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
@@ -304,9 +323,13 @@ def test_a_flight_by_the_commands_alone(
 def test_a_dry_run_and_ctrl_c(
     tmp_path: Path, hovering: tuple[AutopilotServer, Autopilot], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flight = Flight(tmp_path, *hovering, "--dry-run")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    flight = Flight(tmp_path, *hovering, "--dry-run", page="true", page_port=port)
     try:
         eventually(flight.answers)
+        stream = urllib.request.urlopen(f"http://127.0.0.1:{port}/api/live", timeout=10)
+        assert json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10))["status"] == "ok"
         picture = str(tmp_path / "frames" / "0.png")  # located aside, in a history that holds nothing yet
         with pytest.raises(typer.Exit) as no_match:
             control.target(picture, target_gsd=1.0, socket=flight.socket, as_json=True)
@@ -315,7 +338,10 @@ def test_a_dry_run_and_ctrl_c(
         flight.to_ready()
         flight.pilot("GUIDED")
         eventually(lambda: flight.status()["counts"].get("setpoints_withheld", 0) > 3)
-        flight.end(signal.SIGINT)
+        said = flight.end(signal.SIGINT)  # whoever still looks does not hold up the end
+        assert f"status page http://127.0.0.1:{port}/, dry run" in said
+        with pytest.raises(http.client.IncompleteRead):
+            stream.read()
     finally:
         flight.process.kill()
     sent = flight.log("setpoint")
