@@ -12,7 +12,6 @@ from pathlib import Path
 _JETSON = Path("/proc/device-tree/model")
 _GPU_SIGHTS = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/proc/driver/nvidia/version")
 _L4T = Path("/etc/nv_tegra_release")
-_THERMAL = Path("/sys/class/thermal")
 _COLDEST_C, _HOTTEST_C = -60.0, 200.0  # a Jetson's zones of parts that are switched off say -256
 _TOOL_WITHIN_S = 5.0
 _MOST_THREADS = 4  # more threads than that gain nothing on towers of a few milliseconds
@@ -107,9 +106,9 @@ def power_mode() -> str | None:
     return f"governor {governor}" if governor else None
 
 
-def temperature_c() -> float | None:
+def temperature_c(sensors: Path = Path("/sys/class/thermal")) -> float | None:
     """The hottest of the sensors that the kernel calls thermal zones, None where there is none."""
-    found = [_first_line(zone / "temp") for zone in _THERMAL.glob("thermal_zone*")]
+    found = [_first_line(zone / "temp") for zone in sensors.glob("thermal_zone*")]
     degrees = [int(milli) / 1000 for milli in found if milli.lstrip("-").isdecimal()]
     return max((one for one in degrees if _COLDEST_C < one < _HOTTEST_C), default=None)
 

@@ -54,7 +54,7 @@ def drone(scratch: Path, fps: float) -> Iterator[tuple[Path, Path, Pilot]]:
     """A served drone: its configuration, its satellite image and the pilot."""
     station = free_port(socket.SOCK_DGRAM)
     serve = (
-        "sim.cli", "serve", "--seed", str(SEED), "--out", str(scratch), "--airborne-m", f"{_HEIGHT_M:g}", "--fps",
+        "sim", "serve", "--seed", str(SEED), "--out", str(scratch), "--airborne-m", f"{_HEIGHT_M:g}", "--fps",
         str(fps), "--mavlink", "tcpin:127.0.0.1:0", "--station", f"udpout:127.0.0.1:{station}", "--json",
     )  # fmt: skip
     with process(*serve, log=scratch / "serve.log") as server:

@@ -16,7 +16,7 @@ from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.status import status
 from runtime.errors import CameraError
 from runtime.events import VEHICLE_LINK
-from runtime.values import Frame
+from runtime.values import Frame, Snapshot
 from tests.runtime.daemon.cockpit import Cockpit
 
 PATIENCE_S = 30.0  # only ever used up by a failure
@@ -107,6 +107,30 @@ def test_what_goes_wrong_in_a_thread_is_seen_in_the_status() -> None:
         stop.set()
         running.join(PATIENCE_S)
         reader.close()
+
+
+def test_whoever_watches_is_shown_the_daemon_twice_a_second_and_cannot_end_it() -> None:
+    line, daemon, stop = Silence(), Cockpit().daemon, threading.Event()
+    camera = FailingOnce(threading.Event())
+    reader = CameraReader(camera, reopen=camera.reopened)
+    clock: Any = line
+    links: Any = {VEHICLE_LINK: line}
+    shown: list[Snapshot] = []
+
+    def show(snapshot: Snapshot) -> None:
+        shown.append(snapshot)
+        if len(shown) == 4:
+            stop.set()
+        raise RuntimeError("it cannot be shown")
+
+    try:
+        Loop(daemon, reader, links, Inbox(clock), clock, Patience(1e9, "test"), show=show).run(stop)
+    finally:
+        reader.close()
+    apart_s = np.diff([snapshot.t_ns for snapshot in shown]) * 1e-9
+    assert apart_s.min() >= 0.5 and apart_s.max() < 0.6  # at the next of twenty ticks a second
+    assert shown[-1].status["counts"]["show_failed"] == 3 and daemon.counts["show_failed"] == 4
+    assert shown[0].status is not shown[1].status  # each is its receiver's own
 
 
 def test_a_request_that_the_loop_no_longer_takes_is_refused_when_it_ends() -> None:

@@ -174,3 +174,13 @@ def test_the_ground_that_it_covers_is_that_of_its_keyframes(path: Path) -> None:
         given, covered = [keyframe(number) for number in (1, 2, 3)], history.coverage()
         assert covered.centres_deg.tolist() == [[one.ground.latitude_deg, one.ground.longitude_deg] for one in given]
         assert covered.footprints_m.tolist() == [one.footprint_m for one in given]
+
+
+def test_the_ground_comes_in_pieces_by_age(path: Path) -> None:
+    record(path, 5)
+    with History.open(path) as history:
+        pieces = [history.ground_rows(after_id, 2) for after_id in (0, 2, 4, 5)]
+        assert [piece.ids.tolist() for piece in pieces] == [[1, 2], [3, 4], [5], []]
+        third = keyframe(3)
+        assert pieces[1].ground[0].tolist() == [third.ground.latitude_deg, third.ground.longitude_deg]
+        assert pieces[1].footprints_m.tolist() == [third.footprint_m] * 2 and pieces[3].ground.shape == (0, 2)

@@ -123,7 +123,7 @@ def told(page: PageServer, command: dict[str, Any], token: str = TOKEN) -> tuple
     return status, json.loads(body)
 
 
-def eventually(what: Callable[[], Any], patience_s: float = 10.0) -> Any:
+def eventually(what: Callable[[], Any], patience_s: float = 60.0) -> Any:
     """The first true answer."""
     end = time.monotonic() + patience_s
     while not (found := what()):

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed (homing[dev])"),
 ]
 DESK, PHONE = (1440, 900), (390, 844)
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,7 @@ def test_an_upload_ends_where_it_is_too_large(flight: Flight) -> None:
         except OSError:
             pass
     assert sent < 2 * MOST_BYTES and (b" 413 " in answer or answer == b"")
-    assert flight.get("/healthz")[0] == 200
+    assert flight.get("/")[0] == 200
 
 
 # Clients that only wait
@@ -293,7 +293,7 @@ def test_a_hundred_idle_connections_cost_a_viewer_nothing(flight: Flight) -> Non
         for connection in idle[::2]:
             connection.sendall(b"GET / HTTP/1.1\r\nhost: local")  # and the rest never comes
         for _ in range(3):
-            assert flight.get("/healthz")[0] == 200
+            assert flight.get("/")[0] == 200
         assert flight.first_message()["status"]
         idle[0].settimeout(5.0)
         assert idle[0].recv(1) == b""  # the one that was idle for longest has made room
@@ -331,4 +331,4 @@ def test_the_flight_goes_on_at_its_rate_whatever_clients_do(flight: Flight) -> N
             return len(seen) > 4
 
         eventually(shown)
-        assert flight.get("/healthz")[0] == 200
+        assert flight.get("/")[0] == 200
