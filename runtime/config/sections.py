@@ -253,7 +253,7 @@ class ControlSection(Section):
 class PageSection(Section):
     """[page]: the status page, for a browser on the ground; see docs/status-page.md."""
 
-    enabled: bool = Field(default=False, description="Serve it; costs some 15 MB of memory.")
+    enabled: bool = Field(default=False, description="Serve it; costs some 10 MB of memory.")
     address: str = Field(
         default="127.0.0.1",
         description="Where it listens: this computer alone, or `0.0.0.0` for whoever reaches it by network.",

@@ -1,7 +1,7 @@
 """The page's thread: an event loop of its own beside the deciding thread.
 
 Why a thread and not a process: a process of its own would isolate the page better, and cost some 60 MB more (Python,
-NumPy and OpenCV again), which the small computer has not; the thread costs about 15. What that leaves to be feared is
+NumPy and OpenCV again), which the small computer has not; the thread costs about 10. What that leaves to be feared is
 Python's lock. The deciding thread never waits for anything of the page's: it puts a snapshot down (`Board`), and
 whoever wants to look does so later. The page's own work comes in pieces of a millisecond; pictures are made by OpenCV,
 SQLite reads the history, and both let go of the lock. So the deciding thread can lose the five milliseconds of Python's

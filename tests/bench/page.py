@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import socket
 import tempfile
 import threading
@@ -162,8 +164,11 @@ def pictures(config: Path, satellite: Path, pilot: Pilot, folder: Path) -> None:
         desk.screenshot(path=folder / "engaged.png")
         phone.screenshot(path=folder / "phone-engaged.png", full_page=True)
         pilot.switch(LOITER)
-    time.sleep(5)
-    phone.screenshot(path=folder / "phone-lost.png") if not phone.is_closed() else None
+        os.kill(daemon.pid, signal.SIGSTOP)
+        time.sleep(12)
+        phone.evaluate("scrollTo(0, 0)")
+        phone.screenshot(path=folder / "phone-lost.png")
+        os.kill(daemon.pid, signal.SIGCONT)
 
 
 def _candidates(desk: Any, daemon: Flown, target: GeoPoint, folder: Path) -> None:

@@ -69,12 +69,12 @@ export class Targets {
     event.preventDefault();
     const file = $("upload-file").files[0];
     if (!file) return;
-    say($("control-answer"), "sending…");
+    say($("upload-answer"), "sending…");
     const scale = $("upload-gsd").value.trim().replace(",", ".");
     const query = new URLSearchParams({ name: file.name, ...(scale ? { gsd_m: scale } : {}) });
     const { ok, answer } = await post(`/api/targets?${query}`, file, file.type || "application/octet-stream");
-    say($("control-answer"), ok ? "The target is being looked for." : answer.error ?? "it was refused.");
-    $("control-answer").className = ok ? "good" : "warning";
+    say($("upload-answer"), ok ? "" : answer.error ?? "it was refused.");
+    $("upload-answer").className = "warning";
     if (ok) $("upload-file").value = "";
   }
 }
