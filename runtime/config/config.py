@@ -54,7 +54,7 @@ class Config(Section):
         """Where the token of the status page is kept; None where the page only shows."""
         if not self.page.control:
             return None
-        return self.page.token_file or self.control.socket.with_name("homing-page.token")
+        return self.page.token_file or self.history.path.with_name("homing-page.token")
 
 
 def load_config(path: Path | str) -> Config:

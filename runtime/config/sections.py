@@ -270,7 +270,7 @@ class PageSection(Section):
     token_file: Path | None = Field(
         default=None,
         description="Holds the token, for this user alone; made where there is none. By default `homing-page.token` "
-        "beside the control socket.",
+        "beside the history.",
     )
 
     @field_validator("address")
