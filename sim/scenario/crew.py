@@ -34,6 +34,13 @@ def arm(station: GroundStation) -> Script:
         yield
 
 
+def take_off(station: GroundStation, height_m: float) -> Script:
+    """From the ground to ``height_m``, as soon as the estimator has a position."""
+    station.watch_estimator()
+    yield from until(lambda: station.has_position)
+    yield from station.dialect.take_off(station, height_m)
+
+
 def take_off_and_survey(
     station: GroundStation, origin: GeoPoint, path: Sequence[Point], far_side: Point, height_m: float, speed_m_s: float
 ) -> Script:

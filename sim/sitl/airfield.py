@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from runtime.flightlog.keeper import KeptFrames
 from runtime.geodesy import distance_m, offset
@@ -15,7 +16,7 @@ from runtime.values import GeoPoint
 from sim.camera import SimulatedCamera, default_camera
 from sim.scenario.aircraft import NotFlownError
 from sim.scenario.conditions import Conditions
-from sim.scenario.crew import until
+from sim.scenario.crew import take_off, until
 from sim.scenario.dialect import Script
 from sim.scenario.plan import Point
 from sim.scenario.setup import Site, daemon_sections
@@ -63,11 +64,27 @@ class Airfield:
         pilot.fly_by_gps()
         pilot.set_parameters(pilot.firmware.weather(met, site.seed_of(name)))
         if airborne is not None:
-            script = _fly_to(pilot, offset(site.world.origin, *airborne), met)
-            if not flight.run(script, _THERE_LIMIT_S):
-                raise NotFlownError(f"the pilot did not get to where the flight begins: {pilot.texts[-3:]}")
+            if not pilot.armed:
+                self._take_off(site, f"{name}-take-off", sections, met.height_m)
+            self._run(flight, _fly_to(pilot, offset(site.world.origin, *airborne), met))
         flight.start_daemon()
         return SitlRun(flight, daemon, site.out / "logs" / f"{name}.mcap")
+
+
+    def _take_off(self, site: Site, name: str, sections: dict[str, Any], height_m: float) -> None:
+        """The pilot's, with a daemon of its own: an autopilot that expects to be fed arms only while it is."""
+        daemon = DaemonProcess(site.out / name, sections)
+        flight = SitlFlight(self._wires, self._camera, daemon, site.plan.home)
+        flight.start_daemon()
+        try:
+            self._run(flight, take_off(flight.station, height_m))
+        finally:
+            flight.close_daemon()
+
+    def _run(self, flight: SitlFlight, script: Script) -> None:
+        if not flight.run(script, _THERE_LIMIT_S):
+            said = flight.station.texts[-3:]
+            raise NotFlownError(f"the pilot did not get to where the flight begins: {said}")
 
 
 @contextmanager

@@ -17,9 +17,8 @@ _WINDOW_LEAST_NS = 2_000_000_000
 _RETRY_FIRST_NS = 2_000_000_000
 _RETRY_MOST_NS = 15_000_000_000
 _RETRY_DENIED_NS = 300_000_000_000  # of an optional stream: this autopilot does not have it
-_RETRY_ACCEPTED_NS = (
-    30_000_000_000  # a silent conditional stream: cheap insurance against a late ACK of another request
-)
+_CONFIRMED_NS = 30_000_000_000  # a silent conditional stream is asked for again: that ACK may have been another's
+_CONFIRMED = 2  # acceptances, after which a conditional stream is silent because there is nothing to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class _Stream:
     retry_ns: int = _RETRY_FIRST_NS
     queued: bool = False
     accepted: bool = False
+    acceptances: int = 0
     denied: bool = False
     status: str = "waiting"
     requests: int = 0
@@ -82,8 +82,9 @@ class StreamKeeper:
         stream.queued = False
         stream.denied = refused
         stream.accepted = accepted
+        stream.acceptances += accepted
         if accepted and stream.request.conditional:
-            stream.ask_ns = t_ns + _RETRY_ACCEPTED_NS
+            stream.ask_ns = t_ns + _CONFIRMED_NS
         elif accepted:
             stream.ask_ns = t_ns + max(stream.retry_ns, stream.window_ns)
         else:
@@ -103,7 +104,7 @@ class StreamKeeper:
             stream.status = _judge(stream, rate, t_ns)
             if stream.status == "ok":
                 stream.retry_ns = _RETRY_FIRST_NS
-            elif not stream.queued and t_ns >= stream.ask_ns:
+            elif not stream.queued and t_ns >= stream.ask_ns and not _confirmed(stream):
                 self._ask(stream, t_ns)
             if stream.status != before:
                 events.append(StreamChanged(t_ns, stream.request.name, stream.status, rate))
@@ -123,6 +124,12 @@ class StreamKeeper:
             StreamHealth(s.request.name, s.request.rate_hz, s.rate_hz(t_ns), s.request.required, s.status)
             for s in self._streams.values()
         )
+
+
+def _confirmed(stream: _Stream) -> bool:
+    """Whether it will come by itself once there is something to say. Nobody forgets a stream but in a reboot, and then
+    all are asked for anew."""
+    return stream.accepted and stream.request.conditional and stream.acceptances >= _CONFIRMED
 
 
 def _retry_denied_ns(stream: _Stream) -> int:

@@ -86,6 +86,16 @@ def test_a_target_stream_that_has_nothing_to_say_is_no_fault() -> None:
     assert len(requests(wire, TARGET)) == 1
 
 
+def test_what_has_nothing_to_say_for_minutes_was_asked_for_twice() -> None:
+    wire = Wire()
+    wire.run(140.0, step_ns=50_000_000)
+    assert status(wire, "POSITION_TARGET_GLOBAL_INT").status == "accepted"
+    assert len(requests(wire, TARGET)) == 2, "once more, for an acknowledgement may have been another request's"
+    often = [m for m in {p.message.param1 for _, p in wire.sent_of("COMMAND_LONG") if p.message.command == 511}
+             if len(requests(wire, int(m))) > 2]  # fmt: skip
+    assert often == []
+
+
 def test_after_a_reboot_everything_is_asked_for_again() -> None:
     wire = Wire()
     wire.run(5.0)
