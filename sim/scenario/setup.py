@@ -193,18 +193,21 @@ def daemon_sections(
     site: Site, record: bool, camera: str, vehicle: str, conditions: Conditions | None = None
 ) -> dict[str, Any]:
     """The same as the sections of a file; ``camera`` and ``vehicle`` are their addresses."""
-    by_sight = conditions is not None and conditions.fed
     return {
         "camera": {"uri": camera, **camera_section(default_camera())},
         "vehicle": {"uri": vehicle},
         "history": {"path": str(site.history.resolve())},
         "record": {"enabled": record, "flight": "survey"},
         "fix": {"interval_s": _FIX_INTERVAL_S},
-        # by sight the straight way home may lead too far over ground that was never seen
-        "guidance": {"cruise_speed_m_s": CRUISE_M_S, "route": "retrace" if by_sight else "direct"},
+        "guidance": {"cruise_speed_m_s": CRUISE_M_S, "route": route_of(conditions or Conditions())},
         "commanding": commanding_section(site.world),
         **(injection_section(conditions) if conditions is not None and conditions.fed else {}),
     }
+
+
+def route_of(conditions: Conditions) -> str:
+    """By sight the straight way home may lead too far over ground that was never seen."""
+    return "retrace" if conditions.fed else "direct"
 
 
 def injection_section(conditions: Conditions) -> dict[str, Any]:

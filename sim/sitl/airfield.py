@@ -19,7 +19,7 @@ from sim.scenario.conditions import Conditions
 from sim.scenario.crew import take_off, until
 from sim.scenario.dialect import Script
 from sim.scenario.plan import Point
-from sim.scenario.setup import Site, daemon_sections
+from sim.scenario.setup import Site, daemon_sections, route_of
 from sim.serve import LiveCamera
 from sim.sitl.daemon_process import DaemonProcess
 from sim.sitl.flight import SitlFlight, SitlRun
@@ -58,6 +58,7 @@ class Airfield:
         sections = daemon_sections(site, record, self._stream.url, self._wires.companion_uri, fed)
         sections["log"] = {"frames": self._frames}
         sections["commanding"]["waive"] = list(pilot.firmware.waived)
+        sections["guidance"]["route"] = route_of(met)
         daemon = DaemonProcess(site.out / name, sections)
         flight = SitlFlight(self._wires, self._camera, daemon, site.plan.home)
         pilot.lose_gps(False)
