@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import authority, commands, configuration, formats, limits, reasons, tree
+from docs.generate import authority, commands, configuration, conformance, formats, limits, reasons, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -22,6 +22,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "authority numbers": authority.numbers_block,
     "commands": commands.block,
     "configuration": configuration.flight_block,
+    "conformance": conformance.facts_block,
+    "conformance differences": conformance.differences_block,
     "training configuration": configuration.training_block,
     "history tables": formats.history_block,
     "bundle manifest": formats.manifest_block,

@@ -148,7 +148,7 @@ def _fly(name: str, options: FlightOptions) -> None:
         tell(f"[{time.monotonic() - begun:5.0f} s] {text}")
 
     with share_done() as bar:
-        result, summary = _flown(name, options, folder, begun, stage, lambda share: bar(share, doing))
+        result, summary = fly_scenario(name, options, folder, begun, stage, lambda share: bar(share, doing))
     if options.json:
         emit(result)
     else:
@@ -162,7 +162,7 @@ def _fly(name: str, options: FlightOptions) -> None:
         raise typer.Exit(3)
 
 
-def _flown(
+def fly_scenario(
     name: str, options: FlightOptions, folder: Path, begun_s: float, stage: Callable[[str], None],
     done: Callable[[float], None],
 ) -> tuple[dict[str, Any], str]:  # fmt: skip

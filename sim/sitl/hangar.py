@@ -62,6 +62,7 @@ class SitlHangar:
         self.firmware = asked.firmware()
         self._open = ExitStack()
         self._wires: Wires | None = None
+        self.lines: tuple[str, ...] = ()  # the companion's and the pilot's, once the world was asked for
 
     @property
     def pilot(self) -> Pilot:
@@ -124,8 +125,8 @@ class SitlHangar:
         own = self.firmware.connect
         if self._asked.launch is not None:
             own = self._open.enter_context(launched(self.firmware, self._asked.launch, self._folder, stand))
-        lines = (*self._asked.connect, *own[len(self._asked.connect) :])
-        wires = Wires(lines[0], lines[1], Pilot(self.firmware))
+        self.lines = (*self._asked.connect, *own[len(self._asked.connect) :])
+        wires = Wires(self.lines[0], self.lines[1], Pilot(self.firmware))
         self._open.callback(wires.close)
         return wires
 

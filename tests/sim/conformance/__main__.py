@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 
-from tests.sim.conformance.facts import NAMES, gathered, recorded, write
+from tests.sim.conformance.facts import NAMES, gathered, write
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     facts = gathered(options.autopilot, lambda name: print(name, file=sys.stderr, flush=True))
     print(json.dumps(facts, indent=1))
     if options.write:
-        write({**recorded(), options.autopilot: facts})
+        write(options.autopilot, facts)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,14 @@ _STREAMS_HZ = {24: 5, 30: 10, 32: 10, 33: 10, 245: 4, 1: 2}  # GPS, attitude, lo
 
 def ready(side: Side) -> Facts:
     """From boot until it would arm."""
+    side.until(lambda: side.peer.mode is not None, 30.0)
     for message_id, hz in _STREAMS_HZ.items():
         side.command(INTERVAL, message_id, 1e6 / hz)
     side.peer.watch_estimator()
     reached = side.until(lambda: side.peer.has_position, 120.0)
     side.run(5.0)
+    Feed(side)  # a vehicle that is set up to be fed does not arm before it is
+    side.run(3.0)
     return {"the estimator has a position": reached is not None}
 
 
@@ -120,7 +123,8 @@ def arming(side: Side) -> Facts:
     side.set_mode("GUIDED" if not side.peer.dialect.idles else "LOITER")
     side.command(ARM, 1.0)
     side.until(lambda: side.peer.armed, 2.0)
-    facts["left alone on the ground, it disarms within 15 s"] = side.until(lambda: not side.peer.armed, 15.0) is not None
+    disarmed = side.until(lambda: not side.peer.armed, 15.0)
+    facts["left alone on the ground, it disarms within 15 s"] = disarmed is not None
     side.command(ARM, 0.0)
     side.until(lambda: not side.peer.armed, 3.0)
     return facts
@@ -221,10 +225,11 @@ def in_flight(side: Side) -> Facts:
 
 def injection(side: Side) -> Facts:
     """GPS is lost while a companion feeds ODOMETRY; the pilot switches the estimator's sources where that is needed."""
-    side.peer.send(side.peer.firmware.parameter_set("VISO_TYPE", 1.0))
     side.set_mode("LOITER")
-    stop = _feeding(side)
-    side.run(4.0)
+    side.run(6.0)
+    feed = next(one for one in side.peer.each if isinstance(one, Feed))
+    feed.place = side.last("LOCAL_POSITION_NED")
+    side.run(1.0)
     mode = side.peer.mode
     _set(side, side.peer.firmware.receiver(heard=False))
     facts: Facts = {"the receiver's fix is lost within 2 s": side.until(lambda: _fix(side) < 3, 2.0) is not None}
@@ -239,7 +244,7 @@ def injection(side: Side) -> Facts:
     for message in side.peer.firmware.fly_by_gps():
         side.peer.send(message)
     side.run(3.0)
-    stop()
+    feed.stop()
     side.run(10.0)
     facts["it stays in its mode when it flies by GPS again"] = side.peer.mode == mode
     return facts
@@ -368,26 +373,27 @@ def _streaming(side: Side) -> Callable[[], None]:
     return stream.stop
 
 
-def _feeding(side: Side) -> Callable[[], None]:
-    """ODOMETRY at the present place, thirty a second, as one would see it that hovers."""
-    place = side.last("LOCAL_POSITION_NED")
-    local = side.peer.dialect.idles  # PX4 takes local frames
+class Feed(_EveryStep):
+    """ODOMETRY, thirty a second: of the autopilot's own position, or of one that hovers at ``place``."""
 
-    def feed() -> None:
-        attitude = side.last("ATTITUDE")
-        q = _quaternion(attitude.roll, attitude.pitch, attitude.yaw)
-        frames = (mavlink.MAV_FRAME_LOCAL_NED, mavlink.MAV_FRAME_LOCAL_NED) if local else (
+    def __init__(self, side: Side) -> None:
+        super().__init__(side, self._feed, 1 / 30)
+        self._side = side
+        self.place: Any = None
+
+    def _feed(self) -> None:
+        side, px4 = self._side, self._side.peer.dialect.idles
+        place, attitude = self.place or side.last("LOCAL_POSITION_NED"), side.last("ATTITUDE")
+        frames = (mavlink.MAV_FRAME_LOCAL_NED, mavlink.MAV_FRAME_LOCAL_NED) if px4 else (
             mavlink.MAV_FRAME_LOCAL_FRD, mavlink.MAV_FRAME_BODY_FRD)  # fmt: skip
-        unknown = [math.nan] * 21
-        pose, velocity = list(unknown), list(unknown)
+        pose, velocity = [math.nan] * 21, [math.nan] * 21
         for index in (0, 6, 11, 15, 18, 20):
             pose[index] = velocity[index] = 0.09
-        now = side.last("GLOBAL_POSITION_INT")
+        boot_us = side.last("GLOBAL_POSITION_INT").time_boot_ms * 1000
+        q = _quaternion(attitude.roll, attitude.pitch, attitude.yaw)
         side.peer.send(mavlink.MAVLink_odometry_message(
-            now.time_boot_ms * 1000, *frames, place.x, place.y, place.z, q, 0, 0, 0, 0, 0, 0, pose, velocity, 0,
+            boot_us, *frames, place.x, place.y, place.z, q, 0, 0, 0, 0, 0, 0, pose, velocity, 0,
             mavlink.MAV_ESTIMATOR_TYPE_VISION, 100))  # fmt: skip
-
-    return _EveryStep(side, feed, 1 / 30).stop
 
 
 def _quaternion(roll: float, pitch: float, yaw: float) -> list[float]:

@@ -11,40 +11,65 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sim.autopilot
 from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
+from sim.scenario.conditions import FALLBACK
 from sim.sitl.ardupilot import ArduCopter
 from sim.sitl.firmware import Stand
 from sim.sitl.hangar import FIRMWARE
 from sim.sitl.launch import launched
+from sim.sitl.pilot import version_in_words
 from tests.sim.conformance.exchanges import everything
 from tests.sim.conformance.side import BuiltInLine, Peer, RealLine, Side
 
-RECORDED = Path(__file__).with_name("facts.json")
+RECORDED = Path(sim.autopilot.__file__).with_name("conformance.json")
 NAMES = ("builtin", *FIRMWARE)
 _STAND = Stand(GeoPoint(60.4, 22.4), 37.0)
 _PORT_TRIES = 30
 
-Gathered = dict[str, Any]  # "version", and "facts" by exchange
+Gathered = dict[str, Any]  # "version" in words, and "facts" by exchange
 
 
 def recorded() -> dict[str, Gathered]:
     """By autopilot."""
-    return dict(json.loads(RECORDED.read_text(encoding="utf-8"))) if RECORDED.exists() else {}
+    return dict(_read()["autopilots"])
 
 
-def write(facts: dict[str, Gathered]) -> None:
-    """Keep them."""
-    RECORDED.write_text(json.dumps({name: facts[name] for name in NAMES if name in facts}, indent=1) + "\n")
+def differences() -> dict[tuple[str, str], str]:
+    """Why the built-in autopilot differs from ArduCopter, by exchange and fact."""
+    return {(exchange, fact): why for exchange, facts in _read()["differences"].items() for fact, why in facts.items()}
+
+
+def write(name: str, facts: Gathered) -> None:
+    """Keep them as what is recorded of this autopilot."""
+    kept = _read()
+    kept["autopilots"] = {one: {**kept["autopilots"], name: facts}.get(one) for one in NAMES}
+    kept["autopilots"] = {one: facts for one, facts in kept["autopilots"].items() if facts is not None}
+    RECORDED.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _read() -> dict[str, Any]:
+    if not RECORDED.exists():
+        return {"autopilots": {}, "differences": {}}
+    return dict(json.loads(RECORDED.read_text(encoding="utf-8")))
 
 
 def gathered(name: str, tell: Callable[[str], None] = lambda exchange: None) -> Gathered:
     """Of this autopilot; a real one is started for it."""
     with _side(name) as side:
-        facts = everything(side, tell)
-        version = side.peer.firmware.name
-    return {"autopilot": "built-in" if name == "builtin" else version, "facts": facts}
+        begun = time.monotonic()
+
+        def told_when(exchange: str) -> None:
+            tell(f"[{time.monotonic() - begun:5.1f} s] {exchange}")
+
+        facts = everything(side, told_when)
+        told = side.last("AUTOPILOT_VERSION")
+    if name == "builtin":
+        return {"version": "built-in", "facts": facts}
+    firmware, words = FIRMWARE[name]().name, version_in_words(told.flight_sw_version, bytes(told.flight_custom_version))
+    return {"version": f"{firmware} {words}", "facts": facts}
 
 
 def binary_of(name: str) -> Path | None:
@@ -56,7 +81,7 @@ def binary_of(name: str) -> Path | None:
 @contextmanager
 def _side(name: str) -> Iterator[Side]:
     if name == "builtin":
-        config = AutopilotConfig(_STAND.position, home_altitude_amsl_m=37.0, parameters=_fallback())
+        config = AutopilotConfig(_STAND.position, home_altitude_amsl_m=37.0, parameters=FALLBACK)
         yield Side(Peer(ArduCopter(), sticks=False), BuiltInLine(Autopilot(config)))
         return
     firmware, binary = FIRMWARE[name](), binary_of(name)
@@ -64,22 +89,9 @@ def _side(name: str) -> Iterator[Side]:
     with tempfile.TemporaryDirectory() as folder, launched(firmware, binary, Path(folder) / "sitl", _STAND) as found:
         line = _opened(found[0])
         try:
-            side = Side(Peer(firmware, sticks=True), line)
-            _let_arm(side)
-            yield side
+            yield Side(Peer(firmware, sticks=True), line)
         finally:
             line.link.close()
-
-
-def _fallback() -> dict[str, float]:
-    return {"EK3_SRC2_POSXY": 6.0, "EK3_SRC2_VELXY": 6.0, "EK3_SRC2_YAW": 1.0}
-
-
-def _let_arm(side: Side) -> None:
-    """A vehicle that expects to be fed does not arm before it is: it is told only later."""
-    side.run(3.0)
-    if side.peer.firmware.name != "PX4":
-        side.peer.send(side.peer.firmware.parameter_set("VISO_TYPE", 0.0))
 
 
 def _opened(uri: str) -> RealLine:

@@ -1,4 +1,4 @@
-"""The other side of an exchange: the built-in autopilot on the simulated clock, or a real one on a line, as one thing."""
+"""The other side of an exchange: the built-in autopilot on the simulated clock, or a real one on a line."""
 
 from __future__ import annotations
 
