@@ -12,6 +12,7 @@ from sim.autopilot.vehicle import CRITICAL, INFO, Vehicle
 
 LAND_DETECT_S = 1.65  # on the ground without lift, recorded: 1.65 s from "SIM Hit ground" to STANDBY
 DISARM_AFTER_LANDING_S = 0.45  # recorded: 2.1 s from "SIM Hit ground" to "Disarming motors"
+THROTTLE_ZERO_PWM = 1030  # the stick is at the bottom: RC3_MIN and RC3_DZ
 PREARM_READY_S = 23.5  # recorded: the prearm bit in STABILIZE, before there is any position
 PREARM_TEXT_S = 30.0  # between repeats of the PreArm texts
 LANDED_ON_GROUND, LANDED_IN_AIR, LANDED_TAKEOFF, LANDED_LANDING = 1, 2, 3, 4  # MAV_LANDED_STATE
@@ -170,6 +171,8 @@ class Flight:
         if self.guided is not None and self.guided.taking_off:  # it is about to leave
             return
         done = self._flew and self.mode in DISARMS_ON_LANDING
+        if not done and vehicle.throttle_pwm > THROTTLE_ZERO_PWM:  # a stick that is up keeps it armed
+            self._idle_s = 0.0
         delay = DISARM_AFTER_LANDING_S if done else vehicle.parameters["DISARM_DELAY"]
         if delay and self._idle_s >= delay:
             if done and isinstance(self.behaviour, Auto):

@@ -76,8 +76,19 @@ def test_auto_options_allow_arming_in_auto() -> None:
     assert companion.command(400, 1) == 0
 
 
+def test_a_throttle_stick_that_is_up_keeps_it_armed() -> None:
+    companion = Companion(autopilot(throttle_pwm=1500))
+    companion.command(176, 1, 4)
+    companion.command(400, 1)
+    companion.run(15.0)
+    assert companion.vehicle.armed
+    companion.vehicle.pilot_set_throttle(1000)
+    companion.run(10.2)
+    assert not companion.vehicle.armed
+
+
 def test_disarms_by_itself_after_10_seconds_on_the_ground() -> None:
-    companion = Companion(autopilot())
+    companion = Companion(autopilot(throttle_pwm=1000))
     companion.command(176, 1, 4)
     companion.command(400, 1)
     companion.run(9.9)

@@ -52,7 +52,7 @@ def test_take_off_as_command_int_needs_frame_3() -> None:
 
 
 def test_a_position_target_before_lift_off_cancels_the_take_off() -> None:
-    companion = Companion(autopilot())
+    companion = Companion(autopilot(throttle_pwm=1000))
     companion.command(176, 1, 4)
     companion.command(400, 1)
     companion.command(TAKEOFF, 0, 0, 0, 0, 0, 0, 20)
