@@ -52,9 +52,16 @@ def test_a_simulator_of_something_else_is_refused_with_what_it_lacks() -> None:
             set_up(pilot, patience_s=0.5, again_s=0.1)
 
 
+class Newer(Quick):
+    """Has a parameter that the autopilot there has not."""
+
+    def set_up(self) -> dict[str, float]:
+        return {**super().set_up(), "VISO_OF_LATER": 1.0}
+
+
 def test_what_it_does_not_take_is_named() -> None:
-    with connected(exact_autopilot(VISO_TYPE=1.0), TruthfulCopter()) as pilot:
-        with pytest.raises(UsageError, match="does not take .*BATT_CAPACITY|does not take .*VISO_VEL_M_NSE"):
+    with connected(exact_autopilot(VISO_TYPE=1.0), Newer()) as pilot:
+        with pytest.raises(UsageError, match="does not take VISO_OF_LATER; is it the simulator of ArduCopter?"):
             set_up(pilot, patience_s=1.0, again_s=0.2)
 
 
