@@ -19,6 +19,7 @@ from runtime.camera.uri import is_live
 from runtime.cli.output import warn
 from runtime.cli.status_page import status_page
 from runtime.clock import MonotonicClock
+from runtime.computer import Computer
 from runtime.config.config import Config, load_config
 from runtime.control.control import ControlServer
 from runtime.daemon.assembly import assemble
@@ -60,8 +61,17 @@ def _fly(
     log = FlightLog.open(config.log.directory, clock, frames=config.log.frames, space=space)
     records.callback(log.close)
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
+    computer = Computer(config.log.directory)
+    computer.start()
+    devices.callback(computer.close)
     assembly = assemble(
-        config, workers, dry_run=dry_run, journal=page.watched(log), stopwatch=clock.now_ns, flight=flight
+        config,
+        workers,
+        dry_run=dry_run,
+        journal=page.watched(log),
+        stopwatch=clock.now_ns,
+        flight=flight,
+        computer=computer.load,
     )
     log.start(started(config, assembly, flight=flight, dry_run=dry_run), clock.now_ns())
     records.callback(assembly.close)

@@ -17,6 +17,7 @@ from runtime.config.sections import (
     CameraSection,
     ControlSection,
     FixSection,
+    GroundSection,
     HistorySection,
     LinkSection,
     LogSection,
@@ -46,6 +47,7 @@ class Config(Section):
     target: TargetSection = TargetSection()
     guidance: GuidanceSection = GuidanceSection()
     commanding: CommandingSection = CommandingSection()
+    ground: GroundSection = GroundSection()
     control: ControlSection = ControlSection()
     page: PageSection = PageSection()
     log: LogSection = LogSection()

@@ -241,6 +241,21 @@ class TargetSection(Section):
     )
 
 
+class GroundSection(Section):
+    """[ground]: what the ground station is told by radio, and whether it may ask."""
+
+    operator_system_id: int | None = Field(
+        default=None, ge=1, le=255,
+        description="MAVLink system of the one ground station whose MAV_CMD_USER_1 to 3 are taken: engage, disengage, "
+        "re-localise near a position; without it none are. Ids can be forged: sign the link.",
+    )
+    figures_interval_s: float = Field(
+        default=1.0, ge=0, le=60,
+        description="Between two reports of sigma, age of the fix, probability, coasting left and of the computer; 0 "
+        "sends none.",
+    )  # fmt: skip
+
+
 class ControlSection(Section):
     """[control]: the local socket of `homing target|confirm|engage|disengage|status`."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.clock import Now
+from runtime.computer import ComputerLoad
 from runtime.config.config import Config
 from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import FrameGate
@@ -62,11 +64,13 @@ def assemble(
     embedder: Embedder | None = None,
     stopwatch: Now = lambda: 0,
     flight: str = "flight",
+    computer: Callable[[], ComputerLoad | None] = lambda: None,
 ) -> Assembly:
     """Loads the bundle, opens the history, and wires the rooms.
 
     ``embedder``: one that is loaded already (it takes a second), of the configured bundle. ``flight``: what
     live keyframes are filed under where the configuration gives no name. ``stopwatch``: measures the deciding thread.
+    ``computer``: how loaded this computer is, for the ground.
 
     Raises:
         CommandingError: commanding is enabled without its limits.
@@ -103,6 +107,7 @@ def assemble(
         workers=workers,
         injection=Injection(InjectionSettings() if dry_run else config.injection.settings()),
         journal=journal or NullFlightLog(),
+        computer=computer,
         stopwatch=stopwatch,
         engine=embedder.report,
     )
@@ -144,6 +149,7 @@ def _vehicle_config(config: Config) -> VehicleConfig:
         system_id=config.vehicle.system_id,
         component_id=config.vehicle.component_id,
         px4_hold=config.vehicle.px4_guided_mode == "hold",
+        operator_system_id=config.ground.operator_system_id,
         links=link_names(len(config.vehicle.uri)),
         unix_time=config.injection.route == Route.GPS_INPUT.value,
         probe_global_position=config.injection.route == Route.GLOBAL_POSITION.value,
@@ -154,6 +160,7 @@ def _settings(config: Config, dry_run: bool) -> DaemonSettings:
     return DaemonSettings(
         dry_run=dry_run,
         yield_to_sticks=config.guidance.yield_to_sticks,
+        figures_interval_ns=round(config.ground.figures_interval_s * 1e9),
         perception=PerceptionSettings(
             record=config.record.enabled,
             fix_interval_ns=round(config.fix.interval_s * 1e9),

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.daemon.feeding import Feeding
+from runtime.daemon.ground import Ground
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.motion import Motion
 from runtime.daemon.operator_handler import OperatorHandler, refusal
@@ -53,7 +54,7 @@ from runtime.guidance.guidance import GuidanceDecision
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, PositionSource, Setpoint
-from runtime.vehicle.events import ArmedChanged, ModeChanged, VehicleEvent
+from runtime.vehicle.events import ArmedChanged, ModeChanged, OperatorCommand, VehicleEvent
 
 _LOG = logging.getLogger(__name__)
 _WARNING, _NOTICE = 4, 5  # MAV_SEVERITY
@@ -67,6 +68,7 @@ class DaemonSettings:
 
     dry_run: bool = False
     yield_to_sticks: bool = True
+    figures_interval_ns: int = 0  # between two reports of figures to the ground station; 0: none
     perception: PerceptionSettings = PerceptionSettings()
 
 
@@ -88,6 +90,7 @@ class Daemon:
         self.started_t_ns: int | None = None
         self.now_ns = 0
         self._operator = OperatorHandler(rooms, self.release, lambda t_ns: status(self, t_ns))
+        self._ground = Ground(rooms, self._operator, self.counts, self.settings.figures_interval_ns, rooms.computer)
         self._logged: tuple[Any, ...] = ()
         self._log_due_ns = self._log_state_due_ns = 0
         self._log_lost = 0
@@ -137,6 +140,8 @@ class Daemon:
         self._guide(event.t_ns)
         self.feeding.tick(event.t_ns)
         self._watch_log(event.t_ns)
+        up_ns = event.t_ns - (self.started_t_ns or event.t_ns)
+        self._ground.tick(event.t_ns, up_ns, self.estimate, self.perception.last_fix)
         self.rooms.vehicle.feed_heartbeat(event.t_ns)
 
     def _on_request(self, event: ControlRequest) -> None:
@@ -207,6 +212,8 @@ class Daemon:
             self.feeding.heard(event)
             if isinstance(event, ArmedChanged):
                 self.rooms.navigation.on_armed(event.armed)
+            if isinstance(event, OperatorCommand):
+                self._ground.heard(event)
             cause = revocation(event)
             if cause is not None:
                 self.rooms.guidance.latch(cause)

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from runtime.daemon.autopilot_answer import autopilot_answer
 from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
-from runtime.daemon.target_handler import PendingTarget
+from runtime.daemon.target_handler import PendingTarget, point
 from runtime.daemon.workers import Job
 from runtime.errors import HomingError, UsageError
 from runtime.events import Answer, JobDone, JobKind
 from runtime.guidance.reasons import Reason
-from runtime.values import Coverage
+from runtime.values import Coverage, GeoPoint
 
 SCHEMA = 1
 _LOG = logging.getLogger(__name__)
@@ -44,6 +44,15 @@ class ConfirmRequest(_Request):
     target_id: str | None = None
 
 
+class RelocaliseRequest(_Request):
+    """Where the operator takes the aircraft to be, and how far off that may be."""
+
+    command: Literal["relocalise"]
+    latitude_deg: float = Field(ge=-90, le=90)
+    longitude_deg: float = Field(ge=-180, le=180)
+    radius_m: float = Field(default=200.0, gt=0, le=10_000)
+
+
 class PlainRequest(_Request):
     """The ones without arguments."""
 
@@ -57,7 +66,10 @@ class AutopilotRequest(_Request):
     parameters: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")], ...] = Field(default=(), max_length=200)
 
 
-Request = Annotated[TargetRequest | ConfirmRequest | AutopilotRequest | PlainRequest, Field(discriminator="command")]
+Request = Annotated[
+    TargetRequest | ConfirmRequest | AutopilotRequest | RelocaliseRequest | PlainRequest,
+    Field(discriminator="command"),
+]
 _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 
 
@@ -96,6 +108,8 @@ class OperatorHandler:
         elif isinstance(request, AutopilotRequest):
             vehicle = self._rooms.vehicle
             reply(autopilot_answer(vehicle.state, vehicle.read_parameters(request.parameters)))
+        elif isinstance(request, RelocaliseRequest):
+            reply(self._relocalise(t_ns, request))
         else:
             reply(self._simple[request.command](t_ns))
 
@@ -158,6 +172,16 @@ class OperatorHandler:
             "waiting_for": "the pilot's transition into the guided mode",
             "consent_left_s": seconds(guidance.consent_left_ns(t_ns)),
         }
+
+    def _relocalise(self, t_ns: int, request: RelocaliseRequest) -> Answer:
+        """Nothing is flown by the operator's word on where it is: fixes near there have to find it anew."""
+        if self._rooms.guidance.granted:
+            raise UsageError("a flight is under way; disengage first.")
+        if self._rooms.injection.echoing:
+            raise UsageError("the autopilot flies on the camera's position; it is not given up.")
+        near = GeoPoint(request.latitude_deg, request.longitude_deg)
+        self._rooms.navigation.relocalise(t_ns, near, request.radius_m)
+        return {"near": point(near), "radius_m": request.radius_m}
 
     def _disengage(self, t_ns: int) -> Answer:
         self._release(t_ns, Reason.OPERATOR_DISENGAGED)

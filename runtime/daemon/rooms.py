@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from runtime.clock import Now
+from runtime.computer import ComputerLoad
 from runtime.daemon.frame_gate import FrameGate, Poses
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
@@ -21,7 +22,8 @@ from runtime.localizer.navigation import Navigation
 from runtime.record.recorder import Recorded
 from runtime.values import Aiding, Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
 from runtime.vehicle.commands import Command
-from runtime.vehicle.events import VehicleEvent
+from runtime.vehicle.events import OperatorCommand, VehicleEvent
+from runtime.vehicle.ground.figures import NavigationFigures
 from runtime.vehicle.parameters.reading import ParametersRead
 from runtime.vehicle.telemetry.state import VehicleState
 
@@ -90,6 +92,14 @@ class VehicleRoom(Protocol):
 
     def withdraw(self) -> None:
         """Ends the repetition of the last position target, where the autopilot wants it repeated."""
+        ...
+
+    def report(self, figures: NavigationFigures, load: ComputerLoad | None, up_ms: int) -> None:
+        """Tells the ground station figures of the position and of the computer."""
+        ...
+
+    def answer_operator(self, asked: OperatorCommand, result: int) -> None:
+        """Acknowledges what the operator asked by radio, with a MAV_RESULT."""
         ...
 
     def statustext(self, text: str, severity: int, t_ns: int) -> bool:
@@ -166,4 +176,5 @@ class Rooms:
     injection: Injection = field(default_factory=lambda: Injection(InjectionSettings()))
     journal: Journal = field(default_factory=NullFlightLog)
     engine: EngineReport | None = None  # None where no network runs
+    computer: Callable[[], ComputerLoad | None] = lambda: None  # noqa: E731 - how loaded this computer is, where known
     stopwatch: Now = lambda: 0  # noqa: E731 - measures what the deciding thread itself does; a simulated clock takes no time

@@ -14,7 +14,7 @@ from runtime.localizer.autopilot import AutopilotLocalizer
 from runtime.localizer.fix_difference import FixDifference
 from runtime.localizer.gps_watch import GpsAlarm, GpsWatch
 from runtime.localizer.vision import VisionLocalizer
-from runtime.values import Estimate, Fix, NavState, Odometry, Position, PositionSource, TrackingState
+from runtime.values import Estimate, Fix, GeoPoint, NavState, Odometry, Position, PositionSource, TrackingState
 
 
 class NavigationSource(str, Enum):
@@ -92,6 +92,10 @@ class Navigation:
     def on_fix(self, fix: Fix, autopilot: Position | None) -> FixDifference | None:
         """Takes a fix and the autopilot's position at its exposure; their difference, None where either is unknown."""
         return self._vision.on_fix(fix, autopilot)
+
+    def relocalise(self, t_ns: int, near: GeoPoint, radius_m: float) -> None:
+        """The operator says where the aircraft is, at ``t_ns`` and within ``radius_m``: see `VisionLocalizer`."""
+        self._vision.relocalise(t_ns, near, radius_m)
 
     # What is believed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.geodesy import north_east_m, offset
+from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.localizer.fix_difference import FixDifference, difference_of
 from runtime.localizer.gaussian_sum import Array
 from runtime.localizer.parameters import FilterParameters
@@ -31,6 +31,7 @@ from runtime.values import (
 )
 
 _AGREES_SIGMA = 4.0  # a fix farther than this from the ruling place, by both covariances, does not speak for it
+_FASTEST_M_S = 25.0  # of the aircraft, after the operator said where it is
 _LEAST_SHARE = 1e-4  # places of one fix that are less likely than this beside its best are left out
 
 
@@ -68,6 +69,20 @@ class _GivenUp:
     supported_t_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """The operator's word of where the aircraft was at ``t_ns``."""
+
+    t_ns: int
+    near: GeoPoint
+    radius_m: float
+
+    def allows(self, t_ns: int, place: GeoPoint) -> bool:
+        """Whether the aircraft may be at ``place`` by then."""
+        flown_m = _FASTEST_M_S * max(0, t_ns - self.t_ns) * 1e-9
+        return distance_m(self.near, place) <= self.radius_m + flown_m
+
+
 class VisionLocalizer:
     """Says where the aircraft is from fixes and odometry, whatever the autopilot believes.
 
@@ -78,7 +93,9 @@ class VisionLocalizer:
     """
 
     def __init__(self, parameters: FilterParameters | None = None, limits: TrackingLimits | None = None) -> None:
+        self._parameters = parameters
         self._filter = SequenceFilter(parameters)
+        self._hint: _Hint | None = None
         self._limits = limits or TrackingLimits()
         self._origin: GeoPoint | None = None
         self._heading: Measured | None = None
@@ -91,6 +108,16 @@ class VisionLocalizer:
     def on_nav(self, state: NavState) -> None:
         """Takes the autopilot's newest state, and of it only the heading."""
         self._heading = state.pose.heading
+
+    def relocalise(self, t_ns: int, near: GeoPoint, radius_m: float) -> None:
+        """Forgets every place, and until it tracks one again takes none that is farther than ``radius_m`` from
+        ``near``, the operator's word of ``t_ns``, by more than it may have flown since. That word itself is no fix."""
+        if self._filter.ruling(t_ns) is not None:
+            self.reset_counter += 1
+        self._filter, self._origin = SequenceFilter(self._parameters), None
+        self._supporting = self._against = 0
+        self._needed, self._given_up = self._limits.fixes, None
+        self._hint = _Hint(t_ns, near, radius_m)
 
     def on_odometry(self, odometry: Odometry) -> None:
         """Takes what one frame says of the motion; nothing where it measured none."""
@@ -164,6 +191,8 @@ class VisionLocalizer:
     def _places(self, fix: Fix) -> list[Place]:
         """What a fix holds possible, on the filter's plane; a refused one only what geometry spoke for."""
         considered = [one for one in fix.hypotheses if fix.decision is Decision.FIX or one.log_likelihood_ratio > 0]
+        if self._hint is not None:
+            considered = [one for one in considered if self._hint.allows(fix.t_ns, one.aircraft)]
         if not considered:
             return []
         if self._origin is None:
@@ -202,6 +231,8 @@ class VisionLocalizer:
         if not self._supporting or t_ns - self._supported_t_ns >= self._limits.spacing_s * 1e9:
             self._supporting += 1
             self._supported_t_ns = max(t_ns, self._supported_t_ns)
+        if self._supporting >= self._needed:
+            self._hint = None
 
 
     def _given_way(self, before: Ruling, after: Ruling, t_ns: int) -> None:

@@ -18,6 +18,7 @@ class VehicleConfig:
     links: tuple[str, ...] = (VEHICLE_LINK,)  # names of the lines to the vehicle, the preferred one first
     component_id: int = ONBOARD_COMPUTER
     px4_hold: bool = False  # a PX4 is guided in Hold by DO_REPOSITION, not in OFFBOARD
+    operator_system_id: int | None = None  # of the ground station whose commands to us are taken; None: nobody's
     link_timeout_s: float = LINK.seconds
     heartbeat_timeout_s: float = HEARTBEAT.seconds
     feed_timeout_s: float = OWN_PROGRESS.seconds

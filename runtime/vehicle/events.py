@@ -81,6 +81,19 @@ class ForeignTarget(VehicleEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorCommand(VehicleEvent):
+    """The operator's word by radio, from the ground station that may say it: "engage", "disengage" or "relocalise",
+    which carries a position and a radius. ``command``: the MAV_CMD that is to be acknowledged."""
+
+    system_id: int
+    component_id: int
+    command: int
+    word: str
+    near: GeoPoint | None
+    radius_m: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class TargetTaken(VehicleEvent):
     """The autopilot reports our last target as its own (position targets have no acknowledgement)."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runtime.computer import ComputerLoad
 from runtime.events import VEHICLE_LINK
 from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet
@@ -21,16 +22,19 @@ from runtime.vehicle.events import (
     Connected,
     ConnectionLost,
     LineChanged,
+    OperatorCommand,
     Rebooted,
     VehicleEvent,
 )
+from runtime.vehicle.ground.figures import NavigationFigures, computer_message, figure_messages
+from runtime.vehicle.ground.requests import Requests
+from runtime.vehicle.ground.speech import Companion
 from runtime.vehicle.injection import InjectionSender
 from runtime.vehicle.link.lines import Line, Lines
 from runtime.vehicle.link.order import Order
 from runtime.vehicle.parameters.reading import ParameterReading, ParametersRead
 from runtime.vehicle.roster import Roster
 from runtime.vehicle.setpoints import SetpointSender
-from runtime.vehicle.speech import Companion
 from runtime.vehicle.targets import TargetWatch
 from runtime.vehicle.telemetry.clocks import AutopilotClock
 from runtime.vehicle.telemetry.poses import PoseBuffer
@@ -50,6 +54,7 @@ class Vehicle:
         self._lines = Lines(config.links, config.component_id)
         self._lines.system_id = config.system_id if config.system_id is not None else 1
         self._companion = Companion(config, self._lines)
+        self._requests = Requests(self._lines.put, self._companion, config.component_id, config.operator_system_id)
         self._clock = AutopilotClock(config, self._lines.put)
         self._commands = CommandQueue(self._lines.put, config.command_timeout_s, config.command_attempts)
         self._streams = StreamKeeper(self._commands.submit)
@@ -110,7 +115,7 @@ class Vehicle:
         if message is None or addressee(message, system_id) not in (0, system_id):
             return []
         self._reader.overheard(message, t_ns)
-        return self._watch.commanded(packet, t_ns)
+        return self._watch.commanded(packet, t_ns) + self._requests.take(packet, system_id, t_ns)
 
     def _believed(self, packet: Packet, line: Line, order: Order, t_ns: int) -> bool:
         """Whether the autopilot's packet counts: all do on the believed line, but a heartbeat that others have
@@ -276,6 +281,20 @@ class Vehicle:
     def statustext(self, text: str, severity: int, t_ns: int) -> bool:
         """Tell the ground station; False if too many texts went out this second."""
         return self._companion.say(text, severity, t_ns)
+
+    def report(self, figures: NavigationFigures, load: ComputerLoad | None, up_ms: int) -> None:
+        """Tell the ground station figures of the position, and of the computer where they are known; ``up_ms``: since
+        our own start. Nothing while our heartbeat is silent: who is faulty has nothing to say."""
+        if not self._companion.alive(self._now_ns):
+            return
+        for message in figure_messages(figures, up_ms):
+            self._lines.put(message)
+        if load is not None:
+            self._lines.put(computer_message(load, up_ms))
+
+    def answer_operator(self, asked: OperatorCommand, result: int) -> None:
+        """Acknowledge what the operator asked by radio, with a MAV_RESULT."""
+        self._requests.answer(asked.command, result, (asked.system_id, asked.component_id))
 
     def send_setpoint(self, setpoint: Setpoint, t_ns: int) -> str | None:
         """Send a position target. None when it went out, else the reason why it did not, by name."""

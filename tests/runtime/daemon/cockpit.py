@@ -176,6 +176,7 @@ class Cockpit:
         seed: int = 1,
         injection: InjectionSettings | None = None,
         parameters: dict[str, float] | None = None,
+        operator_system_id: int | None = None,
     ) -> None:
         parameters = {"WPNAV_SPEED": 800.0, **(parameters or {})}
         self.injection = injection or InjectionSettings()
@@ -188,6 +189,7 @@ class Cockpit:
         self.limits = limits or operator_limits()
         self.guidance = guidance or GuidanceSettings()
         self.latency_ms = latency_ms or {}
+        self.operator_system_id = operator_system_id
         self.authority = authority
         self.source = source
         self.eyes, self.notebook, self.places, self.journal = Eyes(), Notebook(), Places(), Journal()
@@ -201,7 +203,7 @@ class Cockpit:
         self.daemon = self.make()
 
     def make(self) -> Daemon:
-        self.vehicle = Vehicle(VehicleConfig())
+        self.vehicle = Vehicle(VehicleConfig(operator_system_id=self.operator_system_id))
         self.workers = InlineWorkers(lambda kind: int(self.latency_ms.get(kind, 0.0) * 1e6))
         rooms = Rooms(
             vehicle=self.vehicle,

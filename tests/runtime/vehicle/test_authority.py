@@ -19,6 +19,7 @@ SOURCES = sorted(Path(runtime.vehicle.__file__).parent.rglob("*.py"))
 SPOKEN = {
     "HEARTBEAT", "TIMESYNC", "STATUSTEXT", "COMMAND_LONG", "COMMAND_INT", "SET_POSITION_TARGET_GLOBAL_INT",
     "PARAM_REQUEST_READ",
+    "COMMAND_ACK", "AUTOPILOT_VERSION", "NAMED_VALUE_FLOAT", "ONBOARD_COMPUTER_STATUS",  # to the ground
 }  # fmt: skip
 FED = {  # only by `send_injection`
     "ODOMETRY", "VISION_POSITION_ESTIMATE", "VISION_SPEED_ESTIMATE", "GPS_INPUT", "GLOBAL_POSITION_SENSOR",
