@@ -129,6 +129,9 @@ def _route(config: Config, seen: Seen) -> Iterator[Finding]:
     wanted = AidingRoute(config.injection.route)
     use = use_of(config, seen)
     yield Finding("autopilot", "ok" if seen.routes else "wrong", f"{seen.stack}, system id {seen.system_id}")
+    if seen.rivals:
+        told = "a second autopilot, or another companion with our id, is on it; another daemon?"
+        yield Finding("link", "wrong", told)
     if wanted is AidingRoute.OFF:
         yield Finding("route", "note", "[injection] route is off: the estimator is not fed")
     elif use.route in seen.routes:

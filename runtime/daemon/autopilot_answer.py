@@ -18,6 +18,7 @@ def autopilot_answer(state: VehicleState, read: ParametersRead) -> dict[str, Any
         "system_id": state.system_id,
         "armed": state.telemetry.armed,
         "airframe": airframe(state.telemetry.vehicle_type),
+        "rivals": state.other_autopilot is not None or state.companion_conflict,
         "routes": [route.value for route in state.aiding_routes],
         "streams": [asdict(stream) for stream in state.streams],
         "parameters": {name: {"value": one.value, "kind": one.kind} for name, one in read.known.items()},

@@ -28,13 +28,15 @@ _HEARTBEAT_NS = 3_000_000_000  # an older heartbeat says nothing of whether it i
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was learned. ``armed`` None: it does not say; ``airframe``: "copter", "plane" or "other"; ``routes``: by
-    which its estimator may be fed, the best first."""
+    """What was learned. ``armed`` None: it does not say; ``airframe``: "copter", "plane" or "other"; ``rivals``: a
+    second autopilot, or another companion with our id, is on the link; ``routes``: by which its estimator may be fed,
+    the best first."""
 
     stack: str
     system_id: int
     armed: bool | None
     airframe: str
+    rivals: bool
     routes: tuple[AidingRoute, ...]
     streams: tuple[StreamHealth, ...]
     parameters: dict[str, Parameter]
@@ -77,6 +79,7 @@ def _told(answer: dict[str, Any]) -> Seen:
         system_id=answer["system_id"],
         armed=answer["armed"],
         airframe=answer["airframe"],
+        rivals=answer["rivals"],
         routes=tuple(AidingRoute(route) for route in answer["routes"]),
         streams=tuple(StreamHealth(**stream) for stream in answer["streams"]),
         parameters={name: Parameter(name, one["value"], one["kind"]) for name, one in answer["parameters"].items()},
@@ -171,6 +174,7 @@ class Direct:
             system_id=state.system_id,
             armed=state.telemetry.armed,
             airframe=airframe(state.telemetry.vehicle_type),
+            rivals=state.other_autopilot is not None or state.companion_conflict,
             routes=state.aiding_routes,
             streams=state.streams,
             parameters=read.known,

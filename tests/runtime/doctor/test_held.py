@@ -39,7 +39,7 @@ def configured(folder: Path, more: str) -> Config:
 
 def seen(missing: tuple[str, ...] = (), **values: float) -> Seen:
     known = {name: Parameter(name, value, 9) for name, value in values.items()}
-    return Seen("ardupilot", 1, False, "copter", ROUTES, (), known, frozenset(missing))
+    return Seen("ardupilot", 1, False, "copter", False, ROUTES, (), known, frozenset(missing))
 
 
 class Shelf:

@@ -100,6 +100,7 @@ def test_a_rival_on_the_link_ends_it(tmp_path: Path) -> None:
     line: Any = direct._lines["vehicle"]
     line._waiting += Voice(1, 191).say(mavlink.MAVLink_heartbeat_message(18, 8, 0, 0, 4, 3))
     direct.turn()
+    assert direct.look(()).rivals
     with pytest.raises(VehicleError, match="second autopilot, or another companion"):
         Transaction(direct, None).set(wishes(direct, A=3))
     assert keeper.written == []
