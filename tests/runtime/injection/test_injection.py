@@ -13,7 +13,7 @@ from runtime.geodesy import north_east_m
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.injection.values import InjectionReason, InjectionState, Support
-from runtime.values import FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix
+from runtime.values import Aiding, FailedOdometry, LocalOdometry, LocalOrigin, ReceiverFix, says_failed
 from tests.runtime.injection.flying import ORIGIN, SECOND, Flight, placed
 
 
@@ -350,11 +350,19 @@ MOMENTS = st.lists(
 )  # fmt: skip
 
 
-@given(MOMENTS)
+FED = [Route.ODOMETRY, Route.VISION, Route.GPS_INPUT, Route.GLOBAL_POSITION, Route.POSITION_ESTIMATE]
+
+
+@given(MOMENTS, st.sampled_from([*FED, Route.ODOMETRY, Route.AUTO]), st.booleans())
 @settings(max_examples=25, deadline=None)
-def test_whatever_happens_it_feeds_only_what_is_supported_and_never_gives_gps_back(moments: list[str]) -> None:
-    flight = Flight(follows=True)
+def test_whatever_happens_it_feeds_only_what_is_supported_and_never_gives_gps_back(
+    moments: list[str], by: Route, has_source_sets: bool
+) -> None:
+    flight = Flight(route(route=by), follows=True, has_source_sets=has_source_sets)
+    switches = has_source_sets and by in (Route.ODOMETRY, Route.VISION, Route.AUTO)
+    mixes = by is not Route.GPS_INPUT and not switches
     flight.run(1.2)
+    told: list[Aiding] = []
     for moment in moments:
         _happens(flight, moment)
         flight.decisions.clear()
@@ -362,12 +370,15 @@ def test_whatever_happens_it_feeds_only_what_is_supported_and_never_gives_gps_ba
         supported = flight.trusted and "odometry_t_ns" not in flight.support
         for decision in flight.decisions:
             assert decision.switch_to in (None, 2)
-            measured = [one for one in decision.messages if isinstance(one, LocalOdometry)]
+            measured = [m for m in decision.messages if not isinstance(m, LocalOrigin) and not says_failed(m)]
             assert not measured or (supported and decision.state is not InjectionState.STOPPED)
-            assert all(math.isfinite(x) for one in measured for x in (*placed(one), *one.velocity_ned_m_s))
+            poses = [one for one in measured if isinstance(one, LocalOdometry)]
+            assert all(math.isfinite(x) for one in poses for x in (*placed(one), *one.velocity_ned_m_s))
             needed = flight.support.get("gps_alarm") or flight.situation.get("gps_lost_s", 0.0) > 1.0
-            assert decision.switch_to is None or needed
-    stamps = [fed.t_ns for fed in flight.fed()]
+            assert decision.switch_to is None or (needed and not mixes)
+            assert needed or not (measured and mixes), "an estimator that has GPS is given nothing to mix"
+            told += measured
+    stamps = [one.t_ns for one in told if not isinstance(one, LocalOrigin)]
     assert stamps == sorted(set(stamps))
 
 
@@ -391,6 +402,7 @@ def _happens(flight: Flight, moment: str) -> None:
         flight.situation["position_ratio"] = 2.0 if moment == "reject" else 0.1
     elif moment in ("yes", "no"):
         flight.injection.switched(accepted=moment == "yes")
+        flight.injection.answered_estimate(accepted=moment == "yes")
     elif moment == "wander":
         flight.belief_ne = (500.0, 500.0)
     elif moment in ("ground", "air"):
