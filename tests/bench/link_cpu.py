@@ -100,8 +100,8 @@ def main() -> None:
             (spent_s, packets), (parsed_s, _) = cost_s(work, given), cost_s(theirs, given)
             share = spent_s / options.seconds
             print(
-                f"| {kind} | {packets / options.seconds:.0f} | {share:.1%} | {share / 2:.1%} | "
-                f"{parsed_s / options.seconds:.1%} | {spent_s / parsed_s:.2f} |"
+                f"| {kind} | {packets / options.seconds:.0f} | {share:.2%} | {share / 2:.2%} | "
+                f"{parsed_s / options.seconds:.2%} | {spent_s / parsed_s:.2f} |"
             )
 
 

@@ -23,7 +23,12 @@ GUIDED = 4
 TARGET = "SET_POSITION_TARGET_GLOBAL_INT"
 HARMLESS = frozenset({"HEARTBEAT", "TIMESYNC", "STATUSTEXT", "NAMED_VALUE_FLOAT", "ONBOARD_COMPUTER_STATUS"})
 ASKING = frozenset({mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, mavlink.MAV_CMD_REQUEST_MESSAGE})
-FOLLOWS = frozenset({"authority_not_granted", "no_target", "not_engaged", "already_guided"})  # from any end
+CAUSES = frozenset(  # of an end; what else is unknown or missing then follows from them
+    {
+        "mode_changed", "foreign_target", "link_lost", "rebooted", "second_autopilot", "second_companion",
+        "stream_missing", "mode_stale", "estimate_stale", "disarmed",
+    }
+)  # fmt: skip
 
 
 @dataclass
@@ -178,7 +183,7 @@ class RoughFlight(Cockpit):
     def why(self) -> str:
         """Why the flight ended, by the log; empty while it has not."""
         ended = [record for record in self.journal.of("guidance") if record["state"] == "yielded"]
-        return ", ".join(reason for reason in ended[0]["reasons"] if reason not in FOLLOWS) if ended else ""
+        return ", ".join(reason for reason in ended[0]["reasons"] if reason in CAUSES) if ended else ""
 
     @property
     def well(self) -> bool:

@@ -177,8 +177,10 @@ class Cockpit:
         injection: InjectionSettings | None = None,
         parameters: dict[str, float] | None = None,
         operator_system_id: int | None = None,
+        links: tuple[str, ...] = (VEHICLE_LINK,),
     ) -> None:
         parameters = {"WPNAV_SPEED": 800.0, **(parameters or {})}
+        self.links = links
         self.injection = injection or InjectionSettings()
         config = AutopilotConfig(
             HOME, 37.0, seed=seed, clock_offset_ns=7_300_000_000, parameters=parameters, ready_at_boot=True
@@ -203,7 +205,7 @@ class Cockpit:
         self.daemon = self.make()
 
     def make(self) -> Daemon:
-        self.vehicle = Vehicle(VehicleConfig(operator_system_id=self.operator_system_id))
+        self.vehicle = Vehicle(VehicleConfig(operator_system_id=self.operator_system_id, links=self.links))
         self.workers = InlineWorkers(lambda kind: int(self.latency_ms.get(kind, 0.0) * 1e6))
         rooms = Rooms(
             vehicle=self.vehicle,

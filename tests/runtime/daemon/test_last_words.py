@@ -211,3 +211,32 @@ def test_a_link_that_never_falls_quiet_gets_no_last_word() -> None:
     stop.set()
     loop(line, Camera()).run(stop)
     assert not held(line.cockpit, bytes(line.written))
+
+
+class Unplugged(Line):
+    """The line that the loop sleeps on, over which nothing comes, beside another of the same vehicle."""
+
+    def __init__(self, other: Line) -> None:
+        super().__init__(other.cockpit)
+        self._other = other
+
+    def wait(self, timeout_s: float) -> bool:
+        self._other.wait(timeout_s)
+        return False
+
+
+def test_of_two_lines_the_one_that_carries_is_written_to_and_the_end_is_heard_on_it() -> None:
+    cockpit = Cockpit(links=("vehicle", "vehicle2"))
+    line, stop = Line(cockpit), threading.Event()
+    line.on_wait = lambda: stop.set() if cockpit.t_ns > 6_000_000_000 else None
+    line.on_write = lambda: cockpit.autopilot.receive(bytes(line.written), 0) or line.written.clear()
+    clock: Any = line
+    preferred = Unplugged(line)
+    links: Any = {"vehicle": preferred, "vehicle2": line}
+    cockpit.lost = set()
+    Loop(cockpit.daemon, Camera(), links, Inbox(clock), clock, Patience(10.0, "test")).run(stop)
+    state = cockpit.vehicle.state
+    assert state.connected and state.problems == ()
+    assert [(one.name, one.believed) for one in state.lines] == [("vehicle", False), ("vehicle2", True)]
+    sent = mavlink.MAVLink(None).parse_buffer(bytes(preferred.written)) or []
+    assert {message.get_type() for message in sent} == {"HEARTBEAT"}, "on the other line we are only known"
