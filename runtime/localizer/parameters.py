@@ -43,9 +43,10 @@ class FixModel:
     """What is assumed of fixes.
 
     Their errors have two parts: each one's own, by its covariance, and one that successive fixes share
-    (``shared_sigma_m`` per axis), which fades over ``shared_reach_m`` of flight and ``shared_s`` of time. Both are
-    multiplied by one of ``levels``, because how good fixes are differs from place to place, and the second by one of
-    ``shared_levels`` besides, because how much of it they share differs too. Which pair holds is estimated
+    (``shared_sigma_m`` per axis), which fades over ``shared_reach_m`` of flight, and not with time: over one place all
+    fixes are off alike, however long it hovers there. The first is multiplied by one of ``levels``, because how good
+    fixes are differs from place to place; the second by the same level where that is above one, and by one of
+    ``shared_levels``: that fixes scatter little says nothing of what they have in common. Which pair holds is estimated
     (``level_log_sigma``, ``shared_log_sigma``: of their natural logs beforehand; ``level_change``: how likely another
     pair holds at the next fix; multiple models: Magill, IEEE Trans. Automatic Control 10(4), 1965).
 
@@ -56,7 +57,6 @@ class FixModel:
 
     shared_sigma_m: float = 1.5
     shared_reach_m: float = 150.0
-    shared_s: float = 60.0
     levels: tuple[float, ...] = (0.35, 0.6, 1.0, 1.7, 2.8, 4.8)
     level_log_sigma: float = 1.0
     shared_levels: tuple[float, ...] = (1.0,)
@@ -71,13 +71,13 @@ class FixModel:
     def factors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(L,) of a fix's own error and (L,) of the shared one, by the number of a pair of levels."""
         own = np.repeat(self.levels, len(self.shared_levels))
-        return own, own * np.tile(self.shared_levels, len(self.levels))
+        return own, np.maximum(own, 1.0) * np.tile(self.shared_levels, len(self.levels))
 
     @property
     def prior_logs(self) -> NDArray[np.float64]:
         """(L,) natural logs of how likely each pair is beforehand, but for a common term."""
         own, shared = self.factors
-        deviations = np.log(own) / self.level_log_sigma, np.log(shared / own) / self.shared_log_sigma
+        deviations = np.log(own) / self.level_log_sigma, np.log(shared / np.maximum(own, 1.0)) / self.shared_log_sigma
         return np.asarray(-0.5 * (deviations[0] ** 2 + deviations[1] ** 2))
 
 

@@ -71,7 +71,7 @@ def coasted(belief: GaussianSum, seconds: float, parameters: FilterParameters) -
     transitions = np.repeat(np.eye(SIZE)[None], count, axis=0)
     transitions[:, POSITION, VELOCITY] = np.eye(2) * seconds
     speeds = np.hypot(*belief.means[:, VELOCITY].T)
-    kept = np.exp(-seconds * (speeds / fixes.shared_reach_m + 1.0 / fixes.shared_s))
+    kept = np.exp(-seconds * speeds / fixes.shared_reach_m)
     transitions[:, SHARED, SHARED] = np.eye(2) * kept[:, None, None]
     noises = np.zeros((count, SIZE, SIZE))
     psd = np.eye(2) * motion.acceleration_psd

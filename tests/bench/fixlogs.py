@@ -172,7 +172,7 @@ _DRAWN = {
     "shared_log_sigma": (0.6, 1.6),
 }
 _LEVELS, _SHARED_LEVELS = (0.5, 1.0, 2.0), (0.2, 1.0, 3.0)
-_CARRIED_AWAY, _AREA_M2, _NEVER_S = 1e-3, 4e6, 1e6
+_CARRIED_AWAY, _AREA_M2 = 1e-3, 4e6
 # What 31 draws chose.
 _MOST = {
     "acceleration_psd": 0.05902,
@@ -212,7 +212,7 @@ def assumptions(drawn: Mapping[str, float]) -> FilterParameters:
     fixes = {name: value for name, value in drawn.items() if name != "acceleration_psd"}
     return FilterParameters(
         MotionModel(drawn["acceleration_psd"], speed_sigma_m_s=80.0),
-        fixes=FixModel(shared_s=_NEVER_S, carried_away=_CARRIED_AWAY, area_m2=_AREA_M2, levels=_LEVELS,
+        fixes=FixModel(carried_away=_CARRIED_AWAY, area_m2=_AREA_M2, levels=_LEVELS,
             shared_levels=_SHARED_LEVELS, **fixes),
         bounds=Bounds(replay_s=0.5),
     )

@@ -95,6 +95,19 @@ def test_a_level_is_found_where_fixes_are_worse_than_they_say() -> None:
     assert np.mean(np.concatenate(inside) < CHI_SQUARE_95) > 0.85
 
 
+@pytest.mark.parametrize("scatter", [0.2, 1.0])
+def test_hovering_over_one_place_tells_nothing_of_what_its_fixes_have_in_common(scatter: float) -> None:
+    """A hundred fixes of one place, also when they scatter by a fifth of what they say, leave its own error."""
+    random, sequence = np.random.default_rng(17), SequenceFilter(PARAMETERS)
+    for second in range(100):
+        at_m = random.normal(0.0, 3.0 * scatter, 2)
+        assert sequence.fixed(second * 10**9, [Place(at_m, np.eye(2) * 3.0**2)])
+    ruling = sequence.ruling(99 * 10**9)
+    assert ruling is not None
+    sigma_m = math.sqrt(np.trace(ruling.covariance[POSITION, POSITION]) / 2)
+    assert sigma_m > 0.95 * PARAMETERS.fixes.shared_sigma_m
+
+
 def test_the_scale_and_heading_errors_of_odometry_are_learned() -> None:
     flight = flown(np.random.default_rng(7), 90.0, Errors(scale=0.08, heading_rad=math.radians(-5.0), shared_m=0.5))
     *_, (frame, sequence) = followed(flight)
