@@ -60,6 +60,9 @@ VEHICLE = {
     Reason.NO_VEHICLE: Explanation(
         "nothing is heard from an autopilot", "check `[vehicle] uri`, cable and baud rate"
     ),
+    Reason.VEHICLE_KIND: Explanation(
+        "it is no multicopter: planes, QuadPlanes and rovers are read, and never commanded",
+    ),
     Reason.SECOND_AUTOPILOT: Explanation(
         "two autopilots are on one link", "separate them, or set `[vehicle] system_id`"
     ),

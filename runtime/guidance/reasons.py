@@ -52,6 +52,7 @@ class Reason(str, Enum):
 
     # The vehicle
     NO_VEHICLE = "no_vehicle"  # nothing is heard from an autopilot
+    VEHICLE_KIND = "vehicle_kind"  # it is no multicopter, or does not say what it is
     SECOND_AUTOPILOT = "second_autopilot"
     SECOND_COMPANION = "second_companion"
     DISARMED = "disarmed"
@@ -104,6 +105,7 @@ FORBIDDING = frozenset(
         Reason.COMMANDING_DISABLED,
         Reason.MODE_NOT_GUIDED,
         Reason.NO_VEHICLE,
+        Reason.VEHICLE_KIND,
         Reason.SECOND_AUTOPILOT,
         Reason.SECOND_COMPANION,
         Reason.DISARMED,

@@ -13,6 +13,7 @@ class Situation:
 
     connected: bool = False
     heartbeat_age_s: float | None = None  # of the autopilot's newest heartbeat, which carries the mode
+    hovers: bool = False  # a multicopter: it stands still over a target
     single_autopilot: bool = False
     single_companion: bool = False  # nobody else speaks with our own ids
     time_synced: bool = False

@@ -146,6 +146,7 @@ def _link() -> tuple[Happening, ...]:
 def _vehicle() -> tuple[Happening, ...]:
     group = "The vehicle"
     return (
+        Happening(group, "is no multicopter", {"hovers": False}),
         Happening(group, "is disarmed", {"armed": False}, at_once=_heard(Reason.WAS_DISARMED)),
         Happening(group, "lands, takes off or is on the ground", {"in_air": False}, at_once=_heard(Reason.LANDED)),
         Happening(group, "is in a failsafe", {"failsafe": True}),

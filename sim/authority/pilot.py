@@ -60,6 +60,7 @@ def limits(**changes: Any) -> Limits:
 
 GOOD = Situation(
     connected=True,
+    hovers=True,
     heartbeat_age_s=0.5,
     time_synced=True,
     streams_ok=True,

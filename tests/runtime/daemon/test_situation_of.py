@@ -85,6 +85,12 @@ def test_a_vehicle_that_starts_calibrates_or_switches_off_is_not_known_to_be_wel
     assert seen(replace(HEARD, system_status=None)).failsafe is None
 
 
+@pytest.mark.parametrize(("kind", "hovers"), [(2, True), (13, True), (4, True), (1, False), (10, False), (20, False),
+                                              (None, False)])  # fmt: skip
+def test_only_a_multicopter_hovers(kind: int | None, hovers: bool) -> None:
+    assert seen(replace(HEARD, vehicle_type=kind)).hovers is hovers
+
+
 def test_the_position_that_the_autopilot_steers_by_ages() -> None:
     here = GeoPoint(60.0, 22.0)
     heard = replace(HEARD, position=here, position_t_ns=NOW_NS)

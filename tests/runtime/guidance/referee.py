@@ -185,7 +185,7 @@ class Referee:
         if not self._flying:
             self._fault(line, "a hold for a vehicle that nobody had granted")
         ours = vehicle.connected and vehicle.armed and vehicle.in_air and vehicle.guided
-        alone = vehicle.single_autopilot and vehicle.single_companion
+        alone = vehicle.hovers and vehicle.single_autopilot and vehicle.single_companion
         calm = vehicle.failsafe is False and vehicle.fence_breached is False and vehicle.sticks_moved is False
         fresh = vehicle.heartbeat_age_s is not None and vehicle.heartbeat_age_s <= 1.5
         if not (ours and alone and calm and fresh):
@@ -251,6 +251,7 @@ def _inside(place: GeoPoint, spare_m: float) -> bool:
 def _of_vehicle(vehicle: Situation, slack_m: float) -> Iterable[str]:
     facts = {
         "no vehicle": vehicle.connected,
+        "no multicopter": vehicle.hovers,
         "two autopilots": vehicle.single_autopilot,
         "two companions": vehicle.single_companion,
         "motors": vehicle.armed,

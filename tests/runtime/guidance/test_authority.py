@@ -266,7 +266,8 @@ def _reasons(happening: Happening) -> frozenset[Reason]:
 
 
 CONDITIONS = sorted(
-    {Reason.NO_VEHICLE, Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION, Reason.DISARMED, Reason.NOT_IN_AIR,
+    {Reason.NO_VEHICLE, Reason.VEHICLE_KIND, Reason.SECOND_AUTOPILOT,
+     Reason.SECOND_COMPANION, Reason.DISARMED, Reason.NOT_IN_AIR,
      Reason.FAILSAFE, Reason.FAILSAFE_UNKNOWN, Reason.FENCE_BREACHED, Reason.FENCE_UNKNOWN, Reason.STICKS_MOVED,
      Reason.RC_UNKNOWN, Reason.TIME_NOT_SYNCED, Reason.STREAM_MISSING, Reason.EKF_NOT_OK, Reason.EKF_VARIANCE,
      Reason.BATTERY_UNKNOWN, Reason.BATTERY_RESERVE, Reason.ESTIMATE_STALE, Reason.ESTIMATE_UNTRUSTED,

@@ -16,6 +16,7 @@ from sim.authority.pilot import GOOD, HOME, Pilot, limits
 
 SILENT: list[tuple[dict[str, Any], Reason]] = [
     ({"connected": False}, Reason.NO_VEHICLE),
+    ({"hovers": False}, Reason.VEHICLE_KIND),
     ({"single_autopilot": False}, Reason.SECOND_AUTOPILOT),
     ({"single_companion": False}, Reason.SECOND_COMPANION),
     ({"armed": False}, Reason.DISARMED),
@@ -162,7 +163,8 @@ def test_nothing_known_speaks_for_commanding() -> None:
     pilot.engage()
     pilot.vehicle = replace(Situation(), connected=True, guided=True)
     assert set(pilot.tick().reasons) == {
-        Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION, Reason.DISARMED, Reason.NOT_IN_AIR, Reason.FAILSAFE_UNKNOWN,
+        Reason.VEHICLE_KIND, Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION,
+        Reason.DISARMED, Reason.NOT_IN_AIR, Reason.FAILSAFE_UNKNOWN,
         Reason.FENCE_UNKNOWN, Reason.RC_UNKNOWN, Reason.TIME_NOT_SYNCED, Reason.STREAM_MISSING, Reason.EKF_NOT_OK,
         Reason.SPEED_UNKNOWN, Reason.HOME_UNKNOWN, Reason.BATTERY_UNKNOWN, Reason.HEIGHT_UNKNOWN,
         Reason.ALREADY_GUIDED, Reason.AUTHORITY_NOT_GRANTED,
