@@ -34,6 +34,7 @@ from runtime.freshness import MODE
 from runtime.service import ServiceManager
 from runtime.values import Frame, Snapshot
 from runtime.vehicle.link.link import WaitingLink
+from runtime.vehicle.link.signed import unbelieved
 from runtime.vehicle.telemetry.state import LinkCounters
 
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
@@ -266,11 +267,14 @@ class Loop:
     def _check_answered(self, elapsed_ns: int) -> None:
         self._answered = self._answered or self._daemon.rooms.vehicle.state.connected
         if not self._answered and elapsed_ns > self._patience.answer_within_s * 1e9:
-            raise VehicleError(_silence(self._patience, self._daemon.rooms.vehicle.state.counters))
+            refused = sum(unbelieved(link.counts()) for link in self._links.values())
+            raise VehicleError(_silence(self._patience, self._daemon.rooms.vehicle.state.counters, refused))
 
 
-def _silence(patience: Patience, heard: LinkCounters) -> str:
+def _silence(patience: Patience, heard: LinkCounters, refused: int) -> str:
     start = f"no vehicle answers at {patience.uri} within {patience.answer_within_s:g} s"
+    if refused:
+        return f"{start}, although {refused} packets without a right signature came; check the key of both ends."
     if heard.packets:
         return f"{start}, although {heard.packets} packets of others came; check its system id and the routing."
     if heard.garbage_bytes:

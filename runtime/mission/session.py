@@ -18,6 +18,7 @@ from runtime.mavlink.framing import Packet, PacketReader, PacketWriter
 from runtime.mission.items import Mission, MissionItem, differences, off_the_wire, on_the_wire
 from runtime.mission.transfer import Clear, Download, Ended, Transfer, Upload
 from runtime.vehicle.link.link import WaitingLink
+from runtime.vehicle.link.signed import unbelieved
 from runtime.vehicle.roster import stack_of
 
 COMPONENT = mavlink.MAV_COMP_ID_MISSIONPLANNER
@@ -61,16 +62,19 @@ class MissionSession:
             if heard_ns is None and self._target is not None:
                 heard_ns = self._clock.now_ns()
             if heard_ns is None and self._clock.now_ns() > end_ns:
-                raise VehicleError(
-                    f"no vehicle answers within {within_s:g} s; check the address, the cable and that the autopilot "
-                    "speaks MAVLink there."
-                )
+                raise VehicleError(f"no vehicle answers within {within_s:g} s{self._why_silent()}")
             self._exchange()
         if self._others:
             known = ", ".join(f"{system}/{component}" for system, component in sorted(self._others))
             raise VehicleError(
                 f"more than one autopilot is heard ({known} too); say which by --system, or part the links."
             )
+
+    def _why_silent(self) -> str:
+        refused = sum(unbelieved(link.counts()) for link in self._links.values())
+        if refused:
+            return f", although {refused} packets without a right signature came; check the key of both ends."
+        return "; check the address, the cable and that the autopilot speaks MAVLink there."
 
     def _exchange(self) -> list[Any]:
         """Our heartbeat when it is due; the messages of the autopilot that came meanwhile."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from runtime.clock import Clock
 from runtime.mavlink.framing import PacketReader
@@ -16,6 +16,7 @@ from runtime.mavlink.signing import STAMPS_PER_S, Signer, SigningKey, Verdict, m
 from runtime.vehicle.link.link import WaitingLink
 from runtime.vehicle.link.stamps import StampFile
 
+_REFUSED = (Verdict.UNSIGNED, Verdict.FORGED, Verdict.REPLAYED)
 _NS_PER_STAMP = 1_000_000_000 // STAMPS_PER_S
 
 
@@ -96,9 +97,17 @@ class SignedLink:
 
     def counts(self) -> dict[str, int]:
         """What went wrong so far, by name: the line's own, and what was not believed."""
-        refused = (Verdict.UNSIGNED, Verdict.FORGED, Verdict.REPLAYED)
         return {
             **self._inner.counts(),
-            **{f"link_packets_{verdict.value}": self._refused[verdict] for verdict in refused},
+            **{_name(verdict): self._refused[verdict] for verdict in _REFUSED},
             "link_stamps_unwritten": self._stamping.failures,
         }
+
+
+def unbelieved(counts: Mapping[str, int]) -> int:
+    """How many packets had no right signature, by the ``counts`` of a link; 0 of one that is not signed."""
+    return sum(counts.get(_name(verdict), 0) for verdict in _REFUSED)
+
+
+def _name(verdict: Verdict) -> str:
+    return f"link_packets_{verdict.value}"

@@ -9,12 +9,13 @@ from queue import Queue
 from typing import Any
 
 import numpy as np
+import pytest
 
 from runtime.camera.reader import CameraReader
 from runtime.daemon.daemon import Daemon
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.status import status
-from runtime.errors import CameraError
+from runtime.errors import CameraError, VehicleError
 from runtime.events import VEHICLE_LINK
 from runtime.values import Frame, Snapshot
 from tests.runtime.daemon.cockpit import Cockpit
@@ -107,6 +108,22 @@ def test_what_goes_wrong_in_a_thread_is_seen_in_the_status() -> None:
         stop.set()
         running.join(PATIENCE_S)
         reader.close()
+
+
+class Refusing(Silence):
+    """A signed link to a vehicle with another key."""
+
+    def counts(self) -> dict[str, int]:
+        return {"link_packets_forged": 40}
+
+
+def test_a_vehicle_with_another_key_is_not_looked_for_in_the_cable() -> None:
+    line: Any = Refusing()
+    reader = CameraReader(FailingOnce(threading.Event()))
+    loop = Loop(Cockpit().daemon, reader, {VEHICLE_LINK: line}, Inbox(line), line, Patience(0.1, "test"))
+    with pytest.raises(VehicleError, match="although 40 packets without a right signature came; check the key"):
+        loop.run(threading.Event())
+    reader.close()
 
 
 def test_whoever_watches_is_shown_the_daemon_twice_a_second_and_cannot_end_it() -> None:

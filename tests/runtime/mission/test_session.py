@@ -143,6 +143,21 @@ def test_two_autopilots_are_told_apart_by_the_operator_alone() -> None:
     assert session.stack == "px4"
 
 
+class Unsigned(Px4):
+    """A signed link that hears nothing of what comes."""
+
+    def read(self) -> list[tuple[bytes, int]]:
+        return []
+
+    def counts(self) -> dict[str, int]:
+        return {"link_packets_unsigned": 12, "link_packets_forged": 3}
+
+
+def test_a_wrong_key_is_named_where_nobody_is_heard() -> None:
+    with pytest.raises(VehicleError, match="although 15 packets without a right signature came; check the key of both"):
+        talk(Unsigned())
+
+
 def test_what_the_autopilot_does_not_keep_is_told_and_what_it_changes_is_an_error() -> None:
     sent = (MissionItem(16, 3, (0.0, 5.0, 0.0, 0.0), 60.0, 22.0, 40.0),)
     mission = Mission((*ROUTE.items[:1], *sent))
