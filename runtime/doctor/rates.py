@@ -70,6 +70,8 @@ def _fixes(status: Mapping[str, Any], latency: Mapping[str, Any], needs: Needs) 
         return
     late = whole["p99"] > _LATE_FIX_MS
     told = f"{whole['p50']:.0f} ms after the exposure, {whole['p99']:.0f} ms in one of a hundred"
+    if (computed := latency.get("fix")) is not None:
+        told += f"; {computed['p50']:.0f} and {computed['p99']:.0f} ms of that are the fix itself"
     why = f"; beyond {_LATE_FIX_MS:g} ms it is of a place that was left: give the computer less to do"
     yield Finding("fix delay", "warning" if late else "ok", told + why * late)
     fix = status.get("fix")

@@ -130,7 +130,7 @@ class Bits:
     def words(self, figures: Figures) -> str:
         """As in `OneOf`."""
         told = [("on", self.on), ("off", self.off)]
-        return ", ".join(f"bits {', '.join(_bits(mask))} {how}" for how, mask in told if mask)
+        return ", ".join(f"{_bits(mask)} {how}" for how, mask in told if mask)
 
 
 Wanted = OneOf | NoneOf | Between | Near | Bits
@@ -174,5 +174,6 @@ def _number(number: Number, figures: Figures) -> float:
     return figures[number] if isinstance(number, Figure) else float(number)
 
 
-def _bits(mask: int) -> list[str]:
-    return [str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
+def _bits(mask: int) -> str:
+    numbers = [str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
+    return f"bit{'s' * (len(numbers) > 1)} {' and '.join(numbers)}"

@@ -139,6 +139,14 @@ def test_too_few_frames(hz: float, stack: str, state: str, tmp_path: Path) -> No
     assert own(tmp_path, stack=stack, rates_hz={"odometry": hz})["frames"] == state
 
 
+def test_how_long_a_fix_takes_is_said(tmp_path: Path) -> None:
+    config = configured(tmp_path, FEEDING)
+    latency = {**STATUS["latency_ms"], "fix": {"p50": 150.0, "p99": 320.0}}
+    found = own_findings({**STATUS, "latency_ms": latency}, needs_of(config, use_of(config, seen())), "px4")
+    (delay,) = [one.found for one in found if one.what == "fix delay"]
+    assert delay == "210 ms after the exposure, 400 ms in one of a hundred; 150 and 320 ms of that are the fix itself"
+
+
 def test_fixes_that_come_late_or_not_at_all_are_named(tmp_path: Path) -> None:
     late = {"exposure_to_fix": {"p50": 900.0, "p99": 1900.0}, "exposure_to_injection": {"p50": 100.0, "p99": 600.0}}
     told = own(tmp_path, latency_ms=late, fix={"age_s": 30.0})

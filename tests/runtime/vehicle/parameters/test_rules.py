@@ -85,5 +85,6 @@ def test_each_kind_of_wish() -> None:
     assert Between(8, None, 8, or_off=True).better(-1, {}) is None
     assert Near(Figure.DELAY_MS, within=30, most=100).better(10, FIGURES) == 100
     assert Bits(on=0b101, off=0b1010).better(15, {}) == 5 and Bits(off=2).better(5, {}) is None
+    assert Bits(on=0b101, off=0b10).words({}) == "bits 0 and 2 on, bit 1 off"
     with pytest.raises(KeyError):
         Near(Figure.DELAY_MS, within=30, most=100).better(10, {})
