@@ -60,6 +60,7 @@ class FlightOptions:
     small: bool = False
     whole_frames: bool = False
     history: Path | None = None
+    fresh: bool = False
     flying: Flying = field(default_factory=Flying)
 
 
@@ -80,6 +81,7 @@ _WHOLE = typer.Option(False, help="Logs keep every frame, for `homing replay`: 0
 _HISTORY = typer.Option(
     None, exists=True, dir_okay=False, help="A history recorded before in the same world, instead of a flight for one."
 )
+_FRESH = typer.Option(False, help="Fly the survey anew, also where it was flown before and kept.")
 Command = Callable[..., None]
 
 
@@ -89,10 +91,11 @@ def _with_survey(name: str, sentence: str) -> Command:
     def command(
         world: str = _WORLD, seed: int = _SEED, out: Path | None = _OUT, autopilot: str = _AUTOPILOT,
         connect: list[str] = _CONNECT, launch: Path | None = _LAUNCH, realtime: bool = _REALTIME, small: bool = _SMALL,
-        measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER, json: bool = _JSON,
+        measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER, fresh: bool = _FRESH,
+        json: bool = _JSON,
     ) -> None:  # fmt: skip
         folder, flying = out or Path("out") / name, Flying(autopilot, tuple(connect), launch, realtime)
-        _fly(name, FlightOptions(world, seed, folder, measure, browser, json, small, whole_frames, None, flying))
+        _fly(name, FlightOptions(world, seed, folder, measure, browser, json, small, whole_frames, None, fresh, flying))
 
     command.__doc__ = sentence
     return command
@@ -105,10 +108,10 @@ def _over_history(name: str, sentence: str) -> Command:
         world: str = _WORLD, seed: int = _SEED, out: Path | None = _OUT, autopilot: str = _AUTOPILOT,
         connect: list[str] = _CONNECT, launch: Path | None = _LAUNCH, realtime: bool = _REALTIME, small: bool = _SMALL,
         measure: bool = _MEASURE, whole_frames: bool = _WHOLE, browser: bool = _BROWSER,
-        history: Path | None = _HISTORY, json: bool = _JSON,
+        history: Path | None = _HISTORY, fresh: bool = _FRESH, json: bool = _JSON,
     ) -> None:  # fmt: skip
         folder, flying = out or Path("out") / name, Flying(autopilot, tuple(connect), launch, realtime)
-        _fly(name, FlightOptions(world, seed, folder, measure, browser, json, small, whole_frames, history, flying))
+        _fly(name, FlightOptions(world, seed, folder, measure, browser, json, small, whole_frames, history, fresh, flying))
 
     command.__doc__ = sentence
     return command
@@ -169,13 +172,15 @@ def fly_scenario(
     """The scenario's JSON object and its summary; the report is written."""
     from sim.scenario.catalogue import CATALOGUE
     from sim.scenario.histories import take_history
+    from sim.scenario.kept_survey import KeptSurveys
     from sim.scenario.setup import Site
     from sim.world_cache import WorldCache
 
     with options.flying.hangar(folder) as hangar:
         ground, hardness = hangar.world(options.world, options.seed, options.small, stage, options.measure)
         stage("prepare the world on both dates, or read it where it was prepared before")
-        site = Site.prepare(ground, options.seed, folder, options.small, WorldCache.default())
+        surveys = KeptSurveys.default(options.fresh)
+        site = Site.prepare(ground, options.seed, folder, options.small, WorldCache.default(), surveys)
         if options.history is not None:
             take_history(site, options.history)
         gc.collect()

@@ -121,6 +121,10 @@ class Run(Protocol):
 class Launcher(Protocol):
     """Who provides the vehicle of each run over a ``Site``."""
 
+    @property
+    def repeats(self) -> str | None:
+        """What its flights follow from beside site and conditions, where that repeats them; None where nothing does."""
+
     def meeting(self, conditions: Conditions) -> Launcher:
         """The same for flights under these conditions."""
 

@@ -1,4 +1,7 @@
-"""What the drone remembers before a flight by sight: an earlier flight's history, or tiles of a satellite map."""
+"""What the drone remembers before a flight by sight: an earlier flight's history, or tiles of a satellite map.
+
+An earlier flight is flown once: scenarios of one world and seed share it, and so does whoever runs one again.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,20 @@ from runtime.history.history import History
 from runtime.record.map_plan import grid_of
 from runtime.record.map_tiles import open_map, record_tile, tiles_of, unusable
 from sim.satellite import write_geotiff
+from sim.scenario.accuracy import alarms_of
 from sim.scenario.aircraft import Launcher
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Say
-from sim.scenario.outcome import Outcome, Recording
+from sim.scenario.kept_survey import FlownSurvey, bundle_digest
+from sim.scenario.outcome import Recording
+from sim.scenario.plan import HEIGHT_M
 from sim.scenario.setup import Site
+from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.survey import fly_survey
-from sim.scenario.truth import note
+from sim.scenario.truth import note_track
 
 REMEMBERED = "survey"  # the name of the flight that recorded it
+_SEEN_EVERY_NS = 1_500_000_000  # from 100 m: 12 m of flight, of which every second frame is a keyframe
 
 
 def take_history(site: Site, recorded: Path) -> None:
@@ -26,15 +34,50 @@ def take_history(site: Site, recorded: Path) -> None:
 
 
 def fly_history(
-    site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course, outcome: Outcome, recording: Recording
-) -> None:
-    """Another flight, with GPS, under the conditions of its own day; it records what it sees."""
-    run = launcher.meeting(met).launch(site, REMEMBERED, record=True)
+    site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course, outcome: SightOutcome,
+    recording: Recording,
+) -> None:  # fmt: skip
+    """Another flight, with GPS, under the conditions of its own day; it records what it sees.
+
+    One that was flown before is taken as it was kept. What went wrong in it counts either way.
+    """
+    launcher, surveys = launcher.meeting(met), site.surveys
+    depends_on = _depends_on(site, launcher, met)
+    if surveys is None or depends_on is None:
+        flown, _ = _flown(site, say, launcher, met, course)
+    else:
+        taken = surveys.take(depends_on, site.history, site.out / "logs")
+        if taken is not None:
+            say(f"the survey was flown before and kept: {surveys.path(depends_on)}; --fresh flies it anew")
+            flown = taken
+        else:
+            flown, log = _flown(site, say, launcher, met, course)
+            logs = [path for path in (log, log.with_suffix(".tlog")) if path.exists()]
+            surveys.keep(depends_on, site.history, logs, flown)
+    note_track(REMEMBERED, flown.track, outcome, recording)
+    outcome.false_alarms += flown.false_alarms
+    outcome.commands_unasked += flown.commands
+
+
+def _flown(site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course) -> tuple[FlownSurvey, Path]:
+    """The survey and its log, both closed."""
+    run = launcher.launch(site, REMEMBERED, record=True)
     try:
-        fly_survey(site, run.flight, say, course, met.height_m)
+        fly_survey(site, run.flight, say, course, met.height_m, round(_SEEN_EVERY_NS * met.height_m / HEIGHT_M))
     finally:
         run.close()
-    note(site, run, REMEMBERED, outcome, recording)
+    commands = len(run.flight.referee.commands)
+    return FlownSurvey(run.flight.track, len(alarms_of(run.log_path)), commands), run.log_path
+
+
+def _depends_on(site: Site, launcher: Launcher, met: Conditions) -> list[str] | None:
+    """All that a survey follows from but the code; None where the same flight does not repeat itself."""
+    if launcher.repeats is None or site.world.recipe is None:
+        return None
+    return [
+        f"survey over {site.world.recipe}", f"flown by seed {site.seed}", repr(site.plan), repr(met), launcher.repeats,
+        f"bundle {bundle_digest(site.embedder.bundle)} by {site.embedder.backend}, {site.embedder.precision}",
+    ]  # fmt: skip
 
 
 def cut_map(site: Site, say: Say, course: Course) -> None:

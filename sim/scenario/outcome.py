@@ -53,6 +53,7 @@ class Outcome:
     fix_attempts: int = 0
     exposure_to_fix_ms: list[float] = field(default_factory=list)
     simulated_s: float = 0.0
+    commands_unasked: int = 0  # of a daemon in a survey, where nobody has engaged it
     hardness: HardnessReport | None = None  # of the world; None where nobody measured it
     autopilot: str = BUILT_IN  # what flew; all but the built-in one fly in real time
     estimator: dict[str, Any] | None = None  # the autopilot's own position against the truth, where that is known
@@ -74,8 +75,8 @@ class Outcome:
 
     @property
     def commands_without_authority(self) -> int:
-        """Over all legs."""
-        return sum(leg.commands_without_authority for leg in self.legs)
+        """Over all legs, and what came before them."""
+        return self.commands_unasked + sum(leg.commands_without_authority for leg in self.legs)
 
     def checks(self) -> dict[str, bool]:
         """Every condition of a PASS, by name."""

@@ -30,6 +30,7 @@ from sim.render import Renderer, renderer_of
 from sim.satellite import whole_image
 from sim.scenario.aircraft import Run
 from sim.scenario.conditions import Conditions
+from sim.scenario.kept_survey import KeptSurveys
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import Point, ScenarioPlan, make_plan
 from sim.world.world import AnyWorld
@@ -57,11 +58,13 @@ class Site:
     seed: int
     out: Path
     cache: WorldCache | None = None
+    surveys: KeptSurveys | None = None  # those that were flown before; None: every one is flown
 
     @classmethod
     def prepare(
-        cls, world: AnyWorld, seed: int, out: Path, small: bool = False, cache: WorldCache | None = None
-    ) -> Site:
+        cls, world: AnyWorld, seed: int, out: Path, small: bool = False, cache: WorldCache | None = None,
+        surveys: KeptSurveys | None = None,
+    ) -> Site:  # fmt: skip
         """Render what has to be rendered once, both dates at a time, and load the default bundle."""
         plan = make_plan(seed, side_ne_m(world), small)
         with ThreadPoolExecutor(1) as pool:
@@ -69,7 +72,7 @@ class Site:
             renderer = renderer_of(world, "flight", cache)
             embedder = Embedder(Bundle.load(), threads=2)
             image.result()
-        return cls(world, plan, renderer, embedder, seed, out, cache)
+        return cls(world, plan, renderer, embedder, seed, out, cache, surveys)
 
     @property
     def history(self) -> Path:
@@ -138,6 +141,12 @@ class RunOptions:
     def meeting(self, conditions: Conditions) -> RunOptions:
         """The same under other conditions."""
         return replace(self, conditions=conditions)
+
+    @property
+    def repeats(self) -> str | None:
+        """See `Launcher`."""
+        simulated = isinstance(self.pace, AsFastAsPossible) and self.make_authority is Authority
+        return f"logs keep {self.frames} frames" if simulated else None
 
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> Run:
         """See `make_run`."""

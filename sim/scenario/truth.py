@@ -9,7 +9,7 @@ import numpy as np
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint
-from sim.scenario.aircraft import Flight, Run
+from sim.scenario.aircraft import Flight, Run, Truth
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.setup import Site
 
@@ -18,12 +18,16 @@ def note(
     site: Site, run: Run, name: str, outcome: Outcome, recording: Recording, fixes_from_ns: int | None = None
 ) -> None:
     """Keep the true track, the logs and the commands; judge the fixes from ``fixes_from_ns`` on, None: none of them."""
-    flight = run.flight
-    recording.tracks[name], recording.logs[name] = flight.track, run.log_paths
-    recording.commands[name] = flight.referee.commands
-    outcome.simulated_s += (flight.track[-1].t_ns - flight.track[0].t_ns) * 1e-9 if flight.track else 0.0
+    note_track(name, run.flight.track, outcome, recording)
+    recording.logs[name], recording.commands[name] = run.log_paths, run.flight.referee.commands
     if fixes_from_ns is not None:
         _judge_fixes(site, run, outcome, fixes_from_ns)
+
+
+def note_track(name: str, track: list[Truth], outcome: Outcome, recording: Recording) -> None:
+    """Keep the true track, and count its seconds."""
+    recording.tracks[name] = track
+    outcome.simulated_s += (track[-1].t_ns - track[0].t_ns) * 1e-9 if track else 0.0
 
 
 def _judge_fixes(site: Site, run: Run, outcome: Outcome, from_ns: int) -> None:

@@ -46,6 +46,11 @@ class Airfield:
         other._conditions = conditions
         return other
 
+    @property
+    def repeats(self) -> None:
+        """No flight in real time repeats another."""
+        return None
+
     def launch(self, site: Site, name: str, record: bool, airborne: Point | None = None) -> SitlRun:
         """See `sim.scenario.aircraft.Launcher`.
 

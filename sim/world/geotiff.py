@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +74,12 @@ class GeoTiffWorld:
     def registration_ne_m(self) -> tuple[float, float]:
         """How far the satellite image is displaced; see `World.registration_ne_m`."""
         return registration(self.seed)
+
+    @cached_property
+    def recipe(self) -> str:
+        """All that the world follows from: its numbers, and a digest of the map's picture."""
+        picture = hashlib.sha256(self._image.tobytes()).hexdigest()
+        return f"map {picture}, {self._image.shape}, {self._gsd_m!r} m per pixel at {self.origin}, seed {self.seed}"
 
     def scene(self, date: str) -> Scene:
         """The map on a date, "satellite", "flight" or "dusk"; made once and kept."""

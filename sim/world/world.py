@@ -41,6 +41,10 @@ class AnyWorld(Protocol):
     def seed(self) -> int: ...
     @property
     def registration_ne_m(self) -> tuple[float, float]: ...
+    @property
+    def recipe(self) -> str | None:
+        """All that the world follows from; None where its layout was given."""
+
     def scene(self, date: str) -> Scene: ...
 
 
