@@ -28,15 +28,17 @@ _STEP = 25  # of 20 ms: twice a second is as fine as a map shows
 
 def write_picture(
     path: Path, site: Site, track: Sequence[Truth], target: Question, pictures: Sequence[Picture], ground: Background,
-    autopilot: str,
+    autopilot: str, survey: Sequence[Truth] = (),
 ) -> None:  # fmt: skip
     """Write a JPEG: ``pictures`` in a column, and beside it the map of the flight along ``track`` to ``target``.
+
+    ``survey``: the track of the flight that recorded the ground, where that was another one.
 
     Raises:
         StorageError: it cannot be written.
     """
     origin = site.world.origin
-    lines = [line for line in _legs(site, track) if line.points]
+    lines = [line for line in _legs(site, [*survey, *track]) if line.points]
     with History.open(site.history) as history:
         keyframes = tuple(keyframe.ground for keyframe in history.keyframes(crops=False))
     marks = [

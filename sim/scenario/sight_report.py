@@ -9,6 +9,7 @@ from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, write_png
 from runtime.report.flight import FlightReport, Table, write_flight_report
 from sim.scenario.command_tables import commands_of, logs_of, refusals_of
+from sim.scenario.histories import REMEMBERED
 from sim.scenario.outcome import Recording
 from sim.scenario.picture import write_picture
 from sim.scenario.report import flown_by, ground_of, legs_of, pictures_of, spread_of
@@ -58,9 +59,9 @@ def _write_picture(
 ) -> None:
     assert recording.chosen is not None
     picture = path.with_name(path.stem + "_picture.jpg")
-    track = recording.tracks[outcome.sights[-1].name]
+    track, survey = recording.tracks[outcome.sights[-1].name], recording.tracks.get(REMEMBERED, ())
     shown = pictures_of(site, recording)
-    write_picture(picture, site, track, recording.chosen.question, shown, ground, outcome.autopilot)
+    write_picture(picture, site, track, recording.chosen.question, shown, ground, outcome.autopilot, survey)
 
 
 def _facts(outcome: SightOutcome, wall_s: float) -> dict[str, str]:

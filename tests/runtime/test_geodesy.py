@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from pymap3d import geodetic2enu
+import pytest
+from pymap3d import enu2geodetic, geodetic2enu
 
 from runtime.geodesy import north_east_array_m, north_east_m, offset, offsets
 from runtime.values import GeoPoint
@@ -29,3 +30,16 @@ def test_one_point_is_where_the_library_has_it() -> None:
             there = GeoPoint(latitude + north, longitude + east)
             east_m, north_m, _ = geodetic2enu(there.latitude_deg, there.longitude_deg, 0.0, latitude, longitude, 0.0)
             np.testing.assert_allclose(north_east_m(origin, there), (north_m, east_m), atol=1e-9)
+
+
+@pytest.mark.parametrize("side_m", [10.0, 5_000.0, 100_000.0])
+def test_one_offset_leads_where_the_library_has_it(side_m: float) -> None:
+    """Also over the poles and the antimeridian."""
+    rng = np.random.default_rng(4)
+    for latitude, longitude in [(0.0, 0.0), (60.4, 22.4), (-33.4, 151.2), (89.99, -180.0), (-90.0, 9.0)]:
+        for north, east in [(0.0, 0.0), *rng.uniform(-side_m, side_m, (20, 2)).tolist()]:
+            point = offset(GeoPoint(latitude, longitude), north, east)
+            there_latitude, there_longitude, _ = enu2geodetic(east, north, 0.0, latitude, longitude, 0.0)
+            assert abs(point.latitude_deg - there_latitude) < 1e-13 * 180
+            off_deg = (point.longitude_deg - there_longitude + 180.0) % 360.0 - 180.0
+            assert abs(off_deg) * np.cos(np.radians(point.latitude_deg)) < 1e-13 * 360
