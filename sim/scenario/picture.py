@@ -38,7 +38,7 @@ def write_picture(
         StorageError: it cannot be written.
     """
     origin = site.world.origin
-    lines = [line for line in _legs(site, [*survey, *track]) if line.points]
+    lines = [line for line in _legs(site, track, survey) if line.points]
     with History.open(site.history) as history:
         keyframes = tuple(keyframe.ground for keyframe in history.keyframes(crops=False))
     marks = [
@@ -63,12 +63,13 @@ def write_picture(
         raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _legs(site: Site, track: Sequence[Truth]) -> tuple[Line, Line]:
-    """The survey, and the way back from where the vehicle last was at the far side."""
-    far = [index for index, step in enumerate(track) if math.dist(step.ground, site.plan.far_side) < _NEAR_M]
-    turned = far[-1] if far else 0
-    points = [tuple(offset(site.world.origin, *step.ground) for step in leg[::_STEP])
-              for leg in (track[: turned + 1], track[turned:])]  # fmt: skip
+def _legs(site: Site, track: Sequence[Truth], survey: Sequence[Truth]) -> tuple[Line, Line]:
+    """The survey, and the way to the target: in one flight, from where the vehicle last was at the far side."""
+    if not survey:
+        far = [index for index, step in enumerate(track) if math.dist(step.ground, site.plan.far_side) < _NEAR_M]
+        turned = far[-1] if far else 0
+        survey, track = track[: turned + 1], track[turned:]
+    points = [tuple(offset(site.world.origin, *step.ground) for step in leg[::_STEP]) for leg in (survey, track)]
     return Line("survey with GPS", points[0], "#ffeb3b"), Line("the way to the target", points[1], "#c2185b")
 
 
