@@ -16,15 +16,19 @@ from runtime.control import client
 from runtime.errors import ControlError
 from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
+from tests.runtime.sources.raster.writing import colours, write
 from tests.runtime.test_service import Manager
 from tests.sim.served import GUIDED, LOITER, Pilot, free_port, homing, process, wait_for
+
+SIDE_M, SIDE_PX = 560.0, 1120  # little of a world is prepared in little time, and this flight needs no other date
 
 
 @pytest.mark.slow
 def test_the_daemon_flies_the_served_drone(tmp_path: Path) -> None:
     station = free_port(socket.SOCK_DGRAM)
+    ground = write(tmp_path / "ground.tif", colours(SIDE_PX), SIDE_M / SIDE_PX)
     serve = (
-        "sim", "serve", "--seed", "100021", "--out", str(tmp_path), "--airborne-m", "100", "--fps", "2",
+        "sim", "serve", "--world", str(ground), "--out", str(tmp_path), "--airborne-m", "100", "--fps", "2",
         "--mavlink", "tcpin:127.0.0.1:0", "--station", f"udpout:127.0.0.1:{station}", "--json",
     )  # fmt: skip
     with process(*serve, log=tmp_path / "serve.log") as server:
