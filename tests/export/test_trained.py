@@ -63,7 +63,7 @@ def _ran(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     ("name", "stage", "steps"),
     [
         pytest.param("resnet18", -1, 20, marks=pytest.mark.long),  # after 20 steps it has neighbours equally near
-        ("efficientnet_lite0", 10, 4),
+        ("efficientnet_lite0", 4, 4),
     ],
 )
 def test_towers_of_their_own_without_a_map_are_trained_for_a_moment_and_exported(
@@ -71,7 +71,8 @@ def test_towers_of_their_own_without_a_map_are_trained_for_a_moment_and_exported
 ) -> None:
     area(tmp_path / "area", places=40, test=False)
     (tmp_path / "run.toml").write_text(CONFIG.format(name=name, stage=stage, steps=steps))
-    _ran(ROOT / "train" / "fit.py", "run.toml", cwd=tmp_path)
+    trained = _ran(ROOT / "train" / "fit.py", "run.toml", "--until", str(steps - 1), cwd=tmp_path)
+    assert f"step {steps - 1} of {steps}" in trained.stdout and "homing-evaluate" in trained.stdout
     exported = _ran(ROOT / "export" / "export.py", "run/last.pt", "--out", "made", cwd=tmp_path)
     assert exported.stderr == ""  # nothing of what torch's exporter says of itself
     made = Bundle.load(tmp_path / "made")

@@ -20,6 +20,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from runtime.bundle import Bundle
+from runtime.embedder.embedder import Embedder
+from runtime.values import ViewKind
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -189,9 +193,13 @@ def test_what_flies_works(installed: Installed) -> None:
 
 @pytest.mark.parametrize("installed", ["cpu,export"], indirect=True)
 def test_export_works(installed: Installed) -> None:
-    ran = installed.run("homing-export", "--input-size", "64", "--out", installed.folder / "bundle")
+    ran = installed.run("homing-export", "--fp16", "--input-size", "64", "--out", "bundle")
     assert ran.returncode == 0, ran.stderr
-    assert "tower.fp32.onnx" in ran.stdout
+    made = Bundle.load(installed.folder / "bundle")
+    assert made.input_size_px == 64 and set(made.manifest.towers[ViewKind.DRONE]) == {"fp32", "fp16"}
+    assert Embedder(made, threads=1).parity > 0.9999
+    for said in ("bundle", "512", "tower.fp32.onnx", "tower.fp16.onnx", "cosine", " ms ", "homing record"):
+        assert said in ran.stdout
 
 
 @pytest.mark.parametrize("installed", ["cpu,sim"], indirect=True)

@@ -13,7 +13,8 @@ from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
 from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.values import GeoPoint
-from sim.flight import Companion, SimulatedFlight
+from sim.camera import SimulatedCamera, default_camera
+from sim.flight import CameraRig, Companion, SimulatedFlight
 from sim.scenario.conditions import Conditions
 from sim.scenario.crew import until
 from sim.scenario.denied import FROM_START, fly_without_gps
@@ -153,7 +154,7 @@ def test_no_truth_reaches_the_daemon(site: Site) -> None:
     plan, daemon = site.plan, Listener()
     autopilot = make_autopilot(site.world, plan.home, SEED)
     autopilot.start_in_flight((100.0, 50.0, -100.0), "LOITER")
-    rig = make_run(site, "listening", RunOptions(), record=False).flight.rig
+    rig = CameraRig(SimulatedCamera(site.renderer, default_camera(), SEED), SEED)
     flight = SimulatedFlight(autopilot, rig, plan.home, lambda: Companion(daemon))
     companion = mavlink.MAVLink(None, srcSystem=1, srcComponent=191)
     for message_id in (mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, mavlink.MAVLINK_MSG_ID_ATTITUDE):
