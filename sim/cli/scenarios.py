@@ -110,7 +110,8 @@ def _over_history(name: str, sentence: str) -> Command:
         history: Path | None = _HISTORY, fresh: bool = _FRESH, json: bool = _JSON,
     ) -> None:  # fmt: skip
         folder, flying = out or Path("out") / name, Flying(autopilot, tuple(connect), launch, realtime)
-        _fly(name, FlightOptions(world, seed, folder, measure, browser, json, small, whole_frames, history, fresh, flying))
+        shown = measure, browser, json
+        _fly(name, FlightOptions(world, seed, folder, *shown, small, whole_frames, history, fresh, flying))
 
     command.__doc__ = sentence
     return command

@@ -30,7 +30,7 @@ from sim.scenario.by_sight import (
 from sim.scenario.conditions import LITTLE_LIGHT, Conditions
 from sim.scenario.course import Course, Done, Say
 from sim.scenario.engagement import ARRIVE_WEIGHT, arrive, leg_of, status_of
-from sim.scenario.histories import cut_map, fly_history
+from sim.scenario.histories import REMEMBERED, cut_map, fly_history
 from sim.scenario.outcome import Ended, Recording
 from sim.scenario.plan import Point
 from sim.scenario.questions import Question, write_questions
@@ -79,6 +79,7 @@ def fly_denied(
     with course.stage(SURVEY_WEIGHT):
         remember(Conditions(), site, say, launcher, course, outcome, recording)
     moments: list[Moment] = []
+    launcher = launcher.meeting(Conditions(fed=True, day_of=REMEMBERED))  # the vehicle that has surveyed
     run = launcher.launch(site, "denied", record=False, airborne=site.plan.far_side)
     flight = run.flight
     try:

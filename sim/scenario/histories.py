@@ -21,7 +21,7 @@ from sim.scenario.outcome import Recording
 from sim.scenario.setup import Site
 from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.survey import fly_survey
-from sim.scenario.truth import note_track
+from sim.scenario.truth import note, note_track
 
 REMEMBERED = "survey"  # the name of the flight that recorded it
 
@@ -37,35 +37,36 @@ def fly_history(
 ) -> None:  # fmt: skip
     """Another flight, with GPS, under the conditions of its own day; it records what it sees.
 
-    One that was flown before is taken as it was kept. What went wrong in it counts either way.
+    One that was flown before is taken as it was kept; one in which something went wrong is not kept.
     """
-    launcher, surveys = launcher.meeting(met), site.surveys
-    depends_on = _depends_on(site, launcher, met)
-    if surveys is None or depends_on is None:
-        flown, _ = _flown(site, say, launcher, met, course)
-    else:
-        taken = surveys.take(depends_on, site.history, site.out / "logs")
-        if taken is not None:
+    launcher, surveys, logs = launcher.meeting(met), site.surveys, site.out / "logs"
+    depends_on = None if surveys is None else _depends_on(site, launcher, met)
+    if surveys is not None and depends_on is not None:
+        flown = surveys.take(depends_on, site.history, logs)
+        if flown is not None:
             say(f"the survey was flown before and kept: {surveys.path(depends_on)}; --fresh flies it anew")
-            flown = taken
-        else:
-            flown, log = _flown(site, say, launcher, met, course)
-            logs = [path for path in (log, log.with_suffix(".tlog")) if path.exists()]
-            surveys.keep(depends_on, site.history, logs, flown)
-    note_track(REMEMBERED, flown.track, outcome, recording)
-    outcome.false_alarms += flown.false_alarms
-    outcome.commands_unasked += flown.commands
+            note_track(REMEMBERED, flown.track, outcome, recording)
+            recording.logs[REMEMBERED], recording.commands[REMEMBERED] = (logs / f"{REMEMBERED}.mcap",), []
+            return
+    flown = _flown(site, say, launcher, met, course, outcome, recording)
+    if surveys is not None and depends_on is not None and flown.in_order:
+        surveys.keep(depends_on, site.history, sorted(logs.glob(f"{REMEMBERED}.*")), flown)
 
 
-def _flown(site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course) -> tuple[FlownSurvey, Path]:
-    """The survey and its log, both closed."""
+def _flown(
+    site: Site, say: Say, launcher: Launcher, met: Conditions, course: Course, outcome: SightOutcome,
+    recording: Recording,
+) -> FlownSurvey:  # fmt: skip
     run = launcher.launch(site, REMEMBERED, record=True)
     try:
         fly_survey(site, run.flight, say, course, met.height_m)
     finally:
         run.close()
-    commands = len(run.flight.referee.commands)
-    return FlownSurvey(run.flight.track, len(alarms_of(run.log_path)), commands), run.log_path
+    note(site, run, REMEMBERED, outcome, recording)
+    flown = FlownSurvey(run.flight.track, len(alarms_of(run.log_path)), len(run.flight.referee.commands))
+    outcome.false_alarms += flown.false_alarms
+    outcome.commands_unasked += flown.commands
+    return flown
 
 
 def _depends_on(site: Site, launcher: Launcher, met: Conditions) -> list[str] | None:

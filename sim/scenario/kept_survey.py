@@ -40,8 +40,13 @@ class FlownSurvey:
     commands of a daemon that had no authority for any."""
 
     track: list[Truth]
-    false_alarms: int
-    commands: int
+    false_alarms: int = 0
+    commands: int = 0
+
+    @property
+    def in_order(self) -> bool:
+        """Whether nothing went wrong; no other survey is kept."""
+        return not self.false_alarms and not self.commands
 
 
 @dataclass(frozen=True, slots=True)

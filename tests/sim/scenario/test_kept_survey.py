@@ -18,7 +18,7 @@ from sim.scenario.setup import Site
 from sim.world.world import World
 
 KEY = ("survey over a world", "flown by seed 1")
-FLOWN = FlownSurvey([Truth(20_000_000 * step, (0.1 * step, -1 / 3), 100.0) for step in range(50)], 1, 2)
+FLOWN = FlownSurvey([Truth(20_000_000 * step, (0.1 * step, -1 / 3), 100.0) for step in range(50)])
 SEED, SIDE_M = 100_017, 420.0
 
 
