@@ -119,10 +119,10 @@ def _over_history(name: str, sentence: str) -> Command:
 
 _SURVEYED = (
     ("return", "Survey, locate, fly to a place pointed at on a satellite image, be interrupted; PASS or FAIL."),
-)
-_REMEMBERED = (
     ("denied", "Survey with GPS, which is cut at the far side; fly to a place pointed at by the camera alone; PASS or "
      "FAIL."),
+)  # fmt: skip
+_REMEMBERED = (
     ("denied-from-start", "No GPS from boot, over ground of an earlier flight: find the place, fly to another."),
     ("denied-map", "No GPS and no flight to remember: by a satellite map of another date alone."),
     ("spoofed", "Forged GPS drags the drone away, at 0.5, 1, 2 and 5 m/s and in one step: is it noticed in time?"),
@@ -131,7 +131,7 @@ _REMEMBERED = (
     ("dusk", "No GPS from boot, an hour before night, by a history of the day."),
     ("seasons", "No GPS from boot, by a history of another season."),
     ("altitude", "No GPS from boot, by a history that was recorded at another height."),
-)  # fmt: skip
+)
 COMMANDS: dict[str, Command] = {
     **{name: _with_survey(name, sentence) for name, sentence in _SURVEYED},
     **{name: _over_history(name, sentence) for name, sentence in _REMEMBERED},

@@ -30,7 +30,6 @@ class Conditions:
     receiver: bool = True
     fed: bool = False
     faults: CameraFaults = CameraFaults()
-    day_of: str | None = None  # the flight that the same vehicle has just flown, with the same sensors in the same wind
 
     @property
     def parameters(self) -> dict[str, float]:

@@ -30,17 +30,18 @@ from sim.scenario.by_sight import (
 from sim.scenario.conditions import LITTLE_LIGHT, Conditions
 from sim.scenario.course import Course, Done, Say
 from sim.scenario.engagement import ARRIVE_WEIGHT, arrive, leg_of, status_of
-from sim.scenario.histories import REMEMBERED, cut_map, fly_history
+from sim.scenario.histories import cut_map, fly_history
 from sim.scenario.outcome import Ended, Recording
 from sim.scenario.plan import Point
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import RunOptions, Site
 from sim.scenario.sight_outcome import MAX_ARRIVAL_BY_MAP_M, Moment, SightOutcome, lost_after_s
-from sim.scenario.survey import SURVEY_WEIGHT
+from sim.scenario.survey import SURVEY_WEIGHT, fly_survey
 
 _AFTER_CUT_S = 5.0  # of hovering without GPS before the pilot grants anything
 _COVERED_S, _CARRIED_S, _CARRIED_M = 20.0, 12.0, 150.0
 _FOUND_AGAIN_S = 60.0
+_SURVEY_PERIOD_NS = 1_500_000_000  # 12 m of flight: every second frame is a keyframe, as every third is at 1 s
 _HISTORY_WEIGHT, _FIND_WEIGHT = SURVEY_WEIGHT, 0.7
 _DRIFT_S = 10.0  # for so long the wind has a drone that knows nothing yet
 
@@ -73,16 +74,15 @@ def fly_denied(
     launcher: Launcher = RunOptions(conditions=Conditions(fed=True)),  # noqa: B008
     done: Done = lambda share: None,
 ) -> tuple[SightOutcome, Recording]:
-    """``denied``: over what was surveyed with GPS, which is cut at the far side; the rest is flown by sight."""
+    """``denied``: a survey with GPS, which is cut at the far side; the way to the target is flown by sight."""
     outcome, recording = SightOutcome(scenario="denied"), Recording({})
     course = Course(done, SURVEY_WEIGHT + _FIND_WEIGHT + ARRIVE_WEIGHT)
-    with course.stage(SURVEY_WEIGHT):
-        remember(Conditions(), site, say, launcher, course, outcome, recording)
     moments: list[Moment] = []
-    launcher = launcher.meeting(Conditions(fed=True, day_of=REMEMBERED))  # the vehicle that has surveyed
-    run = launcher.launch(site, "denied", record=False, airborne=site.plan.far_side)
+    run = launcher.launch(site, "denied", record=True)
     flight = run.flight
     try:
+        with course.stage(SURVEY_WEIGHT):
+            fly_survey(site, flight, say, course, period_ns=_SURVEY_PERIOD_NS)
         questions = write_questions(site.world, site.plan, site.out / "targets")
         with course.stage(_FIND_WEIGHT):
             say("hover at the far side until the camera knows the place")

@@ -18,12 +18,14 @@ from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Say
 from sim.scenario.kept_survey import FlownSurvey, bundle_digest
 from sim.scenario.outcome import Recording
+from sim.scenario.plan import HEIGHT_M
 from sim.scenario.setup import Site
 from sim.scenario.sight_outcome import SightOutcome
 from sim.scenario.survey import fly_survey
 from sim.scenario.truth import note, note_track
 
 REMEMBERED = "survey"  # the name of the flight that recorded it
+_SEEN_EVERY_NS = 1_500_000_000  # from 100 m: 12 m of flight, of which every second frame is a keyframe
 
 
 def take_history(site: Site, recorded: Path) -> None:
@@ -59,7 +61,7 @@ def _flown(
 ) -> FlownSurvey:  # fmt: skip
     run = launcher.launch(site, REMEMBERED, record=True)
     try:
-        fly_survey(site, run.flight, say, course, met.height_m)
+        fly_survey(site, run.flight, say, course, met.height_m, round(_SEEN_EVERY_NS * met.height_m / HEIGHT_M))
     finally:
         run.close()
     note(site, run, REMEMBERED, outcome, recording)

@@ -9,11 +9,10 @@ from sim.scenario.interference import INTERFERENCES, INTERRUPTED_WEIGHT, fly_int
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Reply, ask_where, write_questions
 from sim.scenario.setup import RunOptions, Site
-from sim.scenario.survey import SURVEY_WEIGHT, fly_survey
+from sim.scenario.survey import SURVEY_PERIOD_NS, SURVEY_WEIGHT, fly_survey
 from sim.scenario.truth import first_command_ns, note
 
 _RETURN_PERIOD_NS = 500_000_000  # between frames
-_ASK_PERIOD_NS = 10_000_000_000
 _ASK_WEIGHT = 2.0  # what it takes of a scenario's time, roughly
 
 
@@ -51,7 +50,7 @@ def fly_return(
 def _ask_all(site: Site, flight: Flight, say: Say, course: Course) -> list[Reply]:
     questions = write_questions(site.world, site.plan, site.out / "targets")
     say(f"locate {len(site.plan.targets)} targets and {len(site.plan.outside)} places never flown over")
-    flight.expose_every(_ASK_PERIOD_NS)  # hovering shows nothing new
+    flight.expose_every(10 * SURVEY_PERIOD_NS)  # hovering shows nothing new
     replies: list[Reply] = []
     for question in questions:
         course.at(len(replies) / len(questions))

@@ -155,8 +155,7 @@ class RunOptions:
 
 def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne: Point | None = None) -> SimulatedRun:
     """A flight of its own seed per ``name``; ``airborne``: it begins there, hovering, instead of on the ground."""
-    conditions = options.conditions
-    seed = site.seed_of(conditions.day_of or name)
+    seed, conditions = site.seed_of(name), options.conditions
     autopilot = make_autopilot(site.world, site.plan.home, seed, airborne is not None, conditions)
     if airborne is not None:
         north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]

@@ -9,7 +9,7 @@ from sim.scenario.plan import HEIGHT_M
 from sim.scenario.setup import CRUISE_M_S, Site
 
 SURVEY_WEIGHT = 6.0  # what it takes of a scenario's time, roughly: for the time that is left to be shown
-SURVEY_PERIOD_NS = 1_500_000_000  # between frames, from 100 m: 12 m of flight, every second one a keyframe
+SURVEY_PERIOD_NS = 1_000_000_000  # between frames
 _SURVEY_LIMIT_S = 1500.0
 _READY_S = 75.0  # from boot until the survey's height is reached
 
@@ -20,15 +20,15 @@ def fly_survey(
     say: Say,
     course: Course,
     height_m: float = HEIGHT_M,
+    period_ns: int = SURVEY_PERIOD_NS,
 ) -> None:
-    """At ``height_m`` above the ground, with a frame each time that an eighth of a view has gone by; ends in LOITER at
-    the far side.
+    """At ``height_m`` above the ground, with a frame every ``period_ns``; ends in LOITER at the far side.
 
     Raises:
         NotFlownError: the vehicle does not fly it; the message has its last words.
     """
     say("take off, survey with GPS while recording, fly on to the far side")
-    flight.expose_every(round(SURVEY_PERIOD_NS * height_m / HEIGHT_M))
+    flight.expose_every(period_ns)
     plan = site.plan
     script = take_off_and_survey(
         flight.station, site.world.origin, plan.survey_path, plan.far_side, height_m, CRUISE_M_S
