@@ -112,6 +112,10 @@ class DrawingError(HomingError):
     """A file of areas and points that an operator drew cannot be read, or does not hold what is asked of it."""
 
 
+class CalibrationError(HomingError):
+    """A camera cannot be calibrated from what was given; the message says what to film instead."""
+
+
 class HardnessError(HomingError):
     """A simulated world is too easy or too hard to be flown in."""
 
