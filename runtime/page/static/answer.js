@@ -5,6 +5,8 @@ import { DASH, metres, percent, plain, seconds } from "./words.js";
 
 const STATES = ["disabled", "monitor", "ready", "engaged", "yielded"];
 const SILENT = new Set(["not_due"]); // nothing that anybody should do about
+const LITTLE_DISK = 0.05; // of the disk that the flight log is written to
+const HOT_C = 85; // a Jetson slows itself down a little above
 const GPS = { believed: "good", absent: "news", lost: "warning", doubted: "warning" };
 
 export function showState(status, about) {
@@ -80,9 +82,9 @@ export function showNumbers(message) {
     ["Fixes", rates.fix === undefined ? DASH : `${rates.fix.toFixed(1)} /s`,
       rates.no_fix === undefined ? "" : `${rates.no_fix.toFixed(1)} /s not recognised`, ""],
     ["Temperature", computer.temperature_c === null ? DASH : `${Math.round(computer.temperature_c)} °C`,
-      computer.load === null ? "" : `load ${computer.load.toFixed(1)}`, computer.temperature_c > 85 ? "warning" : ""],
+      computer.load === null ? "" : `load ${computer.load.toFixed(1)}`, computer.temperature_c > HOT_C ? "warning" : ""],
     ["Disk free", percent(computer.disk_share_free), logNote(status.log),
-      status.log.degraded || computer.disk_share_free < 0.05 ? "warning" : ""],
+      status.log.degraded || (computer.disk_share_free ?? 1) < LITTLE_DISK ? "warning" : ""],
   ];
   refill($("numbers"), "tiles", () => tiles.map(() =>
     make("div", {}, make("h3"), make("strong"), make("small"))));

@@ -163,7 +163,9 @@ def test_a_daemon_that_stands_still_is_never_shown_as_live(session: Session) -> 
     tab = session.open(DESK)
     session.flown.flying = False
     tab.wait_for_selector("#alarm:has-text('THE DAEMON IS SILENT, last seen')")
-    assert "lost" in tab.get_attribute("body", "class").split()
+    for part in ("#answer", "#numbers", "#events", "#map"):  # hatched, not only said to be old
+        assert "gradient" in tab.evaluate(f"getComputedStyle(document.querySelector('{part}')).backgroundImage")
+    assert "grayscale" in tab.evaluate("getComputedStyle(document.querySelector('#state')).filter")
     session.flown.flying = True
     tab.wait_for_selector("#alarm", state="hidden")
     tab.context.close()
