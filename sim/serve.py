@@ -60,7 +60,8 @@ class LiveCamera:
 
     def look_through(self, camera: SimulatedCamera) -> None:
         """From the next frame on, another camera: another date, or other faults."""
-        self._rig = CameraRig(camera, seed=0)
+        covered, self._rig = self._rig.covered, CameraRig(camera, seed=0)
+        self._rig.covered = covered
 
     @property
     def covered(self) -> bool:

@@ -191,6 +191,10 @@ class SitlRun:
         station.fly_by_gps()
         flight.fly(1.0)
         flight.close_daemon()
+        self.keep_logs()
+
+    def keep_logs(self) -> None:
+        """Copy the log of each start of the daemon to where the scenario reads it."""
         self.kept.parent.mkdir(parents=True, exist_ok=True)
         kept = []
         for number, log in enumerate(self.daemon.logs, start=1):
