@@ -130,8 +130,11 @@ class Pilot(GroundStation):
 
 
 def version_in_words(version: int, custom: bytes) -> str:
-    """``flight_sw_version`` and ``flight_custom_version`` of AUTOPILOT_VERSION, as people write them."""
+    """``flight_sw_version`` and ``flight_custom_version`` of AUTOPILOT_VERSION, as people write them.
+
+    ArduPilot writes the commit as text, PX4 as a number of eight bytes, the lowest first.
+    """
     major, minor, patch, kind = (version >> shift & 0xFF for shift in (24, 16, 8, 0))
     commit = custom.rstrip(b"\0")
-    name = commit.decode("ascii") if commit and commit.isascii() and commit.isalnum() else custom.hex()[:8]
+    name = commit.decode("ascii") if commit and commit.isascii() and commit.isalnum() else custom[::-1].hex()[:8]
     return f"{major}.{minor}.{patch}{_RELEASE_TYPES.get(kind, '')} ({name})"

@@ -56,4 +56,4 @@ def test_the_truth_is_carried_on_from_what_the_simulator_said() -> None:
 
 def test_a_version_is_told_as_people_write_it() -> None:
     assert version_in_words(4 << 24 | 7 << 16 | 0 << 8 | 0, b"2598e9d4") == "4.7.0-dev (2598e9d4)"
-    assert version_in_words(1 << 24 | 18 << 16 | 2 << 8 | 255, bytes.fromhex("9bca4f0011223344")) == "1.18.2 (9bca4f00)"
+    assert version_in_words(1 << 24 | 18 << 16 | 2 << 8 | 255, bytes.fromhex("4433221100f4ca9b")) == "1.18.2 (9bcaf400)"
