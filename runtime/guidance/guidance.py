@@ -233,7 +233,8 @@ class Guidance:
 
         It moves nothing there, and stops the vehicle where it is from the pilot's switch until that is heard of.
         """
-        if not vehicle.wants_stream or vehicle.guided or vehicle.position is None or vehicle.altitude_amsl_m is None:
+        outside = not vehicle.guided and mode_is_fresh(vehicle)  # by an old heartbeat it may be within by now
+        if not vehicle.wants_stream or not outside or vehicle.position is None or vehicle.altitude_amsl_m is None:
             return None
         expires_ns = t_ns + self._settings.setpoint_lifetime_ns
         return Setpoint(t_ns, vehicle.position, vehicle.altitude_amsl_m, expires_ns, "idle: the present point")

@@ -165,6 +165,7 @@ class Referee:
         """The idle stream: the present point, outside the guided mode, by the operator's word, to a fit vehicle."""
         facts = {
             "in the guided mode": vehicle.guided,
+            "by an old mode": vehicle.heartbeat_age_s is None or vehicle.heartbeat_age_s > 1.5,
             "in flight": self._flying,
             "without the operator's word": self._engaged_ns is None or self._target is None,
             "to an autopilot that wants none": not vehicle.wants_stream,
