@@ -116,6 +116,7 @@ class Outcome:
             "fix_error_m": _summary(self.fix_errors_m, {"median": 50, "p95": 95, "max": 100}),
             "targets_accepted": self.targets_accepted,
             "strangers_accepted": self.outside_accepted,
+            "commands": sum(leg.commands for leg in self.legs),
             "commands_without_authority": self.commands_without_authority,
             "latency_ms": _summary(self.exposure_to_fix_ms, {"p50": 50, "p99": 99}),
             "hardness": None if self.hardness is None else self.hardness.as_json(),
