@@ -38,6 +38,7 @@ class CameraReader:
         self._frames: queue.Queue[Frame] = queue.Queue(capacity)
         self._stop = threading.Event()
         self._first_pause_s = self._pause_s = first_pause_s
+        self._wake: Callable[[], None] = lambda: None
         self.dropped = 0
         self.breaks = 0  # times that a live camera stopped
         self.failures = 0  # errors that no camera is known to make
@@ -45,6 +46,10 @@ class CameraReader:
         self.error: Exception | None = None  # why no frames come; None while they do
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """``wake`` is called, from the camera's thread, whenever a frame has come."""
+        self._wake = wake
 
     def poll(self) -> list[Frame]:
         """The frames that came since the last call, oldest first; never blocks."""
@@ -87,6 +92,7 @@ class CameraReader:
                 if frame is None:
                     break
                 self._put(frame)
+                self._wake()
                 self._pause_s, self.error = self._first_pause_s, None
             if self._reopen is not None:
                 self._stopped(CameraError("the camera ended its stream."))

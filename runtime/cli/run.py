@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from runtime.control.control import ControlServer
 from runtime.daemon.assembly import assemble
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
+from runtime.events import VEHICLE_LINK
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.space import Space
 from runtime.replay.started import started
@@ -32,6 +34,7 @@ from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
 
 _LOG = logging.getLogger(__name__)
+_HOLD_S = 0.001  # a thread may keep the others from Python for so long; by default 5 ms, each time one of them wants it
 
 
 def run(
@@ -84,6 +87,9 @@ def _fly(
     links = Links(vehicle.uri, clock, vehicle.baud, trust.signing_key, trust.signing_stamp)
     devices.callback(links.close)
     patience = Patience(vehicle.answer_within_s, " or ".join(vehicle.uri))
+    for posting in (inbox, camera):
+        posting.wakes(links.by_name[VEHICLE_LINK].wake)
+    sys.setswitchinterval(_HOLD_S)
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time
     _say_running(config, log.mcap_path, dry_run, page.address)

@@ -78,7 +78,12 @@ class Inbox:
         self._endings: Queue[JobDone] = Queue()  # bounded by there being one job of a kind at a time
         self._lock = threading.Lock()  # no request slips in while `close` empties the queue
         self._closed = False
+        self._wake: Callable[[], None] = lambda: None
         self.refused = 0
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """``wake`` is called, from any thread, whenever a job has ended: its result waits for nothing else."""
+        self._wake = wake
 
     def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
         """From any thread: ``reply`` will be called once."""
@@ -106,6 +111,7 @@ class Inbox:
     def job_done(self, done: JobDone) -> None:
         """From a worker's thread."""
         self._endings.put(done)
+        self._wake()
 
     def next(self) -> ControlRequest | JobDone | None:
         """The oldest ending or request."""
@@ -236,9 +242,12 @@ class Loop:
                 self._step(LinkData(t_ns, data, name))
 
     def _take_posted(self) -> None:
-        event = self._inbox.next()
-        if event is not None:
+        """Every job that has ended, and after them one request; the link is read between any two."""
+        while (event := self._inbox.next()) is not None:
             self._step(replace(event, t_ns=self._clock.now_ns()))
+            if isinstance(event, ControlRequest):
+                return
+            self._listen()
 
     def _take_frames(self) -> None:
         """All that came, in their order: odometry measures from one to the next."""

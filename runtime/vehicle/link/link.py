@@ -39,7 +39,10 @@ class WaitingLink(Link, Protocol):
         """What went wrong so far, by name."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Until something arrives or the time is over; True if there is something to read."""
+        """Until something arrives or the time is over; True if there is something to read, or `wake` was called."""
+
+    def wake(self) -> None:
+        """Ends a `wait`, from any thread: who sleeps here has something else to do."""
 
 
 class MavlinkLink:
@@ -92,8 +95,13 @@ class MavlinkLink:
         return chunks
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep until something arrives or the time is over; True if there is something to read."""
+        """Sleep until something arrives or the time is over; True if there is something to read, or `wake` was called
+        since the last read."""
         return self._arrived.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Ends the `wait` that is under way, or else the next one."""
+        self._arrived.set()
 
     def counts(self) -> dict[str, int]:
         """What went wrong so far, by name."""

@@ -95,6 +95,10 @@ class SignedLink:
         """Until something arrives, believed or not, or the time is over."""
         return self._inner.wait(timeout_s)
 
+    def wake(self) -> None:
+        """Ends a `wait`."""
+        self._inner.wake()
+
     def counts(self) -> dict[str, int]:
         """What went wrong so far, by name: the line's own, and what was not believed."""
         return {

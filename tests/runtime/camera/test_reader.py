@@ -168,3 +168,35 @@ def test_the_pause_grows_until_a_frame_comes() -> None:
     reader.close()
     assert instants[1] - instants[0] >= 0.2 and instants[2] - instants[1] >= 0.4
     assert reader.breaks >= 3 and reader.error is not None
+
+
+class Released:
+    """A camera that gives a frame each time it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Semaphore(0)
+        self.closed = False
+
+    def read(self) -> Frame | None:
+        self.let.acquire()
+        return None if self.closed else Frame(IMAGE, 1, "released", 1)
+
+    def interrupt(self) -> None:
+        self.closed = True
+        self.let.release()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def test_whoever_takes_the_frames_is_woken_by_each() -> None:
+    camera, woken = Released(), threading.Semaphore(0)
+    reader = CameraReader(camera)
+    reader.wakes(woken.release)
+    try:
+        for _ in range(3):
+            camera.let.release()
+            assert woken.acquire(timeout=PATIENCE_S)
+            assert len(reader.poll()) == 1  # it has come before anybody is woken
+    finally:
+        reader.close()

@@ -16,7 +16,7 @@ from runtime.daemon.daemon import Daemon
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.status import status
 from runtime.errors import CameraError, VehicleError
-from runtime.events import VEHICLE_LINK
+from runtime.events import VEHICLE_LINK, JobDone, JobKind
 from runtime.values import Frame, Snapshot
 from tests.runtime.daemon.cockpit import Cockpit
 
@@ -148,6 +148,41 @@ def test_whoever_watches_is_shown_the_daemon_twice_a_second_and_cannot_end_it() 
     assert apart_s.min() >= 0.5 and apart_s.max() < 0.6  # at the next of twenty ticks a second
     assert shown[-1].status["counts"]["show_failed"] == 3 and daemon.counts["show_failed"] == 4
     assert shown[0].status is not shown[1].status  # each is its receiver's own
+
+
+class Sleepless(Silence):
+    """Nobody speaks; a second passes with each sleep, and the third ends the flight."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self.stop, self.slept = stop, 0
+
+    def wait(self, timeout_s: float) -> bool:
+        self.t_ns += 1_000_000_000
+        self.slept += 1
+        if self.slept == 3:
+            self.stop.set()
+        return False
+
+
+def test_jobs_that_ended_together_wait_for_nothing_between_them() -> None:
+    """The motion of a frame must not sleep behind a keyframe; whoever posts wakes the loop."""
+    stop, cockpit, woken = threading.Event(), Cockpit(), []
+    line = Sleepless(stop)
+    clock: Any = line
+    links: Any = {VEHICLE_LINK: line}
+    inbox = Inbox(clock)
+    inbox.wakes(lambda: woken.append(True))
+    for kind in (JobKind.RECORD, JobKind.ODOMETRY):
+        inbox.job_done(JobDone(0, kind, None, None, CameraError("nothing came of it."), 0))
+    reader = CameraReader(FailingOnce(threading.Event()))
+    try:
+        Loop(cockpit.daemon, reader, links, inbox, clock, Patience(1e9, "test")).run(stop)
+    finally:
+        reader.close()
+    ended = [(t_ns, record["kind"]) for channel, t_ns, record in cockpit.journal.records if channel == "job"]
+    assert [kind for _, kind in ended] == ["record", "odometry"] and ended[0][0] == ended[1][0]
+    assert len(woken) == 2
 
 
 def test_a_request_that_the_loop_no_longer_takes_is_refused_when_it_ends() -> None:

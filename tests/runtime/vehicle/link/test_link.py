@@ -376,3 +376,11 @@ def test_lines_that_do_not_open_are_one_sentence() -> None:
         with pytest.raises(VehicleError, match="does not open: Address already in use"):
             MavlinkLink.open(uri, CLOCK)
     assert callable(opener_of("serial:/dev/ttyACM0")) and callable(opener_of("udp:0.0.0.0:14550"))
+
+
+def test_who_sleeps_on_a_link_is_woken_for_something_else() -> None:
+    with opened("udpin:127.0.0.1:0") as link:
+        began_s = time.monotonic()
+        threading.Timer(0.05, link.wake).start()
+        assert link.wait(PATIENCE_S) and time.monotonic() - began_s < PATIENCE_S / 2
+        assert link.read() == [] and not link.wait(0.0)
