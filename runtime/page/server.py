@@ -15,6 +15,7 @@ import asyncio
 import logging
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,6 +26,7 @@ from runtime.page.protocol import IDLE_S, BoundedProtocol
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 32
+_WORKERS = 2  # threads that make pictures and read the history
 _END_WITHIN_S = 1.0  # a client that hangs must not hold up the end of a flight
 _PAUSE_S = 1.0  # before a server that failed serves again
 _MOST_HEAD_BYTES = 16 * 1024
@@ -75,6 +77,8 @@ class PageServer:
 
     async def _serve(self) -> None:
         self.parts.targets.begin()
+        # Each thread that makes pictures keeps some megabytes of its own: two are enough for a few viewers.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_WORKERS, "page work"))
         self._server = server = uvicorn.Server(_config(self._app))
         if self._closing.is_set():
             return

@@ -21,6 +21,8 @@ from runtime.view import GroundPlane
 
 LIVE_SIDE_PX = 640  # longer side: what a phone's screen shows, 20 to 40 kB
 _MATCHED_SIDE_PX = 320
+_NODES = 33  # projected points a side of a matched view
+_FAR_PX = -1e4  # outside of every frame
 _JPEG_QUALITY = 75
 _NO_SECOND_MAP: Any = None  # cv2.remap's first map holds x and y together
 _NOTHING = (128, 128, 128)  # grey: ground that the frame does not show
@@ -106,13 +108,18 @@ def jpeg(image: ImageRGB) -> bytes:
 
 
 def _crop(image: ImageRGB, plane: GroundPlane, north_m: float, east_m: float, side_m: float) -> ImageRGB:
-    """The north-up crop about a ground point, with grey where the frame does not reach."""
-    steps = ((np.arange(_MATCHED_SIDE_PX) + 0.5) / _MATCHED_SIDE_PX - 0.5) * side_m
+    """The north-up crop about a ground point, with grey where the frame does not reach.
+
+    Few points are projected, and what lies between them interpolated: all of them would take tens of megabytes.
+    """
+    steps = (np.arange(_NODES) / (_NODES - 1) - 0.5) * side_m
     east, north = np.meshgrid(east_m + steps, north_m - steps)
     ground: NDArray[np.float64] = np.stack([north.ravel(), east.ravel()], axis=1)
     pixels = plane.pixels_of(ground) - 0.5
-    pixels[~np.isfinite(plane.metres_per_pixel(ground))] = -1.0  # behind the camera
-    lookup = pixels.reshape(_MATCHED_SIDE_PX, _MATCHED_SIDE_PX, 2).astype(np.float32)
+    pixels[~np.isfinite(plane.metres_per_pixel(ground))] = _FAR_PX  # behind the camera
+    at = ((np.arange(_MATCHED_SIDE_PX, dtype=np.float32) + 0.5) / _MATCHED_SIDE_PX * (_NODES - 1)).astype(np.float32)
+    nodes = pixels.reshape(_NODES, _NODES, 2).astype(np.float32)
+    lookup = cv2.remap(nodes, *np.meshgrid(at, at), cv2.INTER_LINEAR)
     crop = cv2.remap(
         image, lookup, _NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=_NOTHING
     )

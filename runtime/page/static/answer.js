@@ -71,11 +71,9 @@ export function showNumbers(message) {
     ["Last fix", fix ? seconds(fix.age_s) : DASH,
       fix && fix.difference_m !== null ? `${metres(fix.difference_m)} from the autopilot` : "ago", ""],
     ["GPS", navigation.gps, gpsNote(navigation, vehicle), GPS[navigation.gps] ?? ""],
-    ["Battery", percent(vehicle.battery), vehicle.failsafes.length ? plain(vehicle.failsafes.join(", ")) : "no failsafe",
-      vehicle.failsafes.length ? "warning" : ""],
+    ["Battery", percent(vehicle.battery), "left", ""],
     ["Height", metres(vehicle.height_takeoff_m), "above take-off", ""],
-    ["Mode", vehicle.mode ?? DASH, vehicle.connected ? (vehicle.armed ? "armed" : "disarmed") : "not heard",
-      vehicle.connected ? "" : "warning"],
+    ["Mode", vehicle.mode ?? DASH, vehicleNote(vehicle), vehicle.connected && !vehicle.failsafes.length ? "" : "warning"],
     ["Target", metres(status.distance_m), status.target ? "away" : "none confirmed", ""],
     ["Frames", rates.frames === undefined ? DASH : `${rates.frames.toFixed(1)} /s`, plain(status.camera),
       status.camera === "ok" ? "" : "warning"],
@@ -106,6 +104,12 @@ function gpsNote(navigation, vehicle) {
   if (navigation.alarm) return navigation.alarm.reason;
   const gps = vehicle.gps;
   return gps ? `${gps.satellites} satellites, ± ${metres(gps.sigma_m)}` : "no receiver";
+}
+
+function vehicleNote({ connected, armed, failsafes }) {
+  if (!connected) return "not heard";
+  const also = failsafes.length ? `, failsafe: ${plain(failsafes.join(", "))}` : "";
+  return (armed ? "armed" : "disarmed") + also;
 }
 
 function logNote(log) {

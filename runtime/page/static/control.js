@@ -25,6 +25,7 @@ export class Control {
   }
 
   show(status) {
+    if (this.status && this.status.state !== status.state) say($("control-answer"), ""); // it was of another state
     this.status = status;
     const pending = status.pending_target;
     const confirmed = status.target;

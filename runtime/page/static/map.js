@@ -126,8 +126,9 @@ export class FlightMap {
     if (gps) draw.gps(context, view, gps, vehicle.gps.sigma_m, status.navigation.gps);
     const pending = status.pending_target;
     if (pending) {
-      pending.candidates.forEach((candidate, index) => draw.candidate(context, view, this.at(candidate), index + 1));
-      if (pending.place && !isAt(pending.place, status.target)) draw.target(context, view, this.at(pending.place), false);
+      const chosen = isAt(pending.place, status.target); // then the other candidates are of no use any more
+      if (!chosen) pending.candidates.forEach((candidate, index) => draw.candidate(context, view, this.at(candidate), index + 1));
+      if (pending.place && !chosen) draw.target(context, view, this.at(pending.place), false);
     }
     if (status.target) draw.target(context, view, this.at(status.target), true);
     if (here) {

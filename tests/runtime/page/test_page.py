@@ -245,6 +245,7 @@ MALFORMED = {
     "a beginning": (picture()[:60], 422),
     "a broken middle": (picture()[:3000] + bytes(3000), 422),
     "bomb": (png_of(60_000, 60_000), 413),
+    "more pixels than are taken": (png_of(6_000, 5_000), 413),
     "the length of a chunk": (picture()[:33] + b"\xff\xff\xff\x7fIDAT" + bytes(64), 422),
 }
 
