@@ -77,6 +77,7 @@ def _daemon_restarts(flight: Flight, site: Site) -> int:
     flight.restart_daemon()
     late = _commands_during(flight, _WATCHED_S / 2)
     place = {"latitude_deg": site.world.origin.latitude_deg, "longitude_deg": site.world.origin.longitude_deg}
+    flight.referee.operator_consented(flight.t_ns)
     for request in ({"command": "target", **place}, {"command": "confirm"}, {"command": "engage"}):
         flight.ask(request)
     return late + _commands_during(flight, _WATCHED_S / 2)
