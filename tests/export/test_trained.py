@@ -63,7 +63,7 @@ def _ran(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     ("name", "stage", "steps"),
     [
         pytest.param("resnet18", -1, 20, marks=pytest.mark.long),  # after 20 steps it has neighbours equally near
-        ("efficientnet_lite0", 4, 4),
+        pytest.param("efficientnet_lite0", 4, 4, marks=pytest.mark.long),
     ],
 )
 def test_towers_of_their_own_without_a_map_are_trained_for_a_moment_and_exported(

@@ -114,7 +114,7 @@ def test_those_who_fly_the_same_at_once_get_the_same(surveys: KeptSurveys, first
         assert all(pool.map(one, range(48)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_scenario_over_a_kept_survey_is_the_scenario(tmp_path: Path) -> None:
     """The whole JSON object, and every byte that the daemon has sent, with the survey flown and with it kept."""
     world, surveys, said = World.generate(SEED, SIDE_M), KeptSurveys(tmp_path / "kept"), []

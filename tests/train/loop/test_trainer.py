@@ -167,6 +167,7 @@ def test_the_command_says_by_path_in_one_sentence_what_is_wrong(tmp_path: Path) 
     assert done.stderr.startswith("homing-train: configuration") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_two_processes_train_as_one(tmp_path: Path, data: Path) -> None:
     """The command itself, started twice: the same losses, from batches that are shared out."""
     kept = '\n[[loss]]\nname = "kept_map"\n'
