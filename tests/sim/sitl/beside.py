@@ -31,7 +31,7 @@ class Program:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process is not None
-        self._process.terminate()
+        self._process.kill()  # MAVProxy asks its many threads first, which takes longer than a test waits
         self._process.wait(timeout=10.0)
 
     def type_in(self, line: str) -> None:

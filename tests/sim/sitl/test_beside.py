@@ -71,7 +71,7 @@ def test_nobody_is_disturbed_and_either_takes_over(hangar: SitlHangar, tmp_path:
             try:
                 fly_survey(site, flight, print, Reading(proxy))
                 tablet.wait_for("connected")
-                reply = choose(site, flight, write_questions(site.world, site.plan, site.out / "targets"))
+                reply = choose(world.origin, flight, write_questions(site.world, site.plan, site.out / "targets"))
                 assert reply is not None
                 _taken_over(site, flight, reply.question, lambda: proxy.type_in("mode LOITER"))
                 _taken_over(site, flight, reply.question, lambda: tablet.type_in("hold"))
