@@ -33,6 +33,8 @@ class Program:
         assert self._process is not None
         self._process.kill()  # MAVProxy asks its many threads first, which takes longer than a test waits
         self._process.wait(timeout=10.0)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def type_in(self, line: str) -> None:
         """A line, and return."""
