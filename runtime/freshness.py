@@ -85,5 +85,9 @@ CAMERA = MaxAge(
     "the camera's last frame: without another it is silent", 1.0, "a camera in flight gives several a second"
 )
 
+# What is shown
+
+SNAPSHOT = MaxAge("what the status page shows of the daemon", 2.0, "it shows itself twice a second: three are missing")
+
 TABLE = tuple(value for value in list(globals().values()) if isinstance(value, MaxAge))
 """All of them, in this order."""

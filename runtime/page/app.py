@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from runtime.errors import HistoryError, HomingError
 from runtime.finite import finite
+from runtime.freshness import SNAPSHOT
 from runtime.history.reader import GroundRows
 from runtime.page.about import About
 from runtime.page.access import Access
@@ -31,7 +32,6 @@ from runtime.page.static_files import INDEX, static_files
 from runtime.page.targets import Targets
 from runtime.page.views import Views
 
-STALE_S = 2.0  # a daemon that has not shown itself for so long is not well: it does so twice a second
 MOST_VIEWERS = 8
 _GROUND_ROWS = 1000  # in one answer of the map's data, 40 kB
 _KEYFRAME_SIDES_PX = (96, 160, 320)
@@ -111,7 +111,7 @@ class _Handlers:
 
     async def healthz(self, request: Request) -> Response:
         snapshot, age_s = self._parts.board.snapshot, self._parts.board.age_s()
-        fresh = age_s is not None and age_s <= STALE_S
+        fresh = age_s is not None and age_s <= SNAPSHOT.seconds
         said = {"status": "ok" if fresh else "stale", "age_s": age_s, "state": snapshot and snapshot.status["state"]}
         return JSONResponse(said, 200 if fresh else 503)
 

@@ -53,9 +53,14 @@ def test_what_is_as_the_autopilot_likes_stays_so_in_a_plan(tmp_path: Path) -> No
     assert math.isnan(read.items[0].parameters[3]) and read.stack == "px4" and read.home is None
 
 
+def _float(least: float, most: float) -> st.SearchStrategy[float]:
+    # Whoever has used ONNX Runtime in this process has no subnormal numbers any more.
+    return st.floats(least, most, allow_subnormal=False)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    st.floats(-90, 90), st.floats(-180, 180), st.floats(-500, 9000), st.sampled_from([16, 19, 82]),
+    _float(-90, 90), _float(-180, 180), _float(-500, 9000), st.sampled_from([16, 19, 82]),
     st.sampled_from([0, 3, 10]),
 )  # fmt: skip
 def test_every_place_comes_back(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.clock import Clock
+from runtime.mavlink.byte_value import with_bytes
 from runtime.mavlink.dialect import mavlink
-from runtime.vehicle.parameters.encoding import decoded, encoded
+from runtime.vehicle.parameters.encoding import decoded, encoded, wire_of
 from tests.runtime.vehicle.peer import MS, Peer
 
 INT8, INT32, REAL32 = 2, 6, 9
@@ -62,7 +62,7 @@ class Keeper(Peer):
             self.armed = True
         if not self.there(name) or m.param_type != self.store[name][1]:
             return
-        value = decoded(bytes(m.get_msgbuf())[10:14].ljust(4, b"\0"), m.param_type, self.bytewise)
+        value = decoded(wire_of(bytes(m.get_msgbuf())), m.param_type, self.bytewise)
         assert value is not None
         self.written.append((name, value))
         if name not in self.stubborn:
@@ -70,8 +70,8 @@ class Keeper(Peer):
 
     def value(self, name: str) -> Any:
         value, kind = self.store[name]
-        (number,) = struct.unpack("<f", encoded(value, int(kind), self.bytewise))
-        return mavlink.MAVLink_param_value_message(name.encode(), number, int(kind), len(self.store), 0)
+        message = mavlink.MAVLink_param_value_message(name.encode(), 0.0, int(kind), len(self.store), 0)
+        return with_bytes(message, encoded(value, int(kind), self.bytewise))
 
 
 @dataclass
