@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.bundle import Bundle
+from runtime.cli.history_made import coverage, merge, prune
 from runtime.cli.output import emit, progress, say
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
@@ -22,6 +23,8 @@ from runtime.history.verify import KEYFRAME, examine, kinds_of
 from runtime.values import Keyframe, Measured
 
 history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)
+for _command in (merge, prune, coverage):
+    history_app.command()(_command)
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The flight history.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]

@@ -241,6 +241,13 @@ class CommandingSection(Section):
         area = {"polygon_file": None, "polygon": rings[0], "exclusions": tuple(rings[1:])}
         return self.model_copy(update=area)
 
+    @property
+    def area(self) -> Area | None:
+        """Where the operator lets it fly, None where nothing is said. Raises CommandingError where that is no area."""
+        if self.polygon is None:
+            return None
+        return Area(_points(self.polygon), [_points(ring) for ring in self.exclusions])
+
     def limits(self) -> Limits | None:
         """The operator's limits; None while commanding is off.
 
@@ -254,13 +261,14 @@ class CommandingSection(Section):
             raise CommandingError(
                 f"[commanding] cannot be enabled without {', '.join(missing)}; every limit is needed."
             )
-        assert self.polygon is not None and self.floor_height_takeoff_m is not None
+        area = self.area
+        assert area is not None and self.floor_height_takeoff_m is not None
         assert self.ceiling_height_takeoff_m is not None and self.max_distance_m is not None
         assert self.battery_reserve_percent is not None
         if self.ceiling_height_takeoff_m <= self.floor_height_takeoff_m:
             raise CommandingError("[commanding] ceiling_height_takeoff_m must be above floor_height_takeoff_m.")
         return Limits(
-            area=Area(_points(self.polygon), [_points(ring) for ring in self.exclusions]),
+            area=area,
             floor_height_takeoff_m=self.floor_height_takeoff_m,
             ceiling_height_takeoff_m=self.ceiling_height_takeoff_m,
             max_distance_m=self.max_distance_m,
