@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.bundle import DEFAULT_BUNDLE, Bundle, ModelFile
+from runtime.cli.bundle_versions import install, list_command, rollback, use
 from runtime.cli.output import emit, say
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_cpu import OnnxCpu
@@ -16,6 +17,9 @@ from runtime.errors import UsageError
 from runtime.signature import new_key, sign, signed_by, verify
 
 bundle_app = typer.Typer(name="bundle", help="What is in a bundle, and whether to trust it.", no_args_is_help=True)
+for _command in (install, use, rollback):
+    bundle_app.command()(_command)
+bundle_app.command("list")(list_command)
 
 PathArgument = Annotated[Path | None, typer.Argument(metavar="[BUNDLE]", help="Default: the one that ships.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
