@@ -14,12 +14,13 @@ import time
 import urllib.error
 import urllib.request
 from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 
 import cv2
 import numpy as np
 
 from runtime.camera.stream_parts import PartCollector
+from runtime.camera.uri import without_secret
 from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame, ImageRGB
@@ -36,15 +37,15 @@ class MjpegCamera:
 
     def __init__(self, url: str, now_ns: Now, picture_timeout_s: float = _PICTURE_TIMEOUT_S) -> None:
         """Raises CameraError where no motion JPEG stream answers at ``url``."""
-        self._url = url
         self._picture_timeout_s = picture_timeout_s
         self._now_ns = now_ns
         self._index = 0
         self._interrupted = threading.Event()
         self.damaged = 0
+        self._shown = without_secret(url)
         self._response = _answered(url)
         try:
-            self._parts = PartCollector(_boundary(url, self._response.headers), url)
+            self._parts = PartCollector(_boundary(self._shown, self._response.headers), self._shown)
         except CameraError:
             self._response.close()
             raise
@@ -61,7 +62,7 @@ class MjpegCamera:
             if frame is not None:
                 return frame
             if time.monotonic() - begun_s > self._picture_timeout_s:
-                raise CameraError(f"camera {self._url} sent no whole picture for {self._picture_timeout_s:g} s.")
+                raise CameraError(f"camera {self._shown} sent no whole picture for {self._picture_timeout_s:g} s.")
             data = b"" if self._parts.ended else self._received()
             if not data:
                 return None
@@ -85,7 +86,7 @@ class MjpegCamera:
         try:
             return self._response.read1(_CHUNK_BYTES)
         except (HTTPException, OSError, ValueError) as error:
-            raise CameraError(f"camera {self._url} stopped delivering frames: {_on_one_line(error)}.") from error
+            raise CameraError(f"camera {self._shown} stopped delivering frames: {_on_one_line(error)}.") from error
 
     def _next_whole(self) -> Frame | None:
         while self._parts.complete:
@@ -94,7 +95,7 @@ class MjpegCamera:
             t_ns = self._now_ns() if stamp is None else _whole_number(stamp)
             if image is not None and t_ns is not None:
                 self._index += 1
-                return Frame(image, t_ns, self._url, self._index - 1)
+                return Frame(image, t_ns, self._shown, self._index - 1)
             self.damaged += 1
         return None
 
@@ -103,10 +104,13 @@ def _answered(url: str) -> HTTPResponse:
     """The answer of the server, of which only the head has been read."""
     try:
         response: HTTPResponse = urllib.request.urlopen(url, timeout=_TIMEOUT_S)  # noqa: S310 (the operator's own URL)
-    except (HTTPException, OSError, ValueError) as error:
+    except (InvalidURL, ValueError) as error:  # whose words repeat the address
+        raise CameraError(f"camera {without_secret(url)} does not open: this is no address.") from error
+    except (HTTPException, OSError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
-        raise CameraError(f"camera {url} does not open: {_on_one_line(getattr(error, 'reason', error))}.") from error
+        reason = _on_one_line(getattr(error, "reason", error))
+        raise CameraError(f"camera {without_secret(url)} does not open: {reason}.") from error
     return response
 
 
@@ -128,8 +132,8 @@ def _whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _STAMP_DIGITS else None
 
 
-def _boundary(url: str, headers: Message) -> str:
+def _boundary(shown: str, headers: Message) -> str:
     boundary = headers.get_param("boundary") if headers.get_content_maintype() == "multipart" else None
     if not isinstance(boundary, str) or not boundary.lstrip("-"):
-        raise CameraError(f"camera {url} is not a motion JPEG stream (multipart/x-mixed-replace).")
+        raise CameraError(f"camera {shown} is not a motion JPEG stream (multipart/x-mixed-replace).")
     return boundary.lstrip("-")

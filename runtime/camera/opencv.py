@@ -8,7 +8,7 @@ import threading
 import cv2
 import numpy as np
 
-from runtime.camera.uri import is_live
+from runtime.camera.uri import is_live, without_secret
 from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
@@ -25,12 +25,13 @@ class OpenCvCamera:
     """
 
     def __init__(self, uri: str, now_ns: Now) -> None:
-        self._uri = uri
+        self._shown = without_secret(uri)
         self._now_ns = now_ns
         self._live = is_live(uri)
         self._capture = _open(uri)
         if not self._capture.isOpened():
-            raise CameraError(f"camera {uri} does not open; check that it is connected and not in use elsewhere.")
+            what = f"camera {self._shown} does not open"
+            raise CameraError(f"{what}; check that it is connected and not in use elsewhere.")
         self._start_ns = now_ns()
         self._interrupted = threading.Event()
         self._index = 0
@@ -40,10 +41,10 @@ class OpenCvCamera:
         grabbed, image = self._capture.read()
         if not grabbed or image is None:
             if self._live:
-                raise CameraError(f"camera {self._uri} stopped delivering frames.")
+                raise CameraError(f"camera {self._shown} stopped delivering frames.")
             return None
         rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-        frame = Frame(rgb, self._stamp_ns(), self._uri, self._index)
+        frame = Frame(rgb, self._stamp_ns(), self._shown, self._index)
         self._index += 1
         if not self._live:
             self._interrupted.wait(max(0, frame.t_ns - self._now_ns()) * 1e-9)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from runtime.camera.uri import is_live
+from runtime.camera.uri import is_live, without_secret
 from runtime.clock import Now
 from runtime.errors import CameraError
 from runtime.values import Frame
@@ -56,5 +56,6 @@ def open_camera(uri: str, now_ns: Now = time.monotonic_ns) -> Camera:
     if path.is_file():
         return OpenCvCamera(uri, now_ns)
     raise CameraError(
-        f"camera {uri}: no such file, folder or device; give /dev/videoN, rtsp://, http://, gst:PIPELINE or a path."
+        f"camera {without_secret(uri)}: no such file, folder or device; "
+        "give /dev/videoN, rtsp://, http://, gst:PIPELINE or a path."
     )

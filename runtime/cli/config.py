@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
+from runtime.camera.uri import without_secret
 from runtime.cli.output import emit, say
 from runtime.config.config import Config, load_config
 
@@ -26,7 +27,7 @@ def check(config: FileOption, as_json: JsonOption = False) -> None:
     limits = settings.commanding.limits()
     answer: dict[str, Any] = {
         "config": str(config),
-        "camera": settings.camera.uri,
+        "camera": without_secret(settings.camera.uri),
         "commanding": settings.commanding.enabled,
         "area_m2": None if limits is None else round(limits.area.about(limits.area.corners[0]).area),
         "navigation": settings.navigation.source,

@@ -6,18 +6,17 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
+from runtime.camera.uri import without_secret
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly
 from runtime.embedder.embedder import Embedder
 from runtime.flightlog.start import FlightStart
 from runtime.replay.past import newest_keyframe
 
-_LEFT_OUT = "(left out)"
 _ENGINES = ("onnxruntime", "onnxruntime-gpu", "tensorrt")  # what may run the towers, as packages are named
 
 
@@ -59,20 +58,5 @@ def without_secrets(config: Config) -> dict[str, Any]:
     or a device is kept.
     """
     sections: dict[str, Any] = config.model_dump(mode="json")
-    sections["camera"]["uri"] = _without_password(config.camera.uri)
+    sections["camera"]["uri"] = without_secret(config.camera.uri)
     return sections
-
-
-def _without_password(uri: str) -> str:
-    if uri.startswith("gst:"):
-        return f"gst:{_LEFT_OUT}"
-    if "://" not in uri:
-        return uri
-    try:
-        parts = urlsplit(uri)
-        host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
-    except ValueError:
-        return _LEFT_OUT
-    if parts.scheme == "file":
-        return uri
-    return f"{parts.scheme}://{host}/{_LEFT_OUT}"

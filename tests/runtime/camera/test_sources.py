@@ -164,3 +164,16 @@ def test_a_camera_that_stays_away_can_be_closed(server: str) -> None:
         time.sleep(0.01)
     reader.close()
     assert reader.ended and not reader._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://pilot:s3cret@127.0.0.1:9/live", "http://127.0.0.1:9/live?token=s3cret", "rtsp://p:s3cret@127.0.0.1:9/x",
+        "gst:rtspsrc user-pw=s3cret location=nowhere ! appsink", "ftp://p:s3cret@host/s3cret.avi",
+    ],
+)  # fmt: skip
+def test_an_address_that_does_not_open_is_named_without_its_password(uri: str) -> None:
+    with pytest.raises(CameraError) as refused:
+        open_camera(uri)
+    assert "s3cret" not in str(refused.value) and "(left out)" in str(refused.value)
