@@ -54,6 +54,7 @@ class Machine:
         return {path for path in found if not path.startswith("var/lib/dpkg")}
 
 
+@pytest.mark.long
 def test_installed_it_runs_from_any_folder(tmp_path: Path, wheel: Path) -> None:
     machine = Machine(tmp_path / "root")
     machine.dpkg("--install", _builder().build(tmp_path, "", wheel, compression="none"))
