@@ -7,10 +7,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.machine import temperature_c
+
 _EVERY_S = 2.0
 _MIB = 1024 * 1024
 _PROC = Path("/proc")
-_ZONES = Path("/sys/class/thermal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Computer:
     def look(self) -> ComputerLoad:
         """Reads everything once."""
         before, self._times = self._times, _core_times()
-        return ComputerLoad(_busy(before, self._times), _memory_mib(), _disk_mib(self._folder), _temperature_c())
+        return ComputerLoad(_busy(before, self._times), _memory_mib(), _disk_mib(self._folder), temperature_c())
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY_S):
@@ -91,11 +92,6 @@ def _disk_mib(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return usage.used // _MIB, usage.total // _MIB
-
-
-def _temperature_c() -> float | None:
-    said = (_text(zone / "temp").strip() for zone in sorted(_ZONES.glob("thermal_zone*")))
-    return max((int(text) / 1000.0 for text in said if text.lstrip("-").isdecimal()), default=None)
 
 
 def _text(path: Path) -> str:

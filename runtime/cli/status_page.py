@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from runtime.clock import Clock
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly
-from runtime.daemon.rooms import Journal
+from runtime.flightlog.journal import Journal
 from runtime.page.board import Board
 from runtime.page.watched import WatchedJournal
 from runtime.values import GeoPoint, Snapshot

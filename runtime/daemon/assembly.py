@@ -15,12 +15,13 @@ from runtime.config.config import Config
 from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import FrameGate
 from runtime.daemon.perception import PerceptionSettings
-from runtime.daemon.rooms import Journal, NoRecorder, RecordRoom, Rooms
+from runtime.daemon.rooms import NoRecorder, RecordRoom, Rooms
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import Embedder
 from runtime.fix.fixer import Fixer
 from runtime.flightlog.flightlog import NullFlightLog
+from runtime.flightlog.journal import Journal
 from runtime.freshness import SIGHT
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance

@@ -12,15 +12,14 @@ from runtime.daemon.frame_gate import FrameGate, Poses
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
-from runtime.flightlog.flightlog import LogState, NullFlightLog
-from runtime.flightlog.inputs import Direction, FrameRecord
-from runtime.flightlog.record import Record
+from runtime.flightlog.flightlog import NullFlightLog
+from runtime.flightlog.journal import Journal
 from runtime.guidance.guidance import Guidance
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings
 from runtime.localizer.navigation import Navigation
 from runtime.record.recorder import Recorded
-from runtime.values import Aiding, Fix, Frame, ImageRGB, NavState, Odometry, Pose, Position, Setpoint
+from runtime.values import Aiding, Fix, Frame, NavState, Odometry, Pose, Position, Setpoint
 from runtime.vehicle.commands import Command
 from runtime.vehicle.events import OperatorCommand, VehicleEvent
 from runtime.vehicle.ground.figures import NavigationFigures
@@ -128,27 +127,6 @@ class OdometryRoom(Protocol):
 
     def update(self, frame: Frame, pose: Pose) -> Odometry:
         """What the frame says of the motion since its reference picture."""
-        ...
-
-
-class Journal(Protocol):
-    """The flight log; nothing in it raises in flight."""
-
-    @property
-    def state(self) -> LogState:
-        """What was written and what was lost."""
-        ...
-
-    def write(self, t_ns: int, record: Record) -> None:
-        """Writes one record."""
-        ...
-
-    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
-        """Writes the record of a frame, and keeps the frame itself where whole frames are kept."""
-        ...
-
-    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
-        """Writes bytes of a link, as they were read or sent."""
         ...
 
 

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
 
 from runtime.flightlog.flightlog import LogState
 from runtime.flightlog.inputs import Direction, FrameRecord
+from runtime.flightlog.journal import Journal
 from runtime.flightlog.record import Record
 from runtime.page.board import Board
 from runtime.values import ImageRGB
 
 _LOG = logging.getLogger(__name__)
-
-
-class Journal(Protocol):
-    """The flight log, as the daemon writes it."""
-
-    @property
-    def state(self) -> LogState:
-        """What was written and what was lost."""
-        ...
-
-    def write(self, t_ns: int, record: Record) -> None:
-        """Writes one record."""
-        ...
-
-    def frame(self, t_ns: int, record: FrameRecord, image: ImageRGB) -> None:
-        """Writes the record of a frame."""
-        ...
-
-    def link(self, link: str, data: bytes, t_ns: int, direction: Direction) -> None:
-        """Writes bytes of a link."""
-        ...
 
 
 class WatchedJournal:
