@@ -5,7 +5,9 @@ Two witnesses. A command from another component seen on the link is foreign at o
 unless it is one that we sent since that mode was entered. ArduCopter echoes a target in frame 0 with an AMSL height
 and a coordinate one unit (1e-7 degrees) off, reports nothing after entering GUIDED or during a take-off, and stops
 reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so. PX4 echoes targets in OFFBOARD
-only there, and keeps streaming its own in every other mode.
+only there, and keeps streaming its own in every other mode. When its estimator resets its position, it moves the target
+that it follows by as much (``adjustSetpointForEKFResets``) until the next of ours arrives: a target near ours that is
+gone with the next one was not a stranger's.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from runtime.vehicle.telemetry.state import GeoHeight, ReportedTarget
 
 SAME_HORIZONTAL_M = 1.0  # rounding is centimetres; a foreign target this near ours changes nothing
 SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by what home was moved
+_SHIFTED_M = 5.0  # the farthest that a reset of the estimator moves a repeated target of ours; a farther one is foreign
+_SHIFTED_NS = 400_000_000  # for so long: two of our repetitions. A target that stays away is foreign
+_SHIFTED_AGAIN_NS = 2_000_000_000  # as is one that comes back so soon after: two senders, taking turns
 _GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
 _MOVING_M_S = 0.5  # GUIDED starts with a velocity target of zero, which ArduPilot sets itself: not a foreign target
 _NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
@@ -88,6 +93,8 @@ class TargetWatch:
         self._sent: deque[_Sent] = deque(maxlen=_REMEMBER)
         self._taken: bool | None = None
         self._flagged: tuple[float, ...] | None = None
+        self._shift_began_ns: int | None = None
+        self._shift_ended_ns: int | None = None
         self.reported: ReportedTarget | None = None
 
     @property
@@ -102,6 +109,7 @@ class TargetWatch:
         self._sent.clear()
         self._taken = None
         self._flagged = None
+        self._shift_began_ns = self._shift_ended_ns = None
         self.reported = None
 
     def sent(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> None:
@@ -142,7 +150,7 @@ class TargetWatch:
             return []
         if not ignored and origin is not None and all(map(math.isfinite, (message.x, message.y, message.z))):
             position = point_at(origin.position, message.x, message.y)
-            return self._judge(position, origin.altitude_amsl_m - message.z, t_ns)
+            return self._judge(position, origin.altitude_amsl_m - message.z, t_ns, repeated=True)
         if ignored != _NO_POSITION or self._in_grace(t_ns):
             return []
         speed = math.sqrt(sum(v * v for v in (message.vx, message.vy, message.vz) if math.isfinite(v)))
@@ -151,28 +159,46 @@ class TargetWatch:
             return self._flag(t_ns, f"the autopilot follows a velocity of {speed:.1f} m/s that we did not send", None)
         return []
 
-    def _judge(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> list[VehicleEvent]:
-        match = self._matching(position, altitude_amsl_m)
+    def _judge(
+        self, position: GeoPoint, altitude_amsl_m: float, t_ns: int, repeated: bool = False
+    ) -> list[VehicleEvent]:
+        """``repeated``: of a stack that is sent the same target over and over, and follows what it heard last."""
+        match = self._matching(position, altitude_amsl_m, SAME_HORIZONTAL_M, SAME_VERTICAL_M)
         self.reported = ReportedTarget(t_ns, position, altitude_amsl_m, match is not None)
         if match is not None:
             return self._echoed(match, t_ns)
-        if self._in_grace(t_ns):
+        if self._in_grace(t_ns) or (repeated and self._shifted(position, altitude_amsl_m, t_ns)):
             return []
         return self._flag(t_ns, "the autopilot flies to a target that we did not send", position)
+
+    def _shifted(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> bool:
+        """Whether a report that is not ours may be a target of ours as a reset of the estimator moved it."""
+        if self._matching(position, altitude_amsl_m, _SHIFTED_M, _SHIFTED_M) is None:
+            return False
+        if self._shift_began_ns is None:
+            if self._shift_ended_ns is not None and t_ns - self._shift_ended_ns < _SHIFTED_AGAIN_NS:
+                return False
+            self._shift_began_ns = t_ns
+        return t_ns - self._shift_began_ns < _SHIFTED_NS
 
     def _in_grace(self, t_ns: int) -> bool:
         return self._entered_ns is not None and t_ns - self._entered_ns < _GRACE_NS
 
-    def _matching(self, position: GeoPoint, altitude_amsl_m: float) -> _Sent | None:
+    def _matching(
+        self, position: GeoPoint, altitude_amsl_m: float, horizontal_m: float, vertical_m: float
+    ) -> _Sent | None:
+        """The newest target of ours that is no farther away than that."""
         for sent in reversed(self._sent):
-            if abs(sent.altitude_amsl_m - altitude_amsl_m) > SAME_VERTICAL_M:
+            if abs(sent.altitude_amsl_m - altitude_amsl_m) > vertical_m:
                 continue
-            if distance_m(sent.position, position) <= SAME_HORIZONTAL_M:
+            if distance_m(sent.position, position) <= horizontal_m:
                 return sent
         return None
 
     def _echoed(self, match: _Sent, t_ns: int) -> list[VehicleEvent]:
         self._flagged = None
+        if self._shift_began_ns is not None:
+            self._shift_began_ns, self._shift_ended_ns = None, t_ns
         if match is not self._sent[-1] or self._taken:
             return []
         self._taken = True

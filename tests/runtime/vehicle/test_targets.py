@@ -10,6 +10,9 @@ from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.events import ForeignTarget, TargetTaken
+from runtime.vehicle.px4.stack import Px4
+from runtime.vehicle.targets import TargetWatch
+from runtime.vehicle.telemetry.state import GeoHeight
 from tests.runtime.vehicle.peer import GUIDED, HERE, LAND, SECOND, Peer, Voice, Wire
 
 GROUND_STATION = Voice(255, 190)
@@ -193,3 +196,71 @@ HARMLESS = [
 def test_what_a_ground_station_does_all_day_is_not(message: Any) -> None:
     wire = guided()
     assert wire.inject(GROUND_STATION.say(message)) == []
+
+
+class OffboardEcho:
+    """A watch on PX4 in OFFBOARD, which reports the target that it follows in metres about the origin at 10 Hz."""
+
+    def __init__(self) -> None:
+        self.watch = TargetWatch()
+        self.origin = GeoHeight(HERE, 500.0)
+        self.watch.mode_changed(True, 0)
+        self.t_ns = 2 * SECOND
+        self.watch.sent(HERE, AMSL_M, self.t_ns)
+        self.report()
+
+    def report(self, north_m: float = 0.0, up_m: float = 0.0, seconds: float = 0.1) -> list[ForeignTarget]:
+        """What the watch says of reports that are so far off our target for that long."""
+        said = []
+        for _ in range(round(seconds * 10)):
+            self.t_ns += SECOND // 10
+            down_m = 500.0 - AMSL_M - up_m
+            message = mavlink.MAVLink_position_target_local_ned_message(
+                0, 1, 0, north_m, 0.0, down_m, *[0.0] * 8
+            )
+            said += self.watch.local_report(message, self.origin, Px4().point_at, self.t_ns)
+        return [event for event in said if isinstance(event, ForeignTarget)]
+
+
+@pytest.mark.parametrize("north_m, up_m", [(1.1, 0.0), (4.0, 0.0), (0.0, 3.0)])
+def test_a_target_that_px4s_estimator_moved_until_the_next_of_ours_is_not_foreign(north_m: float, up_m: float) -> None:
+    """Its position reset by 1.1 m at a corner of a flight by sight: 0.2 s until our next target had put that right."""
+    echo = OffboardEcho()
+    assert echo.report(north_m, up_m, seconds=0.2) == []
+    assert echo.report(seconds=3.0) == []
+    assert echo.report(north_m, up_m, seconds=0.2) == [], "the next reset, long after"
+
+
+@pytest.mark.parametrize(
+    "north_m, up_m, seconds", [(1.1, 0.0, 0.6), (5.5, 0.0, 0.1), (0.0, 5.5, 0.1), (3.5, 4.0, 0.6)]
+)
+def test_one_that_stays_moved_or_is_far_is_foreign(north_m: float, up_m: float, seconds: float) -> None:
+    echo = OffboardEcho()
+    (foreign,) = echo.report(north_m, up_m, seconds)
+    assert foreign.source == "autopilot"
+
+
+def test_two_senders_who_take_turns_are_seen_at_the_second_turn() -> None:
+    echo = OffboardEcho()
+    assert echo.report(3.0, seconds=0.2) == [] == echo.report(seconds=0.2)
+    assert len(echo.report(3.0)) == 1
+
+
+def test_near_a_target_of_an_earlier_stint_nothing_is_forgiven() -> None:
+    echo = OffboardEcho()
+    echo.watch.mode_changed(False, echo.t_ns)
+    echo.watch.mode_changed(True, echo.t_ns)
+    echo.report(seconds=1.0)
+    assert len(echo.report(1.1)) == 1
+
+
+def test_a_stack_that_is_told_once_moves_no_target_by_itself() -> None:
+    wire = guided()
+    ours(wire)
+    reported(wire, HERE)
+    wire.run(2.0)
+    reported(wire, offset(HERE, 1.1, 0.0))
+    wire.run(0.15)
+    reported(wire, HERE)
+    wire.run(1.0)
+    assert len(wire.of(ForeignTarget)) == 1

@@ -46,9 +46,9 @@ def test_every_byte_passes_once_and_is_kept(wires: Wires) -> None:
         line.sendall(said)
         while not any(m.get_type() == "TIMESYNC" and m.tc1 for m in mavlink.MAVLink(None).parse_buffer(heard) or []):
             heard += line.recv(4096)
-        assert wait_for(lambda: b"".join(data for way, data, _ in wires.passed if way == "sent") == said)
-        passed = b"".join(data for way, data, _ in list(wires.passed) if way == "heard")
-    assert passed.startswith(heard)
+        assert wait_for(lambda: b"".join(data for way, data, _ in list(wires.passed) if way == "sent") == said)
+        # what is handed over is stamped after that: a reader may be quicker than the note of it
+        assert wait_for(lambda: b"".join(d for way, d, _ in list(wires.passed) if way == "heard").startswith(heard))
 
 
 def test_the_pilot_has_a_line_of_his_own(wires: Wires) -> None:
@@ -87,7 +87,7 @@ def test_a_relay_that_was_kept_from_its_work_accuses_nobody_of_speaking_late() -
                     line.sendall(b"x")
                     said_ns.append(time.monotonic_ns())
                     time.sleep(0.2)
-                assert wait_for(lambda: sum(len(data) for way, data, _ in wires.passed if way == "sent") == 10)
+                assert wait_for(lambda: sum(len(data) for way, data, _ in list(wires.passed) if way == "sent") == 10)
                 stamps = list(wires.passed)
         finally:
             wires.close()
