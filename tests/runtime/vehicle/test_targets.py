@@ -215,9 +215,7 @@ class OffboardEcho:
         for _ in range(round(seconds * 10)):
             self.t_ns += SECOND // 10
             down_m = 500.0 - AMSL_M - up_m
-            message = mavlink.MAVLink_position_target_local_ned_message(
-                0, 1, 0, north_m, 0.0, down_m, *[0.0] * 8
-            )
+            message = mavlink.MAVLink_position_target_local_ned_message(0, 1, 0, north_m, 0.0, down_m, *[0.0] * 8)
             said += self.watch.local_report(message, self.origin, Px4().point_at, self.t_ns)
         return [event for event in said if isinstance(event, ForeignTarget)]
 
@@ -231,9 +229,7 @@ def test_a_target_that_px4s_estimator_moved_until_the_next_of_ours_is_not_foreig
     assert echo.report(north_m, up_m, seconds=0.2) == [], "the next reset, long after"
 
 
-@pytest.mark.parametrize(
-    "north_m, up_m, seconds", [(1.1, 0.0, 0.6), (5.5, 0.0, 0.1), (0.0, 5.5, 0.1), (3.5, 4.0, 0.6)]
-)
+@pytest.mark.parametrize("north_m, up_m, seconds", [(1.1, 0.0, 0.6), (5.5, 0.0, 0.1), (0.0, 5.5, 0.1), (3.5, 4.0, 0.6)])
 def test_one_that_stays_moved_or_is_far_is_foreign(north_m: float, up_m: float, seconds: float) -> None:
     echo = OffboardEcho()
     (foreign,) = echo.report(north_m, up_m, seconds)
