@@ -1,4 +1,4 @@
-"""`homing target|confirm|engage|disengage|status`: the operator's words to a running daemon."""
+"""`homing target|confirm|engage|disengage|relocalise|status`: the operator's words to a running daemon."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from runtime.errors import UsageError
 
 _POSITION = re.compile(r"\s*([-+]?\d+(?:\.\d*)?)\s*,\s*([-+]?\d+(?:\.\d*)?)\s*")
 _PLACE = "A target image, a position in degrees, or a .kml, .geojson or .plan that holds one point."
+_NEAR = "A position in degrees, or a .kml, .geojson or .plan that holds one point."
 _ASK_WITHIN_S = 120.0  # a target may be located over a large history on a small computer
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The daemon's configuration file.")]
@@ -76,6 +77,25 @@ def disengage(config: ConfigOption = None, socket: SocketOption = None, as_json:
     _tell(_asked({"command": "disengage"}, config, socket), "disengaged", as_json)
 
 
+def relocalise(
+    place: Annotated[str, typer.Argument(metavar="LAT,LON|FILE", help=_NEAR)],
+    radius: Annotated[float, typer.Option(help="How far from there it may be, in metres.")] = 200.0,
+    config: ConfigOption = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where the aircraft is, roughly: the camera's place is given up, and found anew near there.
+
+    It is no position: fixes near there have to agree on one. Refused in flight, and while the autopilot flies on the
+    camera's position.
+    """
+    position = _position_of(place)
+    if position is None:
+        raise UsageError(f"{place} is no position; give LAT,LON in degrees, or a file that holds one point.")
+    answer = _asked({"command": "relocalise", **position, "radius_m": radius}, config, socket)
+    _tell(answer, f"looks for its place anew, within {answer['radius_m']:g} m of {_place(answer['near'])}", as_json)
+
+
 def status(config: ConfigOption = None, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Say where the daemon stands, and every reason why it does not command."""
     answer = _asked({"command": "status"}, config, socket)
@@ -100,19 +120,27 @@ def _socket_of(config: Path | None) -> Path:
 
 
 def _target_request(place: str, gsd_m: float | None) -> dict[str, Any]:
-    from runtime.sources.drawing import is_drawing, the_point  # knows shapes and XML: only where a target is given
-
-    position = _POSITION.fullmatch(place)
-    if position is not None:
-        latitude, longitude = map(float, position.groups())
-    elif is_drawing(Path(place)):
-        _, point = the_point(Path(place))
-        latitude, longitude = point.latitude_deg, point.longitude_deg
-    else:  # the daemon may run in another folder than the operator's shell
+    position = _position_of(place)
+    if position is None:  # the daemon may run in another folder than the operator's shell
         return {"command": "target", "image": str(Path(place).resolve()), "target_gsd_m": gsd_m}
     if gsd_m is not None:
         raise UsageError("a position has no scale; give --target-gsd with an image only.")
-    return {"command": "target", "latitude_deg": latitude, "longitude_deg": longitude}
+    return {"command": "target", **position}
+
+
+def _position_of(place: str) -> dict[str, float] | None:
+    """What is written as one, or drawn in a file; None of anything else."""
+    from runtime.sources.drawing import is_drawing, the_point  # knows shapes and XML: only where a place is given
+
+    written = _POSITION.fullmatch(place)
+    if written is not None:
+        latitude, longitude = map(float, written.groups())
+    elif is_drawing(Path(place)):
+        _, point = the_point(Path(place))
+        latitude, longitude = point.latitude_deg, point.longitude_deg
+    else:
+        return None
+    return {"latitude_deg": latitude, "longitude_deg": longitude}
 
 
 def _tell(answer: dict[str, Any], sentence: str, as_json: bool) -> None:

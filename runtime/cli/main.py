@@ -63,6 +63,12 @@ COMMANDS = (
         "Take the consent back; a vehicle that is under way is told once to hold where it is.",
     ),
     Deferred(
+        "relocalise",
+        "runtime.cli.control:relocalise",
+        "Say where the aircraft is, roughly: the camera's place is given up, and found anew near there.",
+        {"context_settings": {"ignore_unknown_options": True}},  # a southern latitude begins with a minus sign
+    ),
+    Deferred(
         "status",
         "runtime.cli.control:status",
         "Say where the daemon stands, and every reason why it does not command.",

@@ -257,11 +257,12 @@ class GroundSection(Section):
 
 
 class ControlSection(Section):
-    """[control]: the local socket of `homing target|confirm|engage|disengage|status`."""
+    """[control]: the local socket of `homing target|confirm|engage|disengage|relocalise|status`."""
 
     socket: Path = Field(
         default_factory=default_socket,
-        description="Unix socket of `homing target|confirm|engage|disengage|status`, in a folder of this user's own.",
+        description="Unix socket of `homing target|confirm|engage|disengage|relocalise|status`, in a folder of this "
+        "user's own.",
     )
 
 

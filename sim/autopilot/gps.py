@@ -47,9 +47,14 @@ class Forgery:
         """From now on the offset grows at this velocity; zeros leave it where it is."""
         self._wanted = (north_m_s, east_m_s)
 
+    @property
+    def drags(self) -> bool:
+        """Whether the offset changes."""
+        return not self._wanted == (self.vn, self.ve) == (0.0, 0.0)
+
     def step(self, dt: float) -> None:
         """Advances; costs nothing where nobody forges."""
-        if self._wanted == (self.vn, self.ve) == (0.0, 0.0):
+        if not self.drags:
             return
         an, ae = self._wanted[0] - self.vn, self._wanted[1] - self.ve
         size, most = math.hypot(an, ae), DRAG_ACCEL_M_S2 * dt

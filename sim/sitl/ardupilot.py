@@ -15,7 +15,7 @@ from sim.autopilot.gps import METRES_PER_GLITCH_DEGREE
 from sim.scenario.conditions import FALLBACK, Conditions
 from sim.scenario.copter import COPTER
 from sim.scenario.plan import Point
-from sim.sitl.firmware import Stand, Sticks, TrueState
+from sim.sitl.firmware import Reception, Stand, Sticks, TrueState
 
 _DEFAULTS = Path(__file__).with_name("copter.parm")
 _FIRST_PORT, _PORTS_AN_INSTANCE, _STATION_PORT = 5760, 10, 2  # SERIAL0 and SERIAL1
@@ -63,6 +63,10 @@ class ArduCopter:
         """The driver of external navigation."""
         return frozenset({"VISO_TYPE"})
 
+    def started_with(self) -> Mapping[str, float]:
+        """Nothing: a reboot does."""
+        return {}
+
     def weather(self, conditions: Conditions, seed: int) -> Mapping[str, float]:
         """SIM_WIND_DIR is where it comes from; turbulence is in its own units."""
         north, east = conditions.wind_ne_m_s(seed)
@@ -78,6 +82,9 @@ class ArduCopter:
         north, east = offset_ne_m
         shrunk = METRES_PER_GLITCH_DEGREE * math.cos(math.radians(at.latitude_deg))
         return {"SIM_GPS1_GLTCH_X": north / METRES_PER_GLITCH_DEGREE, "SIM_GPS1_GLTCH_Y": east / shrunk}
+
+    def fix(self, state: TrueState, reception: Reception) -> None:
+        """Its simulator has its own."""
 
     def fly_by_gps(self) -> list[Any]:
         """The pilot's own switch of the EKF source set."""

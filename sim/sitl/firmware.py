@@ -46,6 +46,16 @@ class Sticks:
 CENTRED = Sticks()
 
 
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What a satellite receiver is made to hear: nothing, or signals that put it off the truth by an offset which grows
+    at a rate, metres and m/s north and east."""
+
+    heard: bool = True
+    offset_ne_m: Point = (0.0, 0.0)
+    rate_ne_m_s: Point = (0.0, 0.0)
+
+
 class Firmware(Protocol):
     """One firmware with its simulator. Parameters are what a pilot would set, by name; every message is the pilot's."""
 
@@ -83,18 +93,20 @@ class Firmware(Protocol):
     def taken_at_boot(self) -> frozenset[str]:
         """Those of `set_up` that it reads at boot alone."""
 
+    def started_with(self) -> Mapping[str, float]:
+        """What its simulator reads at its start alone, and has to have been started with."""
+
     def weather(self, conditions: Conditions, seed: int) -> Mapping[str, float]:
         """The wind of these conditions, of its own simulator."""
 
     def receiver(self, heard: bool) -> Mapping[str, float]:
-        """Its simulator's GPS, silenced or heard."""
+        """Its simulator's own GPS, silenced or heard; nothing where it is played, see `fix`."""
 
     def forged(self, offset_ne_m: Point, at: GeoPoint) -> Mapping[str, float]:
-        """Its simulator's GPS, put off the truth by so much; zeros are honest.
+        """Its simulator's own GPS, put off the truth by so much; zeros are honest; nothing where it is played."""
 
-        Raises:
-            UsageError: its simulator cannot.
-        """
+    def fix(self, state: TrueState, reception: Reception) -> Any | None:
+        """What a receiver there says of such a reception; None where its simulator has a receiver of its own."""
 
     def fly_by_gps(self) -> list[Any]:
         """Messages that let the estimator fly by GPS again, after it flew by what it was fed."""

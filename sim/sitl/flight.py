@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.clock import MonotonicClock
-from runtime.geodesy import offset
 from runtime.rotations import euler_of
-from runtime.values import GeoPoint, ImageRGB
+from runtime.values import ImageRGB
+from sim.autopilot.gps import Forgery
 from sim.scenario.aircraft import Answer, NotFlownError, Truth
 from sim.scenario.crew import until
 from sim.scenario.plan import Point
@@ -52,7 +52,7 @@ class SitlFlight(Stepped):
         self._referee = Referee(feeds=True, idles=dialect.idles, dialect=dialect)
         self._wires, self._camera, self._daemon = wires, camera, daemon
         self._clock = MonotonicClock()
-        self._drag_ne_m_s, self._offset_ne_m, self._dragged_ns = (0.0, 0.0), (0.0, 0.0), 0
+        self._forgery, self._dragged_ns = Forgery(), 0
         wires.passed.clear()
         wires.pilot.truths.clear()
 
@@ -82,19 +82,22 @@ class SitlFlight(Stepped):
         self._pilot.lose_gps(True)
 
     def drag_gps(self, north_m_s: float, east_m_s: float) -> None:
-        self._drag_ne_m_s, self._dragged_ns = (north_m_s, east_m_s), self.t_ns
+        self._dragged_ns = self.t_ns
+        self._forgery.drag(north_m_s, east_m_s)
 
     def step_gps(self, north_m: float, east_m: float) -> None:
-        self._forge((self._offset_ne_m[0] + north_m, self._offset_ne_m[1] + east_m))
+        self._forgery.n += north_m
+        self._forgery.e += east_m
+        self._forge()
 
     @property
     def gps_offset_ne_m(self) -> Point:
-        return self._offset_ne_m
+        return self._forgery.n, self._forgery.e
 
     def honest_gps(self) -> None:
         """Nobody forges anything any more."""
-        self._drag_ne_m_s = (0.0, 0.0)
-        self._forge((0.0, 0.0))
+        self._forgery = Forgery()
+        self._forge()
 
     def cover_camera(self, covered: bool) -> None:
         self._camera.covered = covered
@@ -123,10 +126,10 @@ class SitlFlight(Stepped):
         while self._pilot.truths:
             self.track.append(self._located(self._pilot.truths.popleft()))
         dt_ns = self.t_ns - self._dragged_ns
-        if any(self._drag_ne_m_s) and dt_ns >= _FORGED_NS:
+        if self._forgery.drags and dt_ns >= _FORGED_NS:
             self._dragged_ns += dt_ns
-            north, east = (v * dt_ns * 1e-9 for v in self._drag_ne_m_s)
-            self.step_gps(north, east)
+            self._forgery.step(dt_ns * 1e-9)
+            self._forge()
 
     def start_daemon(self) -> None:
         """Start it and wait until it hears the vehicle.
@@ -150,14 +153,9 @@ class SitlFlight(Stepped):
         self._daemon.end(signal.SIGTERM)
         self.fly(0.5)
 
-    def _forge(self, offset_ne_m: Point) -> None:
-        self._offset_ne_m = offset_ne_m
-        self._pilot.set_parameters(self._pilot.firmware.forged(offset_ne_m, self._here()))
-
-    def _here(self) -> GeoPoint:
-        reference = self._pilot.reference
-        assert reference is not None
-        return offset(reference.position, *self._pilot.truth.position_ned_m[:2])
+    def _forge(self) -> None:
+        forgery = self._forgery
+        self._pilot.forge_gps((forgery.n, forgery.e), (forgery.vn, forgery.ve))
 
     def _put(self, request: Answer, answer: Callable[[Answer], None]) -> None:
         def ask() -> None:

@@ -11,13 +11,15 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.clock import MonotonicClock
-from runtime.geodesy import north_east_m
+from runtime.geodesy import north_east_m, offset
 from runtime.rotations import turned_by_rates
 from runtime.values import GeoPoint
 from sim.autopilot.config import VehicleTruth
+from sim.scenario.plan import Point
 from sim.scenario.station import GroundStation
 from sim.sitl.belief import Belief
 from sim.sitl.firmware import CENTRED, Firmware, Stand, Sticks
+from sim.sitl.receiver import PlayedReceiver
 
 _STICKS_NS = 50_000_000  # firmware takes sticks that rest longer than some tenths of a second for lost
 _RELEASE_TYPES = {0: "-dev", 64: "-alpha", 128: "-beta", 192: "-rc", 255: ""}  # FIRMWARE_VERSION_TYPE
@@ -43,6 +45,7 @@ class Pilot(GroundStation):
         self._sticks_due_ns = 0
         self._clock = MonotonicClock()
         self._said: VehicleTruth | None = None
+        self._receiver = PlayedReceiver(firmware)
 
     def ask_for_truth(self) -> None:
         """A stream of what the simulator knows, and one of what the autopilot believes; once, what it is."""
@@ -61,7 +64,16 @@ class Pilot(GroundStation):
 
     def lose_gps(self, lost: bool) -> None:
         """The simulator's receiver, silenced or heard again."""
+        with self._turn:
+            self._receiver.reception = replace(self._receiver.reception, heard=not lost)
         self.set_parameters(self.firmware.receiver(heard=not lost))
+
+    def forge_gps(self, offset_ne_m: Point, rate_ne_m_s: Point) -> None:
+        """The simulator's receiver, put off the truth by an offset that grows at a rate; zeros are honest."""
+        with self._turn:
+            off = replace(self._receiver.reception, offset_ne_m=offset_ne_m, rate_ne_m_s=rate_ne_m_s)
+            self._receiver.reception = off
+        self.set_parameters(self.firmware.forged(offset_ne_m, self.place))
 
     def fly_by_gps(self) -> None:
         """The pilot's own switch back, after the estimator flew by what it was fed."""
@@ -83,6 +95,12 @@ class Pilot(GroundStation):
         moved = (x + u * dt_s, y + v * dt_s, z + w * dt_s)
         return replace(said, t_ns=now_ns, position_ned_m=moved, ned_from_body=turned)
 
+    @property
+    def place(self) -> GeoPoint:
+        """Where that is."""
+        assert self.reference is not None
+        return offset(self.reference.position, *self.truth.position_ned_m[:2])
+
     def receive(self, data: bytes) -> None:
         """Bytes from the vehicle; they may come from another thread."""
         with self._turn:
@@ -94,7 +112,7 @@ class Pilot(GroundStation):
             if t_ns >= self._sticks_due_ns:
                 self._sticks_due_ns = t_ns + _STICKS_NS
                 self._send(self.firmware.sticks(self.sticks, self.armed))
-            return super().outgoing(t_ns)
+            return self._receiver.outgoing(t_ns) + super().outgoing(t_ns)
 
     def _send(self, message: Any) -> None:
         with self._turn:
@@ -104,6 +122,7 @@ class Pilot(GroundStation):
         state = self.firmware.true_state(message)
         if state is None:
             return
+        self._receiver.learn(state, self._clock.now_ns())
         if self.reference is None:
             self.reference = Stand(state.position, state.altitude_amsl_m)
         north, east = north_east_m(self.reference.position, state.position)

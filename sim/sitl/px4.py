@@ -9,7 +9,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.errors import UsageError
+from runtime.geodesy import offset
 from runtime.mavlink.byte_value import with_bytes
 from runtime.values import GeoPoint
 from runtime.vehicle.parameters.encoding import decoded, encoded, wire_of
@@ -17,7 +17,7 @@ from sim.scenario.conditions import Conditions
 from sim.scenario.plan import Point
 from sim.scenario.px4 import PX4
 from sim.scenario.setup import CRUISE_M_S
-from sim.sitl.firmware import Stand, Sticks, TrueState
+from sim.sitl.firmware import Reception, Stand, Sticks, TrueState
 
 _ONBOARD_PORT, _STATION_PORT = 14540, 14550  # PX4 sends to them; the second is one for all instances
 _OWN_STATION_PORT = 18570  # whoever speaks to this port of an instance first is its ground station
@@ -26,11 +26,16 @@ _TRUTH_HZ, _BELIEF_HZ = 50.0, 10.0
 _STICK = 1000.0  # MANUAL_CONTROL at the end of the way
 _POSITION_AND_VELOCITY = 0b0101  # EKF2_EV_CTRL: height and heading stay PX4's own
 _HOLD = 5  # COM_OBL_RC_ACT
-_SATELLITES = 10
+_SATELLITES, _FIX_3D = 10, 3
+_GPS_DELAY_MS = 10  # of the played receiver: half a period of the truth is carried on, the way here is not
+_EPH_CM, _EPV_CM = 90, 178  # as its own simulator's receiver says
 
 
 class Px4:
-    """See `sim.sitl.firmware.Firmware`. Parameters that are whole numbers are ``int`` here, for PX4 has them so."""
+    """See `sim.sitl.firmware.Firmware`. Parameters that are whole numbers are ``int`` here, for PX4 has them so.
+
+    Its own simulator's receiver can lose its fix and no more: it is left out, and HIL_GPS takes its place.
+    """
 
     name = "PX4"
     variable = "HOMING_PX4"
@@ -48,6 +53,7 @@ class Px4:
         words = ["env", "PX4_SIM_MODEL=sihsim_quadx", "PX4_SIMULATOR=sihsim", f"PX4_SYS_AUTOSTART={_AIRFRAME}",
                  f"PX4_HOME_LAT={where.latitude_deg:.8f}", f"PX4_HOME_LON={where.longitude_deg:.8f}",
                  f"PX4_HOME_ALT={stand.altitude_amsl_m:.2f}", "PX4_PARAM_MAV_SYS_ID=1",
+                 *(f"PX4_PARAM_{name}={value:g}" for name, value in self.started_with().items()),
                  str(binary), "-i", str(instance), "-d", str(binary.parent.parent / "etc"),
                  "-w", str(folder.resolve())]  # fmt: skip
         onboard, station = _ONBOARD_PORT + instance, _OWN_STATION_PORT + instance
@@ -57,6 +63,8 @@ class Px4:
         """External vision for place and speed; what it does when targets stop; the speed of position targets, which
         it flies to as fast as it may."""
         return {
+            "MAV_USEHILGPS": 1,
+            "SENS_GPS0_DELAY": _GPS_DELAY_MS,
             "EKF2_EV_CTRL": _POSITION_AND_VELOCITY,
             "EKF2_EV_NOISE_MD": 0,  # the sigma that comes with the position
             "EKF2_EVP_NOISE": 0.5,
@@ -74,20 +82,34 @@ class Px4:
         """Nothing of it."""
         return frozenset()
 
+    def started_with(self) -> Mapping[str, float]:
+        """Without its own receiver."""
+        return {"SENS_EN_GPSSIM": 0}
+
     def weather(self, conditions: Conditions, seed: int) -> Mapping[str, float]:
         """SIH's wind is where it comes from, and steady."""
         north, east = conditions.wind_ne_m_s(seed)
         return {"SIH_WIND_N": -north, "SIH_WIND_E": -east}
 
     def receiver(self, heard: bool) -> Mapping[str, float]:
-        """By the satellites that it sees; under four there is no fix."""
-        return {"SIM_GPS_USED": _SATELLITES if heard else 0}
+        """It is played."""
+        return {}
 
     def forged(self, offset_ne_m: Point, at: GeoPoint) -> Mapping[str, float]:
-        """Its simulator has no such thing."""
-        if not any(offset_ne_m):
-            return {}
-        raise UsageError("PX4's built-in simulator cannot put its receiver off the truth; fly `spoofed` elsewhere.")
+        """It is played."""
+        return {}
+
+    def fix(self, state: TrueState, reception: Reception) -> Any:
+        """HIL_GPS: where it is, or is made to believe that it is, with the velocity that goes with it."""
+        place = offset(state.position, *reception.offset_ne_m)
+        north, east = (v + rate for v, rate in zip(state.velocity_ned_m_s, reception.rate_ne_m_s, strict=False))
+        cm_s = [round(100.0 * v) for v in (math.hypot(north, east), north, east, state.velocity_ned_m_s[2])]
+        course_cdeg = round(100.0 * (math.degrees(math.atan2(east, north)) % 360.0)) % 36_000
+        fix, satellites = (_FIX_3D, _SATELLITES) if reception.heard else (0, 0)
+        return mavlink.MAVLink_hil_gps_message(
+            0, fix, round(place.latitude_deg * 1e7), round(place.longitude_deg * 1e7),
+            round(state.altitude_amsl_m * 1e3), _EPH_CM, _EPV_CM, *cm_s, course_cdeg, satellites,
+        )  # fmt: skip
 
     def fly_by_gps(self) -> list[Any]:
         """Nothing: it flies by whatever comes."""

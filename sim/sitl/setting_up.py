@@ -19,10 +19,16 @@ def set_up(pilot: Pilot, patience_s: float = _FIRST_WORD_S, again_s: float = _AG
     """Where the vehicle stands, set up for all flights of a scenario; it is rebooted where that needs a reboot.
 
     Raises:
-        UsageError: nothing answers there as the simulator of this firmware does, or the vehicle is in the air.
+        UsageError: nothing answers there as the simulator of this firmware does, it was started otherwise than it has
+            to be, or the vehicle is in the air.
     """
     wanted, at_boot = pilot.firmware.set_up(), pilot.firmware.taken_at_boot()
-    _until_set(pilot, {}, at_boot, patience_s, again_s)
+    fixed = pilot.firmware.started_with()
+    _until_set(pilot, {}, at_boot | fixed.keys(), patience_s, again_s)
+    otherwise = [f"{name} {value:g}" for name, value in fixed.items() if not _same(pilot.parameters[name], value)]
+    if otherwise:
+        raise UsageError(f"the simulator of {pilot.firmware.name} there was not started with {', '.join(otherwise)}, "
+                         "which it reads at its start alone; start it so, or give --launch.")  # fmt: skip
     before = {name: pilot.parameters[name] for name in at_boot}
     if pilot.armed:
         raise UsageError(f"the {pilot.firmware.name} there flies; a scenario begins on the ground.")

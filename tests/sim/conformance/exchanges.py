@@ -33,7 +33,7 @@ def ready(side: Side) -> Facts:
     """From boot until it would arm."""
     side.until(lambda: side.peer.mode is not None, 30.0)
     _set(side, side.peer.firmware.set_up())
-    for message_id, hz in _STREAMS_HZ.items():
+    for message_id, hz in (_STREAMS_HZ | dict(side.peer.firmware.streams_hz)).items():
         side.command(INTERVAL, message_id, 1e6 / hz)
     side.peer.watch_estimator()
     reached = side.until(lambda: side.peer.has_position, 120.0)
@@ -234,14 +234,14 @@ def injection(side: Side) -> Facts:
     feed = next(one for one in side.peer.each if isinstance(one, Feed))
     feed.place = side.last("LOCAL_POSITION_NED")
     side.run(1.0)
-    _set(side, side.peer.firmware.receiver(heard=False))
+    side.peer.lose_gps(True)
     facts: Facts = {"the receiver's fix is lost within 2 s": side.until(lambda: _fix(side) < 3, 2.0) is not None}
     if side.peer.firmware.name != "PX4":
         facts["the switch of the estimator's sources"] = side.command(SOURCE_SET, 2.0)
         facts["a source set that there is not"] = side.command(SOURCE_SET, 9.0)
     side.run(12.0)
     facts["after 12 s it is in"] = _mode_name(side)
-    _set(side, side.peer.firmware.receiver(heard=True))
+    side.peer.lose_gps(False)
     side.until(lambda: _fix(side) >= 3, 20.0)
     side.run(12.0)  # PX4 watches a receiver for ten seconds before it flies by it
     for message in side.peer.firmware.fly_by_gps():
@@ -257,7 +257,7 @@ def gps_lost(side: Side) -> Facts:
     """GPS is lost, and nothing comes in its place."""
     side.set_mode("LOITER")
     side.run(2.0)
-    _set(side, side.peer.firmware.receiver(heard=False))
+    side.peer.lose_gps(True)
     after = side.until(lambda: not side.peer.is_in("LOITER"), 30.0)
     side.run(2.0)
     return {

@@ -13,7 +13,8 @@ from runtime.vehicle.link.link import MavlinkLink
 from sim.autopilot.autopilot import Autopilot
 from sim.scenario.dialect import Script
 from sim.scenario.station import GroundStation
-from sim.sitl.firmware import CENTRED, Firmware
+from sim.sitl.firmware import CENTRED, Firmware, Reception
+from sim.sitl.receiver import PlayedReceiver
 
 _STEP_S = 0.02
 _ACK_S = 3.0
@@ -29,13 +30,21 @@ class Peer(GroundStation):
         self.heard: list[Any] = []
         self.each: list[Callable[[int], None]] = []  # asked whenever bytes go out: something to say again and again
         self._sticks = sticks
+        self._clock = MonotonicClock()
+        self._receiver = PlayedReceiver(firmware)
 
     def outgoing(self, t_ns: int) -> bytes:
         for say in list(self.each):
             say(t_ns)
         if self._sticks:
             self.send(self.firmware.sticks(CENTRED, self.armed))
-        return super().outgoing(t_ns)
+        return self._receiver.outgoing(self._clock.now_ns()) + super().outgoing(t_ns)
+
+    def lose_gps(self, lost: bool) -> None:
+        """The simulator's receiver, or the one that is played in its place, silenced or heard again."""
+        self._receiver.reception = Reception(heard=not lost)
+        for name, value in self.firmware.receiver(heard=not lost).items():
+            self.send(self.firmware.parameter_set(name, value))
 
     def send(self, message: Any) -> None:
         """Any message."""
@@ -43,6 +52,9 @@ class Peer(GroundStation):
 
     def _on_message(self, message: Any) -> None:
         self.heard.append(message)
+        state = self.firmware.true_state(message)
+        if state is not None:
+            self._receiver.learn(state, self._clock.now_ns())
 
 
 class Line(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ class Program:
         with self._log.open("w") as out:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, text=True,
-                cwd=self._folder, env={**os.environ, "HOME": str(self._folder)},
+                cwd=self._folder, env={**os.environ, "HOME": str(self._folder)}, start_new_session=True,
             )  # fmt: skip
         return self
 
@@ -31,7 +32,8 @@ class Program:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process is not None
-        self._process.kill()  # MAVProxy asks its many threads first, which takes longer than a test waits
+        # MAVProxy asks its many threads first, which takes longer than a test waits, and leaves a helper behind.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10.0)
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -62,6 +64,7 @@ def mavproxy(master: str, folder: Path) -> Program:
     return Program(words, folder, "mavproxy")
 
 
-def mavsdk(url: str, folder: Path) -> Program:
-    """MAVSDK, as `mavsdk_pilot` uses it."""
-    return Program([sys.executable, str(Path(__file__).with_name("mavsdk_pilot.py")), url], folder, "mavsdk")
+def mavsdk(url: str, parameter: str, folder: Path) -> Program:
+    """MAVSDK, as `mavsdk_pilot` uses it; ``parameter`` is read again and again."""
+    words = [sys.executable, str(Path(__file__).with_name("mavsdk_pilot.py")), url, parameter]
+    return Program(words, folder, "mavsdk")

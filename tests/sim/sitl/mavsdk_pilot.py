@@ -1,8 +1,9 @@
 """A program of its own that does with MAVSDK what a pilot's tablet does: reads again and again, takes over if told.
 
-    python mavsdk_pilot.py tcpout://127.0.0.1:5763
+    python mavsdk_pilot.py tcpout://127.0.0.1:5763 WPNAV_SPEED
 
-Every five seconds it reads a parameter and downloads the mission; ``hold`` on stdin holds the vehicle. One line a deed.
+Every five seconds it reads that parameter and downloads the mission; ``hold`` on stdin holds the vehicle. One line a
+deed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def attempt(what: str, deed: object) -> None:
         print(f"{what} FAILED: {error}", flush=True)
 
 
-def main(url: str) -> None:
+def main(url: str, parameter: str) -> None:
     """Until stdin ends."""
     with Mavsdk(Configuration.create_with_component_type(ComponentType.GROUND_STATION)) as mavsdk:
         mavsdk.add_any_connection(url)
@@ -51,11 +52,11 @@ def main(url: str) -> None:
         threading.Thread(target=listen, daemon=True).start()
         while not done.wait(EVERY_S):
             with turn:
-                attempt("parameter", lambda: parameters.get_param_float("WPNAV_SPEED"))
+                attempt("parameter", lambda: parameters.get_param_float(parameter))
                 attempt("mission items", lambda: len(missions.download_mission()))
                 attempt("armed", telemetry.armed)
         time.sleep(0.1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

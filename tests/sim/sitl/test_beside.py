@@ -1,12 +1,13 @@
-"""MAVProxy and MAVSDK beside us on one ArduCopter throughout a flight, doing what a pilot does: neither is disturbed,
-and what either takes over is let go at once. Nine minutes of its time.
+"""MAVProxy and MAVSDK beside us on one real autopilot throughout a flight, doing what a pilot does: neither is
+disturbed, and what either takes over is let go at once. Nine minutes of its time for each autopilot.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,12 @@ from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import Site
 from sim.scenario.survey import fly_survey
-from sim.sitl.ardupilot import ArduCopter
-from sim.sitl.hangar import Asked, SitlHangar
+from sim.sitl.hangar import FIRMWARE, Asked, SitlHangar
 from sim.world_cache import WorldCache
 from tests.sim.conformance.facts import binary_of
 from tests.sim.sitl.beside import Program, mavproxy, mavsdk
 
 pytestmark = [
-    pytest.mark.skipif(binary_of("ardupilot") is None, reason=f"{ArduCopter.variable} names no binary of ArduCopter"),
     pytest.mark.skipif(importlib.util.find_spec("MAVProxy") is None, reason="MAVProxy is not installed"),
     pytest.mark.skipif(importlib.util.find_spec("mavsdk") is None, reason="MAVSDK is not installed"),
 ]
@@ -37,51 +36,86 @@ UNDER_WAY_S, WATCHED_S = 6.0, 8.0
 READ_EVERY_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """``speed``: a parameter that a pilot looks at; ``most``: of parameters there are more than that; ``third``: a line
+    of others' own, from the companion's and the pilot's."""
+
+    speed: str
+    most: int
+    third: Callable[[Sequence[str]], str]
+
+
+def _next_tcp(lines: Sequence[str]) -> str:
+    """ArduPilot's third port is the next after the pilot's."""
+    line, port = lines[1].rsplit(":", 1)
+    return f"{line}:{int(port) + 1}"
+
+
+def _payload(lines: Sequence[str]) -> str:
+    """PX4 speaks to a payload's computer on a line of its own, as many ports below the companion's as here."""
+    return f"udpin:0.0.0.0:{int(lines[0].rsplit(':', 1)[1]) - 510}"
+
+
+HABITS = {
+    "ardupilot": Habits("WPNAV_SPEED", 1000, _next_tcp),
+    "px4": Habits("MPC_XY_CRUISE", 500, _payload),
+}
+
+
 class Reading(Course):
     """Has MAVProxy read parameters and missions while a flight goes on, by the way of those who look how far it is."""
 
-    def __init__(self, proxy: Program) -> None:
+    def __init__(self, proxy: Program, speed: str) -> None:
         super().__init__(lambda share: self._read(), 1.0)
-        self._proxy, self._calls = proxy, 0
+        self._proxy, self._speed, self._calls = proxy, speed, 0
 
     def _read(self) -> None:
         self._calls += 1
         if self._calls % int(READ_EVERY_S) == 0:  # the course is told once a second
-            for line in ("wp list", "param fetch WPNAV_SPEED", "status GLOBAL_POSITION_INT"):
+            for line in ("wp list", f"param fetch {self._speed}", "status GLOBAL_POSITION_INT"):
                 self._proxy.type_in(line)
 
 
-@pytest.fixture
-def hangar(tmp_path: Path) -> Iterator[SitlHangar]:
-    with SitlHangar(Asked("ardupilot", launch=binary_of("ardupilot")), tmp_path / "sitl") as hangar:
+@pytest.fixture(params=list(FIRMWARE))
+def hangar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SitlHangar]:
+    name, binary = request.param, binary_of(request.param)
+    if binary is None:
+        pytest.skip(f"{FIRMWARE[name]().variable} names no binary of the simulator of {FIRMWARE[name]().name}")
+    with SitlHangar(Asked(name, launch=binary), tmp_path / "sitl") as hangar:
         yield hangar
 
 
-def test_nobody_is_disturbed_and_either_takes_over(hangar: SitlHangar, tmp_path: Path) -> None:
+def test_nobody_is_disturbed_and_either_takes_over(
+    hangar: SitlHangar, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    habits = HABITS[request.node.callspec.params["hangar"]]
     world, _ = hangar.world("procedural", SEED, True, print, False)
     site = Site.prepare(world, SEED, tmp_path, small=True, cache=WorldCache.default())
-    third = hangar.lines[1].rsplit(":", 1)[0] + f":{int(hangar.lines[1].rsplit(':', 1)[1]) + 1}"
+    third = habits.third(hangar.lines)
     with mavproxy(third, tmp_path / "proxy") as proxy, hangar.launcher(site, "pictures", print) as launcher:
         proxy.wait_for("online system 1")
         proxy.type_in("output add 127.0.0.1:14599")
         proxy.type_in("param fetch")
         run = launcher.launch(site, "beside", record=True)
         flight = run.flight
-        with mavsdk("udpin://127.0.0.1:14599", tmp_path / "sdk") as tablet:
+        with mavsdk("udpin://127.0.0.1:14599", habits.speed, tmp_path / "sdk") as tablet:
             try:
-                fly_survey(site, flight, print, Reading(proxy))
+                fly_survey(site, flight, print, Reading(proxy, habits.speed))
                 tablet.wait_for("connected")
                 reply = choose(world.origin, flight, write_questions(site.world, site.plan, site.out / "targets"))
                 assert reply is not None
                 _taken_over(site, flight, reply.question, lambda: proxy.type_in("mode LOITER"))
                 _taken_over(site, flight, reply.question, lambda: tablet.type_in("hold"))
                 outcome, recording = Outcome(), Recording({})
-                arrive(site, flight, reply.question, outcome, recording, Reading(proxy))
+                arrive(site, flight, reply.question, outcome, recording, Reading(proxy, habits.speed))
             finally:
                 run.close()
             assert flight.referee.without_authority == 0
             assert outcome.arrival_error_m is not None and outcome.arrival_error_m < 10.0
-            _undisturbed(proxy.said, tablet.said)
+            print(_undisturbed(proxy.said, tablet.said, habits.most))
+            commands = len(flight.referee.commands)
+            print(f"{hangar.autopilot}: arrived {outcome.arrival_error_m} m from the target, {commands} commands")
 
 
 def _taken_over(site: Site, flight: Flight, question: Question, take: Callable[[], None]) -> None:
@@ -102,15 +136,18 @@ def _out_of_guided(flight: Flight) -> Script:
     return until(lambda: not flight.station.is_in("GUIDED"))
 
 
-def _undisturbed(proxy: str, tablet: str) -> None:
-    """Each of their questions was answered, and each of their transfers came whole."""
+def _undisturbed(proxy: str, tablet: str, most: int) -> str:
+    """Each of their questions was answered, and each of their transfers came whole; the figures in words."""
     fetched = re.search(r"Received (\d+) parameters", proxy)
-    assert fetched is not None and int(fetched[1]) > 1000
+    assert fetched is not None and int(fetched[1]) > most
     lists = [int(count) for count in re.findall(r"Requesting (\d+) waypoints", proxy)]
     assert len(lists) >= 5 and max(lists) > 3
     assert "link 1 down" not in proxy and "no link" not in proxy
     downloads = [int(count) for count in re.findall(r"^mission items: (\d+)", tablet, re.M)]
     assert len(downloads) >= 10 and max(downloads) == max(lists)
-    assert len(re.findall(r"^parameter: ", tablet, re.M)) >= 10
+    read = re.findall(r"^parameter: ", tablet, re.M)
+    assert len(read) >= 10
     failed = [line for line in tablet.splitlines() if "FAILED" in line and "NO_MISSION_AVAILABLE" not in line]
     assert failed == []  # there is none until it is loaded
+    return (f"MAVProxy: {fetched[1]} parameters, {len(lists)} lists of up to {max(lists)} items; "
+            f"MAVSDK: {len(downloads)} downloads, {len(read)} parameters read")  # fmt: skip

@@ -69,7 +69,7 @@ def test_it_starts_on_free_ports_and_ends_with_its_helpers(binary: Path, tmp_pat
     with launched(ArduCopter(), binary, folder, STAND) as (companion, station):
         port = int(companion.rsplit(":", 1)[1])
         assert port > taken and port % 10 == 0 and station == f"tcp:127.0.0.1:{port + 2}"
-        assert wait_for(lambda: (folder / "words").exists() and (folder / "helper").read_text() != "")
+        assert wait_for(lambda: (folder / "words").exists() and (folder / "words").read_text() != "")
         words = (folder / "words").read_text().split()
         assert words[words.index("--home") + 1] == "60.40000000,22.40000000,37.00,0"
         assert words[words.index("-I") + 1] == str((port - 5760) // 10)

@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.errors import UsageError
 from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint
 from runtime.vehicle.px4.modes import is_guided, mode_name
@@ -164,9 +163,3 @@ def test_it_is_launched_where_the_world_is(tmp_path: Path) -> None:
     words, found = Px4().command(binary, tmp_path, 2, Stand(HOME, AMSL_M))
     assert "PX4_HOME_LAT=47.39774200" in words and str(tmp_path / "build" / "etc") in words
     assert found == ("udpin:127.0.0.1:14542", "udpout:127.0.0.1:18572")
-
-
-def test_a_receiver_that_its_simulator_cannot_forge_is_refused_in_words() -> None:
-    assert Px4().forged((0.0, 0.0), HOME) == {}
-    with pytest.raises(UsageError, match="cannot put its receiver off the truth"):
-        Px4().forged((3.0, 0.0), HOME)
