@@ -34,7 +34,7 @@ unit: .venv/ready
 quick: .venv/ready
 	$(PYTEST) -m "not slow"
 
-# What takes a minute and more each, and quicker tests hold as well: before a release.
+# What takes ten seconds and more each, and quicker tests hold as well: before a release.
 long: .venv/ready
 	$(PYTEST) -m long
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,13 +47,18 @@ class Companion:
 
 
 class CameraRig:
-    """The camera on the vehicle: when it exposes, what it sees, and when the frame is there."""
+    """The camera on the vehicle: when it exposes, what it sees, and when the frame is there.
+
+    Pictures are rendered in a thread of their own, one after the other, while the flight goes on to where they arrive.
+    """
 
     def __init__(self, camera: SimulatedCamera, seed: int) -> None:
         self._camera = camera
         self._rng = np.random.default_rng([seed, 31])
+        self._noise_rng = np.random.default_rng([seed, 37])  # drawn from in the camera's thread
         self._index = 0
-        self._arriving: list[tuple[int, int, Frame]] = []
+        self._arriving: list[tuple[int, int, Future[ImageRGB]]] = []
+        self._aside = ThreadPoolExecutor(1, "camera")
         self._next_ns = 0
         self.period_ns = 1_000_000_000
         self.covered = False  # something is before the lens
@@ -62,10 +68,8 @@ class CameraRig:
         if truth.t_ns < self._next_ns or -truth.position_ned_m[2] < 5.0:
             return
         self._next_ns = truth.t_ns + self.period_ns
-        image = self.seen(truth, home)
-        arrival_ns = truth.t_ns + int(self.delay_s() * 1e9)
-        frame = Frame(image, arrival_ns, "simulated camera", self._index)
-        heapq.heappush(self._arriving, (arrival_ns, self._index, frame))
+        image = self._aside.submit(self._dark) if self.covered else self._aside.submit(self.image_at, truth, home)
+        heapq.heappush(self._arriving, (truth.t_ns + int(self.delay_s() * 1e9), self._index, image))
         self._index += 1
 
     def seen(self, truth: VehicleTruth, home: Point) -> ImageRGB:
@@ -78,10 +82,14 @@ class CameraRig:
         position = (home[0] + north, home[1] + east, down)
         return self._camera.capture(position, truth.ned_from_body, truth.velocity_ned_m_s, truth.body_rates_rad_s)
 
+    def view(self, truth: VehicleTruth, home: Point) -> ImageRGB:
+        """`image_at`, after the pictures that are being rendered: chance is drawn in one order."""
+        return self._aside.submit(self.image_at, truth, home).result()
+
     def _dark(self) -> ImageRGB:
         """What a covered lens gives: the sensor's noise."""
         model = self._camera.model
-        noise = self._rng.normal(2.0, 1.5, (model.height_px, model.width_px, 3))
+        noise = self._noise_rng.normal(2.0, 1.5, (model.height_px, model.width_px, 3))
         return np.asarray(np.clip(noise, 0.0, 255.0), np.uint8)
 
     def delay_s(self) -> float:
@@ -92,7 +100,8 @@ class CameraRig:
         """The frames that are there by now, each stamped on arrival as a camera without a hardware clock is."""
         frames = []
         while self._arriving and self._arriving[0][0] <= t_ns:
-            frames.append(heapq.heappop(self._arriving)[2])
+            arrival_ns, index, image = heapq.heappop(self._arriving)
+            frames.append(Frame(image.result(), arrival_ns, "simulated camera", index))
         return frames
 
 
@@ -170,7 +179,7 @@ class SimulatedFlight(Stepped):
 
     def view(self) -> ImageRGB:
         """What the camera sees now."""
-        return self.rig.image_at(self.autopilot.truth, self._home)
+        return self.rig.view(self.autopilot.truth, self._home)
 
     def step(self) -> None:
         """One step of 20 ms: the vehicle, the ground station, the camera, then the daemon with what has come for it."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.events import JobKind
 
-# Medians in milliseconds of a small onboard computer; the work itself is done at once, its result is known later.
+# Medians in milliseconds of a small onboard computer; a result is known when its latency has passed, not before.
 _MEDIAN_MS = {JobKind.FIX: 45.0, JobKind.ODOMETRY: 15.0, JobKind.RECORD: 60.0, JobKind.LOCATE: 400.0}
 _SPREAD = 0.25  # of the logarithm: now and then a job takes half as long again
 

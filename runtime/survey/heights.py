@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc, chdtri  # chi-squared: scipy.stats takes a third of a second to import
 
 from runtime.camera_model import CameraModel
 from runtime.heights import is_above_flat_ground
@@ -134,7 +134,7 @@ def _contradicts(adjusted: Adjusted, covariance: Array, told: Sequence[Tagged], 
     flat = np.diag([_flat_share(pose) ** 2 for pose in poses]) + _INDIFFERENT**2
     inverse = np.linalg.inv(covariance[np.ix_(known, known)] + flat)
     each, common = float(apart @ inverse @ apart), float(inverse.sum(axis=0) @ apart) ** 2 / float(inverse.sum())
-    return bool(min(chi2.sf(each, len(apart)), chi2.sf(common, 1)) < _SIGNIFICANCE / 2)
+    return bool(min(chdtrc(len(apart), each), chdtrc(1, common)) < _SIGNIFICANCE / 2)
 
 
 def _better(adjusted: Adjusted, told: Sequence[Tagged], ties: Ties, seen: Observed) -> bool:
@@ -146,7 +146,7 @@ def _better(adjusted: Adjusted, told: Sequence[Tagged], ties: Ties, seen: Observ
         log_height_sigma=np.array([_flat_share(one.pose) for one in told]),
     )
     bound = adjust(adjusted.photos, np.append(adjusted.lever_m, adjusted.drift_m_s), ties, held)
-    return 2.0 * (bound.cost - adjusted.cost) > float(chi2.isf(_SIGNIFICANCE, 1))
+    return 2.0 * (bound.cost - adjusted.cost) > float(chdtri(1, _SIGNIFICANCE))
 
 
 def _flat_share(pose: Pose) -> float:
@@ -168,5 +168,5 @@ def _tags_fit(adjusted: Adjusted, seen: Observed) -> bool:
     """Whether the tags follow the photos at all, and if they are few, each of them: few cannot outvote a wild one."""
     missed = np.linalg.norm(adjusted.tags_missed_m, axis=1) / seen.tag_sigma_m
     few = len(missed) <= _FEW
-    each = float(np.sum(missed**2)) < float(chi2.isf(_SIGNIFICANCE, max(2 * len(missed) - 4, 1)))
+    each = float(np.sum(missed**2)) < float(chdtri(max(2 * len(missed) - 4, 1), _SIGNIFICANCE))
     return float(np.median(missed)) < _MAX_MISSED and (each or not few)

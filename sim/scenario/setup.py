@@ -12,7 +12,7 @@ from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
-from runtime.daemon.workers import InlineWorkers
+from runtime.daemon.workers import OverlappedWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.keeper import KeptFrames
@@ -106,6 +106,7 @@ class SimulatedRun:
     flight: SimulatedFlight
     log: FlightLog
     assemblies: list[Assembly]
+    workers: list[OverlappedWorkers]  # one for each of them
     origin: GeoPoint  # of the world's own coordinates
 
     @property
@@ -123,7 +124,8 @@ class SimulatedRun:
         self.flight.close_daemon()
         for truth in self.flight.track[::_TRUTH_STEPS]:
             self.log.write(truth.t_ns, TruthRecord(offset(self.origin, *truth.ground), truth.height_m))
-        for assembly in self.assemblies:
+        for workers, assembly in zip(self.workers, self.assemblies, strict=True):
+            workers.close()
             assembly.close()
         self.log.close()
 
@@ -166,17 +168,19 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
     clock = SimulatedClock(autopilot)
     log = FlightLog.open(site.out / "logs", clock, unix_ns=_DATE_NS, name=name, frames=options.frames)
     assemblies: list[Assembly] = []
+    every_workers: list[OverlappedWorkers] = []
 
     def start() -> Companion:
-        workers = InlineWorkers(SimulatedLatencies(seed + len(assemblies)).draw_ns)
+        workers = OverlappedWorkers(SimulatedLatencies(seed + len(assemblies)).draw_ns)
         config = daemon_config(site, record, conditions)
         assembly = assemble(config, workers, journal=log, authority=options.make_authority(), embedder=site.embedder)
         log.start(started(config, assembly, flight=name, jobs_inline=True), autopilot.t_ns)
         assemblies.append(assembly)
+        every_workers.append(workers)
         return Companion(assembly.daemon, workers.finished)
 
     flight = SimulatedFlight(autopilot, rig, site.plan.home, start, options.pace, conditions.fed)
-    return SimulatedRun(flight, log, assemblies, site.world.origin)
+    return SimulatedRun(flight, log, assemblies, every_workers, site.world.origin)
 
 
 def make_autopilot(

@@ -89,6 +89,7 @@ def test_an_engine_is_judged_and_timed(small: Bundle) -> None:
     assert latency.what == "one crop" and latency.value.startswith("median ")
 
 
+@pytest.mark.long
 def test_tensorrt_is_built_judged_and_timed_with_its_graph_and_without(small: Bundle, own_cache: Path) -> None:
     library = FakeCudaLibrary()
     cells = list(tensorrt_engine("fp16", libraries=(FakeTensorRt(library), Cuda(library)), bundle=small))
@@ -113,6 +114,7 @@ def test_the_evaluation_ranks_against_all_rows() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_training_is_timed() -> None:
     pytest.importorskip("torch")
     whats = [cell.what for cell in training("fp32", steps=1, batch=2)]

@@ -102,6 +102,7 @@ def test_rectified_places_say_where_they_are(rectified_root: Path) -> None:
     assert sorted(Counter(rows[p]["area"] for p in train).values()) == [1, 5]  # at most five of one world
 
 
+@pytest.mark.long
 def test_a_test_world_outside_the_hardness_rule_is_seen_on_other_dates(rectified_root: Path, tmp_path: Path) -> None:
     told: list[str] = []
     plan = dataclasses.replace(RECTIFIED_PLAN, places=0)

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.clock import MonotonicClock
 from runtime.daemon.run import Inbox
-from runtime.daemon.workers import InlineWorkers, Job, ThreadWorkers
+from runtime.daemon.workers import InlineWorkers, Job, OverlappedWorkers, ThreadWorkers
 from runtime.errors import ControlError
 from runtime.events import ControlRequest, JobDone, JobKind
 
@@ -21,9 +21,12 @@ def failing() -> int:
     raise ControlError("it did not work.")
 
 
-def test_inline_work_is_known_when_its_latency_has_passed() -> None:
+@pytest.mark.parametrize("kind", [InlineWorkers, OverlappedWorkers])
+def test_work_under_a_simulated_clock_is_known_when_its_latency_has_passed(
+    kind: type[InlineWorkers] | type[OverlappedWorkers],
+) -> None:
     latency = {JobKind.FIX: 45 * MS, JobKind.RECORD: 60 * MS, JobKind.LOCATE: 0}
-    workers = InlineWorkers(latency.__getitem__)
+    workers = kind(latency.__getitem__)
     workers.start(Job(JobKind.RECORD, "frame 1", lambda: "kept"), 100 * MS)
     workers.start(Job(JobKind.FIX, "frame 2", failing), 105 * MS)
     assert workers.busy(JobKind.FIX) and workers.busy(JobKind.RECORD) and not workers.busy(JobKind.LOCATE)
@@ -34,6 +37,25 @@ def test_inline_work_is_known_when_its_latency_has_passed() -> None:
     assert (record.kind, record.t_ns, record.result, record.error) == (JobKind.RECORD, 160 * MS, "kept", None)
     assert not workers.busy(JobKind.FIX) and not workers.busy(JobKind.RECORD)
     assert workers.finished(10**12) == []
+
+
+def test_overlapped_work_goes_on_beside_the_clock_and_the_clock_waits_where_it_falls_due() -> None:
+    workers, go = OverlappedWorkers(lambda kind: 10 * MS), threading.Event()
+    order: list[str] = []
+
+    def look() -> str:
+        assert go.wait(20)
+        order.append("fix")
+        return "fix"
+
+    workers.start(Job(JobKind.FIX, None, look), 0)
+    workers.start(Job(JobKind.ODOMETRY, None, lambda: "moved"), MS)  # shares nothing with a fix: it does not wait
+    assert workers.finished(9 * MS) == [] and order == []
+    threading.Timer(0.05, go.set).start()
+    workers.start(Job(JobKind.RECORD, None, lambda: order.append("record")), 2 * MS)
+    assert order == ["fix", "record"], "a recording changes what the fix reads: it comes after it"
+    assert [done.kind for done in workers.finished(30 * MS)] == [JobKind.FIX, JobKind.ODOMETRY, JobKind.RECORD]
+    workers.close()
 
 
 def test_threads_work_side_by_side_and_post_events() -> None:

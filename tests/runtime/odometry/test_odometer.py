@@ -105,7 +105,7 @@ def test_one_flight_gives_one_answer() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pitch_deg", [-90.0, -50.0])
+@pytest.mark.parametrize("pitch_deg", [pytest.param(-90.0, marks=pytest.mark.long), -50.0])
 def test_sigmas_are_honest_over_many_draws(pitch_deg: float) -> None:
     """Height, heading, mount and attitude wrong as an autopilot's are: 68 and 95 % within the ellipses, and across the
     motion within the random part alone."""

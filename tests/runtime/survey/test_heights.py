@@ -116,6 +116,7 @@ def test_right_heights_are_not_doubted() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_solved_heights_err_as_their_sigmas_say() -> None:
     """Heights of one flight err together: one value each of sixteen flights whose tags err by the 4 m that is counted
     with. Sigmas half or twice as large would fail."""

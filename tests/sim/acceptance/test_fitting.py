@@ -77,6 +77,7 @@ def test_kept_answers_that_are_none(bundle: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_survey_is_flown_and_asked(tmp_path: Path) -> None:
     embedder = Embedder(Bundle.load(), threads=1)
     extent = Extent(world_m=520.0, north_m=(55.0, 60.0), east_m=(46.0, 50.0))

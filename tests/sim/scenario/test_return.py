@@ -110,6 +110,7 @@ def test_without_any_gps_it_finds_where_it_is_and_flies_by_sight(site: Site, flo
     assert (site.out / "sight_denied-from-start.png").stat().st_size > 50_000
 
 
+@pytest.mark.long
 def test_gps_that_is_dragged_away_is_noticed_and_nothing_is_commanded_afterwards(
     site: Site, flown: tuple[Outcome, Recording], question: Question
 ) -> None:
@@ -121,6 +122,7 @@ def test_gps_that_is_dragged_away_is_noticed_and_nothing_is_commanded_afterwards
     assert [leg.obeyed for leg in outcome.legs] == [True]
 
 
+@pytest.mark.long
 def test_a_daemon_that_ignores_its_latch_fails(site: Site, question: Question) -> None:
     outcome = Outcome()
     options = RunOptions(make_authority=AuthorityWithoutLatch)
