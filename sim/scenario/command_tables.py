@@ -16,7 +16,10 @@ Decision = tuple[int, dict[str, Any]]  # when, and a record of the channel "setp
 
 _SHOWN = ("fix", "vehicle", "setpoint", "guidance")  # channels of a flight log
 _WRITTEN_NS = 1_000_000_000  # between a decision in the log and its bytes on the wire, on a busy computer
+_STREAM_NS = 200_000_000  # between two targets of a stream that PX4 wants to flow: ten a second, and what is late
 _SAME_PLACE_DEG = 3e-7  # 1e-7 degrees are what the wire carries
+_UNKNOWN = "not in the log: seen on the wire alone"
+_AGAIN = "sent again: targets flow between decisions"
 
 
 def logs_of(recording: Recording) -> dict[str, list[Log]]:
@@ -27,8 +30,8 @@ def logs_of(recording: Recording) -> dict[str, list[Log]]:
 def commands_of(name: str, commands: Sequence[WireCommand], logs: Sequence[Log]) -> Table:
     """Every command that went over the wire, with its reason and its answer where a log has them.
 
-    A daemon that was killed had no time to write its last ones down. For a position target the answer is the
-    autopilot's own report of having taken it.
+    A daemon that was killed had no time to write its last ones down; where targets have to flow, the last is sent again
+    between two decisions. For a position target the answer is the autopilot's own report of having taken it.
     """
     log = [record for one in logs for record in one]
     begun_ns = min([*(t_ns for _, t_ns, _ in log[:1]), *(one.t_ns for one in commands[:1])], default=0)
@@ -36,10 +39,11 @@ def commands_of(name: str, commands: Sequence[WireCommand], logs: Sequence[Log])
     taken = {_spot(_details(event)["target"]): _details(event)["latency_s"] for event in events}
     setpoints = [(t_ns, record) for channel, t_ns, record in log if channel == "setpoint"]
     rows: list[tuple[int, tuple[str, str, str, str]]] = []
-    for command in commands:
+    for before, command in zip([None, *commands], commands, strict=False):
         decided = _decided(command, setpoints)
         setpoints = [one for one in setpoints if one is not decided]
-        rows.append((command.t_ns, _sent(command, None if decided is None else decided[1], taken)))
+        row = _undecided(command, before) if decided is None else _sent(command, decided[1], taken)
+        rows.append((command.t_ns, row))
     for t_ns, record in setpoints:
         answer = "written down, but not on the wire" if record["sent"] else "withheld"
         rows.append((t_ns, ("position target", _place(record), answer, record["reason"])))
@@ -61,17 +65,26 @@ def _decided(command: WireCommand, setpoints: Sequence[Decision]) -> Decision | 
 
 
 def _sent(
-    command: WireCommand, record: dict[str, Any] | None, taken: dict[tuple[float, float], float]
+    command: WireCommand, record: dict[str, Any], taken: dict[tuple[float, float], float]
 ) -> tuple[str, str, str, str]:
-    what = command.name if command.latitude_deg is None else "position target"
-    what += "" if command.authorised else " WITHOUT AUTHORITY"
-    if record is None:
-        place = "" if command.latitude_deg is None else f"{command.latitude_deg:.6f}, {command.longitude_deg:.6f}"
-        return what, place, "", "not in the log: seen on the wire alone"
     latency_s = taken.get(_spot(record))
-    return what, _place(record), "no echo seen" if latency_s is None else f"taken after {latency_s:.2f} s", str(
-        record["reason"]
-    )
+    echo = "no echo seen" if latency_s is None else f"taken after {latency_s:.2f} s"
+    return _what(command), _place(record), echo, str(record["reason"])
+
+
+def _undecided(command: WireCommand, before: WireCommand | None) -> tuple[str, str, str, str]:
+    """One of which the log has no decision; ``before``: the one that went over the wire before it."""
+    if command.latitude_deg is None or command.longitude_deg is None:
+        return _what(command), "", "", _UNKNOWN
+    place = command.latitude_deg, command.longitude_deg
+    same = before is not None and (before.latitude_deg, before.longitude_deg) == place
+    again = same and before is not None and command.t_ns - before.t_ns <= _STREAM_NS
+    return _what(command), "{:.6f}, {:.6f}".format(*place), "", _AGAIN if again else _UNKNOWN
+
+
+def _what(command: WireCommand) -> str:
+    what = command.name if command.latitude_deg is None else "position target"
+    return what if command.authorised else f"{what} WITHOUT AUTHORITY"
 
 
 def _place(record: dict[str, Any]) -> str:

@@ -72,7 +72,7 @@ class Airfield:
         if airborne is not None:
             if not pilot.armed:
                 self._take_off(site, f"{name}-take-off", sections, met.height_m)
-            self._run(flight, _fly_to(pilot, offset(site.world.origin, *airborne), met))
+            self._run(flight, fly_to(pilot, offset(site.world.origin, *airborne), met))
         flight.start_daemon()
         return SitlRun(flight, daemon, site.out / "logs" / f"{name}.mcap")
 
@@ -109,7 +109,7 @@ def airfield(wires: Wires, site: Site, frames: KeptFrames = "pictures") -> Itera
         stream.close()
 
 
-def _fly_to(pilot: Pilot, place: GeoPoint, met: Conditions) -> Script:
+def fly_to(pilot: Pilot, place: GeoPoint, met: Conditions) -> Script:
     """The pilot's own flight between two runs; no daemon is there to see it. Without a receiver GPS is cut in the end,
     in a mode that needs no position, and the autopilot is left until it has none."""
     reference = pilot.reference

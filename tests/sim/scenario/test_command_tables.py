@@ -55,6 +55,17 @@ def test_each_command_has_the_decision_that_led_to_it_and_no_other() -> None:
     ]  # fmt: skip
 
 
+def test_a_target_that_flows_between_decisions_is_called_the_same_again() -> None:
+    """PX4 wants ten a second, whenever there is something new to decide."""
+    commands = [WireCommand(int(t_s * 1e9), SENT.name, True, 60.4, 22.4, 83.0) for t_s in (5.02, 5.12, 5.22)]
+    elsewhere = WireCommand(5_320_000_000, SENT.name, True, 60.5, 22.4, 83.0)
+    rows = commands_of("flight", [*commands, elsewhere], [[written(5_000_000_000)]]).rows
+    assert [row[4] for row in rows] == [
+        "en route", "sent again: targets flow between decisions", "sent again: targets flow between decisions",
+        "not in the log: seen on the wire alone",
+    ]  # fmt: skip
+
+
 def test_a_command_without_authority_is_called_one() -> None:
     (row,) = commands_of("flight", [WireCommand(0, "MAV_CMD_DO_SET_MODE", False, None, None, None)], []).rows
     assert row[1] == "MAV_CMD_DO_SET_MODE WITHOUT AUTHORITY"
