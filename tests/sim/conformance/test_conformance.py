@@ -6,6 +6,8 @@ built-in autopilot differs from ArduCopter, whose ways it has, the reason stands
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sim.sitl.hangar import FIRMWARE
@@ -43,6 +45,13 @@ def test_where_the_built_in_autopilot_differs_from_arducopter_is_written_down_an
     }
     assert found == differences().keys()
     assert all(len(reason) > 20 for reason in differences().values())
+
+
+def test_what_was_asked_is_named_by_its_commit() -> None:
+    """Of eight bytes PX4 sends the first five of its commit, the lowest first: read the other way it begins with 0."""
+    for name in FIRMWARE:
+        told = re.fullmatch(r"\S+ \d+\.\d+\.\d+\S* \(([0-9a-f]{8})\)", recorded()[name]["version"])
+        assert told is not None and not told[1].startswith("000000"), recorded()[name]["version"]
 
 
 @pytest.mark.parametrize("name", REAL)
