@@ -11,6 +11,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+PATIENCE_MS = 120_000  # how fast a page is, is the machine's affair
 
 
 def chromium_path() -> str | None:
@@ -39,6 +40,7 @@ def opened(browser: Any, address: str, size: tuple[int, int], token: str = "") -
     )
     if token:
         context.add_init_script(f"localStorage.setItem('homing-token', '{token}')")
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector("#state span.now")

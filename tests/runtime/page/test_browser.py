@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed (homing[dev])"),
 ]
 DESK, PHONE = (1440, 900), (390, 844)
-PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,7 @@ class Session:
     folder: Path
 
     def open(self, size: tuple[int, int], token: str = TOKEN, address: str | None = None) -> Any:
-        tab = opened(self.browser, address or self.page.address, size, token)
-        tab.set_default_timeout(PATIENCE_MS)
-        return tab
+        return opened(self.browser, address or self.page.address, size, token)
 
 
 @pytest.fixture(scope="module")
