@@ -34,6 +34,8 @@ class Injection:
         self._reset_counter = self._resets_seen = self._unhealthy_words = 0
         self._measured_ns = self._unhealthy_ns = self._origin_ns = _NEVER
         self._streaming_ns: int | None = None  # since when without a break
+        self._fed_ns: int | None = None  # since when with none but brief ones
+        self._silent_ns: int | None = None  # since when nothing is fed
         self._asked_ns: int | None = None  # for the switch, that is not answered yet
         self._switched = False
         self._flown_ns: int | None = None  # since when the autopilot flies on what it is fed
@@ -110,8 +112,10 @@ class Injection:
         self, t_ns: int, doubts: tuple[InjectionReason, ...], vision: Estimate, vehicle: AidingSituation
     ) -> InjectionDecision:
         """Unhealthy, then silent; on the ground unhealthy all the time, or the autopilot would not arm."""
-        self._streaming_ns = None
-        self._agreement.reset()
+        self._streaming_ns, self._silent_ns = None, self._silent_ns or t_ns
+        if t_ns - self._silent_ns >= self._limits.brief_ns:
+            self._agreement.reset()
+            self._fed_ns = None
         messages: tuple[Aiding, ...] = ()
         due = t_ns - self._unhealthy_ns >= self._limits.unhealthy_every_ns
         if due and (vehicle.on_ground or self._unhealthy_words < self._limits.unhealthy_words):
@@ -133,12 +137,14 @@ class Injection:
     def _stop(self, reasons: tuple[InjectionReason, ...]) -> None:
         self._stopped = reasons
         self._unhealthy_words = 0
+        self._agreement.reset()
 
     # --- with what ------------------------------------------------------------------------------------------
 
     def _follow(self, t_ns: int, vision: Estimate, support: Support, vehicle: AidingSituation) -> None:
         """Brings the offset of what is fed to this instant, and counts the jumps that it makes."""
         resumed, self._streaming_ns = self._streaming_ns is None, self._streaming_ns or t_ns
+        self._fed_ns, self._silent_ns = self._fed_ns or t_ns, None
         self._unhealthy_words = 0
         jumped, self._resets_seen = support.reset_counter != self._resets_seen, support.reset_counter
         apart_m = _apart(vision, vehicle)
@@ -238,8 +244,8 @@ class Injection:
         return self.route in (Route.ODOMETRY, Route.VISION)
 
     def _judged(self, t_ns: int, vision: Estimate, vehicle: AidingSituation) -> tuple[InjectionReason, ...]:
-        assert self._flown_ns is not None and self._streaming_ns is not None
-        if t_ns - max(self._flown_ns, self._streaming_ns) < self._limits.settle_ns:
+        assert self._flown_ns is not None and self._fed_ns is not None
+        if t_ns - max(self._flown_ns, self._fed_ns) < self._limits.settle_ns:
             return ()
         apart_m = _apart(vision, vehicle)
         if apart_m is not None:

@@ -36,6 +36,7 @@ class InjectionLimits:
     answer_ns: int = 3_000_000_000  # for the acknowledgement of the switch, before it is asked for again
     settle_ns: int = 3_000_000_000  # after the switch, before the autopilot's answer is judged
     disagree_ns: int = 3_000_000_000  # of disagreement with the autopilot, before feeding ends
+    brief_ns: int = 1_000_000_000  # of nothing fed, through which an estimator carries on: it is judged on as before
     disagree_sigmas: float = 4.0
     disagree_least_m: float = 5.0  # an estimator that follows lags by as much in a turn at 10 m/s and half a second
     rejected_ratio: float = 1.0  # innovation test ratio above which an estimator leaves a measurement out

@@ -242,6 +242,34 @@ def test_an_autopilot_that_goes_elsewhere_is_left_alone() -> None:
     assert flight.decisions[-1].state is not InjectionState.STOPPED, "another flight"
 
 
+def test_nor_is_one_that_does_so_through_brief_breaks_of_what_it_is_fed() -> None:
+    """As PX4 was, that went on by a receiver which was dragged away, while every fifth second brought no pose."""
+    flight = Flight()
+    flight.fly_on_it()
+    flight.run(3.0)
+    flight.follows, flight.belief_ne = False, (150.0, 50.0)
+    for _ in range(4):
+        if flight.run(2.4).state is InjectionState.STOPPED:
+            break
+        flight.trusted = False
+        assert flight.run(0.2).state is InjectionState.WAITING
+        flight.trusted = True
+    assert flight.decisions[-1].reasons == (InjectionReason.ECHO_DISAGREES,)
+
+
+def test_after_a_longer_break_it_is_judged_anew() -> None:
+    flight = Flight()
+    flight.fly_on_it()
+    flight.run(3.0)
+    flight.follows, flight.belief_ne = False, (150.0, 50.0)
+    flight.run(2.5)
+    flight.trusted = False
+    flight.run(1.5)
+    flight.trusted = True
+    assert flight.run(5.0).state is InjectionState.FEEDING, "it has time to go where it is put"
+    assert flight.run(1.5).state is InjectionState.STOPPED
+
+
 def test_a_jump_is_told_and_not_smoothed() -> None:
     flight = Flight()
     flight.fly_on_it()
