@@ -84,6 +84,15 @@ CONSENT = MaxAge(
 CAMERA = MaxAge(
     "the camera's last frame: without another it is silent", 1.0, "a camera in flight gives several a second"
 )
+CAMERA_QUICK = MaxAge(
+    "the same of a camera whose frames come quickly and evenly", 0.2, "five at 25 Hz; with a tick, told within 0.3 s"
+)
+CAMERA_FAULT = MaxAge(
+    "the last fault that the camera showed, before it counts as well again", 1.0, "one good frame among bad is no cure"
+)
+FROZEN = MaxAge(
+    "a picture that a camera repeats to the last bit", 0.6, "of a slow one: three frames at 4 Hz, told within a second"
+)
 
 # What is shown
 

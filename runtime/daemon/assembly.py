@@ -167,5 +167,6 @@ def _settings(config: Config, dry_run: bool) -> DaemonSettings:
             fix_interval_ns=round(config.fix.interval_s * 1e9),
             any_heading=config.fix.any_heading,
             picture_interval_ns=round(config.log.picture_interval_s * 1e9),
+            camera_aspect=config.camera.width_px / config.camera.height_px,
         ),
     )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.daemon.camera_watch import CameraWatch
 from runtime.daemon.feeding import Feeding
 from runtime.daemon.ground import Ground
 from runtime.daemon.latencies import Latencies
@@ -86,6 +87,7 @@ class Daemon:
             rooms, self.settings.perception, self.counts, self.latencies, self.failed, self.motion
         )
         self.whereabouts = Whereabouts(rooms, self.counts)
+        self.camera_watch = CameraWatch(rooms)
         self.estimate = Estimate.lost(0, PositionSource.AUTOPILOT, "no telemetry yet")
         self.started_t_ns: int | None = None
         self.now_ns = 0
@@ -139,6 +141,7 @@ class Daemon:
         self._heard(self.rooms.vehicle.tick(event.t_ns))
         self._guide(event.t_ns)
         self.feeding.tick(event.t_ns)
+        self.camera_watch.tick(event.t_ns, self.perception.camera_state(event.t_ns), self.perception.camera_error)
         self._watch_log(event.t_ns)
         up_ns = event.t_ns - (self.started_t_ns or event.t_ns)
         self._ground.tick(event.t_ns, up_ns, self.estimate, self.perception.last_fix)

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from runtime.camera.health import UNUSABLE_STATES, CameraHealth
+from runtime.camera.health import UNUSABLE_STATES, CameraHealth, CameraState
 from runtime.daemon.frame_gate import PosedFrame
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.motion import Motion
 from runtime.daemon.records import expected, fix_record, frame_record, pose_record
 from runtime.daemon.rooms import Rooms
 from runtime.daemon.workers import Job
-from runtime.errors import HistoryBusyError
+from runtime.errors import EngineError, HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.beliefs import KeyframeRecord
 from runtime.localizer.fix_difference import FixDifference
@@ -29,13 +29,14 @@ from runtime.values import Decision, Fix, Frame, Sighting
 class PerceptionSettings:
     """``fix_interval_ns``: between the exposures of two frames that are fixed. ``any_heading``: distrust the pose's.
 
-    ``picture_interval_ns``: between two frames that are logged as pictures.
+    ``picture_interval_ns``: between two frames that are logged as pictures. ``camera_aspect``: see `CameraHealth`.
     """
 
     record: bool = False
     fix_interval_ns: int = 0
     any_heading: bool = False
     picture_interval_ns: int = 1_000_000_000
+    camera_aspect: float | None = None
 
 
 class Perception:
@@ -59,7 +60,7 @@ class Perception:
         self._latencies = latencies
         self._failed = failed
         self._fix_due_ns = self._picture_due_ns = 0
-        self.camera = CameraHealth()
+        self.camera = CameraHealth(settings.camera_aspect)
         self.camera_error = ""  # why no frames come, in the words of the camera's thread
         self.last_frame: Frame | None = None
         self.last_fix: Fix | None = None
@@ -71,6 +72,11 @@ class Perception:
     def recording(self) -> bool:
         """Live recording pauses while a target is confirmed: an arrival must not be confirmed by its own way there."""
         return self._settings.record and self._rooms.guidance.target is None and not self.recording_failed
+
+    def camera_state(self, t_ns: int) -> CameraState:
+        """The camera's state now. One that does not answer its thread is silent before its last frame is old."""
+        state = self.camera.state(t_ns)
+        return CameraState.SILENT if self.camera_error and state is not CameraState.NO_FRAME_YET else state
 
     def arrived(self, event: FrameArrived) -> None:
         """Takes a frame from the camera: logged and counted, and queued for its pose unless the camera is broken."""
@@ -115,10 +121,10 @@ class Perception:
 
     def recorded(self, done: JobDone) -> None:
         """Takes the result of a recording. A full disk ends the recording, not the flight; another
-        program that writes to the history for long costs this frame."""
+        program that writes to the history for long, or towers that give no numbers, cost this frame."""
         if done.error is not None:
             self._failed("record", done.t_ns, done.error)
-            if expected(done.error) and not isinstance(done.error, HistoryBusyError):
+            if expected(done.error) and not isinstance(done.error, (HistoryBusyError, EngineError)):
                 self.recording_failed = str(done.error)
             return
         recorded: Recorded = done.result

@@ -57,7 +57,7 @@ def status(daemon: Flying, t_ns: int) -> dict[str, Any]:
         "route": [point(corner) for corner in decision.route],
         "pending_target": None if pending is None else pending.as_answer(),
         "vehicle": _vehicle(daemon, t_ns),
-        "camera": daemon.perception.camera.state(t_ns).value,
+        "camera": daemon.perception.camera_state(t_ns).value,
         "camera_error": daemon.perception.camera_error or None,
         "engine": None if daemon.rooms.engine is None else asdict(daemon.rooms.engine),
         "recording": daemon.perception.recording,

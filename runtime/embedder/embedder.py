@@ -100,7 +100,15 @@ class Embedder:
         Raises:
             ValueError: the crops have another shape or type.
             BundleError: the bundle has no tower for this view.
+            EngineError: the tower gave NaN or infinity.
         """
+        found = self._computed(view, crops)
+        if not np.isfinite(found.vectors).all():
+            name = self._engines[view].name
+            raise EngineError(f"the {view.value} tower on {name} gave no numbers; nothing can be recognised by it.")
+        return found
+
+    def _computed(self, view: ViewKind, crops: NDArray[np.uint8]) -> Embeddings:
         size = self.bundle.input_size_px
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise ValueError(f"crops must be uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}.")
@@ -156,7 +164,7 @@ class Embedder:
         if known:
             few = np.unique(np.linspace(0, len(images) - 1, _AT_A_LATER_START).astype(int))
             images, reference = images[few], reference[few]
-        comparison = compare(self.embed(view, images).vectors, reference)
+        comparison = compare(self._computed(view, images).vectors, reference)
         bar = BARS[self.precision]
         self._hold(view, comparison, bar.of_a_sample() if known else bar)
         if record is not None and not known:

@@ -108,6 +108,15 @@ class ErrorRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class CameraStateRecord(Record):
+    """The state of the camera, when it changed; ``error``: why no frames come, in the words of its thread."""
+
+    channel: ClassVar[str] = "camera_state"
+    state: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TruthRecord(Record):
     """Where the aircraft really was, of a simulated flight; nothing that flies knows it."""
 
@@ -130,5 +139,6 @@ class LogRecord(Record):
 RECORDS: tuple[type[Record], ...] = (
     TickRecord, LinkRecord, FrameRecord, RequestRecord, JobRecord, PoseRecord, FixRecord, KeyframeRecord,
     OdometryRecord, VisionRecord, EstimateRecord, NavigationRecord, InjectionRecord, GuidanceRecord, SetpointRecord,
-    ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord, TruthRecord, LogRecord,
+    ReleaseRecord, VehicleRecord, ControlRecord, ErrorRecord, CameraStateRecord, TruthRecord,
+    LogRecord,
 )  # fmt: skip

@@ -46,7 +46,6 @@ class Board:
         """Puts the newest snapshot down."""
         self.rates_hz = self._rates(snapshot)
         self.snapshot = snapshot
-        self._tell(snapshot.t_ns, self._narrator.noticed(snapshot.status))
 
     def write(self, t_ns: int, record: Record) -> None:
         """Takes from a record of the flight log what is to be seen of it."""

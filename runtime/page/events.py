@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.camera.health import CameraState
+from runtime.camera.words import WORDS
 from runtime.flightlog.beliefs import NavigationRecord, VisionRecord
 from runtime.flightlog.record import Record
 from runtime.flightlog.records import (
+    CameraStateRecord,
     ControlRecord,
     ErrorRecord,
     GuidanceRecord,
@@ -50,6 +53,7 @@ class Narrator:
             VehicleRecord: self._vehicle,
             ControlRecord: self._control,
             ErrorRecord: self._error,
+            CameraStateRecord: self._camera,
             LogRecord: self._log,
         }
 
@@ -58,23 +62,17 @@ class Narrator:
         teller = self._tellers.get(type(record))
         return iter(()) if teller is None else teller(record)
 
-    def noticed(self, status: dict[str, Any]) -> Iterator[Said]:
-        """The sentences that a status is worth: a camera that falls silent leaves no record."""
-        camera = status["camera"]
-        if self._changed("camera", camera):
-            why = f": {status['camera_error']}" if status["camera_error"] else ""
-            fine = camera == "ok"
-            yield ("the camera works" if fine else f"camera: {_words(camera)}{why}"), GOOD if fine else WARNING
-
     def _changed(self, what: str, now: Any) -> bool:
         """Whether something is otherwise than when it was last looked at; the first look counts as a change."""
         before, self._last[what] = self._last.get(what, _NEVER), now
         return bool(before != now)
 
     def _guidance(self, record: GuidanceRecord) -> Iterator[Said]:
-        if not self._changed("state", (record.state, record.phase)):
-            return
         state, phase = State(record.state), Phase(record.phase)
+        over = state is State.YIELDED and phase is Phase.EN_ROUTE  # a way that was given up is no phase any more
+        phase = Phase.NONE if over else phase
+        if not self._changed("state", (state, phase)):
+            return
         why = [EXPLAINED[Reason(reason)].meaning for reason in record.reasons[:1]] if state is State.YIELDED else []
         tail = PHASES[phase] or "".join(why) or STATES[state]
         severity = {State.YIELDED: WARNING, State.READY: GOOD, State.ENGAGED: GOOD}.get(state, NEWS)
@@ -135,6 +133,11 @@ class Narrator:
     def _error(self, record: ErrorRecord) -> Iterator[Said]:
         if self._changed(f"error {record.stage}", record.error):
             yield f"{record.stage} failed: {record.error or record.kind}", WARNING
+
+    def _camera(self, record: CameraStateRecord) -> Iterator[Said]:
+        state = CameraState(record.state)
+        why = f" ({record.error})" if record.error else ""
+        yield WORDS[state] + why, GOOD if state is CameraState.OK else WARNING
 
     def _log(self, record: LogRecord) -> Iterator[Said]:
         if self._changed("log", record.degraded):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.onnx_engine import OnnxEngine
-from runtime.errors import BundleError
+from runtime.errors import BundleError, EngineError
 from runtime.values import Maps, Vectors, ViewKind
 from tests.runtime.small_bundle import shipped_images, small_bundle
 
@@ -34,11 +34,11 @@ class Twisted:
 
     def __init__(self, path: Path, spoil: float) -> None:
         self._engine = OnnxEngine(path, threads=1)
-        self._spoil = np.float32(spoil)
+        self.spoil = np.float32(spoil)
 
     def run(self, crops: NDArray[np.uint8]) -> tuple[Vectors, Maps | None]:
         vectors, maps = self._engine.run(crops)
-        spoilt = vectors + self._spoil * vectors[:, ::-1]
+        spoilt = vectors + self.spoil * vectors[:, ::-1]
         return spoilt / np.linalg.norm(spoilt, axis=1, keepdims=True), maps
 
 
@@ -110,6 +110,21 @@ def test_it_is_the_reference_that_it_agrees_with(small: Bundle) -> None:
 def test_an_engine_that_computes_something_else_does_not_load(spoil: float, small: Bundle) -> None:
     with pytest.raises(BundleError, match="differs from its reference"):
         Embedder(small, engines=lambda path: Twisted(path, spoil))
+
+
+def test_towers_that_give_no_numbers_in_flight_are_an_error_and_no_embedding(small: Bundle) -> None:
+    made: list[Twisted] = []
+
+    def engine(path: Path) -> Twisted:
+        made.append(Twisted(path, 0.0))
+        return made[-1]
+
+    embedder, crops = Embedder(small, engines=engine), shipped_images()[:1]
+    made[0].spoil = np.float32("nan")
+    with pytest.raises(EngineError, match="gave no numbers"):
+        embedder.embed(ViewKind.DRONE, crops)
+    made[0].spoil = np.float32(0.0)
+    assert np.isfinite(embedder.embed(ViewKind.DRONE, crops).vectors).all()
 
 
 def test_an_engine_that_computes_the_same_loads_once_for_both_views(small: Bundle) -> None:

@@ -11,6 +11,7 @@ from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRec
 from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.inputs import TickRecord
 from runtime.flightlog.records import (
+    CameraStateRecord,
     ControlRecord,
     ErrorRecord,
     GuidanceRecord,
@@ -19,6 +20,7 @@ from runtime.flightlog.records import (
     SetpointRecord,
     VehicleRecord,
 )
+from runtime.guidance.explained import EXPLAINED
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.page.board import Board
 from runtime.page.events import Narrator
@@ -122,12 +124,20 @@ def test_the_last_fifty_events_are_kept() -> None:
     assert board.events[-1].seq == 70
 
 
-def test_a_camera_that_falls_silent_is_told_though_no_record_says_so() -> None:
+def test_a_flight_that_was_given_up_on_its_way_is_told_once_with_its_cause() -> None:
+    told = said(guidance(State.ENGAGED, Phase.EN_ROUTE), guidance(State.YIELDED, Phase.EN_ROUTE, Reason.LINK_LOST),
+                guidance(State.YIELDED, Phase.NONE, Reason.ALREADY_GUIDED))  # fmt: skip
+    assert told[1:] == [f"YIELDED: {EXPLAINED[Reason.LINK_LOST].meaning}"]
+
+
+def test_a_camera_that_falls_silent_is_told_in_an_operators_words() -> None:
     board = Board(lambda: 0)
-    board.show(snapshot(0.0))
-    silent = {"counts": {}, "camera": "silent", "camera_error": "the device is gone"}
-    board.show(Snapshot(10**9, silent, None, None))
-    assert [event.text for event in board.events] == ["the camera works", "camera: silent: the device is gone"]
+    board.write(1, CameraStateRecord("silent", "the device is gone"))
+    board.write(2, CameraStateRecord("ok", None))
+    assert [(event.text, event.severity) for event in board.events] == [
+        ("no frames come from the camera any more: nothing is seen until they do (the device is gone)", "warning"),
+        ("the camera works", "good"),
+    ]
 
 
 def test_rates_are_of_the_last_seconds_and_not_of_the_whole_flight() -> None:
