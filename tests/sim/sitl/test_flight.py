@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.clock import MonotonicClock
+from runtime.vehicle.link.link import MavlinkLink
 from sim.autopilot.gps import DRAG_ACCEL_M_S2
 from sim.autopilot.server import AutopilotServer
 from sim.camera import SimulatedCamera, default_camera
@@ -45,6 +48,7 @@ class Daemon:
     answer_s: float = 0.1
     ended: list[int] = field(default_factory=list)
     starts: int = 0
+    last_words: Callable[[], None] = lambda: None
 
     @property
     def logs(self) -> list[Path]:
@@ -56,6 +60,7 @@ class Daemon:
 
     def end(self, number: int) -> None:
         self.ended.append(number)
+        self.last_words()
 
     def ask(self, request: Answer, timeout_s: float) -> Answer:
         time.sleep(min(self.answer_s, timeout_s))
@@ -68,6 +73,7 @@ class Scene:
     daemon: Daemon
     camera: LiveCamera
     server: AutopilotServer
+    wires: Wires
 
 
 @pytest.fixture
@@ -86,7 +92,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         end_s = time.monotonic() + 30.0
         while wires.pilot.reference is None and time.monotonic() < end_s:
             flight.step()
-        yield Scene(flight, daemon, camera, server)
+        yield Scene(flight, daemon, camera, server, wires)
         wires.close()
     stream.close()
 
@@ -140,6 +146,17 @@ def test_a_restarted_daemon_was_killed_and_has_a_log_of_its_own(scene: Scene, tm
     run.keep_logs()
     assert [path.name for path in run.log_paths] == ["flight.mcap", "flight-2.mcap"]
     assert [path.read_text() for path in run.log_paths] == ["log 1", "log 2"]
+
+
+def test_the_hold_that_a_daemon_says_in_the_end_is_counted(scene: Scene) -> None:
+    line = MavlinkLink.open(scene.wires.companion_uri, MonotonicClock())
+    hold = mavlink.MAVLink_set_position_target_global_int_message(0, 1, 1, 6, 3576, 1, 1, 60.0, *[0.0] * 8)
+    said = bytes(hold.pack(mavlink.MAVLink(None, srcSystem=1, srcComponent=191)))
+    scene.daemon.last_words = lambda: line.write(said)
+    scene.flight.close_daemon()
+    line.close()
+    assert scene.daemon.ended == [signal.SIGTERM]
+    assert [command.name for command in scene.flight.referee.commands] == ["SET_POSITION_TARGET_GLOBAL_INT"]
 
 
 def test_another_camera_is_looked_through_and_a_lens_covered(scene: Scene) -> None:
