@@ -67,7 +67,10 @@ class FlightOptions:
 _WORLD = typer.Option("procedural", help="`procedural`, or a GeoTIFF to fly over.")
 _SEED = typer.Option(1, min=0, help="The world, the errors and the questions all follow from it.")
 _OUT = typer.Option(None, help="Folder for the report, the history and the logs; out/ and the scenario's name.")
-_AUTOPILOT = typer.Option(BUILTIN, help="Who flies: `builtin`, or `ardupilot` or `px4` in their own simulator (SITL).")
+_AUTOPILOT = typer.Option(
+    BUILTIN, help="Who flies: `builtin`, or `ardupilot`, `px4` or `px4-hold` (guided in Hold) in their own simulator "
+    "(SITL)."
+)  # fmt: skip
 _CONNECT = typer.Option(
     [], help="Where that SITL is: the companion's line, and once more for the pilot's; its first instance by default."
 )

@@ -1,4 +1,8 @@
-"""PX4's dialect: altitudes above the sea, OFFBOARD for the companion, Hold for a place that the pilot gives."""
+"""PX4's dialect: altitudes above the sea, OFFBOARD for the companion, Hold for a place that the pilot gives.
+
+Where the companion guides in Hold, the pilot waits in Position, which is flown by hand: from another mode a change to
+Hold would be nobody's word.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from sim.scenario.dialect import Script
 if TYPE_CHECKING:
     from sim.scenario.station import GroundStation
 
-_MAIN = {"ALTCTL": 2, "AUTO": 4, "OFFBOARD": 6}  # PX4_CUSTOM_MAIN_MODE
+_MAIN = {"ALTCTL": 2, "POSCTL": 3, "AUTO": 4, "OFFBOARD": 6}  # PX4_CUSTOM_MAIN_MODE
 _LOITER, _MISSION, _RTL, _LAND = 3, 4, 5, 6  # PX4_CUSTOM_SUB_MODE_AUTO
 _HAS_POSITION = mavlink.ESTIMATOR_ATTITUDE | mavlink.ESTIMATOR_VELOCITY_HORIZ | mavlink.ESTIMATOR_POS_HORIZ_ABS
 _HIGH_ENOUGH_M = 1.5  # below the height asked for: take-off is done
@@ -25,12 +29,15 @@ def _custom(main: str, sub: int = 0) -> int:
     return _MAIN[main] << 16 | sub << 24
 
 
+_HOLD = _custom("AUTO", _LOITER)
+
+
 class Px4Dialect:
     """See `sim.scenario.dialect.Dialect`."""
 
     modes = {
         "GUIDED": _custom("OFFBOARD"),
-        "LOITER": _custom("AUTO", _LOITER),
+        "LOITER": _HOLD,
         "ALT_HOLD": _custom("ALTCTL"),
         "AUTO": _custom("AUTO", _MISSION),
         "RTL": _custom("AUTO", _RTL),
@@ -57,7 +64,7 @@ class Px4Dialect:
         altitude_m = station.ground_amsl_m + height_m
         station.command(mavlink.MAV_CMD_NAV_TAKEOFF, 0, 0, 0, nowhere, nowhere, nowhere, altitude_m)
         yield from arm(station)
-        yield from until(lambda: station.relative_height_m > height_m - _HIGH_ENOUGH_M and station.is_in("LOITER"))
+        yield from until(lambda: station.relative_height_m > height_m - _HIGH_ENOUGH_M and station.mode == _HOLD)
 
     def fly_mission(self, station: GroundStation) -> Script:
         """The mission mode begins with its first item."""
@@ -78,11 +85,23 @@ class Px4Dialect:
         """In Hold."""
         yield from until(lambda: station.ground_amsl_m is not None)
         station.go_to(place, height_m)
-        yield from until(lambda: station.is_in("LOITER"))
+        yield from until(lambda: station.mode == _HOLD)
 
     def companions(self, custom_mode: int) -> bool:
         """OFFBOARD."""
         return custom_mode >> 16 & 0xFF == _MAIN["OFFBOARD"]
 
 
+class Px4InHoldDialect(Px4Dialect):
+    """The companion's mode is Hold, and the pilot holds a place in Position, by the sticks' centres."""
+
+    modes = {**Px4Dialect.modes, "GUIDED": _HOLD, "LOITER": _custom("POSCTL")}
+    idles = False
+
+    def companions(self, custom_mode: int) -> bool:
+        """Hold."""
+        return custom_mode == _HOLD
+
+
 PX4 = Px4Dialect()
+PX4_IN_HOLD = Px4InHoldDialect()

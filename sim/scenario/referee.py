@@ -206,12 +206,14 @@ def _command(message: Any, t_ns: int, authorised: bool) -> WireCommand:
     if name in ("COMMAND_LONG", "COMMAND_INT"):
         entry = mavlink.enums["MAV_CMD"].get(int(message.command))
         name = entry.name if entry is not None else f"{name} {message.command}"
-    latitude, longitude = getattr(message, "lat_int", None), getattr(message, "lon_int", None)
+    latitude, longitude, altitude = (getattr(message, one, None) for one in ("lat_int", "lon_int", "alt"))
+    if message.get_type() == "COMMAND_INT":
+        latitude, longitude, altitude = message.x, message.y, message.z
     return WireCommand(
         t_ns,
         name,
         authorised,
         latitude / 1e7 if latitude is not None else None,
         longitude / 1e7 if longitude is not None else None,
-        getattr(message, "alt", None),
+        altitude,
     )

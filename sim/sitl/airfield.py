@@ -62,6 +62,7 @@ class Airfield:
         fed = replace(met, receiver=True, fed=True)  # set up for a GPS with the camera behind it
         sections = daemon_sections(site, record, self._stream.url, self._wires.companion_uri, fed)
         sections["log"] = {"frames": self._frames}
+        sections["vehicle"] |= pilot.firmware.guided_by
         sections["commanding"]["waive"] = list(pilot.firmware.waived)
         sections["guidance"]["route"] = route_of(met)
         daemon = DaemonProcess(site.out / name, sections)

@@ -30,6 +30,7 @@ class ArduCopter:
     variable = "HOMING_ARDUCOPTER"
     dialect = COPTER
     waived: tuple[str, ...] = ()
+    guided_by: Mapping[str, str] = {}
     connect = (f"tcp:127.0.0.1:{_FIRST_PORT}", f"tcp:127.0.0.1:{_FIRST_PORT + _STATION_PORT}")
     streams_hz = {
         mavlink.MAVLINK_MSG_ID_SIM_STATE: _TRUTH_HZ,

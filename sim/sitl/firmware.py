@@ -80,6 +80,10 @@ class Firmware(Protocol):
         """What it never tells a companion, and an operator has to waive (`[commanding] waive`)."""
 
     @property
+    def guided_by(self) -> Mapping[str, str]:
+        """What the operator writes into `[vehicle]` for it, beside its address."""
+
+    @property
     def streams_hz(self) -> Mapping[int, float]:
         """Which messages the pilot asks for, how often: the truth among them, and GLOBAL_POSITION_INT."""
 

@@ -22,13 +22,13 @@ from sim.sitl.belief import fed_in, figures_of
 from sim.sitl.firmware import Firmware, Stand
 from sim.sitl.launch import launched
 from sim.sitl.pilot import Pilot
-from sim.sitl.px4 import Px4
+from sim.sitl.px4 import Px4, Px4InHold
 from sim.sitl.setting_up import set_up
 from sim.sitl.wires import Wires
 from sim.world.world import AnyWorld, World
 from sim.world_choice import judged_world
 
-FIRMWARE: dict[str, Callable[[], Firmware]] = {"ardupilot": ArduCopter, "px4": Px4}
+FIRMWARE: dict[str, Callable[[], Firmware]] = {"ardupilot": ArduCopter, "px4": Px4, "px4-hold": Px4InHold}
 _AT_HOME_M = 50.0  # so near to where the plan takes off, the world stays where it is
 
 

@@ -14,8 +14,9 @@ from runtime.mavlink.byte_value import with_bytes
 from runtime.values import GeoPoint
 from runtime.vehicle.parameters.encoding import decoded, encoded, wire_of
 from sim.scenario.conditions import Conditions
+from sim.scenario.dialect import Dialect
 from sim.scenario.plan import Point
-from sim.scenario.px4 import PX4
+from sim.scenario.px4 import PX4, PX4_IN_HOLD
 from sim.scenario.setup import CRUISE_M_S
 from sim.sitl.firmware import Reception, Stand, Sticks, TrueState
 
@@ -39,7 +40,8 @@ class Px4:
 
     name = "PX4"
     variable = "HOMING_PX4"
-    dialect = PX4
+    dialect: Dialect = PX4
+    guided_by: Mapping[str, str] = {}
     waived = ("fence",)  # no message says that one is kept
     connect = (f"udpin:127.0.0.1:{_ONBOARD_PORT}", f"udpin:127.0.0.1:{_STATION_PORT}")
     streams_hz = {
@@ -144,3 +146,10 @@ class Px4:
             (message.rollspeed, message.pitchspeed, message.yawspeed),
         )
 
+
+
+class Px4InHold(Px4):
+    """The same, guided in Hold by repositions instead of in OFFBOARD by a stream."""
+
+    dialect: Dialect = PX4_IN_HOLD
+    guided_by: Mapping[str, str] = {"px4_guided_mode": "hold"}

@@ -25,7 +25,8 @@ from tests.sim.conformance.exchanges import everything
 from tests.sim.conformance.side import BuiltInLine, Peer, RealLine, Side
 
 RECORDED = Path(sim.autopilot.__file__).with_name("conformance.json")
-NAMES = ("builtin", *FIRMWARE)
+REAL = ("ardupilot", "px4")
+NAMES = ("builtin", *REAL)
 _STAND = Stand(GeoPoint(60.4, 22.4), 37.0)
 _PORT_TRIES = 30
 

@@ -12,16 +12,16 @@ import pytest
 
 from sim.sitl.hangar import FIRMWARE
 from tests.sim.conformance.exchanges import EXCHANGES
-from tests.sim.conformance.facts import Gathered, binary_of, differences, gathered, recorded
+from tests.sim.conformance.facts import REAL, Gathered, binary_of, differences, gathered, recorded
 
-REAL = [
+REAL_HERE = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
             binary_of(name) is None, reason=f"{FIRMWARE[name]().variable} names no binary of {name}'s simulator"
         ),
     )
-    for name in FIRMWARE
+    for name in REAL
 ]
 
 
@@ -49,12 +49,12 @@ def test_where_the_built_in_autopilot_differs_from_arducopter_is_written_down_an
 
 def test_what_was_asked_is_named_by_its_commit() -> None:
     """Of eight bytes PX4 sends the first five of its commit, the lowest first: read the other way it begins with 0."""
-    for name in FIRMWARE:
+    for name in REAL:
         told = re.fullmatch(r"\S+ \d+\.\d+\.\d+\S* \(([0-9a-f]{8})\)", recorded()[name]["version"])
         assert told is not None and not told[1].startswith("000000"), recorded()[name]["version"]
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", REAL_HERE)
 def test_a_real_autopilot_does_what_is_recorded_of_it(name: str) -> None:
     """Four minutes of its time."""
     assert gathered(name)["facts"] == recorded()[name]["facts"]
