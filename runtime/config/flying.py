@@ -20,6 +20,7 @@ from runtime.guidance.way import RouteKind
 from runtime.injection.settings import InjectionSettings, Route
 from runtime.sources.drawing import Drawing
 from runtime.values import GeoPoint
+from runtime.vehicle.config import LOITER_RADIUS_M
 
 LatitudeDeg = Annotated[float, Field(ge=-90, le=90)]
 LongitudeDeg = Annotated[float, Field(ge=-180, le=180)]
@@ -83,6 +84,11 @@ class GuidanceSection(Section):
         description="Distance from the target at which the vehicle has arrived.",
     )
     arrival_speed_m_s: float = Field(default=0.7, gt=0, le=3, description="Speed above which it has not arrived yet.")
+    loiter_radius_m: float = Field(
+        default=LOITER_RADIUS_M, ge=20, le=1000,
+        description="A plane circles its targets, clockwise, at this radius, which is sent with each of them; one that "
+        "it cannot bank for it flies wider. All limits are kept with one and a half of it and 20 m to spare.",
+    )
     hold_s: float = Field(
         default=5.0, ge=0, le=600,
         description="Time at the target before the live view must confirm it.",

@@ -149,6 +149,7 @@ def _vehicle_config(config: Config) -> VehicleConfig:
     return VehicleConfig(
         system_id=config.vehicle.system_id,
         component_id=config.vehicle.component_id,
+        loiter_radius_m=config.guidance.loiter_radius_m,
         px4_hold=config.vehicle.px4_guided_mode == "hold",
         operator_system_id=config.ground.operator_system_id,
         links=link_names(len(config.vehicle.uri)),

@@ -11,6 +11,7 @@ from runtime.vehicle.events import (
     LandedChanged,
     OtherAutopilot,
     Rebooted,
+    TargetRefused,
     VehicleEvent,
 )
 
@@ -18,6 +19,7 @@ _CAUSES: dict[type[VehicleEvent], Reason] = {
     ConnectionLost: Reason.LINK_LOST,
     Rebooted: Reason.REBOOTED,
     ForeignTarget: Reason.FOREIGN_TARGET,
+    TargetRefused: Reason.TARGET_REFUSED,
     OtherAutopilot: Reason.SECOND_AUTOPILOT,
     CompanionConflict: Reason.SECOND_COMPANION,
 }

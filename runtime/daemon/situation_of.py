@@ -7,7 +7,7 @@ import math
 from runtime.freshness import POSITION_GAP, RC_CHANNELS, SYS_STATUS, MaxAge
 from runtime.guidance.situation import Situation
 from runtime.mavlink.dialect import mavlink
-from runtime.vehicle.ardupilot.modes import COPTER_TYPES
+from runtime.vehicle.airframe import airframe
 from runtime.vehicle.telemetry.state import Telemetry, VehicleState
 
 REJECTS_ABOVE = 1.0  # innovation test ratio; recorded flights of both stacks stay below 0.5 unless GPS jumps
@@ -33,7 +33,9 @@ def situation_of(
     return Situation(
         connected=state.connected,
         heartbeat_age_s=_heartbeat_age_s(state, t_ns, heard_after_ns),
-        hovers=heard.vehicle_type in COPTER_TYPES,
+        hovers=airframe(heard.vehicle_type) == "copter",
+        loiter_radius_m=state.loiter_radius_m if airframe(heard.vehicle_type) == "plane" else None,
+        target_taken=state.target_taken is True,
         single_autopilot=state.other_autopilot is None,
         single_companion=not state.companion_conflict,
         time_synced=state.time_synced,

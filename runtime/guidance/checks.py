@@ -40,7 +40,7 @@ def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 
         yield Reason.NO_VEHICLE
         return
     facts = {
-        Reason.VEHICLE_KIND: not vehicle.hovers,
+        Reason.VEHICLE_KIND: not vehicle.hovers and vehicle.loiter_radius_m is None,
         Reason.SECOND_AUTOPILOT: not vehicle.single_autopilot,
         Reason.SECOND_COMPANION: not vehicle.single_companion,
         Reason.DISARMED: not vehicle.armed,

@@ -47,6 +47,10 @@ AUTHORITY = {
         "somebody else sent the vehicle a target, a pause or a manoeuvre, in whatever mode",
         f"find out who, then {_AND_SWITCH}",
     ),
+    Reason.TARGET_REFUSED: Explanation(
+        "the autopilot does not take the target: it lies outside its own fence, or it cannot be flown to",
+        f"see to the autopilot's fence, then {_AND_SWITCH}",
+    ),
     Reason.REBOOTED: Explanation("the autopilot started anew", f"find out why, then {_AND_SWITCH}"),
     Reason.LINK_LOST: Explanation("nothing was heard from the autopilot", f"check the link, then {_AND_SWITCH}"),
     Reason.OPERATOR_DISENGAGED: Explanation("`homing disengage`, which takes back a confirmation too", _AGAIN),
@@ -61,7 +65,8 @@ VEHICLE = {
         "nothing is heard from an autopilot", "check `[vehicle] uri`, cable and baud rate"
     ),
     Reason.VEHICLE_KIND: Explanation(
-        "it is no multicopter: planes, QuadPlanes and rovers are read, and never commanded",
+        "it is neither a multicopter nor a plane or QuadPlane of ArduPilot: planes of PX4, rovers and others are read, "
+        "and never commanded",
     ),
     Reason.SECOND_AUTOPILOT: Explanation(
         "two autopilots are on one link", "separate them, or set `[vehicle] system_id`"

@@ -24,6 +24,7 @@ from runtime.guidance.checks import (
 )
 from runtime.guidance.flight import Flight, GuidanceSettings
 from runtime.guidance.limits import Limits, largest_sigma_m
+from runtime.guidance.manner import HOVERING, Manner, manner_of
 from runtime.guidance.reasons import FINISHED, FORBIDDING, PASSING, UNHELD, WAITING_FOR_PILOT, Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.guidance.way import Way
@@ -56,6 +57,7 @@ class Guidance:
         authority: Authority | None = None,
     ) -> None:
         self._limits = limits
+        self._kept: tuple[Manner, Limits | None] = HOVERING, limits
         self._settings = settings or GuidanceSettings()
         self._authority = authority or Authority()
         self._target_pending = False
@@ -129,7 +131,8 @@ class Guidance:
         """
         hold = None
         if self._authority.granted and self._limits is not None:
-            reasons = set(self._conditions(t_ns, vehicle, estimate, self._limits)) - self._limits.waived
+            limits = self._limits_of(vehicle, self._limits)
+            reasons = set(self._conditions(t_ns, vehicle, estimate, limits)) - limits.waived
             hold = self._hold(t_ns, vehicle, estimate, reasons, cause)
         self._authority.latch(cause)
         self._flight = None
@@ -165,15 +168,25 @@ class Guidance:
         if self._limits is None:
             self._last = self._decision(t_ns, estimate, State.DISABLED, {Reason.COMMANDING_DISABLED})
             return self._last
+        limits = self._limits_of(vehicle, self._limits)
         if self._way is not None:
-            self._way.follow(t_ns, estimate, self._limits, vehicle.home, self._authority.granted)
-        found = set(self._conditions(t_ns, vehicle, estimate, self._limits))
-        reasons, self._waived = found - self._limits.waived, found & self._limits.waived
+            corner_m = manner_of(vehicle).corner_m
+            self._way.follow(t_ns, estimate, limits, vehicle.home, self._authority.granted, corner_m)
+        found = set(self._conditions(t_ns, vehicle, estimate, limits))
+        reasons, self._waived = found - limits.waived, found & limits.waived
         if self._authority.granted:
-            self._last = self._engaged(t_ns, vehicle, estimate, reasons, self._limits)
+            self._last = self._engaged(t_ns, vehicle, estimate, reasons, limits)
         else:
             self._last = self._waiting(t_ns, vehicle, estimate, reasons)
         return self._last
+
+    def _limits_of(self, vehicle: Situation, limits: Limits) -> Limits:
+        """The operator's limits as this kind of vehicle has to keep them; made anew only for another kind."""
+        manner, kept = manner_of(vehicle), self._kept
+        if kept[0] != manner or kept[1] is None:
+            kept = self._kept = manner, manner.limits(limits)
+        assert kept[1] is not None
+        return kept[1]
 
     def _notice_an_end(self, vehicle: Situation) -> None:
         """Before authority the end of a flight of the vehicle's ends what the operator said; afterwards `_engaged`
@@ -192,7 +205,8 @@ class Guidance:
         self, t_ns: int, vehicle: Situation, estimate: Estimate, limits: Limits
     ) -> Iterable[Reason]:
         granted = self._authority.granted
-        yield from vehicle_reasons(vehicle, limits, self._settings.height_slack_m if granted else 0.0)
+        slack_m = manner_of(vehicle).height_slack_m(self._settings.height_slack_m) if granted else 0.0
+        yield from vehicle_reasons(vehicle, limits, slack_m)
         if vehicle.connected:
             yield from source_reasons(vehicle, estimate)
         yield from estimate_reasons(t_ns, estimate, self._settings.estimate_max_age_ns, self._settings.coast_reserve_s)
@@ -255,7 +269,7 @@ class Guidance:
         assert estimate.position is not None and speed_m_s is not None
         if self._flight is None:
             self._flight = Flight(self.target, self._way, vehicle, limits, self._settings)
-        answer = self._flight.next(t_ns, estimate.position, speed_m_s, sigma_m)
+        answer = self._flight.next(t_ns, estimate.position, speed_m_s, sigma_m, vehicle.target_taken)
         if not isinstance(answer, Reason):
             return self._decision(t_ns, estimate, State.ENGAGED, set(), answer)
         if answer in FINISHED and not vehicle.wants_stream:

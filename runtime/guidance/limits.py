@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -30,14 +30,18 @@ _LEAST_SIGMA_M = 1e-3  # keeps the scaling by sigma finite; a millimetre moves n
 class Area:
     """The inside of the operator's polygon without the areas that are never entered; its border belongs to it."""
 
-    def __init__(self, corners: Sequence[GeoPoint], exclusions: Sequence[Sequence[GeoPoint]] = ()) -> None:
-        """``exclusions``: the corners of each area that is never entered.
+    def __init__(
+        self, corners: Sequence[GeoPoint], exclusions: Sequence[Sequence[GeoPoint]] = (), inset_m: float = 0.0
+    ) -> None:
+        """``exclusions``: the corners of each area that is never entered. ``inset_m``: how far from every border it is
+        kept to; there may be pieces left of it, or nothing.
 
         Raises:
             CommandingError: corners do not enclose one simple area, or what is left is cut into pieces.
         """
         self.corners = tuple(corners)
         self.exclusions = tuple(tuple(ring) for ring in exclusions)
+        self.inset_m = inset_m
         if len(self.corners) < 3:
             raise CommandingError(f"the operator's polygon has {len(corners)} corners; give at least 3.")
         # Metres about the first corner: edges are straight in the plane the aircraft flies in.
@@ -46,7 +50,11 @@ class Area:
         shapely.prepare(self._area)
         shapely.prepare(self._border)
 
-    def about(self, origin: GeoPoint) -> Polygon:
+    def inset(self, margin_m: float) -> Area:
+        """What of it lies so far from every border."""
+        return Area(self.corners, self.exclusions, self.inset_m + margin_m)
+
+    def about(self, origin: GeoPoint) -> BaseGeometry:
         """The area as a shape of metres (east, north) of the plane at ``origin``."""
         allowed: BaseGeometry = _simple("the operator's polygon", self.corners, origin)
         for number, ring in enumerate(self.exclusions):
@@ -56,7 +64,7 @@ class Area:
             raise CommandingError(
                 f"the exclusions leave {parts} pieces of the operator's polygon, not one; draw the piece to fly in."
             )
-        return allowed
+        return allowed if self.inset_m == 0.0 else allowed.buffer(-self.inset_m, join_style="mitre")
 
     def contains(self, point: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether a point is inside or on the border, and, where it is known to ``covariance_m2`` only, no border is
@@ -110,6 +118,10 @@ class Limits:
     max_distance_m: float  # from the autopilot's home
     battery_reserve_percent: float
     waived: frozenset[Reason] = frozenset()  # of `WAIVABLE`: what need not be known
+
+    def inset(self, margin_m: float) -> Limits:
+        """The same with ``margin_m`` to spare to every border and to the greatest distance."""
+        return replace(self, area=self.area.inset(margin_m), max_distance_m=max(0.0, self.max_distance_m - margin_m))
 
     def within_distance(self, home: GeoPoint, point: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether a point is no farther from home than the operator allows, with `MARGIN_SIGMA` of its own sigma along

@@ -41,6 +41,7 @@ class Reason(str, Enum):
     MODE_CHANGED = "mode_changed"  # somebody left the guided mode while we were engaged
     MODE_STALE = "mode_stale"  # the heartbeat that shows the guided mode is old: another may have said more
     FOREIGN_TARGET = "foreign_target"  # somebody else sent the vehicle a position target
+    TARGET_REFUSED = "target_refused"  # the autopilot does not take our target, for its own fence or another reason
     REBOOTED = "rebooted"  # the autopilot started anew
     LINK_LOST = "link_lost"
     OPERATOR_DISENGAGED = "operator_disengaged"
@@ -52,7 +53,7 @@ class Reason(str, Enum):
 
     # The vehicle
     NO_VEHICLE = "no_vehicle"  # nothing is heard from an autopilot
-    VEHICLE_KIND = "vehicle_kind"  # it is no multicopter, or does not say what it is
+    VEHICLE_KIND = "vehicle_kind"  # neither a multicopter nor an ArduPilot plane, or it does not say what it is
     SECOND_AUTOPILOT = "second_autopilot"
     SECOND_COMPANION = "second_companion"
     DISARMED = "disarmed"

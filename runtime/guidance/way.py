@@ -22,7 +22,6 @@ from runtime.guidance.reasons import Reason
 from runtime.guidance.retrace import Retrace
 from runtime.values import Covariance, Coverage, Estimate, GeoPoint
 
-CORNER_M = 10.0  # a corner nearer than this is cut, where the limits allow: at it the vehicle would come to a stand
 _ROOM_M = 5.0  # beside the margin, which grows in flight: what a way is planned inside the limits by, where it can be
 _MOVED_M = 5.0  # a way is planned anew from farther than this
 _PLAN_EVERY_NS = 1_000_000_000  # tens of milliseconds each
@@ -74,10 +73,13 @@ class Way:
         self._planned: tuple[int, GeoPoint] | None = None
         self._bare_ahead: tuple[tuple[GeoPoint, ...], list[Stretch]] = (), []
 
-    def follow(self, t_ns: int, estimate: Estimate, limits: Limits, home: GeoPoint | None, flown: bool) -> None:
-        """Takes where the aircraft is at ``t_ns``; ``flown``: with authority, so that the way stays as it is."""
+    def follow(
+        self, t_ns: int, estimate: Estimate, limits: Limits, home: GeoPoint | None, flown: bool, corner_m: float
+    ) -> None:
+        """Takes where the aircraft is at ``t_ns``; ``flown``: with authority, so that the way stays as it is; a corner
+        that is nearer than ``corner_m`` is reached."""
         if flown:
-            self._pass(estimate, limits)
+            self._pass(estimate, limits, corner_m)
         else:
             self._look(t_ns, estimate, limits, home)
 
@@ -106,10 +108,10 @@ class Way:
                 return found
         return ()
 
-    def _pass(self, estimate: Estimate, limits: Limits) -> None:
+    def _pass(self, estimate: Estimate, limits: Limits, corner_m: float) -> None:
         """Leaves corners behind that the aircraft has come to, where the straight line to the next one is allowed."""
         here, spare = estimate.position, margin_covariance(estimate)
-        while here is not None and len(self.corners) > 1 and distance_m(here, self.corners[0]) <= CORNER_M:
+        while here is not None and len(self.corners) > 1 and distance_m(here, self.corners[0]) <= corner_m:
             if not limits.area.contains_path(here, self.corners[1], spare):
                 return
             self.corners = self.corners[1:]

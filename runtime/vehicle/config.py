@@ -9,6 +9,8 @@ from runtime.events import VEHICLE_LINK
 from runtime.freshness import HEARTBEAT, LINK, OWN_PROGRESS, POSE_AHEAD, POSES_KEPT, TIMESYNC
 from runtime.mavlink.dialect import ONBOARD_COMPUTER
 
+LOITER_RADIUS_M = 80.0  # what ArduPilot's own simulated plane has as WP_LOITER_RAD
+
 
 @dataclass(frozen=True, slots=True)
 class VehicleConfig:
@@ -17,6 +19,7 @@ class VehicleConfig:
     system_id: int | None = None
     links: tuple[str, ...] = (VEHICLE_LINK,)  # names of the lines to the vehicle, the preferred one first
     component_id: int = ONBOARD_COMPUTER
+    loiter_radius_m: float = LOITER_RADIUS_M  # at which a plane circles its targets
     px4_hold: bool = False  # a PX4 is guided in Hold by DO_REPOSITION, not in OFFBOARD
     operator_system_id: int | None = None  # of the ground station whose commands to us are taken; None: nobody's
     link_timeout_s: float = LINK.seconds

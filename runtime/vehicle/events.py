@@ -81,6 +81,13 @@ class ForeignTarget(VehicleEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRefused(VehicleEvent):
+    """The autopilot does not take a target of ours; ``result`` is MAV_RESULT's name without prefix."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorCommand(VehicleEvent):
     """The operator's word by radio, from the ground station that may say it: "engage", "disengage" or "relocalise",
     which carries a position and a radius. ``command``: the MAV_CMD that is to be acknowledged."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.mavlink.dialect import mavlink
+from runtime.vehicle.airframe import airframe
+from runtime.vehicle.ardupilot.plane import ArduPlane
 from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import CompanionConflict, OtherAutopilot, VehicleEvent
@@ -20,10 +22,12 @@ _STACKS: dict[int, type[Stack]] = {
 _RIVAL_GONE_NS = 10_000_000_000  # ten heartbeats
 
 
-def stack_of(autopilot: int, px4_hold: bool = False) -> Stack:
-    """The `Stack` for the ``autopilot`` field of a HEARTBEAT; ``px4_hold``: a PX4 is guided in Hold."""
-    stack = _STACKS.get(autopilot, OtherStack)()
-    return Px4Hold() if px4_hold and isinstance(stack, Px4) else stack
+def stack_of(autopilot: int, vehicle_type: int | None = None, config: VehicleConfig | None = None) -> Stack:
+    """The `Stack` for the ``autopilot`` and the type of vehicle in a HEARTBEAT, as the operator configured it."""
+    stack, configured = _STACKS.get(autopilot, OtherStack)(), config or VehicleConfig()
+    if isinstance(stack, ArduPilot) and airframe(vehicle_type) == "plane":
+        return ArduPlane(configured.loiter_radius_m)
+    return Px4Hold() if configured.px4_hold and isinstance(stack, Px4) else stack
 
 
 def stack_named(name: str) -> Stack:
@@ -39,7 +43,7 @@ class Roster:
     def __init__(self, config: VehicleConfig) -> None:
         self._system_id = config.system_id
         self._component_id = config.component_id
-        self._px4_hold = config.px4_hold
+        self._config = config
         self.autopilot: tuple[int, int] | None = None
         self.stack: Stack = OtherStack()
         self.other: tuple[int, int] | None = None
@@ -69,7 +73,8 @@ class Roster:
         if message.autopilot == mavlink.MAV_AUTOPILOT_INVALID or sender == self.autopilot:
             return False, []
         if self.autopilot is None and self._system_id in (None, sender[0]):
-            self.autopilot, self.stack = sender, stack_of(message.autopilot, self._px4_hold)
+            self.autopilot = sender
+            self.stack = stack_of(message.autopilot, message.type, self._config)
             return True, []
         first, self.other = self.other is None, self.other or sender
         return False, [OtherAutopilot(t_ns, *sender)] if first else []

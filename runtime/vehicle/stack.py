@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from runtime.vehicle.odometry import NO_ATTITUDE, as_measured, odometry_failed, 
 from runtime.vehicle.parameters.rules import Rule
 
 POSITION_ONLY = 3576  # type_mask: ignore velocity, acceleration, yaw and yaw rate
+_ANY_SPEED = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Stack(Protocol):
     def wants_idle_stream(self) -> bool:
         """Whether targets must already flow before the guided mode is entered, in which it then stays only while they
         do; outside of it they move nothing."""
+
+    @property
+    def loiter_radius_m(self) -> float | None:
+        """The radius at which the vehicle circles a target; None: it stands still there."""
+
+    @property
+    def enters_at_a_place(self) -> bool:
+        """Whether on entering the guided mode it takes the place where it is for its target, and reports that."""
 
     @property
     def reports_local_targets(self) -> bool:
@@ -143,6 +153,28 @@ def position_target(position: GeoPoint, altitude_amsl_m: float, system_id: int, 
     )
 
 
+def reposition(
+    position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int, radius_m: float = 0.0
+) -> Any:
+    """DO_REPOSITION to an AMSL point, without flags: one of them would change the mode. ``radius_m``: of the circle,
+    clockwise, that a plane flies there; 0: its own."""
+    return mavlink.MAVLink_command_int_message(
+        system_id,
+        component_id,
+        mavlink.MAV_FRAME_GLOBAL_INT,
+        mavlink.MAV_CMD_DO_REPOSITION,
+        0,
+        0,
+        _ANY_SPEED,
+        0.0,
+        radius_m,
+        math.nan,
+        round(position.latitude_deg * 1e7),
+        round(position.longitude_deg * 1e7),
+        altitude_amsl_m,
+    )
+
+
 # Much faster than our own targets go out, or the next one would overwrite another's before its echo is seen.
 _ECHO_HZ = 50.0
 
@@ -185,6 +217,8 @@ class OtherStack:
     name = "other"
     setpoint_period_s: float | None = None
     wants_idle_stream = False
+    loiter_radius_m: float | None = None
+    enters_at_a_place = False
     reports_local_targets = False
     no_fence_without_bit = False
     tells_estimator = False

@@ -7,7 +7,8 @@ and a coordinate one unit (1e-7 degrees) off, reports nothing after entering GUI
 reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so. PX4 echoes targets in OFFBOARD
 only there, and keeps streaming its own in every other mode. When its estimator resets its position, it moves the target
 that it follows by as much (``adjustSetpointForEKFResets``) until the next of ours arrives: a target near ours that is
-gone with the next one was not a stranger's.
+gone with the next one was not a stranger's. ArduPlane reports in every mode what it flies to, in frame 0 and to the
+centimetre, and in GUIDED from its beginning the place where that was entered, which is nobody's target.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by wh
 _SHIFTED_M = 5.0  # the farthest that a reset of the estimator moves a repeated target of ours; a farther one is foreign
 _SHIFTED_NS = 400_000_000  # for so long: two of our repetitions. A target that stays away is foreign
 _SHIFTED_AGAIN_NS = 2_000_000_000  # as is one that comes back so soon after: two senders, taking turns
+_ENTERED_M = 100.0  # of flight at 30 m/s since the last position, and the way in which a QuadPlane would stop
 _GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
 _MOVING_M_S = 0.5  # GUIDED starts with a velocity target of zero, which ArduPilot sets itself: not a foreign target
 _NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
@@ -93,6 +95,8 @@ class TargetWatch:
         self._sent: deque[_Sent] = deque(maxlen=_REMEMBER)
         self._taken: bool | None = None
         self._flagged: tuple[float, ...] | None = None
+        self._entered_at: GeoPoint | None = None
+        self._own: tuple[GeoPoint, float] | None = None
         self._shift_began_ns: int | None = None
         self._shift_ended_ns: int | None = None
         self.reported: ReportedTarget | None = None
@@ -102,13 +106,15 @@ class TargetWatch:
         """Whether our last target is the autopilot's; None when none was sent in this mode."""
         return self._taken
 
-    def mode_changed(self, guided: bool, t_ns: int) -> None:
-        """Takes a change of mode at ``t_ns``; what was sent before it counts no more."""
+    def mode_changed(self, guided: bool, t_ns: int, here: GeoPoint | None = None) -> None:
+        """Takes a change of mode at ``t_ns``; what was sent before it counts no more. ``here``: where the vehicle is,
+        if it takes that for its target on entering its guided mode."""
         self._guided = guided
         self._entered_ns = t_ns
         self._sent.clear()
         self._taken = None
         self._flagged = None
+        self._entered_at, self._own = here, None
         self._shift_began_ns = self._shift_ended_ns = None
         self.reported = None
 
@@ -167,6 +173,8 @@ class TargetWatch:
         self.reported = ReportedTarget(t_ns, position, altitude_amsl_m, match is not None)
         if match is not None:
             return self._echoed(match, t_ns)
+        if self._is_its_own(position, altitude_amsl_m, t_ns):
+            return []
         if self._in_grace(t_ns) or (repeated and self._shifted(position, altitude_amsl_m, t_ns)):
             return []
         return self._flag(t_ns, "the autopilot flies to a target that we did not send", position)
@@ -180,6 +188,19 @@ class TargetWatch:
                 return False
             self._shift_began_ns = t_ns
         return t_ns - self._shift_began_ns < _SHIFTED_NS
+
+    def _is_its_own(self, position: GeoPoint, altitude_amsl_m: float, t_ns: int) -> bool:
+        """Whether it is the place where the guided mode was entered: the first that is reported there, before we sent
+        any, and not far from the vehicle."""
+        if self._own is None:
+            if self._entered_at is None or self._sent or not self._in_grace(t_ns):
+                return False
+            if distance_m(self._entered_at, position) > _ENTERED_M:
+                return False
+            self._own = position, altitude_amsl_m
+        return distance_m(self._own[0], position) <= SAME_HORIZONTAL_M and (
+            abs(self._own[1] - altitude_amsl_m) <= SAME_VERTICAL_M
+        )
 
     def _in_grace(self, t_ns: int) -> bool:
         return self._entered_ns is not None and t_ns - self._entered_ns < _GRACE_NS

@@ -24,6 +24,7 @@ from runtime.vehicle.events import (
     LineChanged,
     OperatorCommand,
     Rebooted,
+    TargetRefused,
     VehicleEvent,
 )
 from runtime.vehicle.ground.figures import NavigationFigures, computer_message, figure_messages
@@ -41,6 +42,8 @@ from runtime.vehicle.telemetry.poses import PoseBuffer
 from runtime.vehicle.telemetry.reader import Reader
 from runtime.vehicle.telemetry.state import LinkCounters, VehicleState
 from runtime.vehicle.telemetry.streams import StreamKeeper
+
+_REFUSED = frozenset({mavlink.MAV_RESULT_DENIED, mavlink.MAV_RESULT_UNSUPPORTED, mavlink.MAV_RESULT_FAILED})
 
 
 class Vehicle:
@@ -169,7 +172,7 @@ class Vehicle:
         events = self._reader.take(message, measured_ns, t_ns)
         now = self._reader.telemetry
         if now.mode_number != before.mode_number or now.guided != before.guided:
-            self._watch.mode_changed(now.guided, t_ns)
+            self._watch.mode_changed(now.guided, t_ns, now.position if self._roster.stack.enters_at_a_place else None)
         if before.guided and not now.guided:
             self._setpoints.drop()
         return events
@@ -206,7 +209,10 @@ class Vehicle:
             return []
         if message.command == EXTERNAL_POSITION_ESTIMATE:  # none of the queue's: it is never repeated
             return [CommandDone(t_ns, message.command, 0.0, result_name(message.result), message.result == 0, 1)]
-        return self._concluded(self._commands.acknowledged(message.command, message.result, t_ns))
+        done = self._concluded(self._commands.acknowledged(message.command, message.result, t_ns))
+        if not done and message.command == mavlink.MAV_CMD_DO_REPOSITION and message.result in _REFUSED:
+            return [TargetRefused(t_ns, result_name(message.result))]  # of a target, which is none of the queue's
+        return done
 
     def _concluded(self, events: list[VehicleEvent]) -> list[VehicleEvent]:
         """Tell the streams how their requests ended; that a stream was asked for is their business alone."""
@@ -377,6 +383,7 @@ class Vehicle:
             component_id=self._roster.autopilot[1],
             stack=self._roster.stack.name,
             wants_idle_stream=self._roster.stack.wants_idle_stream,
+            loiter_radius_m=self._roster.stack.loiter_radius_m,
             telemetry=self._reader.telemetry,
             heartbeat_t_ns=self._heartbeat_ns,
             heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,

@@ -9,7 +9,7 @@ from typing import Any
 from runtime.geodesy import offset
 from runtime.guidance.reasons import Reason
 from runtime.values import GeoPoint, PositionSource, TrackingState, circular
-from sim.authority.pilot import GOOD, HOME, START, TARGET, Pilot
+from sim.authority.pilot import HOME, START, TARGET, Pilot
 
 OTHER_TARGET = offset(TARGET, 20.0, 0.0)
 OUTSIDE = offset(HOME, 0.0, 501.0)
@@ -45,7 +45,7 @@ class Happening:
         """All is well again; a link that was lost shows a first mode."""
         lost = not pilot.vehicle.connected
         now = pilot.vehicle
-        pilot.vehicle = replace(GOOD, mode=now.mode, guided=now.guided, wants_stream=now.wants_stream)
+        pilot.vehicle = replace(pilot.well, mode=now.mode, guided=now.guided)
         pilot.estimate_changes, pilot.estimate_age_ns = {}, 0
         pilot.source = _SIGHT if self.by_sight else PositionSource.AUTOPILOT
         pilot.here = START
@@ -146,7 +146,8 @@ def _link() -> tuple[Happening, ...]:
 def _vehicle() -> tuple[Happening, ...]:
     group = "The vehicle"
     return (
-        Happening(group, "is no multicopter", {"hovers": False}),
+        Happening(group, "is of a kind that is not flown", {"hovers": False, "loiter_radius_m": None}),
+        Happening(group, "refuses our target", at_once=_heard(Reason.TARGET_REFUSED)),
         Happening(group, "is disarmed", {"armed": False}, at_once=_heard(Reason.WAS_DISARMED)),
         Happening(group, "lands, takes off or is on the ground", {"in_air": False}, at_once=_heard(Reason.LANDED)),
         Happening(group, "is in a failsafe", {"failsafe": True}),

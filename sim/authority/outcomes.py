@@ -60,9 +60,10 @@ def brought_to(
     authority: Authority | None = None,
     guidance: type[Guidance] = Guidance,
     streamed: bool = False,
+    circling: bool = False,
 ) -> Pilot:
     """A vehicle and its people in ``state``; MONITOR: a target is confirmed, and nobody engaged."""
-    pilot = Pilot(authority, disabled=state is State.DISABLED, guidance=guidance, streamed=streamed)
+    pilot = Pilot(authority, disabled=state is State.DISABLED, guidance=guidance, streamed=streamed, circling=circling)
     pilot.tick_ns = _TICK_NS
     pilot.source = PositionSource.VISION if by_sight else PositionSource.AUTOPILOT
     pilot.to(state)
@@ -72,9 +73,9 @@ def brought_to(
     return pilot
 
 
-def outcome(happening: Happening, state: State, streamed: bool = False) -> Outcome:
+def outcome(happening: Happening, state: State, streamed: bool = False, circling: bool = False) -> Outcome:
     """Lets something happen in ``state``, lets it last, and ends it."""
-    pilot = brought_to(state, happening.by_sight, streamed=streamed)
+    pilot = brought_to(state, happening.by_sight, streamed=streamed, circling=circling)
     begun = len(pilot.story)
     before = pilot.guidance.last.state
     happening.begin(pilot)

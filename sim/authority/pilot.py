@@ -31,6 +31,7 @@ TARGET = offset(HOME, 200.0, 100.0)
 START = offset(HOME, -150.0, 0.0)
 TICK_NS = 50_000_000
 AMSL_OF_TAKEOFF_M = 37.0
+LOITER_RADIUS_M = 80.0
 
 
 @cache
@@ -115,13 +116,18 @@ class Pilot:
         disabled: bool = False,
         guidance: type[Guidance] = Guidance,
         streamed: bool = False,
+        circling: bool = False,
     ) -> None:
-        """``streamed``: an autopilot that wants a stream of targets, as PX4 does."""
+        """``streamed``: an autopilot that wants a stream of targets, as PX4 does; ``circling``: a plane."""
         self.limits = None if disabled else operator_limits or limits()
         self.guidance = guidance(self.limits, settings, authority)
         self.t_ns = 1_000_000_000
         self.tick_ns = TICK_NS
-        self.vehicle = replace(GOOD, wants_stream=streamed)
+        self.well = replace(GOOD, wants_stream=streamed)
+        if circling:
+            self.well = replace(GOOD, hovers=False, loiter_radius_m=LOITER_RADIUS_M, ground_speed_m_s=22.0)
+        self.vehicle = self.well
+        self.taken = False  # the autopilot reports our last target
         self.here = START
         self.estimate_age_ns = 0
         self.estimate_changes: dict[str, Any] = {}
@@ -143,11 +149,12 @@ class Pilot:
     @property
     def situation(self) -> Situation:
         """The vehicle, which takes itself to be where it is unless the story says otherwise."""
-        return replace(self.vehicle, position=self.vehicle.position or self.here)
+        return replace(self.vehicle, position=self.vehicle.position or self.here, target_taken=self.taken)
 
     def mode(self, name: str, first: bool = False) -> None:
         """The autopilot reports a mode; ``first``: it had none before."""
         guided = name == "GUIDED"
+        self.taken = False
         self.vehicle = replace(self.vehicle, mode=name, guided=guided)
         self.guidance.mode_seen(self.t_ns, guided, first)
         self.story.append(Line(self.t_ns, "first mode" if first else "mode", guided))
@@ -189,6 +196,7 @@ class Pilot:
         self.t_ns += self.tick_ns
         vehicle, estimate = self.situation, self.estimate
         decision = self.guidance.decide(self.t_ns, vehicle, estimate)
+        self.taken = self.taken or decision.setpoint is not None
         said = decision.setpoint, decision.state, decision.reasons, decision.idle
         self.story.append(Line(self.t_ns, "tick", False, None, "", True, vehicle, estimate, *said))
         return decision

@@ -209,6 +209,7 @@ def _command(message: Any, t_ns: int, authorised: bool) -> WireCommand:
     latitude, longitude, altitude = (getattr(message, one, None) for one in ("lat_int", "lon_int", "alt"))
     if message.get_type() == "COMMAND_INT":
         latitude, longitude, altitude = message.x, message.y, message.z
+        authorised = authorised and not (name == "MAV_CMD_DO_REPOSITION" and message.param2 != 0.0)
     return WireCommand(
         t_ns,
         name,

@@ -14,6 +14,7 @@ from runtime.values import GeoPoint
 from sim.autopilot.gps import METRES_PER_GLITCH_DEGREE
 from sim.scenario.conditions import FALLBACK, Conditions
 from sim.scenario.copter import COPTER
+from sim.scenario.dialect import Dialect
 from sim.scenario.plan import Point
 from sim.sitl.firmware import Reception, Stand, Sticks, TrueState
 
@@ -28,7 +29,7 @@ class ArduCopter:
 
     name = "ArduCopter"
     variable = "HOMING_ARDUCOPTER"
-    dialect = COPTER
+    dialect: Dialect = COPTER
     waived: tuple[str, ...] = ()
     guided_by: Mapping[str, str] = {}
     connect = (f"tcp:127.0.0.1:{_FIRST_PORT}", f"tcp:127.0.0.1:{_FIRST_PORT + _STATION_PORT}")

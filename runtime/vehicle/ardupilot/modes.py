@@ -16,6 +16,7 @@ COPTER_TYPES = frozenset(
         mavlink.MAV_TYPE_DECAROTOR,
     }
 )
+PLANE_TYPES = frozenset((mavlink.MAV_TYPE_FIXED_WING, *range(19, 26)))  # 19 to 25: all that MAV_TYPE has of VTOL
 
 
 def mode_name(vehicle_type: int, custom_mode: int) -> str:
@@ -32,9 +33,14 @@ def is_guided(vehicle_type: int, custom_mode: int) -> bool:
     return vehicle_type in COPTER_TYPES and custom_mode == mavlink.COPTER_MODE_GUIDED
 
 
+def is_plane_guided(vehicle_type: int, custom_mode: int) -> bool:
+    """Whether it is GUIDED of a plane or QuadPlane; no mode of a QuadPlane that hovers takes targets."""
+    return vehicle_type in PLANE_TYPES and custom_mode == mavlink.PLANE_MODE_GUIDED
+
+
 def _mode_enum(vehicle_type: int) -> str:
     if vehicle_type in COPTER_TYPES:
         return "COPTER_MODE"
-    if vehicle_type == mavlink.MAV_TYPE_FIXED_WING:
+    if vehicle_type in PLANE_TYPES:
         return "PLANE_MODE"
     return "ROVER_MODE" if vehicle_type == mavlink.MAV_TYPE_GROUND_ROVER else "UNKNOWN_MODE"

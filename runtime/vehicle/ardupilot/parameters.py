@@ -111,6 +111,20 @@ RULES: tuple[Rule, ...] = (
         commanding=True, rc=True, airframe="plane",
     ),
     Rule(
+        ("FS_LONG_ACTN",), NoneOf((0,), 1), "0: a lost RC link, or ground station, would not end GUIDED",
+        commanding=True, breaks=False, airframe="plane",
+    ),
+    Rule(
+        ("Q_GUIDED_MODE",), OneOf((0,)),
+        "1: it hovers at its target, and is called arrived when it comes within the circle that a plane would fly",
+        commanding=True, breaks=False, optional=True, airframe="plane",
+    ),
+    Rule(
+        ("Q_MAV_TYPE",), OneOf((0, 1, 19, 20, 21, 22, 23, 24)),
+        "a QuadPlane that calls itself a multicopter is taken for one, whose modes have other numbers",
+        commanding=True, optional=True,
+    ),
+    Rule(
         ("FS_OPTIONS",), Bits(off=0b100), "bit 2: a lost RC link would not end GUIDED",
         commanding=True, rc=True, breaks=False, airframe="copter",
     ),

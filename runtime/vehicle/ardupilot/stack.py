@@ -18,11 +18,13 @@ from runtime.vehicle.stack import StreamRequest, common_streams, position_target
 
 
 class ArduPilot:
-    """ArduCopter; other ArduPilot vehicles are read but have no guided mode here."""
+    """ArduCopter; `ArduPlane` is a stack of its own, and rovers and others are read but have no guided mode here."""
 
     name = "ardupilot"
     setpoint_period_s: float | None = None
     wants_idle_stream = False
+    loiter_radius_m: float | None = None
+    enters_at_a_place = False
     reports_local_targets = False
     no_fence_without_bit = True
     tells_estimator = True

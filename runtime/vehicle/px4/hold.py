@@ -8,16 +8,14 @@ from such a mode, with no failsafe in the same heartbeat and a receiver that wor
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
 from runtime.vehicle.px4 import modes
 from runtime.vehicle.px4.stack import Px4
+from runtime.vehicle.stack import reposition
 
 _BY_HAND = frozenset({"MANUAL", "ALTCTL", "POSCTL", "STABILIZED", "ACRO", "ALTITUDE_CRUISE"})
-_ANY_SPEED = -1.0
 
 
 class Px4Hold(Px4):
@@ -34,18 +32,4 @@ class Px4Hold(Px4):
 
     def position_target(self, position: GeoPoint, altitude_amsl_m: float, system_id: int, component_id: int) -> Any:
         """DO_REPOSITION without flags: one of them would change the mode."""
-        return mavlink.MAVLink_command_int_message(
-            system_id,
-            component_id,
-            mavlink.MAV_FRAME_GLOBAL_INT,
-            mavlink.MAV_CMD_DO_REPOSITION,
-            0,
-            0,
-            _ANY_SPEED,
-            0.0,
-            0.0,
-            math.nan,
-            round(position.latitude_deg * 1e7),
-            round(position.longitude_deg * 1e7),
-            altitude_amsl_m,
-        )
+        return reposition(position, altitude_amsl_m, system_id, component_id)

@@ -29,6 +29,8 @@ class Px4:
     name = "px4"
     setpoint_period_s: float | None = 0.1  # 10 Hz: five times what COM_OF_LOSS_T's default of 1 s needs at least
     wants_idle_stream = True
+    loiter_radius_m: float | None = None
+    enters_at_a_place = False
     reports_local_targets = True  # recorded: POSITION_TARGET_GLOBAL_INT falls silent in OFFBOARD
     no_fence_without_bit = False  # recorded: it never sets the bit
     tells_estimator = True

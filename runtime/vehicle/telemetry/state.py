@@ -123,6 +123,7 @@ class VehicleState:
     component_id: int | None = None
     stack: str | None = None
     wants_idle_stream: bool = False  # it enters its guided mode, and stays there, only while targets flow
+    loiter_radius_m: float | None = None  # at which it circles its targets; None: it stands still there
     telemetry: Telemetry = field(default_factory=Telemetry)
     heartbeat_t_ns: int | None = None  # arrival of the autopilot's newest heartbeat
     heartbeat_age_s: float | None = None

@@ -18,6 +18,8 @@ from sim.authority.pilot import AMSL_OF_TAKEOFF_M, HOME, Line
 S = 1_000_000_000
 CONSENT_NS, SWITCH_NS, PATIENCE_NS = 300 * S, 1 * S, 2 * S
 HALF_SIDE_M, FARTHEST_M, FLOOR_M, CEILING_M, RESERVE_PERCENT = 500.0, 450.0, 30.0, 90.0, 30.0
+CIRCLE_M = 140.0  # a plane that circles at 80 m: half as wide again, and 20 m
+SLACK_M = 3.0, 6.0  # in height, of a multicopter and of a plane
 WHOLLY = {"was_disarmed", "landed", "link_lost", "rebooted", "operator_disengaged", "shut_down"}
 # What may come and go within two seconds of flight, in silence; all else ends the flight at once.
 MOMENTS = {"old position", "untrusted position", "elsewhere", "rejecting estimator", "old mode", "clock", "streams",
@@ -186,7 +188,7 @@ class Referee:
         if not self._flying:
             self._fault(line, "a hold for a vehicle that nobody had granted")
         ours = vehicle.connected and vehicle.armed and vehicle.in_air and vehicle.guided
-        alone = vehicle.hovers and vehicle.single_autopilot and vehicle.single_companion
+        alone = _is_flown(vehicle) and vehicle.single_autopilot and vehicle.single_companion
         calm = vehicle.failsafe is False and vehicle.fence_breached is False and vehicle.sticks_moved is False
         fresh = vehicle.heartbeat_age_s is not None and vehicle.heartbeat_age_s <= 1.5
         if not (ours and alone and calm and fresh):
@@ -197,13 +199,18 @@ class Referee:
 
     def _judge_place(self, line: Line, setpoint: Setpoint, vehicle: Situation, estimate: Estimate) -> None:
         height_m = setpoint.altitude_amsl_m - AMSL_OF_TAKEOFF_M
-        if not _inside(setpoint.position, 0.0):
-            self._fault(line, "a target outside the area")
+        hold, by_sight = setpoint.reason.startswith("hold"), estimate.source is PositionSource.VISION
+        circled = estimate.position if hold and by_sight else setpoint.position  # a hold is said in the vehicle's frame
+        if not _inside(setpoint.position, 0.0) or (circled is not None and not _inside(circled, _circle_m(vehicle))):
+            self._fault(line, "a target outside the area, or whose circle leaves it")
         if not FLOOR_M - 1e-6 <= height_m <= CEILING_M + 1e-6:
             self._fault(line, "a target at a height that is not allowed")
         if not line.t_ns < setpoint.expires_t_ns <= line.t_ns + S:
             self._fault(line, "a target that does not expire within a second")
-        if estimate.position is not None and not setpoint.reason.startswith("hold"):
+        if vehicle.loiter_radius_m is not None:
+            if not setpoint.reason.startswith("hold") and setpoint.position != self._target:
+                self._fault(line, "a plane sent elsewhere than to its target")
+        elif estimate.position is not None and not setpoint.reason.startswith("hold"):
             if distance_m(estimate.position, setpoint.position) > 40.01:  # 5 s at 8 m/s
                 self._fault(line, "a target that is too far ahead")
 
@@ -214,7 +221,7 @@ class Referee:
 
     def _flaws(self, t_ns: int, vehicle: Situation, estimate: Estimate) -> set[str]:
         return {
-            *_of_vehicle(vehicle, 3.0 if self._flying else 0.0),
+            *_of_vehicle(vehicle, SLACK_M[vehicle.loiter_radius_m is not None] if self._flying else 0.0),
             *_of_position(t_ns, vehicle, estimate),
             *self._of_place(estimate, vehicle),
             *self._of_flight(vehicle, estimate),
@@ -238,6 +245,7 @@ class Referee:
             return
         trusted = estimate.state is TrackingState.TRACKING
         spare_m = 2.0 * math.sqrt(estimate.covariance_m2[0][0]) if trusted else 0.0
+        spare_m += _circle_m(vehicle)
         for place in (here, target):
             if place is not None and not _inside(place, spare_m):
                 yield "the area"
@@ -249,10 +257,18 @@ def _inside(place: GeoPoint, spare_m: float) -> bool:
     return max(map(abs, north_east_m(HOME, place))) + spare_m <= HALF_SIDE_M + 1e-6
 
 
+def _circle_m(vehicle: Situation) -> float:
+    return 0.0 if vehicle.loiter_radius_m is None else CIRCLE_M
+
+
+def _is_flown(vehicle: Situation) -> bool:
+    return vehicle.hovers or vehicle.loiter_radius_m is not None
+
+
 def _of_vehicle(vehicle: Situation, slack_m: float) -> Iterable[str]:
     facts = {
         "no vehicle": vehicle.connected,
-        "no multicopter": vehicle.hovers,
+        "no vehicle that is flown": _is_flown(vehicle),
         "two autopilots": vehicle.single_autopilot,
         "two companions": vehicle.single_companion,
         "motors": vehicle.armed,

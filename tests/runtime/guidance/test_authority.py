@@ -23,7 +23,8 @@ from runtime.guidance.reasons import Reason, State
 from runtime.guidance.situation import Situation
 from runtime.mavlink.dialect import mavlink
 from runtime.values import Estimate, PositionSource
-from runtime.vehicle.ardupilot.modes import COPTER_TYPES
+from runtime.vehicle.ardupilot.modes import COPTER_TYPES, PLANE_TYPES
+from runtime.vehicle.ardupilot.plane import ArduPlane
 from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.px4.stack import Px4
 from sim.authority.happenings import FAR, HAPPENINGS, OTHER_TARGET, OUTSIDE, Happening
@@ -62,8 +63,11 @@ def test_every_event_in_every_state_and_then_a_mode(state: State) -> None:
 def test_a_mode_is_the_guided_one_by_its_number_alone() -> None:
     """Guidance is told no more of a mode than this, so two kinds of modes are all there are."""
     ardupilot, px4 = ArduPilot(), Px4()
-    for kind in COPTER_TYPES:
-        assert [number for number in range(256) if ardupilot.is_guided(kind, number)] == [mavlink.COPTER_MODE_GUIDED]
+    for kind in range(64):
+        of_copter = [number for number in range(256) if ardupilot.is_guided(kind, number)]
+        of_plane = [number for number in range(256) if ArduPlane().is_guided(kind, number)]
+        assert of_copter == ([mavlink.COPTER_MODE_GUIDED] if kind in COPTER_TYPES else [])
+        assert of_plane == ([mavlink.PLANE_MODE_GUIDED] if kind in PLANE_TYPES else []), "no mode that hovers"
     modes = [main << 16 | sub << 24 for main in range(256) for sub in range(256)]
     assert {mode >> 16 & 0xFF for mode in modes if px4.is_guided(2, mode)} == {6}
 
@@ -96,8 +100,8 @@ def test_a_restart_in_the_guided_mode_grants_nothing() -> None:
 # Long random stories
 
 FACTS = [one for one in HAPPENINGS if one.vehicle or one.estimate or one.estimate_age_s]
-LATCHES = [Reason.FOREIGN_TARGET, Reason.REBOOTED, Reason.LINK_LOST, Reason.SECOND_AUTOPILOT, Reason.SECOND_COMPANION,
-           Reason.WAS_DISARMED, Reason.LANDED]  # fmt: skip
+LATCHES = [Reason.FOREIGN_TARGET, Reason.TARGET_REFUSED, Reason.REBOOTED, Reason.LINK_LOST, Reason.SECOND_AUTOPILOT,
+           Reason.SECOND_COMPANION, Reason.WAS_DISARMED, Reason.LANDED]  # fmt: skip
 
 
 class Stories(RuleBasedStateMachine):
@@ -105,10 +109,11 @@ class Stories(RuleBasedStateMachine):
 
     authority: type[Authority] = Authority
     streamed = False
+    circling = False
 
     def __init__(self) -> None:
         super().__init__()
-        pilot = Pilot(self.authority(), streamed=self.streamed)
+        pilot = Pilot(self.authority(), streamed=self.streamed, circling=self.circling)
         self.pilot, self.referee, self.heard = pilot, Referee(), 0
         self.well = self.pilot.vehicle
 

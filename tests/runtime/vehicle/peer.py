@@ -40,6 +40,7 @@ class Peer:
     component_id: int = 1
     autopilot: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA
     mode: int = LOITER
+    kind: int = mavlink.MAV_TYPE_QUADROTOR
     armed: bool = True
     status: int = mavlink.MAV_STATE_ACTIVE
     landed: int = mavlink.MAV_LANDED_STATE_IN_AIR
@@ -92,7 +93,8 @@ class Peer:
 
     def heartbeat(self) -> bytes:
         base = 0x51 | (0x80 if self.armed else 0)
-        return self.voice.say(mavlink.MAVLink_heartbeat_message(2, self.autopilot, base, self.mode, self.status, 3))
+        beat = mavlink.MAVLink_heartbeat_message(self.kind, self.autopilot, base, self.mode, self.status, 3)
+        return self.voice.say(beat)
 
     def step(self, t_ns: int) -> bytes:
         """What is due at ``t_ns``."""

@@ -255,3 +255,17 @@ def test_feeding_the_estimator_is_a_command_unless_the_operator_configured_it() 
     assert asked.referee.commands == []
     asked.setpoint()
     assert asked.referee.without_authority == 1
+
+
+def test_a_reposition_says_where_and_with_a_flag_nobody_ever_granted_it() -> None:
+    """One of its flags changes the mode, which is the pilot's alone."""
+    wire = Wire()
+    wire.mode(5)
+    wire.referee.operator_engaged(0)
+    wire.mode(4, 0.5)
+    place = round(HOME.latitude_deg * 1e7), round(HOME.longitude_deg * 1e7), 150.0
+    for flags in (0.0, 1.0):
+        wire.send(mavlink.MAVLink_command_int_message(1, 1, 5, 192, 0, 0, -1.0, flags, 80.0, 0.0, *place), 0.6)
+    plain, flagged = wire.referee.commands
+    assert (plain.name, plain.authorised, flagged.authorised) == ("MAV_CMD_DO_REPOSITION", True, False)
+    assert (plain.latitude_deg, plain.longitude_deg, plain.altitude_m) == (HOME.latitude_deg, HOME.longitude_deg, 150.0)

@@ -12,14 +12,16 @@ import onnxruntime
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.config.sections import VehicleSection
 from runtime.rotations import ned_from_euler
 from runtime.values import GeoPoint
+from runtime.vehicle.px4.hold import Px4Hold
 from runtime.vehicle.px4.modes import is_guided, mode_name
 from sim.scenario.conditions import Conditions
-from sim.scenario.px4 import PX4
+from sim.scenario.px4 import PX4, PX4_IN_HOLD
 from sim.scenario.station import GroundStation
 from sim.sitl.firmware import Stand, Sticks
-from sim.sitl.px4 import Px4
+from sim.sitl.px4 import Px4, Px4InHold
 
 HOME = GeoPoint(47.3977420, 8.5455940)
 AMSL_M = 489.4
@@ -56,6 +58,15 @@ def test_modes_go_by_the_names_of_the_scenarios_and_by_px4s_numbers() -> None:
     assert [name for name, number in PX4.modes.items() if PX4.companions(number)] == ["GUIDED"]
     assert is_guided(2, PX4.modes["GUIDED"]) and mode_name(2, 4 << 16 | 20 << 24) == "DESCEND"
     assert PX4.set_mode("LOITER") == (1.0, 4.0, 3.0)
+
+
+def test_guided_in_hold_the_pilot_waits_in_a_mode_that_is_flown_by_hand() -> None:
+    named = {name: mode_name(2, number) for name, number in PX4_IN_HOLD.modes.items()}
+    assert (named["GUIDED"], named["LOITER"], named["ALT_HOLD"]) == ("LOITER", "POSCTL", "ALTCTL")
+    assert [name for name, number in PX4_IN_HOLD.modes.items() if PX4_IN_HOLD.companions(number)] == ["GUIDED"]
+    stack = Px4Hold()
+    assert stack.is_guided(2, PX4_IN_HOLD.modes["GUIDED"]) and stack.is_pilots_switch(named["LOITER"])
+    assert not PX4_IN_HOLD.idles and VehicleSection(uri=("x",), **Px4InHold().guided_by).px4_guided_mode == "hold"
 
 
 def test_take_off_is_commanded_above_the_sea_and_begins_with_arming() -> None:
