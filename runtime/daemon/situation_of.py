@@ -35,6 +35,7 @@ def situation_of(
         heartbeat_age_s=_heartbeat_age_s(state, t_ns, heard_after_ns),
         hovers=airframe(heard.vehicle_type) == "copter",
         loiter_radius_m=state.loiter_radius_m if airframe(heard.vehicle_type) == "plane" else None,
+        entered_here=state.entered_here,
         target_taken=state.target_taken is True,
         single_autopilot=state.other_autopilot is None,
         single_companion=not state.companion_conflict,

@@ -51,6 +51,11 @@ AUTHORITY = {
         "the autopilot does not take the target: it lies outside its own fence, or it cannot be flown to",
         f"see to the autopilot's fence, then {_AND_SWITCH}",
     ),
+    Reason.ENTRY_UNKNOWN: Explanation(
+        "the plane has not reported that GUIDED began where it was: it may have entered the mode by itself, to fly "
+        "to where its fence leads it",
+        f"see to the autopilot's fence, then {_AND_SWITCH}",
+    ),
     Reason.REBOOTED: Explanation("the autopilot started anew", f"find out why, then {_AND_SWITCH}"),
     Reason.LINK_LOST: Explanation("nothing was heard from the autopilot", f"check the link, then {_AND_SWITCH}"),
     Reason.OPERATOR_DISENGAGED: Explanation("`homing disengage`, which takes back a confirmation too", _AGAIN),

@@ -213,6 +213,8 @@ class Guidance:
         yield from place_reasons(vehicle, estimate, limits)
         if not vehicle.guided:
             yield Reason.MODE_NOT_GUIDED
+        if granted and not vehicle.entered_here:
+            yield Reason.ENTRY_UNKNOWN
         if granted and not mode_is_fresh(vehicle):  # before authority the mode's own change tells, as it is heard
             yield Reason.MODE_STALE
         if granted and by_sight(estimate) != self._granted_by_sight:

@@ -42,6 +42,7 @@ class Reason(str, Enum):
     MODE_STALE = "mode_stale"  # the heartbeat that shows the guided mode is old: another may have said more
     FOREIGN_TARGET = "foreign_target"  # somebody else sent the vehicle a position target
     TARGET_REFUSED = "target_refused"  # the autopilot does not take our target, for its own fence or another reason
+    ENTRY_UNKNOWN = "entry_unknown"  # a plane does not say that GUIDED began where it was: its fence may lead it
     REBOOTED = "rebooted"  # the autopilot started anew
     LINK_LOST = "link_lost"
     OPERATOR_DISENGAGED = "operator_disengaged"
@@ -147,6 +148,7 @@ PASSING = frozenset(
         Reason.AUTOPILOT_ELSEWHERE,
         Reason.EKF_VARIANCE,
         Reason.MODE_STALE,
+        Reason.ENTRY_UNKNOWN,
         Reason.TIME_NOT_SYNCED,
         Reason.STREAM_MISSING,
         Reason.FAILSAFE_UNKNOWN,

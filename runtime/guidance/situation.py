@@ -15,6 +15,7 @@ class Situation:
     heartbeat_age_s: float | None = None  # of the autopilot's newest heartbeat, which carries the mode
     hovers: bool = False  # a multicopter: it stands still over a target
     loiter_radius_m: float | None = None  # a plane that is known here: it circles its target, about so wide
+    entered_here: bool = True  # the guided mode began with no target elsewhere, as far as the autopilot tells
     target_taken: bool = False  # the autopilot reports the last target of ours as its own
     single_autopilot: bool = False
     single_companion: bool = False  # nobody else speaks with our own ids

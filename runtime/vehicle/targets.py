@@ -31,7 +31,7 @@ SAME_VERTICAL_M = 1.5  # AMSL over home and over the EKF origin may differ by wh
 _SHIFTED_M = 5.0  # the farthest that a reset of the estimator moves a repeated target of ours; a farther one is foreign
 _SHIFTED_NS = 400_000_000  # for so long: two of our repetitions. A target that stays away is foreign
 _SHIFTED_AGAIN_NS = 2_000_000_000  # as is one that comes back so soon after: two senders, taking turns
-_ENTERED_M = 100.0  # of flight at 30 m/s since the last position, and the way in which a QuadPlane would stop
+_ENTERED_M = 60.0  # of flight since the last position, and the way in which a QuadPlane would stop
 _GRACE_NS = 1_000_000_000  # after a mode change the last report of the old mode may still be under way
 _MOVING_M_S = 0.5  # GUIDED starts with a velocity target of zero, which ArduPilot sets itself: not a foreign target
 _NO_POSITION = 0x7  # type_mask bits that say "ignore x, y, z"
@@ -105,6 +105,11 @@ class TargetWatch:
     def taken(self) -> bool | None:
         """Whether our last target is the autopilot's; None when none was sent in this mode."""
         return self._taken
+
+    @property
+    def entered_here(self) -> bool:
+        """Whether the guided mode began with the place where the vehicle was as its target."""
+        return self._own is not None
 
     def mode_changed(self, guided: bool, t_ns: int, here: GeoPoint | None = None) -> None:
         """Takes a change of mode at ``t_ns``; what was sent before it counts no more. ``here``: where the vehicle is,

@@ -384,6 +384,7 @@ class Vehicle:
             stack=self._roster.stack.name,
             wants_idle_stream=self._roster.stack.wants_idle_stream,
             loiter_radius_m=self._roster.stack.loiter_radius_m,
+            entered_here=self._watch.entered_here or not self._roster.stack.enters_at_a_place,
             telemetry=self._reader.telemetry,
             heartbeat_t_ns=self._heartbeat_ns,
             heartbeat_age_s=(t_ns - self._heartbeat_ns) * 1e-9,

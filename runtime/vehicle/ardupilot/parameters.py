@@ -115,6 +115,11 @@ RULES: tuple[Rule, ...] = (
         commanding=True, breaks=False, airframe="plane",
     ),
     Rule(
+        ("FENCE_ACTION",), NoneOf((6, 7), 1),
+        "a breach would switch to GUIDED and lead it elsewhere: Homing has to tell that from the pilot's switch",
+        commanding=True, airframe="plane",
+    ),
+    Rule(
         ("Q_GUIDED_MODE",), OneOf((0,)),
         "1: it hovers at its target, and is called arrived when it comes within the circle that a plane would fly",
         commanding=True, breaks=False, optional=True, airframe="plane",

@@ -124,6 +124,7 @@ class VehicleState:
     stack: str | None = None
     wants_idle_stream: bool = False  # it enters its guided mode, and stays there, only while targets flow
     loiter_radius_m: float | None = None  # at which it circles its targets; None: it stands still there
+    entered_here: bool = True  # its guided mode began where it was; False: it has not said so, of one that does
     telemetry: Telemetry = field(default_factory=Telemetry)
     heartbeat_t_ns: int | None = None  # arrival of the autopilot's newest heartbeat
     heartbeat_age_s: float | None = None

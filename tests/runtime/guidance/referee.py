@@ -22,8 +22,8 @@ CIRCLE_M = 140.0  # a plane that circles at 80 m: half as wide again, and 20 m
 SLACK_M = 3.0, 6.0  # in height, of a multicopter and of a plane
 WHOLLY = {"was_disarmed", "landed", "link_lost", "rebooted", "operator_disengaged", "shut_down"}
 # What may come and go within two seconds of flight, in silence; all else ends the flight at once.
-MOMENTS = {"old position", "untrusted position", "elsewhere", "rejecting estimator", "old mode", "clock", "streams",
-           "failsafe not known", "fence not known", "sticks not known"}  # fmt: skip
+MOMENTS = {"entry not known", "old position", "untrusted position", "elsewhere", "rejecting estimator", "old mode",
+           "clock", "streams", "failsafe not known", "fence not known", "sticks not known"}  # fmt: skip
 
 
 class Referee:
@@ -234,6 +234,8 @@ class Referee:
             yield "the vehicle is not in the guided mode"
         if vehicle.heartbeat_age_s is None or vehicle.heartbeat_age_s > 1.5:
             yield "old mode"
+        if not vehicle.entered_here:
+            yield "entry not known"
         if estimate.source is not self._source:
             yield "it rests on another source than when the pilot granted"
 

@@ -299,7 +299,8 @@ def test_guidance_that_is_blind_to_one_condition_is_caught(reason: Reason) -> No
 ELSEWHERE = {  # reasons that are not of a flight: they are what is missing before it, and tests of their own show them
     Reason.COMMANDING_DISABLED, Reason.NO_TARGET, Reason.TARGET_NOT_CONFIRMED, Reason.TARGET_CHANGED,
     Reason.PATH_LEAVES_AREA, Reason.ROUTE_LEAVES_COVERAGE, Reason.ARRIVAL_UNCERTAIN, Reason.TARGET_TOO_FAR,
-    Reason.TARGET_OUTSIDE_AREA, Reason.CONSENT_EXPIRED, Reason.OPERATOR_DISENGAGED, Reason.SHUT_DOWN,
+    Reason.TARGET_OUTSIDE_AREA, Reason.ENTRY_UNKNOWN, Reason.CONSENT_EXPIRED, Reason.OPERATOR_DISENGAGED,
+    Reason.SHUT_DOWN,
 }  # fmt: skip
 
 

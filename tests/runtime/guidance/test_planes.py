@@ -58,6 +58,21 @@ def test_it_is_given_the_target_itself_once() -> None:
     assert pilot.guidance.last.reasons == (Reason.NOT_DUE,)
 
 
+@pytest.mark.parametrize(("late_s", "flies"), [(0.5, True), (4.0, False)])
+def test_it_is_sent_nowhere_before_it_says_that_guided_began_where_it_is(late_s: float, flies: bool) -> None:
+    """A fence may have switched it, to lead it back: then it flies to somewhere else, and nobody granted anything."""
+    pilot = Pilot(circling=True)
+    pilot.to(State.READY)
+    pilot.vehicle = replace(pilot.vehicle, entered_here=False)
+    pilot.mode("GUIDED")
+    pilot.seconds(late_s)
+    assert sent(pilot) == [] and Reason.ENTRY_UNKNOWN in pilot.story[-1].reasons or not flies
+    pilot.vehicle = replace(pilot.vehicle, entered_here=True)
+    pilot.tick()
+    assert sent(pilot) == ([("en route", TARGET)] if flies else [])
+    assert Referee().hear_all(pilot.story) == []
+
+
 def test_a_target_that_the_autopilot_does_not_report_is_sent_again_each_second() -> None:
     pilot = flying()
     for _ in range(60):  # three seconds

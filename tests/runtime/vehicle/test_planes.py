@@ -50,7 +50,7 @@ def sends(wire: Wire, point: GeoPoint = PLACE) -> str | None:
     return wire.vehicle.send_setpoint(setpoint, wire.t_ns)
 
 
-@pytest.mark.parametrize("kind", [mavlink.MAV_TYPE_FIXED_WING, *range(19, 26)])
+@pytest.mark.parametrize("kind", [mavlink.MAV_TYPE_FIXED_WING, 19, 22, 25])
 def test_a_target_is_a_reposition_without_flags_with_the_radius_of_its_circle(kind: int) -> None:
     wire = flying(kind=kind)
     enters_guided(wire)
@@ -64,7 +64,7 @@ def test_a_target_is_a_reposition_without_flags_with_the_radius_of_its_circle(ki
     assert wire.sent_of("SET_POSITION_TARGET_GLOBAL_INT") == [], "it would change the height alone"
 
 
-@pytest.mark.parametrize("mode", [LOITER, QLOITER, 4, 10, 11, 18, 20, 21])
+@pytest.mark.parametrize("mode", [LOITER, QLOITER, 4, 21])
 def test_in_any_other_mode_nothing_goes_out(mode: int) -> None:
     wire = flying(mode)
     assert sends(wire) == "not_guided" and wire.sent_of("COMMAND_INT") == []
@@ -84,8 +84,9 @@ def test_guidance_is_told_that_it_circles_and_a_plane_of_px4_is_none_of_ours() -
 def test_the_place_where_guided_was_entered_is_nobodys_target() -> None:
     wire = flying()
     enters_guided(wire)
+    assert not situation_of(wire.vehicle.state, wire.t_ns).entered_here, "it has not said so yet"
     wire.run(5.0)
-    assert wire.of(ForeignTarget) == []
+    assert wire.of(ForeignTarget) == [] and situation_of(wire.vehicle.state, wire.t_ns).entered_here
     sends(wire)
     reported(wire, PLACE, AMSL_M + 0.01)
     wire.run(1.0)
@@ -103,6 +104,18 @@ def test_any_other_is_a_strangers(north_m: float, up_m: float) -> None:
     wire.run(1.0)
     (foreign,) = wire.of(ForeignTarget)
     assert foreign.source == "autopilot" and revocation(foreign) is Reason.FOREIGN_TARGET
+
+
+def test_where_a_fence_leads_it_as_guided_begins_is_no_place_of_entry() -> None:
+    wire = flying()
+    here = wire.vehicle.state.telemetry.position
+    assert here is not None
+    wire.peer.mode = GUIDED
+    reported(wire, offset(here, 70.0, 0.0))
+    wire.inject(wire.peer.heartbeat())
+    wire.run(2.0)
+    assert not situation_of(wire.vehicle.state, wire.t_ns).entered_here and len(wire.of(ForeignTarget)) == 1
+    assert situation_of(Wire().vehicle.state, 0).entered_here, "of others nothing like it is known"
 
 
 def test_nor_is_one_forgiven_that_comes_beside_ours_as_guided_is_entered() -> None:
