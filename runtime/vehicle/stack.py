@@ -176,16 +176,19 @@ def reposition(
 
 
 # Much faster than our own targets go out, or the next one would overwrite another's before its echo is seen.
-_ECHO_HZ = 50.0
+ECHO_HZ = 50.0
 
 
-def common_streams(config: VehicleConfig, estimator: StreamRequest) -> tuple[StreamRequest, ...]:
-    """The streams that every stack needs, with ``estimator`` as its own word on its health."""
+def common_streams(
+    config: VehicleConfig, estimator: StreamRequest, echo_hz: float = ECHO_HZ
+) -> tuple[StreamRequest, ...]:
+    """The streams that every stack needs, with ``estimator`` as its own word on its health; ``echo_hz``: of the target
+    that it flies to."""
     required: tuple[StreamRequest, ...] = (
         StreamRequest(mavlink.MAVLINK_MSG_ID_ATTITUDE, "ATTITUDE", config.attitude_hz, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT, "GLOBAL_POSITION_INT", config.position_hz, True),
         StreamRequest(
-            mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT, "POSITION_TARGET_GLOBAL_INT", _ECHO_HZ, True, True
+            mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT, "POSITION_TARGET_GLOBAL_INT", echo_hz, True, True
         ),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_RAW_INT, "GPS_RAW_INT", 5.0, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_SYS_STATUS, "SYS_STATUS", 2.0, True),

@@ -22,6 +22,7 @@ class ArduPlane(ArduPilot):
     """See the module; everything else as for a copter."""
 
     enters_at_a_place = True
+    echo_hz = 20.0  # it runs 50 loops a second and denies what comes in more than 40; no target of ours overwrites one
     is_guided = staticmethod(modes.is_plane_guided)
 
     def __init__(self, loiter_radius_m: float = LOITER_RADIUS_M) -> None:

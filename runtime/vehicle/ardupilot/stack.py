@@ -14,7 +14,7 @@ from runtime.values import AidingRoute, GeoPoint
 from runtime.vehicle.ardupilot import local_frame, modes, parameters
 from runtime.vehicle.ardupilot import odometry as dialect
 from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.stack import StreamRequest, common_streams, position_target
+from runtime.vehicle.stack import ECHO_HZ, StreamRequest, common_streams, position_target
 
 
 class ArduPilot:
@@ -42,6 +42,7 @@ class ArduPilot:
     reads_unhealthy = True
     bytewise_parameters = False
     parameter_rules = parameters.RULES
+    echo_hz = ECHO_HZ
     stamp_usec = staticmethod(dialect.stamp_usec)
     pose_variances_m2 = staticmethod(dialect.pose_variances_m2)
     mode_name = staticmethod(modes.mode_name)
@@ -62,4 +63,4 @@ class ArduPilot:
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: nothing but HEARTBEAT, TIMESYNC and texts comes unasked."""
         own = StreamRequest(mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT, "EKF_STATUS_REPORT", 4.0, True)
-        return common_streams(config, own)
+        return common_streams(config, own, self.echo_hz)

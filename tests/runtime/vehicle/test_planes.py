@@ -148,3 +148,10 @@ def test_a_target_that_is_refused_ends_the_flight(result: int) -> None:
     wire.inject(wire.peer.ack(mavlink.MAV_CMD_DO_REPOSITION, result))
     (refused,) = wire.of(TargetRefused)
     assert revocation(refused) is Reason.TARGET_REFUSED
+
+
+def test_no_stream_is_asked_for_that_a_plane_of_50_loops_a_second_denies() -> None:
+    """ArduPlane's own default; it answers "Requested rate too fast" to an interval of less than 25 ms."""
+    wire = flying()
+    asked = {packet.message.param1: packet.message.param2 for _, packet in wire.sent_of("COMMAND_LONG")}
+    assert asked[mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT] == 50_000 and min(asked.values()) >= 25_000
