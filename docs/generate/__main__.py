@@ -23,6 +23,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": commands.block,
     "configuration": configuration.flight_block,
     "conformance": conformance.facts_block,
+    "conformance planes": conformance.planes_block,
     "conformance differences": conformance.differences_block,
     "training configuration": configuration.training_block,
     "history tables": formats.history_block,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from docs.generate.markdown import table
-from runtime.guidance.reasons import State
+from runtime.guidance.reasons import FINISHED, State
 from runtime.mavlink.dialect import mavlink
+from runtime.vehicle.ardupilot.plane import ArduPlane
 from runtime.vehicle.ardupilot.stack import ArduPilot
 from runtime.vehicle.px4.stack import Px4
 from runtime.vehicle.stack import Stack
@@ -16,7 +17,7 @@ from sim.authority.outcomes import Outcome, flies, outcome
 _PX4_MODES = tuple(main << 16 | sub << 24 for main in range(1, 12) for sub in (range(1, 21) if main == 4 else (0,)))
 _VEHICLES: tuple[tuple[str, Stack, int, str], ...] = (
     ("ArduPilot, a copter", ArduPilot(), mavlink.MAV_TYPE_QUADROTOR, "COPTER_MODE"),
-    ("ArduPilot, a plane or QuadPlane", ArduPilot(), mavlink.MAV_TYPE_FIXED_WING, "PLANE_MODE"),
+    ("ArduPilot, a plane or QuadPlane", ArduPlane(), mavlink.MAV_TYPE_FIXED_WING, "PLANE_MODE"),
     ("PX4", Px4(), mavlink.MAV_TYPE_QUADROTOR, ""),
 )
 
@@ -92,9 +93,13 @@ def _waiting(happening: Happening, state: State) -> str:
 
 
 def _flying(happening: Happening) -> str:
-    """What an event does in flight; a stream makes a difference at the target."""
-    plain, streamed = (_in_flight(outcome(happening, State.ENGAGED, one)) for one in (False, True))
-    return plain if plain == streamed else f"{plain}; PX4: {streamed}"
+    """What an event does in flight; a stream makes a difference at the target, a plane in what it is told."""
+    plain = _in_flight(outcome(happening, State.ENGAGED))
+    others = {
+        "PX4": _in_flight(outcome(happening, State.ENGAGED, streamed=True)),
+        "a plane": _in_flight(outcome(happening, State.ENGAGED, circling=True)),
+    }
+    return "; ".join([plain, *(f"{name}: {other}" for name, other in others.items() if other != plain)])
 
 
 def _in_flight(seen: Outcome) -> str:
@@ -102,7 +107,9 @@ def _in_flight(seen: Outcome) -> str:
         return "holds on"
     if seen.granted:
         return "refused, flies on" if seen.refused else "flies on"
-    return f"ends{_when(seen)}, {'holds' if seen.holds else 'silent'}"
+    there = any(reason in FINISHED for line in seen.lines for reason in line.reasons)
+    last = "holds" if seen.holds else "circles on" if there else "silent"
+    return f"ends{_when(seen)}, {last}"
 
 
 def _when(seen: Outcome) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import sim.autopilot
+import sim.sitl
 from docs.generate.markdown import table
 
 _RECORDED = Path(sim.autopilot.__file__).with_name("conformance.json")
+_PLANES = Path(sim.sitl.__file__).with_name("planes.json")
 
 
 def facts_block() -> str:
@@ -27,6 +29,14 @@ def facts_block() -> str:
     return "\n\n".join(parts)
 
 
+def planes_block() -> str:
+    """What ArduPlane's models did when Homing flew them."""
+    flown = json.loads(_PLANES.read_text(encoding="utf-8")).values()
+    names = list(dict.fromkeys(name for one in flown for name in one["facts"]))
+    rows = [(name, *(_word(one["facts"], name) for one in flown)) for name in names]
+    return table(("what is done, or seen", *(one["version"] for one in flown)), rows)
+
+
 def differences_block() -> str:
     """Where the built-in autopilot is not as ArduCopter, and why."""
     rows = [(exchange, fact, why) for exchange, facts in _read()["differences"].items() for fact, why in facts.items()]
@@ -39,6 +49,8 @@ def _word(facts: Mapping[str, Any], name: str) -> str:
     value = facts[name]
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return " to ".join(map(str, value))
     return "nothing" if value is None else str(value)
 
 
