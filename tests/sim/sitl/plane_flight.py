@@ -1,7 +1,8 @@
 """Homing's daemon and a pilot on ArduPlane's own simulator, in one thread and in real time; no camera looks down.
 
-``python -m tests.sim.sitl.plane_flight plane|quadplane [--write]`` flies one on the binary that HOMING_ARDUPLANE names
-and prints what was seen; with ``--write`` that becomes what the test compares with and the page is made of.
+``python -m tests.sim.sitl.plane_flight plane|plane-in-wind|quadplane [--write]`` flies one on the binary that
+HOMING_ARDUPLANE names and prints what was seen; with ``--write`` that becomes what the test compares with, and what the
+page is made of.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ from sim.sitl.launch import launched
 from sim.sitl.pilot import Pilot
 
 RECORDED = Path(sim.sitl.__file__).with_name("planes.json")
-MODELS = ("plane", "quadplane")
+_IN_WIND = "-in-wind"
+MODELS = ("plane", f"plane{_IN_WIND}", "quadplane")
+_WIND = {"SIM_WIND_SPD": 8.0, "SIM_WIND_DIR": 250.0, "SIM_WIND_TURB": 1.0}
 RADIUS_M = 80.0
 CIRCLE_M = manner_of(Situation(loiter_radius_m=RADIUS_M)).circle_m
 _STAND = Stand(GeoPoint(60.4, 22.4), 37.0)
@@ -56,7 +59,10 @@ Facts = dict[str, Any]
 class PlaneFlight:
     """`step` passes bytes, lets the daemon decide, and lets the referee read."""
 
-    def __init__(self, companion: MavlinkLink, radio: MavlinkLink, pilot: Pilot, folder: Path) -> None:
+    def __init__(
+        self, companion: MavlinkLink, radio: MavlinkLink, pilot: Pilot, folder: Path, weather: dict[str, float]
+    ) -> None:
+        self.weather = weather
         self._companion, self._radio, self._clock = companion, radio, MonotonicClock()
         self.pilot, self.referee = pilot, Referee(dialect=pilot.dialect)
         self.heard: list[Any] = []
@@ -194,11 +200,12 @@ def _taken_off(flight: PlaneFlight) -> Facts:
     for message_id, rate_hz in _STREAMS_HZ.items():
         pilot.command(_INTERVAL, message_id, 1e6 / rate_hz)
     pilot.command(512, mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION)
-    pilot.set_parameters(pilot.firmware.set_up())
+    pilot.set_parameters({**pilot.firmware.set_up(), **flight.weather})
     climbed = flight.follow(take_off(pilot, TAKEOFF_HEIGHT_M), 180.0)
     kind = mavlink.enums["MAV_TYPE"][flight.last("HEARTBEAT").type].name.removeprefix("MAV_TYPE_")
     _loiter(flight, 12.0)
-    return {"it calls itself": kind, "it takes off": climbed}
+    wind_m_s = round(pilot.parameters.get("SIM_WIND_SPD", 0.0))
+    return {"it calls itself": kind, "it takes off": climbed, "wind, m/s": wind_m_s}
 
 
 def _asked_by_hand(flight: PlaneFlight) -> Facts:
@@ -332,14 +339,15 @@ def _reposition(flight: PlaneFlight, place: GeoPoint) -> Any:
 @contextmanager
 def flying(model: str) -> Iterator[PlaneFlight]:
     """On a simulator that is started for it, from the binary that the environment names."""
-    firmware = ArduPlane(model)
+    firmware = ArduPlane(model.removesuffix(_IN_WIND))
     binary = Path(os.environ[firmware.variable])
     with ExitStack() as open_, tempfile.TemporaryDirectory() as folder:
         found = open_.enter_context(launched(firmware, binary, Path(folder) / "sitl", _STAND))
         links = [_opened(uri) for uri in found]
         for link in links:
             open_.callback(link.close)
-        yield PlaneFlight(links[0], links[1], Pilot(firmware), Path(folder))
+        weather = _WIND if model.endswith(_IN_WIND) else {}
+        yield PlaneFlight(links[0], links[1], Pilot(firmware), Path(folder), weather)
 
 
 def _opened(uri: str) -> MavlinkLink:
@@ -355,7 +363,7 @@ def gathered(model: str, tell: Callable[[str], None] = lambda part: None) -> dic
     """The version and the facts."""
     with flying(model) as flight:
         facts = flown(flight, tell)
-        return {"version": f"ArduPlane {flight.pilot.version}, {model}", "facts": facts}
+        return {"version": f"ArduPlane {flight.pilot.version}, {model.replace('-', ' ')}", "facts": facts}
 
 
 def recorded() -> dict[str, Any]:
