@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 2
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
-	.venv-demo/bin/homing-sim denied --seed 1 --out out/demo
+	.venv-demo/bin/homing-sim denied --small --seed 1 --out out/demo
 
 # Everything: lint and the JetPack subset beside each other, each told when it ends, then all tests.
 test: checks

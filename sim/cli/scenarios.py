@@ -173,6 +173,8 @@ def fly_scenario(
     done: Callable[[float], None],
 ) -> tuple[dict[str, Any], str]:  # fmt: skip
     """The scenario's JSON object and its summary; the report is written."""
+    import cv2
+
     from sim.scenario.catalogue import CATALOGUE
     from sim.scenario.histories import take_history
     from sim.scenario.kept_survey import KeptSurveys
@@ -188,6 +190,7 @@ def fly_scenario(
             take_history(site, options.history)
         gc.collect()
         gc.freeze()  # what is loaded stays: to look through it again and again takes a second of a scenario
+        cv2.setNumThreads(1)  # the camera, the fixes and the odometry have a thread each
         scenario = CATALOGUE[name]
         frames: KeptFrames = "exact" if options.whole_frames else "pictures"
         with hangar.launcher(site, frames, stage) as launcher:

@@ -70,7 +70,7 @@ class Site:
         with ThreadPoolExecutor(1) as pool:
             image = pool.submit(whole_image, world, cache)
             renderer = renderer_of(world, "flight", cache)
-            embedder = Embedder(Bundle.load(), threads=2)
+            embedder = Embedder(Bundle.load(), threads=1)  # rendering and odometry go on beside it
             image.result()
         return cls(world, plan, renderer, embedder, seed, out, cache, surveys)
 
