@@ -79,7 +79,7 @@ class Reading(Course):
                 self._proxy.type_in(line)
 
 
-@pytest.fixture(params=list(FIRMWARE))
+@pytest.fixture(params=list(HABITS))
 def hangar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SitlHangar]:
     name, binary = request.param, binary_of(request.param)
     if binary is None:

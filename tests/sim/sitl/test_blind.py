@@ -52,7 +52,7 @@ class Blind:
                 f"end, camera trusted again after {self.seen_again_s:.1f} s, {kept}")  # fmt: skip
 
 
-@pytest.fixture(params=list(FIRMWARE))
+@pytest.fixture(params=["ardupilot", "px4"])
 def hangar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SitlHangar]:
     name, binary = request.param, binary_of(request.param)
     if binary is None:
