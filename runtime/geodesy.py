@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.values import GeoPoint
 
+_AHEAD_DEG = 1e-4  # some 11 m to the north
 _WGS84 = pymap3d.Ellipsoid.from_name("wgs84")
 _A_M, _B_M = _WGS84.semimajor_axis, _WGS84.semiminor_axis
 _ECCENTRICITY_2 = (_A_M * _A_M - _B_M * _B_M) / (_A_M * _A_M)
@@ -98,6 +99,13 @@ def north_east_array_m(
         latitude_deg, longitude_deg, np.zeros_like(latitude_deg), origin.latitude_deg, origin.longitude_deg, 0.0
     )
     return np.stack([np.asarray(north), np.asarray(east)], axis=-1).astype(np.float64)
+
+
+def north_at(origin: GeoPoint, point: GeoPoint) -> float:
+    """Where north is at a point, in radians clockwise of the origin's north on its plane: meridians lean together."""
+    north_m, east_m = north_east_m(origin, point)
+    ahead_m = north_east_m(origin, GeoPoint(min(90.0, point.latitude_deg + _AHEAD_DEG), point.longitude_deg))
+    return math.atan2(ahead_m[1] - east_m, ahead_m[0] - north_m)
 
 
 def distance_m(a: GeoPoint, b: GeoPoint) -> float:

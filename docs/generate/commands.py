@@ -26,7 +26,9 @@ from docs.generate.markdown import table
 from runtime.cli.deferred import program
 
 HEADS = ("option", "value", "default", "what it says")
-_NAMES: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "", Path: "path"}
+_NAMES: dict[Any, str] = {
+    str: "text", int: "integer", float: "number", bool: "", Path: "path", tuple[float, float]: "two numbers",
+}  # fmt: skip
 Command = Callable[..., Any]
 
 

@@ -16,14 +16,16 @@ from runtime.bundle import Manifest
 from runtime.daemon.operator_handler import Request
 from runtime.flightlog.records import RECORDS
 from runtime.history.file import create_file
+from runtime.history.pictures import make_tables
 
 
 def history_block() -> str:
-    """The tables of a flight history, as SQLite tells them of an empty one."""
+    """The tables of a flight history, as SQLite tells them of an empty one that may hold maps."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
         create_file(path, {})
         with closing(sqlite3.connect(path)) as connection:
+            make_tables(connection)
             names = [name for (name,) in connection.execute(_TABLES)]
             columns = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in names}
     rows = [

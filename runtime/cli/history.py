@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.bundle import Bundle
-from runtime.cli.history_made import coverage, merge, prune
+from runtime.cli.history_made import compact, coverage, merge, prune
 from runtime.cli.output import emit, progress, say
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
@@ -23,7 +23,7 @@ from runtime.history.verify import KEYFRAME, examine, kinds_of
 from runtime.values import Keyframe, Measured
 
 history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)
-for _command in (merge, prune, coverage):
+for _command in (merge, prune, compact, coverage):
     history_app.command()(_command)
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The flight history.")]

@@ -1,4 +1,4 @@
-"""`homing history merge|prune|coverage`: histories put together, made smaller, and drawn."""
+"""`homing history merge|prune|compact|coverage`: histories put together, made smaller, and drawn."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from runtime.config.config import load_config
 from runtime.counted import counted
 from runtime.errors import HistoryError, StorageError, UsageError
 from runtime.guidance.limits import Area
+from runtime.history.compact import compact as make_compact
 from runtime.history.compose import compose
 from runtime.history.covered import CoveredCells, covered_cells
 from runtime.history.history import History
@@ -62,6 +63,24 @@ def prune(
         emit({"history": str(out), "keyframes": done.keyframes, "before": before})
         return
     say(f"{out}: {done.keyframes} of {counted(before, 'keyframe')}.")
+
+
+def compact(
+    file: _File,
+    out: Annotated[Path, typer.Option(help="The history to be made; FILE stays as it is.")],
+    as_json: _Json = False,
+) -> None:
+    """Make a smaller history that remembers all: each map's picture once, spatial maps packed, photos as they are."""
+    with History.open(file) as history:
+        steps_ahead = 2 * len(history)
+    with progress("compacting", max(steps_ahead, 1)) as steps:
+        done = make_compact(file, out, steps.step)
+    if as_json:
+        sizes = {"bytes_before": done.bytes_before, "bytes": done.bytes_after}
+        emit({"history": str(out), "keyframes": done.keyframes, "cut_from_pictures": done.cut, **sizes})
+        return
+    sizes_mb = f"{done.bytes_before / 1e6:.1f} MB became {done.bytes_after / 1e6:.1f}"
+    say(f"{out}: {counted(done.keyframes, 'keyframe')}, {done.cut} cut from pictures of maps; {sizes_mb}.")
 
 
 def coverage(

@@ -13,11 +13,12 @@ from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
 from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
-from runtime.cli.record_map import TileFlags, record_map
+from runtime.cli.record_map import record_map
 from runtime.cli.recording import assumed, completed, opened, recorded
 from runtime.cli.source_options import check_options
 from runtime.errors import ImageError
-from runtime.record.map_plan import MOST_TILES
+from runtime.record.map_plan import HEIGHTS_M, MOST_TILES
+from runtime.record.map_record import MapOptions
 from runtime.record.recorder import MOVED
 from runtime.record.surveyed import ALREADY, reasons_of, refuse_useless_views
 from runtime.sources.logs.choice import Asked
@@ -40,6 +41,11 @@ def record(
     tile_m: Annotated[float | None, typer.Option(help="Side of a tile of the map.")] = None,
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
     max_tiles: Annotated[int, typer.Option(min=1, help="A map that needs more tiles is refused.")] = MOST_TILES,
+    heights: Annotated[
+        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Above ground in metres, of flights over the map.")
+    ] = HEIGHTS_M,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes that embed a map; 0: one for each core.")] = 0,
+    update: Annotated[bool, typer.Option("--update", help="Embed what has changed of a map anew.")] = False,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="The flight's .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
@@ -64,7 +70,9 @@ def record(
             log_of = partial(read_photo_log, telemetry, asked, time_offset_s)
             kept, skipped = record_images(images, history, bundle, flags, recursive, log_of, used)
         elif map_file is not None:
-            kept, skipped = record_map(map_file, history, bundle, TileFlags(tile_m, stride_m, max_tiles))
+            kept, skipped = record_map(
+                map_file, history, bundle, MapOptions(tile_m, stride_m, max_tiles, heights, jobs, update)
+            )
         else:
             assert video is not None
             said = read_flight(telemetry, gps_order, asked)

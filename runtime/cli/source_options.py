@@ -11,6 +11,7 @@ _CAMERA = ("images", "video")
 GO_WITH = {  # every option that is not for all three, by its name in the program
     "recursive": ("images",),
     "tile_m": ("map_file",), "stride_m": ("map_file",), "max_tiles": ("map_file",),
+    "heights": ("map_file",), "jobs": ("map_file",), "update": ("map_file",),
     "telemetry": _CAMERA, "vehicle": _CAMERA, "boot": _CAMERA, "time_offset_s": _CAMERA,
     "gps_order": ("video",), "rate_hz": ("video",), "camera": _CAMERA,
     "camera_pitch_deg": _CAMERA, "hfov_deg": _CAMERA, "height_agl_m": _CAMERA, "heading_deg": _CAMERA,

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.bounded_cache import BoundedCache
 from runtime.camera_model import CameraModel
 from runtime.errors import CropDamagedError, HomingError
 from runtime.fix.local_features import Features, Kind, features_of
@@ -20,7 +21,6 @@ from runtime.fix.verify import Ground
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
-from runtime.matching.bounded_cache import BoundedCache
 from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, ViewKind

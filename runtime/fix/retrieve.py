@@ -15,10 +15,11 @@ from typing import Protocol
 import numpy as np
 
 from runtime.bundle import Bundle
+from runtime.centred import centred
 from runtime.fix.memory import Memory, Rung
 from runtime.fix.query import Known
 from runtime.fix.query_crops import QueryCrop, query_crops
-from runtime.matching.alignment import align, centred
+from runtime.matching.alignment import align
 from runtime.values import Embeddings, Frame, ImageRGB, ViewKind
 
 MAX_MATCHES = 50

@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import HistoryError, StorageError
-from runtime.history.file import FORMAT_VERSION, Checkpointer, create_file, open_file, reported
+from runtime.history.file import FORMAT_VERSION, MAPPED_VERSION, Checkpointer, create_file, open_file, reported
 from runtime.history.history import History
+from runtime.history.pictures import CUT, make_tables
 from runtime.history.reader import HistoryReader
 from runtime.history.rows import KEYFRAME_COLUMNS
 
 Chosen = NDArray[np.int64]  # (N,) ids of keyframes
 _OF_KEYFRAMES = ("position", "origin", "embedding", "feature")
+_PICTURE = "name, latitude_deg, longitude_deg, metres_per_pixel, rows, columns"
+_CELL = "level, cell_row, cell_column, fingerprint, image"
+_CUT = "north_mm, east_mm, side_mm, turn_rad, side_px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def _copy(connection: sqlite3.Connection, source: Path, choose: Callable[[Histor
         for table in _OF_KEYFRAMES:
             if table in tables:
                 _copy_table(connection, table, shift)
+        _copy_version(connection, shift, CUT in tables)
         connection.execute("DROP TABLE chosen")
         connection.execute("COMMIT")
     except BaseException:
@@ -128,6 +133,28 @@ def _copy_table(connection: sqlite3.Connection, table: str, shift: int) -> None:
     connection.execute(
         f"INSERT INTO main.{table} (keyframe_id, {columns}) SELECT keyframe_id + ?, {columns} FROM source.{table} "
         f"WHERE keyframe_id IN chosen", (shift,),
+    )  # fmt: skip
+
+
+def _copy_version(connection: sqlite3.Connection, shift: int, mapped: bool) -> None:
+    """The pictures that copied keyframes are cut from, and the format that goes with what was copied."""
+    (version,) = connection.execute("PRAGMA source.user_version").fetchone()
+    if version < MAPPED_VERSION:
+        return
+    make_tables(connection)
+    if not mapped:
+        return
+    (pictures,) = connection.execute("SELECT COALESCE(MAX(id), 0) FROM main.picture").fetchone()
+    wanted = "(SELECT picture_id FROM source.cut WHERE keyframe_id IN chosen)"
+    for statement in (
+        f"INSERT INTO main.picture (id, {_PICTURE}) SELECT id + ?, {_PICTURE} FROM source.picture WHERE id IN {wanted}",
+        f"INSERT INTO main.cell (picture_id, {_CELL}) SELECT picture_id + ?, {_CELL} FROM source.cell "
+        f"WHERE picture_id IN {wanted} ORDER BY id",
+    ):
+        connection.execute(statement, (pictures,))
+    connection.execute(
+        f"INSERT INTO main.cut (keyframe_id, picture_id, {_CUT}) SELECT keyframe_id + ?, picture_id + ?, {_CUT} "
+        "FROM source.cut WHERE keyframe_id IN chosen", (shift, pictures),
     )  # fmt: skip
 
 

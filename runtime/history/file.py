@@ -23,6 +23,7 @@ from runtime.history.rows import KEYFRAME_COLUMNS
 
 APPLICATION_ID = 0x484F4D48  # "HOMH": SQLite's own field for whose file this is
 FORMAT_VERSION = 2  # 1 kept one position in a keyframe's own row, see `runtime.history.format_1`
+MAPPED_VERSION = 3  # of a file from when it first holds the picture of a map, or a packed spatial map
 CHECKPOINT_S = 0.25  # a quarter of the second that may be lost
 _BUSY_TIMEOUT_S = 5.0  # that a write waits for another program's, before it says so
 _CHECKPOINT_WAIT_S = 0.25  # that emptying the log waits for readers, before it is put off to the next commit
@@ -175,9 +176,9 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
     if application_id != APPLICATION_ID:
         raise HistoryError(f"{path} is not a flight history (an SQLite file of another program).")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if not 1 <= version <= FORMAT_VERSION:
+    if not 1 <= version <= MAPPED_VERSION:
         raise HistoryError(
-            f"history {path} is of format {version}, this program reads up to {FORMAT_VERSION}; "
+            f"history {path} is of format {version}, this program reads up to {MAPPED_VERSION}; "
             "open it with the version of homing that recorded it."
         )
     connection.execute("SELECT count(*), max(id) FROM keyframe").fetchone()

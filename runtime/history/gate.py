@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.errors import KeyframeRefusedError
 from runtime.history.ranges import FOOTPRINT_M, keyframe_fault, position_fault, within
 from runtime.history.rows import position_rows_of, row_of_numbers
+from runtime.history.spatial_maps import PackedMap
 from runtime.plain import PLAIN, is_plain
 from runtime.values import ImageRGB, Keyframe, Pose, Position, ViewKind
 
@@ -35,7 +36,7 @@ class Embedded(Protocol):
         ...
 
     @property
-    def map(self) -> NDArray[np.float32] | None:
+    def map(self) -> NDArray[np.float32] | PackedMap | None:
         """(C, h, w) or None."""
         ...
 
@@ -67,14 +68,23 @@ def check(keyframe: Keyframe, embeddings: Sequence[Embedded], origin: Origin) ->
         raise KeyframeRefusedError(reason)
 
 
+def check_cut(keyframe: Keyframe, embeddings: Sequence[Embedded], origin: Origin) -> None:
+    """The same for a keyframe whose crop is a square of a picture: whoever cut it has asked `refusal` with the crop."""
+    if reason := _refusal_but_for_crop(keyframe, origin) or embedding_fault(embeddings):
+        raise KeyframeRefusedError(reason)
+
+
 def refusal(keyframe: Keyframe, origin: Origin) -> str:
     """Why a keyframe may not enter a history, whatever its embeddings are; empty where it may."""
+    return _refusal_but_for_crop(keyframe, origin) or picture_fault(keyframe.crop)
+
+
+def _refusal_but_for_crop(keyframe: Keyframe, origin: Origin) -> str:
     faults = [position_fault(row) for row in position_rows_of(keyframe, 0)]
     return (
         keyframe_fault(row_of_numbers(keyframe))
         or next(filter(None, faults), "")
         or _seen_fault(keyframe.footprint_m, origin)
-        or picture_fault(keyframe.crop)
     )
 
 
@@ -100,7 +110,7 @@ def embedding_fault(embeddings: Sequence[Embedded]) -> str:
     for embedding in embeddings:
         if not within(float(np.linalg.norm(embedding.vector.astype(np.float64))), UNIT_LENGTH):
             return "its embedding is no unit vector"
-        if embedding.map is not None and not np.isfinite(embedding.map).all():
+        if isinstance(embedding.map, np.ndarray) and not np.isfinite(embedding.map).all():
             return "its embedding's map is not finite"
     return ""
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,7 +30,15 @@ from runtime.history.file import (
 from runtime.history.format_1 import upgrade
 from runtime.history.gate import NO_ORIGIN, Origin, check
 from runtime.history.reader import COLUMNS, HistoryReader, millimetres
-from runtime.history.rows import KEYFRAME_COLUMNS, POSITION_COLUMNS, encode_arrays, position_rows_of, row_of
+from runtime.history.rows import (
+    KEYFRAME_COLUMNS,
+    POSITION_COLUMNS,
+    encode_arrays,
+    encode_crop,
+    position_rows_of,
+    row_of,
+)
+from runtime.history.spatial_maps import NO_SHAPE, PackedMap, halves, pack
 from runtime.values import Embeddings, Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
@@ -42,13 +50,20 @@ _INSERT_EMBEDDING = f"INSERT OR REPLACE INTO embedding VALUES ({', '.join('?' * 
 
 @dataclass(frozen=True, slots=True)
 class StoredEmbedding:
-    """A keyframe's embedding at one rung. ``vector`` (D,) float32 unit; ``map`` (C, h, w) float32 unit along
-    C, or None; ``heading_offset_rad``: how far the crop was turned clockwise before it was embedded."""
+    """A keyframe's embedding at one rung. ``vector`` (D,) float32 unit; ``map`` (C, h, w) float32 unit along C, the
+    same packed, or None; ``heading_offset_rad``: how far the crop was turned clockwise before it was embedded."""
 
     footprint_m: float
     heading_offset_rad: float
     vector: NDArray[np.float32]
-    map: NDArray[np.float32] | None = None
+    map: NDArray[np.float32] | PackedMap | None = None
+
+
+def packed(embeddings: Sequence[StoredEmbedding]) -> list[StoredEmbedding]:
+    """The same with their maps packed."""
+    return [
+        replace(one, map=pack(one.map)) if isinstance(one.map, np.ndarray) else one for one in embeddings
+    ]
 
 
 def stored(embeddings: Embeddings, footprints_m: Sequence[float]) -> list[StoredEmbedding]:
@@ -154,26 +169,30 @@ class History(HistoryReader):
             EmbeddingSpaceError: another program has moved the history to another space.
         """
         check(keyframe, embeddings, origin)
-        with self._transaction() as connection:
-            keyframe_id = connection.execute(_INSERT_KEYFRAME, row_of(keyframe)).lastrowid
-            assert keyframe_id is not None
-            connection.executemany(_INSERT_POSITION, position_rows_of(keyframe, keyframe_id))
-            connection.execute(ORIGIN_TABLE)
-            said = (origin.fingerprint, float(origin.coverage), origin.metres_per_pixel)
-            connection.execute(_INSERT_ORIGIN, (keyframe_id, *said))
-            self._insert_embeddings(keyframe_id, self.embedding_space_id, keyframe.view, embeddings)
+        with self.transaction():
+            return self.insert(keyframe, embeddings, origin, encode_crop(keyframe.crop))
+
+    def insert(self, keyframe: Keyframe, embeddings: Sequence[StoredEmbedding], origin: Origin, crop: bytes) -> int:
+        """Within a transaction: the rows of a keyframe that has passed the gate, with its crop as it is stored."""
+        keyframe_id = self._connection.execute(_INSERT_KEYFRAME, row_of(keyframe, crop)).lastrowid
+        assert keyframe_id is not None
+        self._connection.executemany(_INSERT_POSITION, position_rows_of(keyframe, keyframe_id))
+        self._connection.execute(ORIGIN_TABLE)
+        said = (origin.fingerprint, float(origin.coverage), origin.metres_per_pixel)
+        self._connection.execute(_INSERT_ORIGIN, (keyframe_id, *said))
+        self.insert_embeddings(keyframe_id, keyframe.view, embeddings)
         return keyframe_id
 
     def add_embeddings(
         self, keyframe_id: int, embedding_space_id: str, view: ViewKind, embeddings: Sequence[StoredEmbedding]
     ) -> None:
         """Adds (or replaces) embeddings of a keyframe, possibly of a space that the history is to move to."""
-        with self._transaction():
-            self._insert_embeddings(keyframe_id, embedding_space_id, view, embeddings)
+        with self.transaction():
+            self.insert_embeddings(keyframe_id, view, embeddings, embedding_space_id)
 
     def move_to_space(self, embedding_space_id: str, bundle_name: str) -> None:
         """Binds the history to another space, whose embeddings must be there, and drops the others."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             meta = {"embedding_space_id": embedding_space_id, "bundle_name": bundle_name}
             connection.executemany("UPDATE meta SET value = ?2 WHERE key = ?1", meta.items())
             connection.execute("DELETE FROM embedding WHERE embedding_space_id != ?", (embedding_space_id,))
@@ -183,24 +202,32 @@ class History(HistoryReader):
         """Caches local features; False where the history is open for reading only, and nothing is kept."""
         if not self.writable:
             return False
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = (int(keyframe_id), kind, encode_arrays(arrays))
             connection.execute("INSERT OR REPLACE INTO feature VALUES (?, ?, ?)", row)
         return True
 
-    def _insert_embeddings(
-        self, keyframe_id: int, embedding_space_id: str, view: ViewKind, embeddings: Sequence[StoredEmbedding]
+    def vacuum(self) -> None:
+        """Gives what was deleted back to the disk; the file is written anew."""
+        with self._writing:
+            self._connection.execute("VACUUM")
+
+    def insert_embeddings(
+        self, keyframe_id: int, view: ViewKind, embeddings: Sequence[StoredEmbedding], space: str = ""
     ) -> None:
+        """Within a transaction: the rows of a keyframe's embeddings, in the place of equal ones; ``space``: which they
+        are of, where not the history's own."""
         for embedding in embeddings:
-            shape = (None, None, None) if embedding.map is None else embedding.map.shape
-            packed = None if embedding.map is None else embedding.map.astype("<f2").tobytes()
-            key = (keyframe_id, embedding_space_id, view.value, millimetres(embedding.footprint_m))
+            spatial = halves(embedding.map) if isinstance(embedding.map, np.ndarray) else embedding.map
+            shape, packed = (NO_SHAPE, None) if spatial is None else (spatial.shape, spatial.data)
+            key = (keyframe_id, space or self.embedding_space_id, view.value, millimetres(embedding.footprint_m))
             offset_urad = round(math.remainder(embedding.heading_offset_rad, math.tau) * 1e6)
             vector = embedding.vector.astype("<f2").tobytes()
             self._connection.execute(_INSERT_EMBEDDING, (*key, offset_urad, vector, *shape, packed))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One write, whole or not at all; raises as `add`."""
         with self._writing, reported(self.path):
             if not self.writable:
                 raise HistoryError(f"history {self.path} is open for reading only.")

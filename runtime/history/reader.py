@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,8 +19,10 @@ from runtime.history.broken import COLUMNS_WITHOUT_CROP, broken_keyframes, posit
 from runtime.history.connections import ReadingConnections
 from runtime.history.file import reported
 from runtime.history.gate import UNIT_LENGTH
+from runtime.history.pictures import PictureReader
 from runtime.history.ranges import position_fault
-from runtime.history.rows import KEYFRAME_COLUMNS, decode_arrays, keyframe_of, position_of
+from runtime.history.rows import CROP_OF_PICTURE, KEYFRAME_COLUMNS, decode_arrays, keyframe_of, position_of
+from runtime.history.spatial_maps import map_of
 from runtime.values import Coverage, Keyframe, Maps, Position, ViewKind
 
 _LOG = logging.getLogger(__name__)
@@ -81,9 +83,10 @@ class HistoryReader:
     def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
         self.path = path
         self._reading = ReadingConnections(path, connection)
-        self._meta = dict(self._all("SELECT key, value FROM meta"))
+        self._meta = dict(self.ask("SELECT key, value FROM meta"))
         self._dimension = 0
         self._rewritten = 0
+        self._pictures = PictureReader(self.ask)
         self.broken: dict[int, str] = {}
         self._look_for_broken()
 
@@ -100,18 +103,18 @@ class HistoryReader:
     @property
     def format_version(self) -> int:
         """The format of the file; another program may bring it up to date meanwhile."""
-        return int(self._all("PRAGMA user_version")[0][0])
+        return int(self.ask("PRAGMA user_version")[0][0])
 
     def __len__(self) -> int:
-        return int(self._all(f"SELECT count(*) FROM keyframe WHERE {self._sound('id')}")[0][0])
+        return int(self.ask(f"SELECT count(*) FROM keyframe WHERE {self._sound('id')}")[0][0])
 
     def first_id(self) -> int:
         """The oldest keyframe's id, 0 when empty."""
-        return int(self._all(f"SELECT min(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
+        return int(self.ask(f"SELECT min(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
 
     def last_id(self) -> int:
         """The newest keyframe's id, 0 when empty: it changes when, and only when, keyframes were added."""
-        return int(self._all(f"SELECT max(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
+        return int(self.ask(f"SELECT max(id) FROM keyframe WHERE {self._sound('id')}")[0][0] or 0)
 
     def mark(self) -> Mark:
         """How far it has grown, and whether it has only grown, for whoever keeps what was read.
@@ -119,7 +122,7 @@ class HistoryReader:
         Raises:
             EmbeddingSpaceError: another program has moved the history to another space.
         """
-        last_id, last_row, rewritten, space = self._all(
+        last_id, last_row, rewritten, space = self.ask(
             f"SELECT (SELECT max(id) FROM keyframe WHERE {self._sound('id')}), (SELECT max(rowid) FROM embedding), "
             "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rewritten'), "
             "(SELECT value FROM meta WHERE key = 'embedding_space_id')"
@@ -139,12 +142,12 @@ class HistoryReader:
             f"WHERE {space} = ? AND {row} > ? AND {row} <= ? AND view IN ({_VIEWS}) AND {_A_RUNG} "
             f"AND {self._sound('keyframe_id')} GROUP BY view, footprint_mm"
         )
-        rows = self._all(query, (self.embedding_space_id, after.last_row, until.last_row))
+        rows = self.ask(query, (self.embedding_space_id, after.last_row, until.last_row))
         return [StoredRung(ViewKind(view), mm / 1000, count, oldest) for view, mm, count, oldest in rows]
 
     def ids(self, view: ViewKind | None = None, after_id: int = 0) -> list[int]:
         """The ids of the keyframes (of a view) newer than ``after_id``, ascending."""
-        return [int(row[0]) for row in self._all(*self._filtered("SELECT id FROM keyframe", view, after_id))]
+        return [int(row[0]) for row in self.ask(*self._filtered("SELECT id FROM keyframe", view, after_id))]
 
     def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
         """One keyframe, with its crop or, where that is not asked for, with a (0, 0, 3) array.
@@ -156,10 +159,13 @@ class HistoryReader:
         if int(keyframe_id) in self.broken:
             raise HistoryError(f"history {self.path}: keyframe {keyframe_id} is broken: {self.broken[keyframe_id]}.")
         columns = COLUMNS if crop else COLUMNS_WITHOUT_CROP
-        rows = self._all(f"SELECT id, {columns} FROM keyframe WHERE id = ?", (int(keyframe_id),))
+        rows = self.ask(f"SELECT id, {columns} FROM keyframe WHERE id = ?", (int(keyframe_id),))
         if not rows:
             raise HistoryError(f"history {self.path} has no keyframe {keyframe_id}.")
-        return keyframe_of(rows[0], self._positions("WHERE keyframe_id = ?", (int(keyframe_id),)).get(rows[0][0], {}))
+        positions = self._positions("WHERE keyframe_id = ?", (int(keyframe_id),)).get(rows[0][0], {})
+        if rows[0][-1] != CROP_OF_PICTURE:
+            return keyframe_of(rows[0], positions)
+        return replace(keyframe_of((*rows[0][:-1], None), positions), crop=self._pictures.crop(int(keyframe_id)))
 
     def keyframes(
         self, view: ViewKind | None = None, *, crops: bool = True, after_id: int = 0
@@ -175,14 +181,14 @@ class HistoryReader:
                 except CropDamagedError as error:
                     _LOG.warning("%s", error)
         else:
-            rows = self._all(*self._filtered(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
+            rows = self.ask(*self._filtered(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
             positions = self._positions("WHERE keyframe_id > ?", (after_id,))
             for row in rows:
                 yield keyframe_of(row, positions.get(row[0], {}))
 
     def coverage(self) -> Coverage:
         """The ground that its keyframes show; ten thousand take some ten milliseconds."""
-        rows = self._all(
+        rows = self.ask(
             "SELECT ground_latitude_deg, ground_longitude_deg, footprint_m FROM keyframe "
             f"WHERE footprint_m > 0 AND {self._sound('id')} ORDER BY id"
         )
@@ -191,7 +197,7 @@ class HistoryReader:
 
     def ground_rows(self, after_id: int, most: int) -> GroundRows:
         """What ground the ``most`` oldest keyframes newer than ``after_id`` show; fewer are all that there are."""
-        rows = self._all(
+        rows = self.ask(
             "SELECT id, ground_latitude_deg, ground_longitude_deg, footprint_m FROM keyframe "
             f"WHERE id > ? AND footprint_m > 0 AND {self._sound('id')} ORDER BY id LIMIT ?",
             (int(after_id), int(most)),
@@ -201,17 +207,17 @@ class HistoryReader:
 
     def views(self) -> tuple[ViewKind, ...]:
         """The views that it holds keyframes of."""
-        rows = self._all(f"SELECT DISTINCT view FROM keyframe WHERE {self._sound('id')} ORDER BY view")
+        rows = self.ask(f"SELECT DISTINCT view FROM keyframe WHERE {self._sound('id')} ORDER BY view")
         return tuple(ViewKind(row[0]) for row in rows)
 
     def flights(self) -> tuple[str, ...]:
         """The flights in it, oldest first."""
-        rows = self._all(f"SELECT flight FROM keyframe WHERE {self._sound('id')} GROUP BY flight ORDER BY min(id)")
+        rows = self.ask(f"SELECT flight FROM keyframe WHERE {self._sound('id')} GROUP BY flight ORDER BY min(id)")
         return tuple(str(row[0]) for row in rows)
 
     def flights_by_id(self, after_id: int = 0) -> list[tuple[int, str]]:
         """The id and flight of each keyframe newer than ``after_id``, by id."""
-        rows = self._all("SELECT id, flight FROM keyframe WHERE id > ? ORDER BY id", (int(after_id),))
+        rows = self.ask("SELECT id, flight FROM keyframe WHERE id > ? ORDER BY id", (int(after_id),))
         return [(int(keyframe_id), str(flight)) for keyframe_id, flight in rows]
 
     def footprints(self, view: ViewKind) -> tuple[float, ...]:
@@ -220,7 +226,7 @@ class HistoryReader:
             "SELECT DISTINCT footprint_mm FROM embedding WHERE embedding_space_id = ? AND view = ? "
             f"AND {_A_RUNG} AND {self._sound('keyframe_id')} ORDER BY footprint_mm"
         )
-        return tuple(row[0] / 1000 for row in self._all(query, (self.embedding_space_id, view.value)))
+        return tuple(row[0] / 1000 for row in self.ask(query, (self.embedding_space_id, view.value)))
 
     def count(self, view: ViewKind, footprint_m: float) -> int:
         """How many embeddings of a view there are at a rung."""
@@ -229,13 +235,13 @@ class HistoryReader:
             f"AND {self._sound('keyframe_id')}"
         )
         parameters = (self.embedding_space_id, view.value, millimetres(footprint_m))
-        return int(self._all(query, parameters)[0][0])
+        return int(self.ask(query, parameters)[0][0])
 
     def gallery(
         self, view: ViewKind, footprint_m: float, after_id: int = 0, until_id: int | None = None
     ) -> Gallery:
         """The embeddings of a view at a rung, of keyframes newer than ``after_id``, up to ``until_id``."""
-        rows = self._all(
+        rows = self.ask(
             "SELECT e.keyframe_id, e.heading_offset_urad, k.ground_latitude_deg, k.ground_longitude_deg, "
             "e.vector FROM embedding e JOIN keyframe k ON k.id = e.keyframe_id "
             "WHERE e.embedding_space_id = ? AND e.view = ? AND e.footprint_mm = ? AND e.keyframe_id > ? "
@@ -272,29 +278,37 @@ class HistoryReader:
         )  # fmt: skip
 
     def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
-        """(N, C, h, w) float32 maps of keyframes at a rung and heading offset 0; None where any has none."""
-        found: dict[int, NDArray[np.float16]] = {}
+        """(N, C, h, w) float32 maps of keyframes at a rung and heading offset 0; None where any has none. Packed ones
+        have lost what their cells share, see `runtime.history.spatial_maps`."""
+        return self._maps(ids, footprint_m, centre=False)
+
+    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
+        """The same, `centred`."""
+        return self._maps(ids, footprint_m, centre=True)
+
+    def _maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float, centre: bool) -> Maps | None:
+        found: dict[int, NDArray[np.float32]] = {}
         wanted = [int(keyframe_id) for keyframe_id in ids]
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            rows = self._all(
+            rows = self.ask(
                 "SELECT keyframe_id, map_channels, map_rows, map_columns, map FROM embedding "
                 "WHERE embedding_space_id = ? AND view IN ('drone', 'satellite', 'ground') "
                 "AND footprint_mm = ? AND heading_offset_urad = 0 "
                 f"AND keyframe_id IN ({', '.join('?' * len(chunk))})",
                 (self.embedding_space_id, millimetres(footprint_m), *chunk),
             )
-            found |= {row[0]: one for row in rows if (one := _map_of(row)) is not None}
+            found |= {row[0]: one for row in rows if (one := map_of(row[1:], centre)) is not None}
         if not wanted or any(keyframe_id not in found for keyframe_id in wanted):
             return None
         if len({one.shape for one in found.values()}) > 1:
             return None
-        return np.stack([found[keyframe_id] for keyframe_id in wanted]).astype(np.float32)
+        return np.stack([found[keyframe_id] for keyframe_id in wanted])
 
     def features(self, keyframe_id: int, kind: str) -> dict[str, NDArray[Any]] | None:
         """The cached local features of a keyframe, by kind (detector and its settings), or None."""
         query = "SELECT arrays FROM feature WHERE keyframe_id = ? AND kind = ?"
-        rows = self._all(query, (int(keyframe_id), kind))
+        rows = self.ask(query, (int(keyframe_id), kind))
         try:
             return decode_arrays(rows[0][0]) if rows else None
         except (ValueError, TypeError, OSError, EOFError, KeyError, BadZipFile):
@@ -302,10 +316,10 @@ class HistoryReader:
 
     def fingerprints(self) -> dict[str, int]:
         """The keyframes by the fingerprints of the pictures that they were made from, where those are kept."""
-        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'origin'"):
+        if not self.ask("SELECT 1 FROM sqlite_master WHERE name = 'origin'"):
             return {}
         query = f"SELECT fingerprint, keyframe_id FROM origin WHERE fingerprint != '' AND {self._sound('keyframe_id')}"
-        return {str(fingerprint): int(keyframe_id) for fingerprint, keyframe_id in self._all(query)}
+        return {str(fingerprint): int(keyframe_id) for fingerprint, keyframe_id in self.ask(query)}
 
     def _look_for_broken(self) -> None:
         with reported(self.path), self._reading.lent() as reading:
@@ -317,7 +331,7 @@ class HistoryReader:
     def _positions(self, where: str = "", parameters: Sequence[Any] = ()) -> dict[int, dict[str, Position]]:
         """The positions of keyframes, by id and role."""
         found: dict[int, dict[str, Position]] = {}
-        for row in self._all(f"{positions_query(self.format_version)} {where}", parameters):
+        for row in self.ask(f"{positions_query(self.format_version)} {where}", parameters):
             if not position_fault(row):
                 found.setdefault(row[0], {})[row[1]] = position_of(row)
         return found
@@ -338,7 +352,8 @@ class HistoryReader:
                 f"history {self.path} was moved to embedding space {found} by another program; open it again."
             )
 
-    def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def ask(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query."""
         with reported(self.path), self._reading.lent() as connection:
             return connection.execute(query, parameters).fetchall()
 
@@ -346,12 +361,3 @@ class HistoryReader:
 def millimetres(footprint_m: float) -> int:
     """A rung as the file has it."""
     return round(footprint_m * 1000)
-
-
-def _map_of(row: Sequence[Any]) -> NDArray[np.float16] | None:
-    """The map of a row of id, channels, rows, columns and bytes; None where it has none, or a damaged one."""
-    try:
-        found = np.frombuffer(row[4], np.float16).reshape(row[1:4]) if row[4] else None
-    except (ValueError, TypeError):
-        return None
-    return found if found is not None and np.isfinite(found).all() else None

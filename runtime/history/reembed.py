@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle, rungs_within
-from runtime.history.history import History, StoredEmbedding, stored
+from runtime.history.file import MAPPED_VERSION
+from runtime.history.history import History, StoredEmbedding, packed, stored
 from runtime.values import Embeddings, ImageRGB, Keyframe, ViewKind
 
 
@@ -38,6 +39,8 @@ def reembed(history: History, embedder: Tower, step: Callable[[], None] = lambda
     bundle, count = embedder.bundle, 0
     for keyframe in history.keyframes():
         embeddings = _embedded(keyframe, embedder)
+        if history.format_version >= MAPPED_VERSION:
+            embeddings = packed(embeddings)
         history.add_embeddings(keyframe.keyframe_id, bundle.embedding_space_id, keyframe.view, embeddings)
         count += len(embeddings)
         step()

@@ -39,12 +39,14 @@ POSITION_COLUMNS = (
     "source",
     "velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s",
 )  # fmt: skip
+CROP_OF_PICTURE = b""  # stored for a crop that is cut from a picture, see `runtime.history.pictures`
 CAMERA, TAG = "camera", "tag"  # the roles of a keyframe's positions: `Keyframe.position` and `Keyframe.tag`
 
 
-def row_of(keyframe: Keyframe) -> tuple[Any, ...]:
-    """The values of `KEYFRAME_COLUMNS`; an infinite sigma is stored as infinity, an unknown as NULL."""
-    return *row_of_numbers(keyframe)[:-1], encode_crop(keyframe.crop)
+def row_of(keyframe: Keyframe, crop: bytes) -> tuple[Any, ...]:
+    """The values of `KEYFRAME_COLUMNS`, with the crop as it is stored; an infinite sigma is stored as infinity, an
+    unknown as NULL."""
+    return *row_of_numbers(keyframe)[:-1], crop
 
 
 def row_of_numbers(keyframe: Keyframe) -> tuple[Any, ...]:

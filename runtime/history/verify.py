@@ -15,13 +15,15 @@ from runtime.errors import CropDamagedError, HistoryError
 from runtime.history.broken import broken_keyframes, positions_query
 from runtime.history.file import open_file, reported
 from runtime.history.gate import UNIT_LENGTH, picture_fault
+from runtime.history.pictures import CELL, CUT, PictureReader, decode_cell, has_pictures
 from runtime.history.ranges import FOOTPRINT_M, position_fault, within
-from runtime.history.rows import decode_crop
+from runtime.history.rows import CROP_OF_PICTURE, decode_crop
+from runtime.history.spatial_maps import DAMAGED, decoded
 from runtime.reasons import alike
 from runtime.values import ViewKind
 
 KEYFRAME, POSITION, EMBEDDING, FEATURE, ORIGIN = "keyframe", "position", "embedding", "feature", "origin"
-OF_KEYFRAMES = (POSITION, EMBEDDING, FEATURE, ORIGIN)  # the tables whose rows belong to a keyframe each
+OF_KEYFRAMES = (POSITION, EMBEDDING, FEATURE, ORIGIN, CUT)  # the tables whose rows belong to a keyframe each
 _VIEWS = frozenset(kind.value for kind in ViewKind)
 
 
@@ -82,8 +84,9 @@ def check_pages(connection: sqlite3.Connection, path: Path) -> None:
 def faults_of(connection: sqlite3.Connection) -> Iterator[Fault]:
     """The faults of all rows; of a keyframe that is broken itself only that one."""
     broken = broken_keyframes(connection)
+    pictures = PictureReader(lambda query, values: connection.execute(query, values).fetchall())
     for (keyframe_id,) in connection.execute("SELECT id FROM keyframe ORDER BY id").fetchall():
-        fault = broken.get(keyframe_id) or _crop_fault(connection, keyframe_id)
+        fault = broken.get(keyframe_id) or _crop_fault(connection, pictures, keyframe_id)
         if fault:
             broken[keyframe_id] = fault
             yield Fault(KEYFRAME, keyframe_id, fault, "id = ?", (keyframe_id,))
@@ -93,7 +96,9 @@ def faults_of(connection: sqlite3.Connection) -> Iterator[Fault]:
     if version > 1:
         yield from (fault for fault in _positions(connection, version, there) if fault.keyframe_id not in broken)
     yield from (fault for fault in _embeddings(connection, there) if fault.keyframe_id not in broken)
-    for table in {FEATURE, ORIGIN} & tables:
+    if CELL in tables:
+        yield from _cells(connection)
+    for table in {FEATURE, ORIGIN, CUT} & tables:
         for rowid, keyframe_id in connection.execute(f"SELECT rowid, keyframe_id FROM {table}"):
             if keyframe_id not in there:
                 yield Fault(table, keyframe_id, _ORPHAN, "rowid = ?", (rowid,))
@@ -102,12 +107,20 @@ def faults_of(connection: sqlite3.Connection) -> Iterator[Fault]:
 _ORPHAN = "its keyframe is not there"
 
 
-def _crop_fault(connection: sqlite3.Connection, keyframe_id: int) -> str:
+def _crop_fault(connection: sqlite3.Connection, pictures: PictureReader, keyframe_id: int) -> str:
     (encoded,) = connection.execute("SELECT crop FROM keyframe WHERE id = ?", (keyframe_id,)).fetchone()
+    cut = encoded == CROP_OF_PICTURE and has_pictures(connection)
     try:
-        return picture_fault(decode_crop(encoded, keyframe_id))
+        return picture_fault(pictures.crop(keyframe_id) if cut else decode_crop(encoded, keyframe_id))
     except CropDamagedError:
         return "its crop cannot be decoded"
+
+
+def _cells(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Cells that cannot be decoded: without them the map that they are of is recorded again where they were."""
+    for cell_id, encoded in connection.execute("SELECT id, image FROM cell"):
+        if decode_cell(encoded) is None:
+            yield Fault(CELL, None, "a part of a map's picture cannot be decoded", "id = ?", (cell_id,))
 
 
 def _positions(connection: sqlite3.Connection, version: int, there: set[int]) -> Iterator[Fault]:
@@ -148,7 +161,7 @@ def _map_fault(row: Sequence[Any]) -> str:
     if packed is None:
         return ""
     try:
-        found = np.frombuffer(packed, np.float16).reshape(channels, rows, columns)
-    except (TypeError, ValueError):
+        found = decoded((channels, rows, columns), packed)
+    except DAMAGED:
         return "its map is not of the size that it says"
     return "" if np.isfinite(found).all() else "its map is not finite"

@@ -103,13 +103,6 @@ def _by_frequency(maps: Array, sides: tuple[int, ...], threads: int) -> NDArray[
     return np.ascontiguousarray(spectra.reshape(*maps.shape[:2], -1).transpose(2, 0, 1))
 
 
-def centred(maps: Array) -> Array:
-    """(..., C, h, w) maps less the mean of their own cells, unit along C again: what a place is made of drops out
-    and its layout stays, as in normalised cross-correlation."""
-    rest = maps - maps.mean(axis=(-2, -1), keepdims=True)
-    return np.asarray(rest / np.maximum(np.linalg.norm(rest, axis=-3, keepdims=True), 1e-6), dtype=np.float32)
-
-
 def best_shifts(means: Array) -> Alignment:
     """The peak of each (N, K, K) surface; a parabola through its neighbours gives the fraction of a cell."""
     count, size = len(means), means.shape[-1]

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from runtime.bounded_cache import BoundedCache
 from runtime.errors import HistoryError
 from runtime.geodesy import north_east_array_m
 from runtime.history.reader import Gallery, Mark, StoredRung
-from runtime.matching.alignment import centred
-from runtime.matching.bounded_cache import BoundedCache
 from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
@@ -48,8 +47,8 @@ class Source(Protocol):
         """The embeddings of a view at a footprint, of keyframes newer than one, up to another."""
         ...
 
-    def maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
-        """(N, C, h, w) maps of keyframes at a footprint."""
+    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
+        """(N, C, h, w) maps of keyframes at a footprint, `centred`."""
         ...
 
     def first_id(self) -> int:
@@ -203,10 +202,10 @@ class _Kept:
         missing = [keyframe_id for keyframe_id, one in found.items() if one is None]
         for start in range(0, len(missing), _MAPS_AT_ONCE):
             chunk = missing[start : start + _MAPS_AT_ONCE]
-            read = self._history.maps(chunk, footprint_m)
+            read = self._history.centred_maps(chunk, footprint_m)
             if read is None:
                 return None
-            for keyframe_id, one in zip(chunk, centred(read), strict=True):
+            for keyframe_id, one in zip(chunk, read, strict=True):
                 found[keyframe_id] = half = one.astype(np.float16)  # a copy: it owns its memory
                 self._maps.put((keyframe_id, footprint_m), half)
         kept = [one for keyframe_id in ids if (one := found[keyframe_id]) is not None]

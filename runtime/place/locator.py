@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.centred import centred
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.matching.acceptance import Acceptance
-from runtime.matching.alignment import centred
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung

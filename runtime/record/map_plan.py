@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,13 @@ from runtime.errors import ImageError, UsageError
 from runtime.record.recorder import Ladder
 
 LARGEST_TILE_M = 112.0  # what a drone sees from a hundred metres; larger tiles only cost places between them
-MOST_TILES = 20_000  # 16 km2 at the usual 112 m and a quarter of it from tile to tile: an hour or two of two cores
+MOST_TILES = 100_000  # 139 km2 at the usual 112 m and a third of it from tile to tile: an hour or so of two cores
+HEIGHTS_M = (40.0, 120.0)  # above ground, of a flight that nothing is said of: up to where most rules let drones fly
 MIN_TILE_PX = 40  # of a map across a tile: 1 m a pixel of 40 m
 COARSEST_M = 1.25  # a pixel: zoom 17 of web maps is 1.19 m at the equator; a camera's details are not in coarser ones
 _PER_SIDE = 3  # a tile is at most this part of the map's shorter side
-_PER_TILE = 4  # strides in a tile: re-ranking by translation always has a tile within an eighth
+PER_TILE = 3  # strides in a tile: re-ranking by translation always has a tile within a sixth, and keyframes vote
+_SEEN_PER_HEIGHT = 1.06  # side of the square that a common camera, 65 deg wide and 4:3, shows nine tenths of
 _WIDEST_STRIDE = 2  # in a tile: further apart, ground between two tiles is in the middle of none
 _COUNTABLE = 10_000_000  # tiles: more are a slip of the pen
 _READ_PX_S = 60e6  # stored pixels decoded a second, by one core
@@ -56,14 +58,33 @@ class Cost:
     read_px: int = 0
 
 
-def tile_side_m(size_m: tuple[float, float], ladder: Ladder, asked_m: float | None) -> float:
+def check_heights(heights_m: tuple[float, float]) -> None:
+    """Raises UsageError where they are no range of heights above ground."""
+    low_m, high_m = heights_m
+    if not 0.0 < low_m <= high_m < math.inf:
+        raise UsageError(f"--heights {low_m:g} {high_m:g} is no range: give the lowest and the highest in metres.")
+
+
+def rungs_of(tile_m: float, gsd_m: float, ladder: Ladder, heights_m: tuple[float, float] = HEIGHTS_M) -> list[float]:
+    """The footprints at which tiles are embedded, ascending: of those that a tile holds and the map resolves, the ones
+    that a camera between these heights compares; the largest where it would compare none of them."""
+    held = [rung for rung in sorted(ladder.footprints_m) if rung <= tile_m * (1 + 1e-6)]
+    resolved = [rung for rung in held if rung >= MIN_TILE_PX * gsd_m] or held[-1:]
+    lowest = max((rung for rung in resolved if rung <= _SEEN_PER_HEIGHT * heights_m[0]), default=resolved[0])
+    seen = [rung for rung in resolved if lowest <= rung <= _SEEN_PER_HEIGHT * heights_m[1]]
+    return seen or resolved[:1]
+
+
+def tile_side_m(
+    size_m: tuple[float, float], ladder: Ladder, asked_m: float | None, heights_m: tuple[float, float] = HEIGHTS_M
+) -> float:
     """The side of a tile: as asked, or the largest useful rung of the ladder.
 
     Raises:
         UsageError: it is smaller than every rung, or larger than the map.
     """
     smallest, shorter_m = min(ladder.footprints_m), min(size_m)
-    limit = min(LARGEST_TILE_M, shorter_m / _PER_SIDE)
+    limit = min(LARGEST_TILE_M, shorter_m / _PER_SIDE, _SEEN_PER_HEIGHT * heights_m[1])
     tile_m = max((rung for rung in ladder.footprints_m if rung <= limit), default=smallest)
     tile_m = tile_m if asked_m is None else asked_m
     if not smallest <= tile_m <= shorter_m:
@@ -74,14 +95,18 @@ def tile_side_m(size_m: tuple[float, float], ladder: Ladder, asked_m: float | No
     return tile_m
 
 
-def grid_of(size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None) -> Grid:
-    """Where the tiles go; by default the largest useful rung of the ladder, a quarter of it apart.
+def grid_of(
+    size_m: tuple[float, float], ladder: Ladder, tile_m: float | None, stride_m: float | None, per_tile: int = PER_TILE
+) -> Grid:
+    """Where the tiles go; by default the largest useful rung of the ladder, a third of it apart.
+
+    ``per_tile``: strides in a tile, where ``stride_m`` does not say.
 
     Raises:
         UsageError: the tile does not fit, or the stride is not positive, or so short that nobody can mean it.
     """
     tile_m = tile_side_m(size_m, ladder, tile_m)
-    stride_m = tile_m / _PER_TILE if stride_m is None else stride_m
+    stride_m = tile_m / per_tile if stride_m is None else stride_m
     if not 0 < stride_m < math.inf:
         raise UsageError(f"A stride of {stride_m:g} m leads nowhere; give a positive one.")
     if count(size_m, tile_m, stride_m) > _COUNTABLE:
@@ -122,9 +147,10 @@ def check_resolution(name: str, gsd_m: float, size_m: tuple[float, float], tile_
     )
 
 
-def plan_sentence(name: str, grid: Grid, cost: Cost) -> str:
+def plan_sentence(name: str, grid: Grid, rungs_m: Sequence[float], cost: Cost) -> str:
     """What recording a map takes, for people."""
-    return f"{name}: {_size(grid)}, about {_effort(len(grid), cost)}."
+    rungs = ", ".join(f"{rung:g}" for rung in rungs_m)
+    return f"{name}: {_size(grid)}, embedded at {rungs} m, about {_effort(len(grid), cost)}."
 
 
 def check_effort(name: str, grid: Grid, size_m: tuple[float, float], cost: Cost, most_tiles: int) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import ImageError
-from runtime.geodesy import north_east_m, offset
+from runtime.geodesy import north_at, offset
 from runtime.history.gate import MIN_COVERAGE, Origin
-from runtime.history.history import StoredEmbedding, stored
-from runtime.history.rows import encode_crop
+from runtime.history.history import stored
+from runtime.history.pictures import Cut
 from runtime.plain import PLAIN, is_plain
 from runtime.record.known import Picture
 from runtime.record.map_plan import (
-    MOST_TILES,
-    Cost,
     Grid,
-    check_effort,
-    check_resolution,
-    grid_of,
-    plan_sentence,
-    tile_side_m,
 )
 from runtime.record.recorder import CROP_PX, Store, Tower
 from runtime.sources.fingerprint import picture_fingerprint
 from runtime.sources.raster.north_up import NorthUpRaster, open_raster
+from runtime.sources.raster.picture import Picture as Seen
 from runtime.values import Attitude, GeoPoint, ImageRGB, Keyframe, Measured, Pose, Position, PositionSource, ViewKind
 
-_AHEAD_DEG = 1e-4  # some 11 m to the north
 _REGISTRATION_SIGMA_M = 2.0  # of common imagery
 _LOOKED_AT = 1_000  # tiles: of more it is looked at first which have data; fewer are cut in less time than that takes
 _LOOK_PX_PER_TILE = 8  # in that look
@@ -85,12 +76,21 @@ class Map:
         where the file is damaged."""
         size = self._side_px(side_m)
         centre = offset(self.middle, north_m, east_m)
-        picture = self._raster.square(north_m, east_m, side_m, size, self._north_at(centre, north_m, east_m))
+        picture = self._raster.square(north_m, east_m, side_m, size, north_at(self.middle, centre))
         coverage = float(picture.seen.mean())
         fault = picture.damage if coverage < MIN_COVERAGE else ""
         if coverage >= MIN_COVERAGE and _plain(picture.image, picture.seen):
             fault = PLAIN
         return Tile(self.name_of(north_m, east_m, side_m), picture.image, centre, side_m, coverage, self.gsd_m, fault)
+
+    def square(self, north_m: float, east_m: float, side_m: float, side_px: int) -> Seen:
+        """The square about a point (north, east) of the map's middle, upright on the middle's plane."""
+        return self._raster.square(north_m, east_m, side_m, side_px)
+
+    def cut_of(self, tile: Tile, north_m: float, east_m: float) -> Cut:
+        """Where a tile lies in a picture of all of the map."""
+        turn_rad = north_at(self.middle, tile.centre)
+        return Cut(north_m, east_m, tile.side_m, turn_rad, tile.image.shape[0])
 
     def name_of(self, north_m: float, east_m: float, side_m: float) -> str:
         """What the tile about a point is called."""
@@ -121,12 +121,6 @@ class Map:
     def _side_px(self, side_m: float) -> int:
         return int(np.clip(round(side_m / self.gsd_m), *CROP_PX))
 
-    def _north_at(self, centre: GeoPoint, north_m: float, east_m: float) -> float:
-        """Where north is at a point, clockwise from the middle's; meridians lean towards each other."""
-        ahead = GeoPoint(min(90.0, centre.latitude_deg + _AHEAD_DEG), centre.longitude_deg)
-        north, east = north_east_m(self.middle, ahead)
-        return math.atan2(east - east_m, north - north_m)
-
 
 def _span(centres_m: NDArray[np.float64], tile_m: float, side_m: float, side_px: int) -> tuple[NDArray[Any], ...]:
     """First pixels of tiles along a side, and those after their last."""
@@ -140,39 +134,6 @@ def open_map(path: Path) -> Iterator[Map]:
     """A GeoTIFF of any projection, turned north-up about its middle; raises as `open_raster`."""
     with open_raster(path) as raster:
         yield Map(path, raster)
-
-
-def planned(
-    opened: Map, embedder: Tower, tile_m: float | None, stride_m: float | None, most_tiles: int = MOST_TILES
-) -> tuple[Grid, str]:
-    """Where a map's tiles go, and a sentence of what that costs, measured on the tile in its middle.
-
-    Raises:
-        UsageError: the map is too small for tiles, or needs more of them than ``most_tiles``.
-        ImageError: the map is too coarse for tiles.
-    """
-    name, size_m, ladder = str(opened.path), opened.size_m, embedder.bundle
-    tile_m = tile_side_m(size_m, ladder, tile_m)
-    check_resolution(name, opened.gsd_m, size_m, tile_m, ladder)
-    grid = grid_of(size_m, ladder, tile_m, stride_m)
-    if len(grid) > _LOOKED_AT:
-        grid = replace(grid, has_data=opened.has_data(grid))
-        if len(grid) == 0:
-            raise ImageError(f"{name}: has data for no tile of {tile_m:g} m; give a smaller --tile-m, or another map.")
-    cost = _cost(opened, grid, embedder)
-    check_effort(name, grid, size_m, cost, most_tiles)
-    return grid, plan_sentence(name, grid, cost)
-
-
-def _cost(opened: Map, grid: Grid, embedder: Tower) -> Cost:
-    middle = (0.0, 0.0) if grid.has_data is None else min(grid.centres(), key=lambda at: math.hypot(*at))
-    tile = opened.tile(*middle, grid.tile_m)
-    _embedded(tile, embedder)  # the first takes what all need once
-    started_s = time.perf_counter()
-    embeddings = _embedded(opened.tile(*middle, grid.tile_m), embedder)
-    seconds = time.perf_counter() - started_s
-    halves = sum(one.vector.size + (0 if one.map is None else one.map.size) for one in embeddings)
-    return Cost(seconds, 2 * halves + len(encode_crop(tile.image)), opened.stored_px(grid.tile_m))
 
 
 def tiles_of(opened: Map, grid: Grid) -> Iterator[Tile]:
@@ -208,12 +169,20 @@ def _plain(image: ImageRGB, seen: NDArray[np.bool_]) -> bool:
 
 
 def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int:
-    """Embed a tile at every rung that it holds, and add it; its keyframe id.
+    """Embed a tile at every rung that it holds, and add it with its picture; its keyframe id.
 
     Raises:
         KeyframeRefusedError: it must not enter a history.
     """
-    keyframe = Keyframe(
+    bundle = embedder.bundle
+    rungs = [rung for rung in bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6)]
+    embeddings = stored(embedder.embed(ViewKind.SATELLITE, crops_of(tile, rungs, bundle.input_size_px)), rungs)
+    return history.add(keyframe_of(tile, flight), embeddings, origin_of(tile))
+
+
+def keyframe_of(tile: Tile, flight: str) -> Keyframe:
+    """A tile as a keyframe of the satellite view."""
+    return Keyframe(
         keyframe_id=0,
         flight=flight,
         view=ViewKind.SATELLITE,
@@ -225,20 +194,17 @@ def record_tile(tile: Tile, history: Store, embedder: Tower, flight: str) -> int
         footprint_m=tile.side_m,
         crop=tile.image,
     )
-    origin = Origin(fingerprint_of(tile), coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
-    return history.add(keyframe, _embedded(tile, embedder), origin)
 
 
-def fingerprint_of(tile: Tile) -> str:
-    """Names a tile by what it shows and where."""
-    return picture_fingerprint(tile.image, tile.centre)
+def origin_of(tile: Tile) -> Origin:
+    """What a tile was made from, named by what it shows and where."""
+    fingerprint = picture_fingerprint(tile.image, tile.centre)
+    return Origin(fingerprint, coverage=tile.coverage, metres_per_pixel=tile.gsd_m)
 
 
-def _embedded(tile: Tile, embedder: Tower) -> list[StoredEmbedding]:
-    size = embedder.bundle.input_size_px
-    rungs = tuple(rung for rung in embedder.bundle.footprints_m if rung <= tile.side_m * (1 + 1e-6))
-    crops = np.stack([_middle(tile, rung, size) for rung in rungs])
-    return stored(embedder.embed(ViewKind.SATELLITE, crops), rungs)
+def crops_of(tile: Tile, rungs: Sequence[float], size_px: int) -> NDArray[np.uint8]:
+    """(N, S, S, 3): the middle of a tile at each of N footprints, at the network's size."""
+    return np.stack([_middle(tile, rung, size_px) for rung in rungs])
 
 
 def _middle(tile: Tile, side_m: float, size_px: int) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ from sim.world.world import World
 
 WORLD_M, MAP_M = 900.0, 560.0
 HEIGHTS_M = (60.0, 130.0)
+_PER_TILE = 4  # strides: closer than maps are recorded for flight, as the acceptance was fitted
 
 
 class MapSite:
@@ -46,7 +47,7 @@ class MapSite:
         draft, bundle = self.history.with_suffix(".draft"), embedder.bundle
         draft.unlink(missing_ok=True)
         with History.create(draft, bundle.embedding_space_id, bundle.name) as history, open_map(image) as opened:
-            grid = grid_of(opened.size_m, bundle, None, None)
+            grid = grid_of(opened.size_m, bundle, None, None, _PER_TILE)
             with progress(f"map {self.seed}", len(grid)) as steps:
                 for tile in tiles_of(opened, grid):
                     if not unusable(tile):

@@ -25,6 +25,7 @@ from sim.scenario.survey import fly_survey
 from sim.scenario.truth import note, note_track
 
 REMEMBERED = "survey"  # the name of the flight that recorded it
+_PER_TILE = 4  # strides of a map: closer than maps are recorded for flight, as what is known of these flights was
 _SEEN_EVERY_NS = 1_500_000_000  # from 100 m: 12 m of flight, of which every second frame is a keyframe
 
 
@@ -88,7 +89,7 @@ def cut_map(site: Site, say: Say, course: Course) -> None:
     embedder = site.embedder
     with History.create(site.history, embedder.bundle.embedding_space_id, embedder.bundle.name) as history, \
             open_map(image) as opened:  # fmt: skip
-        grid = grid_of(opened.size_m, embedder.bundle, None, None)
+        grid = grid_of(opened.size_m, embedder.bundle, None, None, _PER_TILE)
         say(f"cut the satellite map into {len(grid)} tiles")
         for number, tile in enumerate(tiles_of(opened, grid)):
             course.at(number / len(grid))

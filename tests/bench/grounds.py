@@ -75,8 +75,8 @@ class Without:
     def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
         return self._history.keyframe(keyframe_id, crop=crop)
 
-    def maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
-        return self._history.maps(ids, footprint_m)
+    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
+        return self._history.centred_maps(ids, footprint_m)
 
     def gallery(self, view: ViewKind, footprint_m: float, after_id: int = 0, until_id: int | None = None) -> Gallery:
         all_of = self._history.gallery(view, footprint_m, after_id, until_id)

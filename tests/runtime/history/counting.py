@@ -30,9 +30,9 @@ class Counting(History):
         self.rows.update((view, footprint_m, keyframe_id) for keyframe_id in found.ids.tolist())
         return found
 
-    def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
+    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
         self.spatial.update((footprint_m, int(keyframe_id)) for keyframe_id in ids)
-        return super().maps(ids, footprint_m)
+        return super().centred_maps(ids, footprint_m)
 
     def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
         self.whole[keyframe_id] += 1

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.matching.alignment import align, centred, surfaces, surfaces_of_many
+from runtime.centred import centred
+from runtime.matching.alignment import align, surfaces, surfaces_of_many
 
 Maps = NDArray[np.float32]
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from runtime.centred import centred
 from runtime.errors import EmbeddingSpaceError
 from runtime.history.history import History
-from runtime.matching.alignment import centred
 from runtime.matching.gallery import GalleryCache, Snapshot
 from runtime.values import ViewKind
 from tests.runtime.history.counting import Counting

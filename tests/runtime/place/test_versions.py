@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.matching.alignment import centred
+from runtime.centred import centred
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import Attempt, crops_of
 from runtime.place.gallery import Rung

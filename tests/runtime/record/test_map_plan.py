@@ -9,9 +9,21 @@ import numpy as np
 import pytest
 
 from runtime.errors import ImageError, UsageError
-from runtime.geodesy import distance_m
-from runtime.record.map_plan import Cost, Grid, check_effort, check_resolution, count, grid_of, plan_sentence
-from runtime.record.map_tiles import open_map, planned, tiles_of, unusable
+from runtime.geodesy import distance_m, north_at
+from runtime.record.map_plan import (
+    Cost,
+    Grid,
+    check_effort,
+    check_heights,
+    check_resolution,
+    count,
+    grid_of,
+    plan_sentence,
+    rungs_of,
+    tile_side_m,
+)
+from runtime.record.map_record import MapOptions, planned
+from runtime.record.map_tiles import open_map, tiles_of, unusable
 from runtime.values import GeoPoint
 from tests.runtime.record.fakes import FakeBundle, FakeEmbedder, ground_texture
 
@@ -44,12 +56,32 @@ def test_a_map_that_is_fine_enough_passes(gsd_m: float, tile_m: float) -> None:
 
 def test_what_tiles_cost_is_said() -> None:
     grid = grid_of((345.0, 600.0), LADDER, None, None)
-    said = plan_sentence("a.tif", grid, Cost(seconds=0.2, bytes=400_000.0))
-    assert said == f"a.tif: {len(grid)} tiles of 112 m 27.1 m apart, about 1 minute and 76 MB."
-    hours = plan_sentence("a.tif", grid, Cost(seconds=60.0, bytes=1.0))
-    assert "3.2 hours and 1 MB" in hours
-    reading = plan_sentence("a.tif", Grid(40.0, (0.0,), (0.0,)), Cost(0.1, 1e5, read_px=36_000_000_000))
-    assert reading == "a.tif: 1 tile of 40 m, about 11 minutes and 1 MB."
+    assert len(grid) == count((345.0, 600.0), 112.0, 112.0 / 3)
+    said = plan_sentence("a.tif", grid, (80.0, 112.0), Cost(seconds=0.2, bytes=400_000.0))
+    assert said == "a.tif: 120 tiles of 112 m 34.9 m apart, embedded at 80, 112 m, about 1 minute and 48 MB."
+    hours = plan_sentence("a.tif", grid, (112.0,), Cost(seconds=60.0, bytes=1.0))
+    assert "2.0 hours and 1 MB" in hours
+    reading = plan_sentence("a.tif", Grid(40.0, (0.0,), (0.0,)), (40.0,), Cost(0.1, 1e5, read_px=36_000_000_000))
+    assert reading == "a.tif: 1 tile of 40 m, embedded at 40 m, about 11 minutes and 1 MB."
+
+
+@pytest.mark.parametrize(
+    ("tile_m", "gsd_m", "heights_m", "rungs"),
+    [(112.0, 0.5, (80.0, 120.0), [80.0, 112.0]), (112.0, 0.5, (40.0, 120.0), [40.0, 56.0, 80.0, 112.0]),
+     (112.0, 1.2, (20.0, 120.0), [56.0, 80.0, 112.0]), (40.0, 0.5, (80.0, 120.0), [40.0]),
+     (112.0, 0.1, (10.0, 12.0), [20.0]), (28.0, 0.5, (60.0, 500.0), [28.0]), (112.0, 0.5, (30.0, 30.0), [28.0])],
+)  # fmt: skip
+def test_tiles_are_embedded_at_what_cameras_between_these_heights_compare(
+    tile_m: float, gsd_m: float, heights_m: tuple[float, float], rungs: list[float]
+) -> None:
+    assert rungs_of(tile_m, gsd_m, LADDER, heights_m) == rungs
+
+
+def test_a_tile_is_no_larger_than_what_is_seen_from_the_highest() -> None:
+    assert tile_side_m((900.0, 900.0), LADDER, None, (20.0, 60.0)) == 56.0
+    for wrong in ((0.0, 50.0), (90.0, 40.0), (10.0, float("inf")), (float("nan"), 50.0)):
+        with pytest.raises(UsageError, match="is no range"):
+            check_heights(wrong)
 
 
 def test_too_many_tiles_are_refused_with_what_would_do() -> None:
@@ -57,11 +89,11 @@ def test_too_many_tiles_are_refused_with_what_would_do() -> None:
     grid, cost = grid_of(size_m, LADDER, None, None), Cost(0.2, 4e5)
     check_effort("a.tif", grid, size_m, cost, len(grid))
     with pytest.raises(UsageError) as error:
-        check_effort("a.tif", grid, size_m, cost, 20_000)
+        check_effort("a.tif", grid, size_m, cost, 10_000)
     text = str(error.value)
     assert f"{len(grid)} tiles of 112 m" in text and f"--max-tiles {len(grid)} to have them all" in text
     stride_m = float(text.split("--stride-m ")[1].split(" ")[0])
-    assert len(grid_of(size_m, LADDER, None, stride_m)) <= 20_000 < len(grid_of(size_m, LADDER, None, stride_m - 1))
+    assert len(grid_of(size_m, LADDER, None, stride_m)) <= 10_000 < len(grid_of(size_m, LADDER, None, stride_m - 1))
     with pytest.raises(UsageError) as error:  # so far apart, tiles would leave ground between them
         check_effort("a.tif", grid, size_m, cost, 100)
     assert "--stride-m" not in str(error.value) and "--max-tiles" in str(error.value)
@@ -86,16 +118,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecatio
 def test_a_plan_is_made_of_the_file_and_a_coarse_one_is_never_cut(tmp_path: Path) -> None:
     embedder = FakeEmbedder()
     with open_map(write(tmp_path / "a.tif", colours(300))) as opened:
-        grid, said = planned(opened, embedder, None, None)
+        plan = planned(opened, embedder, MapOptions())
+        grid, said = plan.grid, plan.sentence
         assert len(grid) == len(grid_of(opened.size_m, embedder.bundle, None, None))
         assert f"{len(grid)} tiles of 32 m" in said and "minute" in said and "MB" in said
         with pytest.raises(UsageError, match="--max-tiles"):
-            planned(opened, embedder, None, None, most_tiles=10)
+            planned(opened, embedder, MapOptions(most_tiles=10))
     embedded = len(embedder.views)
     for gsd_m in (10.0, 60.0, 300.0):
         coarse = write(tmp_path / f"{gsd_m}.tif", colours(120), gsd_m=gsd_m)
         with open_map(coarse) as opened, pytest.raises(ImageError, match=rf"has {gsd_m:g} m per pixel"):
-            planned(opened, embedder, None, None)
+            planned(opened, embedder, MapOptions())
     assert len(embedder.views) == embedded
 
 
@@ -117,7 +150,8 @@ def test_the_map_of_a_road_is_cut_where_it_has_data(tmp_path: Path, turned: bool
     embedder = FakeEmbedder()
     with open_map(path) as opened:
         whole = grid_of(opened.size_m, embedder.bundle, 32.0, 8.0)
-        grid, said = planned(opened, embedder, 32.0, 8.0, most_tiles=1000)
+        plan = planned(opened, embedder, MapOptions(32.0, 8.0, most_tiles=1000))
+        grid, said = plan.grid, plan.sentence
         assert len(whole) > 2500 and 20 < len(grid) < len(whole) / 5
         assert f"{len(grid)} tiles of 32 m" in said and "where it has data" in said
         cut = list(grid.centres())
@@ -161,6 +195,6 @@ def test_tiles_look_to_the_north_wherever_they_are(tmp_path: Path) -> None:
     path = write(tmp_path / "pole.tif", image, crs="EPSG:3995", affine=affine)
     with open_map(path) as opened:
         east = opened.tile(0.0, 250.0, 64.0)
-        turn_deg = np.degrees(opened._north_at(east.centre, 0.0, 250.0))
+        turn_deg = np.degrees(north_at(opened.middle, east.centre))
         pole_m = distance_m(GeoPoint(90.0, 0.0), opened.middle)
     assert abs(turn_deg) == pytest.approx(np.degrees(250.0 / pole_m), rel=0.01)

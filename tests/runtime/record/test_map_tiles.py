@@ -65,7 +65,8 @@ def test_the_grid_reaches_every_edge_in_even_strides() -> None:
     grid = grid_of((345.0, 600.0), FakeBundle(footprints_m=(20.0, 40.0, 80.0, 112.0, 160.0)), None, None)
     assert grid.tile_m == 112.0  # the largest rung that fits thrice, and no more than a drone sees
     assert grid.north_m[0] == pytest.approx(-(345 - 112) / 2) and grid.east_m[-1] == pytest.approx((600 - 112) / 2)
-    assert max(np.diff(grid.north_m)) <= 28.0 and max(np.diff(grid.east_m)) <= 28.0
+    assert max(np.diff(grid.north_m)) <= 112.0 / 3 and max(np.diff(grid.east_m)) <= 112.0 / 3
+    assert max(np.diff(grid_of((345.0, 600.0), FakeBundle(), 128.0, None, per_tile=4).east_m)) <= 32.0
     assert len(grid) == len(grid.north_m) * len(grid.east_m)
     exact = grid_of((64.0, 64.0), FakeBundle(), 64.0, None)
     assert exact.north_m == exact.east_m == (0.0,)

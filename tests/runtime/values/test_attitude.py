@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.history.rows import KEYFRAME_COLUMNS, keyframe_of, row_of
+from runtime.history.rows import KEYFRAME_COLUMNS, encode_crop, keyframe_of, row_of
 from runtime.rotations import euler_of, ned_from_euler, rotation, turned_about_vertical
 from runtime.values import Attitude, Measured, Pose, yaw_of
 from tests.runtime.history.recording import keyframe
@@ -78,13 +78,13 @@ def test_euler_angles_of_a_nose_straight_up_or_down(roll: float, pitch: float, y
 @given(st.one_of(st.none(), st.builds(attitude, UNIT, st.sampled_from([0.01, 0.3, math.inf]))))
 def test_a_history_gives_the_attitude_back(turned: Attitude | None) -> None:
     stored = replace(keyframe(1), pose=Pose(5, attitude=turned))
-    assert keyframe_of((1, *row_of(stored)), {}).pose == stored.pose
+    assert keyframe_of((1, *row_of(stored, encode_crop(stored.crop))), {}).pose == stored.pose
 
 
 def test_a_stored_heading_that_contradicts_its_attitude_yields_to_it() -> None:
     """As histories hold that were recorded while the two were kept apart."""
     stored = keyframe(1)
-    row = list(row_of(stored))
+    row = list(row_of(stored, encode_crop(stored.crop)))
     row[KEYFRAME_COLUMNS.index("heading_rad")] = 1.25
     assert keyframe_of((1, *row), {}).pose == stored.pose
     for column in ("attitude_w", "attitude_x", "attitude_y", "attitude_z"):

@@ -18,7 +18,8 @@ from rasterio.enums import ColorInterp as Is  # noqa: E402
 
 from runtime.errors import HomingError  # noqa: E402
 from runtime.place.target import load  # noqa: E402
-from runtime.record.map_tiles import open_map, planned, tiles_of, unusable  # noqa: E402
+from runtime.record.map_record import MapOptions, planned  # noqa: E402
+from runtime.record.map_tiles import open_map, tiles_of, unusable  # noqa: E402
 from tests.runtime.record.fakes import FakeEmbedder  # noqa: E402
 from tests.runtime.sources.raster.writing import EAST, NORTH, write  # noqa: E402
 
@@ -118,7 +119,8 @@ def test_any_raster_is_a_map_and_a_target_in_range_or_one_sentence(made: Made) -
             with open_map(path) as opened:
                 assert -90 <= opened.middle.latitude_deg <= 90 and -180 <= opened.middle.longitude_deg < 180
                 assert 0 < opened.gsd_m < 1e6 and all(0 < side < math.inf for side in opened.size_m)
-                grid, said = planned(opened, FakeEmbedder(), None, None)
+                plan = planned(opened, FakeEmbedder(), MapOptions())
+                grid, said = plan.grid, plan.sentence
                 assert f"{len(grid)} tile" in said
                 for number, tile in zip(range(4), tiles_of(opened, grid), strict=False):
                     in_range(tile.image)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.matching.bounded_cache import BoundedCache
+from runtime.bounded_cache import BoundedCache
 
 
 def cache(limit_bytes: int) -> BoundedCache[int, NDArray[np.uint8]]:
