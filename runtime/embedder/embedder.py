@@ -15,12 +15,12 @@ from runtime.bundle import Bundle
 from runtime.embedder.backends import PassedOver, backend, order_here
 from runtime.embedder.engine import Backend, Engine
 from runtime.embedder.parity import BARS, Bar, Comparison, compare
-from runtime.embedder.parity_record import has_passed, keep, record_path
-from runtime.embedder.parity_set import parity_embeddings, parity_images, parity_pair
+from runtime.embedder.parity_record import Sample, keep, passed_sample, record_path
+from runtime.embedder.parity_set import parity_embeddings, parity_images, parity_sheets
 from runtime.embedder.serialised import Serialised
 from runtime.errors import BundleError, EngineError
 from runtime.machine import default_threads
-from runtime.values import Embeddings, ViewKind
+from runtime.values import Embeddings, Vectors, ViewKind
 
 __all__ = ["Embedder", "parity_embeddings", "parity_images"]
 
@@ -158,18 +158,34 @@ class Embedder:
 
     def _checked(self, view: ViewKind, one: Backend | None) -> float:
         """The gate: whole at the first start on this computer, a few images at later ones."""
-        images, reference = parity_pair(self.bundle, view)
+        reference = parity_embeddings(self.bundle, view)
         record = record_path(self.bundle, view, self.precision, one) if one is not None else None
-        known = record is not None and has_passed(record)
-        if known:
-            few = np.unique(np.linspace(0, len(images) - 1, _AT_A_LATER_START).astype(int))
-            images, reference = images[few], reference[few]
-        comparison = compare(self._computed(view, images).vectors, reference)
-        bar = BARS[self.precision]
-        self._hold(view, comparison, bar.of_a_sample() if known else bar)
-        if record is not None and not known:
-            keep(record, self._engines[view].name, comparison.cosine_min)
+        known = None if record is None else passed_sample(record)
+        if known is not None and known.of(len(reference), self.bundle.input_size_px):
+            comparison = compare(self._computed(view, known.crops).vectors, reference[known.rows])
+            self._hold(view, comparison, BARS[self.precision].of_a_sample())
+            return comparison.cosine_min
+        vectors, sample = self._of_the_whole_set(view, len(reference))
+        comparison = compare(vectors, reference)
+        self._hold(view, comparison, BARS[self.precision])
+        if record is not None:
+            keep(record, self._engines[view].name, comparison.cosine_min, sample)
         return comparison.cosine_min
+
+    def _of_the_whole_set(self, view: ViewKind, count: int) -> tuple[Vectors, Sample]:
+        """What the tower gives for all ``count`` parity images, and a few of them; one sheet is in memory at a time."""
+        few = np.unique(np.linspace(0, count - 1, _AT_A_LATER_START).astype(np.int64))
+        vectors, crops, start = [], [], 0
+        for sheet in parity_sheets(self.bundle):
+            vectors.append(self._computed(view, sheet).vectors)
+            here = few[(few >= start) & (few < start + len(sheet))]
+            crops.append(sheet[here - start])
+            start += len(sheet)
+        if start != count:
+            raise BundleError(
+                f"the bundle {self.bundle.name} has {start} parity images, but {count} reference embeddings."
+            )
+        return np.concatenate(vectors), Sample(few, np.concatenate(crops))
 
     def _hold(self, view: ViewKind, comparison: Comparison, bar: Bar) -> None:
         reason = comparison.refusal(bar)

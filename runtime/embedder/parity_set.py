@@ -7,7 +7,7 @@ the views in them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -31,8 +31,17 @@ def parity_images(bundle: Bundle) -> Crops:
     Raises:
         BundleError: one of the files is not a sheet of crops of the towers' input size.
     """
-    sheets = [read_sheet(bundle.path / named.file, bundle.input_size_px) for named in bundle.manifest.parity.images]
-    return np.concatenate(sheets)
+    return np.concatenate(list(parity_sheets(bundle)))
+
+
+def parity_sheets(bundle: Bundle) -> Iterator[Crops]:
+    """The same in parts (n, S, S, 3), of which only one has to be in memory at a time.
+
+    Raises:
+        BundleError: one of the files is not a sheet of crops of the towers' input size.
+    """
+    for named in bundle.manifest.parity.images:
+        yield read_sheet(bundle.path / named.file, bundle.input_size_px)
 
 
 def parity_embeddings(bundle: Bundle, view: ViewKind) -> Vectors:
@@ -75,14 +84,23 @@ def read_sheet(path: Path, size_px: int) -> Crops:
     """
     try:
         with Image.open(path) as opened:  # not OpenCV: a Jetson's own build need not know WebP
-            sheet = np.asarray(opened.convert("RGB"), np.uint8)
+            opened.load()
+            return _cut(opened, path, size_px)
     except (OSError, SyntaxError) as error:  # Pillow's reader of PNG raises the latter
         raise BundleError(f"the parity image {path} is not an image that can be read: {error}.") from error
-    if sheet.shape[0] % size_px or sheet.shape[1] % size_px:
+
+
+def _cut(sheet: Image.Image, path: Path, size_px: int) -> Crops:
+    """Row by row: a second copy of the whole sheet would be most of what a start takes of memory."""
+    width, height = sheet.size
+    if width % size_px or height % size_px:
         raise BundleError(f"the parity image {path} is not an image of {size_px}x{size_px} pixels, or a grid of them.")
-    rows, columns = sheet.shape[0] // size_px, sheet.shape[1] // size_px
-    grid = sheet.reshape(rows, size_px, columns, size_px, 3)
-    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(-1, size_px, size_px, 3)
+    rows, columns = height // size_px, width // size_px
+    crops = np.empty((rows, columns, size_px, size_px, 3), np.uint8)
+    for row in range(rows):
+        band = np.asarray(sheet.crop((0, row * size_px, width, (row + 1) * size_px)).convert("RGB"), np.uint8)
+        crops[row] = band.reshape(size_px, columns, size_px, 3).transpose(1, 0, 2, 3)
+    return crops.reshape(-1, size_px, size_px, 3)
 
 
 def write_sheet(path: Path, crops: Crops, webp_quality: int | None = None) -> None:

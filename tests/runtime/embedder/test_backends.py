@@ -19,7 +19,8 @@ from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
 from runtime.embedder.onnx_engine import OnnxEngine, input_of, load_gpu_libraries
 from runtime.embedder.onnx_tensorrt import provider_settings
-from runtime.embedder.parity_record import has_passed, record_path
+from runtime.embedder.parity_record import passed_sample, record_path
+from runtime.embedder.parity_set import parity_images
 from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import BundleError, EngineError, UsageError
 from runtime.gpu.key import BULK, FLIGHT
@@ -97,12 +98,37 @@ def test_the_whole_gate_is_passed_once_on_a_computer_and_a_few_images_at_later_s
     small: Bundle, own_cache: Path
 ) -> None:
     record = record_path(small, ViewKind.DRONE, "fp32", backend("onnxruntime-cpu"))
-    assert own_cache in record.parents and not has_passed(record)
+    assert own_cache in record.parents and passed_sample(record) is None
     Embedder(small, threads=1, backends=("onnxruntime-cpu",))
-    assert has_passed(record)
+    kept, images = passed_sample(record), parity_images(small)
+    assert kept is not None and 1 < len(kept.rows) <= 16
+    np.testing.assert_array_equal(kept.crops, images[kept.rows])
     assert json.loads(record.read_text())["cosine_min"] > 0.9999
     record.write_text("{")
-    assert not has_passed(record)
+    assert passed_sample(record) is None
+
+
+def test_a_later_start_decodes_no_sheet_and_a_damaged_sample_is_the_whole_gate_again(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    small = small_bundle(tmp_path / "bundle")
+    cpu = ("onnxruntime-cpu",)
+    Embedder(small, threads=1, backends=cpu)
+    record = record_path(small, ViewKind.DRONE, "fp32", backend(*cpu))
+    sheets = [small.path / named.file for named in small.manifest.parity.images]
+    away = [sheet.rename(sheet.with_suffix(".away")) for sheet in sheets]
+    assert Embedder(small, threads=1, backends=cpu).parity > 0.9999
+    before_samples = {"passed": True, "engine": "x", "cosine_min": 1.0}
+    for spoil in (lambda: record.write_text(json.dumps(before_samples)), record.with_suffix(".npz").unlink,
+                  lambda: record.with_suffix(".npz").write_bytes(b"PK")):  # fmt: skip
+        spoil()
+        with pytest.raises(BundleError, match="is not an image"):
+            Embedder(small, threads=1, backends=cpu)
+        for one in away:
+            one.rename(one.with_suffix(sheets[0].suffix))
+        Embedder(small, threads=1, backends=cpu)
+        assert passed_sample(record) is not None
+        away = [sheet.rename(sheet.with_suffix(".away")) for sheet in sheets]
 
 
 def test_another_model_or_another_set_of_images_is_another_record(small: Bundle) -> None:
