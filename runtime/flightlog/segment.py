@@ -9,6 +9,7 @@ from typing import Any
 from mcap.writer import CompressionType, Writer
 
 from runtime.flightlog.disk import Spool
+from runtime.flightlog.packed_index import PackedIndex
 from runtime.flightlog.record import Record
 
 LIBRARY = "homing"  # what the header of our files says, and that of no other's
@@ -25,6 +26,11 @@ class Segment:
         self._out = Tail()
         # chunks end when `take` says so, not at a size; typed loosely because half of mcap's Writer has no types
         self._writer: Any = Writer(self._out, chunk_size=2**30, compression=CompressionType.ZSTD)
+        # its two growing lists, for which it has no other door; tests hold its files and its memory against them
+        self._chunks, self._attachments = PackedIndex(), PackedIndex()
+        vars(self._writer).update(
+            _Writer__chunk_indices=self._chunks, _Writer__attachment_indexes=self._attachments
+        )
         self._writer.start(profile="", library=LIBRARY)
         self._channels: dict[str, int] = {}
         self._sequence = 0
@@ -58,6 +64,11 @@ class Segment:
         self._writer.flush()
         self.gathered = self.pending_records = 0
         return self._out.take()
+
+    @property
+    def index_bytes(self) -> int:
+        """How much the index of what was taken takes of memory, until the end."""
+        return self._chunks.nbytes + self._attachments.nbytes
 
     def finish(self) -> bytes:
         """The end of the file, with its index."""
