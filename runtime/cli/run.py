@@ -29,6 +29,7 @@ from runtime.daemon.workers import ThreadWorkers
 from runtime.events import VEHICLE_LINK
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.space import Space
+from runtime.machine import give_large_blocks_back
 from runtime.replay.started import started
 from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
@@ -45,6 +46,7 @@ def run(
 ) -> None:
     """Fly: record, know where we are, and go where the operator points once the pilot grants it."""
     settings = load_config(config)
+    give_large_blocks_back()
     # What was recorded is closed first: a driver that does not let go must not cost the flight its log.
     with stopped_by_signals() as stop, ExitStack() as devices, ExitStack() as records:
         _fly(settings, dry_run, stop, devices, records)

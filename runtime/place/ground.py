@@ -136,13 +136,17 @@ class Ground:
     def field(self) -> Field:
         """The scores so far."""
         smoothing, surroundings = (share * self._footprint_m / self._pitch_m for share in (_SMOOTHING, _SURROUNDINGS))
-        dots, counts = (_blurred(one.reshape(self._shape), smoothing) for one in (self._dots, self._counts))
+        similarity, counts = (_blurred(one.reshape(self._shape), smoothing) for one in (self._dots, self._counts))
         cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
         known = (cover >= _MIN_COVER) & self._flown
-        similarity = np.where(known, dots / np.maximum(counts, 1e-9), 0.0)
+        similarity /= np.maximum(counts, 1e-9, out=counts)  # in place: over a wide field each of these has 100 MB
+        del counts
+        similarity[~known] = 0.0
         weight = _blurred(known.astype(np.float64), surroundings)
-        around = _blurred(similarity, surroundings) / np.maximum(weight, 1e-6)
-        sharpness = np.where(known, similarity - around, np.nan)
+        sharpness = _blurred(similarity, surroundings)
+        sharpness /= np.maximum(weight, 1e-6, out=weight)
+        np.subtract(similarity, sharpness, out=sharpness)
+        sharpness[~known] = np.nan
         return Field(self._origin, self._pitch_m, sharpness, similarity, cover)
 
 

@@ -4,14 +4,14 @@ for each."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
-from runtime.matching.alignment import surfaces_of_many
+from runtime.matching.alignment import Surfaces, surfaces_of_many
 from runtime.place.attempt import Attempt
 from runtime.place.ground import Field, Ground, Peak
 from runtime.place.versions import Layer
@@ -80,50 +80,68 @@ def compare(
     ``wrong``: copies of the layers whose layout is wrong, for what chance makes.
     """
     rung = layers[0].rung
-    fields, *others = fields_of([layers, *wrong], rows)
+    every = fields_of([layers, *wrong], rows)
+    fields = next(every)
     peaks = _distinct(fields, top, rung.footprint_m / 2)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
     area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
-    chance = tuple(best for other in others if (best := sharpest(other)) > 0.0)
-    return TargetHypothesis(attempt, peaks, nearest, _spread(fields), area_m2, chance)
+    spread = _spread(fields)
+    del fields  # before those of the copies are made
+    chance = tuple(best for best in map(sharpest, every) if best > 0.0)
+    return TargetHypothesis(attempt, peaks, nearest, spread, area_m2, chance)
 
 
-def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> list[list[Field]]:
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """One rung's keyframes ``rows``, of which ``parts`` lie in each area, and how each crop of each version fits them:
+    a list of surfaces for each version."""
+
+    rows: NDArray[np.int64]
+    parts: tuple[slice, ...]
+    cell_m: float
+    surfaces: list[list[Surfaces]]
+
+
+def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> Iterator[list[Field]]:
     """For each version of a target's layers its scores on each of the areas that ``rows`` lie in; versions share the
-    rungs, and the work on the keyframes' maps."""
+    rungs, and the work on the keyframes' maps. Fields are large: those of one version are made when they are asked for.
+    """
     rung = versions[0][0].rung
     groups = rung.groups(rows)
-    grounds = [[Ground(rung.ne_m[group], rung.footprint_m) for group in groups] for _ in versions]
-    for same in zip(*versions, strict=True):
-        _lay(same, grounds, [same[0].rung.rows_of(rung.ids[group]) for group in groups])
-    return [[ground.field() for ground in own] for own in grounds]
+    rungs = zip(*versions, strict=True)
+    scored = [_scored(same, [same[0].rung.rows_of(rung.ids[group]) for group in groups]) for same in rungs]
+    for number, layers in enumerate(versions):
+        grounds = [Ground(rung.ne_m[group], rung.footprint_m) for group in groups]
+        for layer, one in zip(layers, scored, strict=True):
+            _lay(layer, one, one.surfaces[number], grounds)
+        yield [grounds.pop(0).field() for _ in groups]
 
 
-def _lay(
-    versions: Sequence[Layer], grounds: Sequence[Sequence[Ground]], groups: Sequence[NDArray[np.int64]]
-) -> None:
-    """Every rung counts the same per square metre, however many crops and cells it has."""
-    rows = np.concatenate(groups) if groups else np.zeros(0, np.int64)
-    if not len(rows):
-        return
+def _scored(versions: Sequence[Layer], groups: Sequence[NDArray[np.int64]]) -> _Scored:
     rung = versions[0].rung
+    rows = np.concatenate(groups) if groups else np.zeros(0, np.int64)
+    ends = np.cumsum([0, *map(len, groups)])
+    parts = tuple(slice(int(first), int(last)) for first, last in zip(ends, ends[1:], strict=False))
+    if not len(rows):
+        return _Scored(rows, parts, 0.0, [[] for _ in versions])
     maps = rung.maps(rows)
     if maps is None:
         raise BundleError("this history has no spatial maps, which locating needs; embed it with a bundle that has.")
     cells = maps.shape[-1]
-    cell_m = rung.footprint_m / cells
-    ends = np.cumsum([len(group) for group in groups])
     weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
     scores = iter(surfaces_of_many(np.concatenate([one.queries for one in versions]), maps, cells // 2, weights))
-    for layer, own in zip(versions, grounds, strict=True):
-        share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
-        for crop in layer.crops:
-            scored = next(scores)
-            centres = rung.ne_m[rows] - np.array(crop.ne_m)
-            full = share * float(crop.weights.sum())
-            for ground, last, group in zip(own, ends, groups, strict=True):
-                mine = slice(last - len(group), last)
-                ground.add(centres[mine], share * scored.dots[mine], share * scored.counts, cell_m, full)
+    return _Scored(rows, parts, rung.footprint_m / cells, [[next(scores) for _ in one.crops] for one in versions])
+
+
+def _lay(layer: Layer, scored: _Scored, surfaces: Sequence[Surfaces], grounds: Sequence[Ground]) -> None:
+    """Every rung counts the same per square metre, however many crops and cells it has."""
+    cell_m = scored.cell_m
+    share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
+    for crop, one in zip(layer.crops if surfaces else (), surfaces, strict=True):
+        centres = layer.rung.ne_m[scored.rows] - np.array(crop.ne_m)
+        full = share * float(crop.weights.sum())
+        for ground, mine in zip(grounds, scored.parts, strict=True):
+            ground.add(centres[mine], share * one.dots[mine], share * one.counts, cell_m, full)
 
 
 def sharpest(fields: Sequence[Field]) -> float:

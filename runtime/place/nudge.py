@@ -46,7 +46,7 @@ def nudge_of(reading: Reading) -> Nudge | None:
     """How else the target fits its best places better; None where it fits best as it was read."""
     rows = _rows_about(reading)
     versions = [reading.layers, *(nudged(reading.layers, turn, scale) for turn, scale in _NUDGES)]
-    as_read, *others = (sharpest(fields) for fields in fields_of(versions, rows))
+    as_read, *others = map(sharpest, fields_of(versions, rows))
     best = int(np.argmax(others))
     if others[best] < _WORTH * as_read:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,32 @@ def test_the_hottest_sensor_that_is_believable(tmp_path: Path, said: tuple[str, 
 
 def test_a_computer_without_sensors(tmp_path: Path) -> None:
     assert temperature_c(tmp_path / "nowhere") is None
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="another C library than glibc")
+def test_what_a_thread_took_in_large_blocks_is_the_systems_again_once_it_is_freed() -> None:
+    program = """
+import sys, threading
+from runtime.machine import give_large_blocks_back
+def resident_mb():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 // 2**20
+def work():
+    for _ in range(3):
+        blocks = []
+        for _ in range(10):
+            blocks += [bytearray(8 * 2**20), bytes(100_000)]  # what stays between them keeps a heap from shrinking
+        kept.extend(blocks[1::2])
+kept = []
+if sys.argv[1] == "given":
+    give_large_blocks_back()
+before = resident_mb()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(resident_mb() - before)
+"""
+    grown = {}
+    for how in ("given", "kept"):
+        ran = subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True)
+        grown[how] = int(ran.stdout)
+    assert grown["given"] < 15 < 40 < grown["kept"]

@@ -1,0 +1,77 @@
+"""Locating over a wide history needs the memory of one version of its target, however many are compared."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.place.attempt import Attempt, Crop
+from runtime.place.hypothesis import compare, fields_of, sharpest
+from runtime.place.versions import Layer, wrong_layouts
+
+_CELLS, _CHANNELS, _FOOTPRINT_M = 8, 4, 80.0
+
+
+@dataclass(frozen=True)
+class LongWay:
+    """The keyframes of a flight straight to the north-east: a lattice over all of it is mostly empty, and large."""
+
+    ids: NDArray[np.int64]
+    ne_m: NDArray[np.float64]
+    spatial: NDArray[np.float16]
+    footprint_m: float = _FOOTPRINT_M
+
+    @classmethod
+    def of(cls, count: int) -> LongWay:
+        rng = np.random.default_rng(1)
+        maps = rng.standard_normal((count, _CHANNELS, _CELLS, _CELLS))
+        unit = maps / np.linalg.norm(maps, axis=1, keepdims=True)
+        places = np.arange(count)[:, None] * np.array([100.0, 100.0])
+        return cls(np.arange(1, count + 1), places, unit.astype(np.float16))
+
+    def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return [rows]
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.flatnonzero(np.isin(self.ids, ids))
+
+    def maps(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+        return self.spatial[rows]
+
+
+def _layers(way: LongWay, shown: int) -> list[Layer]:
+    crop = Crop(np.zeros((16, 16, 3), np.uint8), (0.0, 0.0), np.ones((_CELLS, _CELLS), np.float32))
+    return [Layer(way, [crop], way.spatial[shown : shown + 1].astype(np.float32))]  # type: ignore[arg-type]
+
+
+def _peak_bytes(way: LongWay, wrong: bool) -> int:
+    layers, rows = _layers(way, 7), np.arange(len(way.ids))
+    copies = wrong_layouts(layers) if wrong else ()
+    tracemalloc.start()
+    try:
+        found = compare(Attempt(0.3, 0.0, (_FOOTPRINT_M,)), layers, rows, 8, copies)
+        assert found.nearest[0] == way.ids[7] and len(found.chance) == len(copies)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_copies_whose_layout_is_wrong_cost_no_more_memory_than_the_target_itself() -> None:
+    way = LongWay.of(20)
+    alone = _peak_bytes(way, wrong=False)
+    lattice_bytes = 8 * (19 * 100.0 + 3 * _FOOTPRINT_M) ** 2 / (3 / 80 * _FOOTPRINT_M) ** 2
+    assert alone > 5 * lattice_bytes  # it is the lattice that counts here
+    assert _peak_bytes(way, wrong=True) < 1.3 * alone
+
+
+def test_each_version_is_scored_as_it_is_alone() -> None:
+    way = LongWay.of(6)
+    layers, rows = _layers(way, 3), np.arange(6)
+    versions = [layers, *wrong_layouts(layers)]
+    together = [sharpest(fields) for fields in fields_of(versions, rows)]
+    alone = [sharpest(next(fields_of([one], rows))) for one in versions]
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
+    assert together[0] > max(together[1:])
