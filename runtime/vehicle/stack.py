@@ -177,6 +177,7 @@ def reposition(
 
 # Much faster than our own targets go out, or the next one would overwrite another's before its echo is seen.
 ECHO_HZ = 50.0
+_HOME_HZ = 2.0  # it never moves, but until it is heard first nothing is READY
 
 
 def common_streams(
@@ -194,7 +195,7 @@ def common_streams(
         StreamRequest(mavlink.MAVLINK_MSG_ID_SYS_STATUS, "SYS_STATUS", 2.0, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE, "EXTENDED_SYS_STATE", 2.0, True),
         estimator,
-        StreamRequest(mavlink.MAVLINK_MSG_ID_HOME_POSITION, "HOME_POSITION", 0.5, False, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_HOME_POSITION, "HOME_POSITION", _HOME_HZ, False, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN, "GPS_GLOBAL_ORIGIN", 0.5, False, True),
     )
     if config.unix_time:
