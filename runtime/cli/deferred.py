@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -57,11 +58,29 @@ class Deferred:
         return found
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        try:
+            print(f"homing {version('homing')}")
+        except PackageNotFoundError:
+            print("homing, not installed: run from its own folder")
+        raise typer.Exit()
+
+
+def _opened(
+    asked: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 def program(name: str, summary: str, commands: Iterable[Deferred], *, imported: bool = False) -> typer.Typer:
     """The application ``name`` with ``commands``, in their order; ``imported`` ones can be looked into."""
     app = typer.Typer(
         name=name, help=summary, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
+    app.callback()(_opened)
     for command in commands:
         command.add_to(app) if imported else command.add_stand_in_to(app)
     return app

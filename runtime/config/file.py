@@ -43,6 +43,9 @@ class TomlFile:
             text = path.read_text(encoding="utf-8")
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                hint = "name yours, or begin with a copy of deploy/homing.toml, which shows every key"
+                raise ConfigError(f"configuration {path} does not exist; {hint}.") from None
             raise ConfigError(f"configuration {path} cannot be read: {error.strerror or error}.") from None
         except UnicodeDecodeError:
             raise ConfigError(f"configuration {path} is not UTF-8 text.") from None

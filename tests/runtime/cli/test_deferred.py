@@ -29,6 +29,12 @@ def test_help_names_every_command_as_its_own_docstring_does() -> None:
         assert f" {command.name} {command.summary}" in said
 
 
+def test_it_says_which_version_it_is() -> None:
+    said = words_of("--version")
+    assert said.startswith("homing") and CliRunner().invoke(app, ["--version"]).exit_code == 0
+    assert "--version" in words_of("--help")
+
+
 @pytest.mark.parametrize("name", [command.name for command in COMMANDS])
 def test_help_of_a_command_is_complete(name: str) -> None:
     assert f"{name} [OPTIONS]" in words_of(name, "--help")
