@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test checks lint docs unit quick long jetpack bench deb clean
+.PHONY: demo test checks lint audit docs unit quick long jetpack bench deb clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
@@ -20,6 +20,11 @@ lint: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m mkdocs build --strict
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python .ci/audit.py constraints.txt
+
+# Known vulnerabilities of every pinned version, before a release. It fails where no database can be reached.
+audit: .venv/ready
+	.venv/bin/uvx pip-audit --requirement constraints.txt --no-deps --disable-pip --vulnerability-service osv
 
 # Brings what the pages say of the code up to date, and builds them as a site in site/.
 docs: .venv/ready
