@@ -27,7 +27,7 @@ from sim.stream import FrameStream
 from sim.world.world import AnyWorld
 from sim.world_cache import WorldCache
 
-_SATELLITE_GSD_M = 0.3
+SATELLITE_GSD_M = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _endpoints(
     """Write what a user needs to fly this drone, and say where everything is."""
     options.out.mkdir(parents=True, exist_ok=True)
     satellite = options.out / "satellite.tif"
-    write_geotiff(world, satellite, _SATELLITE_GSD_M)
+    write_geotiff(world, satellite, SATELLITE_GSD_M)
     host, port = server.addresses[0]
     kind = "tcp" if options.mavlink[0].startswith("tcp") else "udpin"
     vehicle = f"{kind}:{host}:{port}"

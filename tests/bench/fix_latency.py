@@ -59,7 +59,7 @@ def foreign(history: History, embedder: Embedder, origin: GeoPoint, count: int, 
     rungs = [rung for rung in embedder.bundle.footprints_m if rung <= side_m][-2:]
     for start in range(0, count, 16):
         here = min(16, count - start)
-        images = [_texture(rng, 320) for _ in range(here)]
+        images = [texture(rng, 320) for _ in range(here)]
         crops = np.stack([cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA) for image in images])
         embedded = embedder.embed(ViewKind.DRONE, np.asarray(crops, np.uint8))
         for row, image in enumerate(images):
@@ -74,7 +74,7 @@ def foreign(history: History, embedder: Embedder, origin: GeoPoint, count: int, 
             history.add(keyframe, stored(one, rungs))
 
 
-def _texture(rng: np.random.Generator, side_px: int) -> np.ndarray:
+def texture(rng: np.random.Generator, side_px: int) -> np.ndarray:
     coarse = [rng.normal(0, 1, (n, n, 3)).astype(np.float32) for n in (5, 17, 67)]
     sums = sum(cv2.resize(noise, (side_px, side_px), interpolation=cv2.INTER_CUBIC) for noise in coarse)
     return np.asarray(np.clip(110 + 30 * np.asarray(sums), 0, 255), np.uint8)
