@@ -1,7 +1,7 @@
 """The index of an MCAP file that is being made, as the bytes that its end will hold.
 
-mcap's writer keeps an object for each chunk until the file ends: two a second are 7 MB an hour, and a flight with whole
-frames adds as much again. Packed and compressed they are a twentieth of that.
+mcap's writer keeps an object for each chunk and each attachment until the file ends: of 10 channels and two chunks a
+second 8 MB an hour, and whole frames at 25 Hz 31 MB more. Packed and compressed they are a fifteenth of that.
 """
 
 from __future__ import annotations

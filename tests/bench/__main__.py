@@ -9,7 +9,7 @@ import sys
 BENCHES = (
     "gpu", "link_cpu", "link_faults", "tag_field", "fixlogs", "fuzz_link", "odometry", "search", "hardness", "heads",
     "export", "fix_latency", "daemon", "pipeline", "real_photos", "real_map", "acceptance_grounds", "return_seeds",
-    "denied", "takeover",
+    "denied", "takeover", "startup", "stalling_disk",
 )  # fmt: skip
 
 
