@@ -87,7 +87,7 @@ class GuidanceSection(Section):
     loiter_radius_m: float = Field(
         default=LOITER_RADIUS_M, ge=20, le=1000,
         description="A plane circles its targets, clockwise, at this radius, which is sent with each of them; one that "
-        "it cannot bank for it flies wider. All limits are kept with one and a half of it and 20 m to spare.",
+        "it cannot bank for it flies wider. All limits are kept with one and a quarter of it and 80 m to spare.",
     )
     hold_s: float = Field(
         default=5.0, ge=0, le=600,

@@ -18,7 +18,7 @@ from sim.authority.pilot import AMSL_OF_TAKEOFF_M, HOME, Line
 S = 1_000_000_000
 CONSENT_NS, SWITCH_NS, PATIENCE_NS = 300 * S, 1 * S, 2 * S
 HALF_SIDE_M, FARTHEST_M, FLOOR_M, CEILING_M, RESERVE_PERCENT = 500.0, 450.0, 30.0, 90.0, 30.0
-CIRCLE_M = 140.0  # a plane that circles at 80 m: half as wide again, and 20 m
+CIRCLE_M = 180.0  # a plane that circles at 80 m: a quarter wider, and 80 m
 SLACK_M = 3.0, 6.0  # in height, of a multicopter and of a plane
 WHOLLY = {"was_disarmed", "landed", "link_lost", "rebooted", "operator_disengaged", "shut_down"}
 # What may come and go within two seconds of flight, in silence; all else ends the flight at once.

@@ -106,8 +106,8 @@ def test_fixes_on_the_circle_confirm_it(seen_m: float, phase: Phase) -> None:
 
 
 def test_a_target_whose_circle_leaves_the_area_is_not_flown_to() -> None:
-    """360 m from the middle of the area, 2 m of them for the sigma of the position."""
-    for north_m, reason in ((357.0, None), (359.0, Reason.TARGET_OUTSIDE_AREA)):
+    """320 m from the middle of the area, 2 m of them for the sigma of the position."""
+    for north_m, reason in ((317.0, None), (319.0, Reason.TARGET_OUTSIDE_AREA)):
         pilot = Pilot(operator_limits=limits(max_distance_m=900.0), circling=True)
         pilot.mode("LOITER", first=True)
         pilot.confirm(offset(HOME, north_m, 0.0))
@@ -122,7 +122,7 @@ def test_it_is_told_to_circle_where_it_is_when_a_flight_ends() -> None:
     pilot.tick()
     assert sent(pilot)[-1] == ("hold: battery_reserve", START)
     at_the_border = flying()
-    at_the_border.here = offset(HOME, -400.0, 0.0)  # the circle would reach 40 m over it
+    at_the_border.here = offset(HOME, -400.0, 0.0)  # the circle would reach 80 m over it
     at_the_border.tick()
     assert Reason.OUTSIDE_AREA in at_the_border.guidance.last.reasons and len(sent(at_the_border)) == 1
 
