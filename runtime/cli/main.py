@@ -37,6 +37,11 @@ COMMANDS = (
         "Fly: record, know where we are, and go where the operator points once the pilot grants it.",
     ),
     Deferred(
+        "report",
+        "runtime.cli.report:report",
+        "Write the page of a flight from its log: errors, delays, every command with its cause, what was in force.",
+    ),
+    Deferred(
         "replay",
         "runtime.cli.replay:replay_command",
         "Put a logged flight through the daemon again and compare; exit status 3 where something changed.",

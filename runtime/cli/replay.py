@@ -11,13 +11,14 @@ import typer
 
 from runtime.cli.output import emit, progress, say, warn
 from runtime.config.config import Config, load_config
+from runtime.debrief.flown import Flown
+from runtime.debrief.truth import Truth, truth_of
 from runtime.errors import UsageError
 from runtime.replay.changes import Comparison
 from runtime.replay.comparison import compare
-from runtime.replay.outcome import Outcome
+from runtime.replay.outcome import Outcome, flown_again
 from runtime.replay.recording import Recording
 from runtime.replay.replay import Replayed, config_of, replay
-from runtime.replay.truth import Truth, truth_of
 from runtime.replay.words import cautions, facts, lead
 from runtime.values import GeoPoint
 
@@ -32,7 +33,7 @@ def replay_command(
     history: Annotated[Path | None, typer.Option(help="Where the flight's history lies; else where it lay.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Another bundle than the configuration's.")] = None,
     tolerance_m: Annotated[float, typer.Option(min=0.0, help="Changes up to this are none; 0: to the byte.")] = 2.0,
-    report: Annotated[Path | None, typer.Option(help="A page with the map and the errors over time.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The page of the flight as it was replayed.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Put a logged flight through the daemon again and compare; exit status 3 where something changed."""
@@ -42,7 +43,8 @@ def replay_command(
     settings = _with_bundle(config_of(recording) if config is None else load_config(config), bundle)
     replayed = _replayed(recording, settings, history)
     logged = recording.followed.until(replayed.end_t_ns)
-    truth = truth_of(log, recording.followed)
+    flown = Flown.open(log)
+    truth = truth_of(flown)
     comparison = compare(logged, replayed.outcome, truth, recording.first_t_ns, tolerance_m)
     changed_versions = _changed_versions(recording.start.versions, replayed.versions)
     said = facts(comparison, changed_versions)
@@ -54,7 +56,7 @@ def replay_command(
         lines = [f"  {what}: {value}" for what, value in said.items()]
         say("\n".join([lead(recording, replayed, comparison), *lines]))
     if report is not None:
-        _write_report(report, lead(recording, replayed, comparison), said, recording, logged, replayed, truth)
+        _write_report(report, lead(recording, replayed, comparison), said, recording, logged, replayed, flown, truth)
     if comparison.changed:
         raise typer.Exit(_CHANGED)
 
@@ -105,9 +107,12 @@ def _record(
 
 def _write_report(
     path: Path, first: str, said: dict[str, str], recording: Recording, logged: Outcome, replayed: Replayed,
-    truth: Truth | None,
+    flown: Flown, truth: Truth | None,
 ) -> None:  # fmt: skip
-    from runtime.report.replay import Believed, write_replay_report  # matplotlib takes half a second to load
+    """The page of the flight as it was replayed."""
+    from runtime.debrief.judged import Judged  # matplotlib takes half a second to load
+    from runtime.debrief.page import write_debrief
+    from runtime.report.replay import Believed, draw_apart, draw_both_sigmas
 
     def track(outcome: Outcome) -> list[Believed]:
         return [
@@ -119,7 +124,8 @@ def _write_report(
             for t_ns, record in outcome.records["estimate"]
         ]
 
-    known = () if truth is None else tuple(truth.points)
-    source = "" if truth is None else truth.source
-    write_replay_report(path, first, said, (track(logged), track(replayed.outcome)), source, known)
+    tracks = track(logged), track(replayed.outcome)
+    judged = Judged.of(flown_again(flown, replayed.outcome), truth)
+    plots = draw_apart(tracks), draw_both_sigmas(tracks)
+    write_debrief(path, judged, "Homing: a flight replayed", first, said, plots)
     warn(f"The report is {path}.")

@@ -12,15 +12,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.clock import Now
+from runtime.debrief.narrator import Narrator, Said
 from runtime.flightlog.beliefs import EstimateRecord
 from runtime.flightlog.record import Record
-from runtime.page.events import Event, Narrator, Said
 from runtime.page.track import Track
 from runtime.values import Snapshot
 
 _EVENTS = 50
 _RATE_OVER_NS = 5_000_000_000  # a rate is of the last so many seconds
 _RATED = ("frames", "odometry", "fix", "no_fix", "keyframes", "setpoints")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: ``seq`` counts them, ``severity`` is "good", "news" or "warning"."""
+
+    seq: int
+    t_ns: int
+    severity: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from runtime.debrief.flown import Logged
+from runtime.debrief.truth import Truth
 from runtime.geodesy import distance_m, north_east_m
 from runtime.replay.changes import (
     AgainstTruth,
@@ -22,8 +24,7 @@ from runtime.replay.changes import (
     Setpoints,
     Spread,
 )
-from runtime.replay.outcome import Logged, Outcome
-from runtime.replay.truth import Truth
+from runtime.replay.outcome import Outcome
 from runtime.values import GeoPoint
 
 _INSIDE_68, _INSIDE_95 = 2.279, 5.991  # chi-square with two degrees of freedom

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
+from runtime.debrief.flown import Flown, Logged
+from runtime.debrief.wire import Wire
 from runtime.flightlog.flightlog import LogState
 from runtime.flightlog.inputs import Direction, FrameRecord, JobRecord, RequestRecord, TickRecord
 from runtime.flightlog.record import Record
 from runtime.values import ImageRGB
 
-Logged = tuple[int, dict[str, Any]]  # (t_ns, the record as JSON has it)
+_GIVEN = ("frame", "request", "job", "truth", "log")  # channels of what came in, and of what nothing follows from
 
 
 @dataclass(slots=True)
@@ -29,6 +31,15 @@ class Outcome:
             found.records[channel] = [one for one in records if one[0] <= t_ns]
         found.sent = [one for one in self.sent if one[0] <= t_ns]
         return found
+
+
+def flown_again(flown: Flown, outcome: Outcome) -> Flown:
+    """A logged flight with what followed in a replay of it in place of what followed then; what came in stays."""
+    given = {channel: records for channel, records in flown.records.items() if channel in _GIVEN}
+    wire = Wire(received=flown.wire.received, stamps=flown.wire.stamps)
+    for t_ns, link, data in outcome.sent:
+        wire.sent(t_ns, link, data)
+    return dataclasses.replace(flown, records=defaultdict(list, {**outcome.records, **given}), wire=wire)
 
 
 class OutcomeJournal:

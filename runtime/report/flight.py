@@ -23,11 +23,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under one heading."""
+    """Rows of text under one heading; ``marked``: the numbers of those that tell of something wrong."""
 
     title: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    marked: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class FlightReport:
     pictures: tuple[Picture, ...] = ()
     plots: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = field(default=())
+    pictures_title: str = "What was asked for, what was found, what was there"
 
 
 def write_flight_report(path: Path, report: FlightReport) -> None:
@@ -62,6 +64,7 @@ def write_flight_report(path: Path, report: FlightReport) -> None:
         facts=report.facts,
         map=safe_svg(svg_of(report.map)),
         pictures=report.pictures,
+        pictures_title=report.pictures_title,
         plots=[safe_svg(svg_of(plot)) for plot in report.plots],
         tables=report.tables,
     )

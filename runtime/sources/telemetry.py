@@ -46,7 +46,20 @@ def read_telemetry(path: Path, gps_order: Order | None = None, asked: Asked = LO
     return Telemetry(track, notes=tuple(notes))
 
 
-def _reader(path: Path, kind: str) -> Callable[[Path, Asked], tuple[Track, list[str]]]:
+def read_reference(path: Path, asked: Asked = LONGEST) -> Telemetry:
+    """Read what a log of the autopilot, or subtitles, say of where the aircraft really was: by the simulator that it
+    flew in, else by its satellite receiver, whatever the estimator was fed with. Raises like `read_telemetry`."""
+    if path.suffix.lower() == ".srt":
+        return read_telemetry(path, None, asked)
+    from runtime.sources.logs.flight import reference_of
+
+    if not path.is_file():
+        raise TelemetryError(f"{path}: no such file.")
+    track, notes = _reader(path, path.suffix.lower())(path, asked, reference_of)
+    return Telemetry(track, notes=tuple(notes))
+
+
+def _reader(path: Path, kind: str) -> Callable[..., tuple[Track, list[str]]]:
     if kind == ".tlog":
         from runtime.sources.logs.tlog import read_tlog
 

@@ -49,7 +49,8 @@ class TurnSample:
 
 class Track:
     """A log's positions and attitudes, each a stream of its own rate; times from the log's start. ``source`` names the
-    kind of log; ``utc_start_s`` is its start in seconds since 1970, None where it does not say.
+    kind of log; ``utc_start_s`` is its start in seconds since 1970, ``boot_start_s`` by the vehicle's clock, None where
+    it does not say; ``word``: whose word the positions are, where more than one had any.
 
     Raises:
         TelemetryError: there is not a single position.
@@ -64,11 +65,15 @@ class Track:
         position_source: PositionSource,
         stabilised: bool = False,
         utc_start_s: float | None = None,
+        boot_start_s: float | None = None,
+        word: str = "",
     ) -> None:
         if not places:
             raise TelemetryError(f"{name}: holds no positions.")
         self.name = name
         self.utc_start_s = utc_start_s
+        self.boot_start_s = boot_start_s
+        self.word = word
         self.stabilised = stabilised  # the attitudes are a gimbal's, not the airframe's
         self._source = source
         self._position_source = position_source
@@ -81,6 +86,11 @@ class Track:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    @property
+    def places(self) -> Sequence[PlaceSample]:
+        """Its positions, by time."""
+        return self._places
 
     @property
     def span_s(self) -> tuple[float, float]:

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runtime.debrief.flown import Flown
+from runtime.debrief.sightings import Moment, Sights, sightings_of
+from runtime.debrief.truth import alarms_ns
 from runtime.flightlog.flightlog import read_flightlog
 from runtime.values import GeoPoint
-from sim.scenario.accuracy import TrueTrack, alarms_of, received_of, sightings_of
 from sim.scenario.aircraft import Flight, Run
 from sim.scenario.engagement import status_of
 from sim.scenario.outcome import Recording
 from sim.scenario.plan import Point
 from sim.scenario.questions import Question, Reply, ask_where
 from sim.scenario.setup import Site
-from sim.scenario.sight_outcome import Moment, SightOutcome, Sights
+from sim.scenario.sight_outcome import SightOutcome
+from sim.scenario.spoof_alarm import true_track
 from sim.scenario.truth import note
 
 CAMERA_NS = 200_000_000  # between frames: what two cores render and follow, and often enough to be fed from
@@ -74,10 +77,10 @@ def judge(
 ) -> Sights:
     """Reads a closed flight's log: what the camera and the receiver said, and every alarm."""
     note(site, run, name, outcome, recording, from_ns)
-    track, origin = TrueTrack(run.flight.track), site.world.origin
-    seen, received = sightings_of(run.log_path, track, origin), received_of(run.log_path, origin)
-    sights = Sights(name, seen, received, moments, from_ns)
-    sights.moments += [Moment(t_ns, "GPS doubted") for t_ns in alarms_of(run.log_path)]
+    flown, truth = Flown.open(run.log_path), true_track(run.flight.track, site.world.origin)
+    seen = sightings_of(flown.records["vision"], truth)
+    sights = Sights(name, seen, flown.wire.received, moments, from_ns, truth)
+    sights.moments += [Moment(t_ns, "GPS doubted") for t_ns in alarms_ns(flown.records["navigation"])]
     outcome.sights.append(sights)
     return sights
 

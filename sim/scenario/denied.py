@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.scenario.accuracy import first_right_s
+from runtime.debrief.sightings import Moment, first_right_s
 from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.by_sight import (
     CAMERA_NS,
@@ -35,7 +35,7 @@ from sim.scenario.outcome import Ended, Recording
 from sim.scenario.plan import Point
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import RunOptions, Site
-from sim.scenario.sight_outcome import MAX_ARRIVAL_BY_MAP_M, Moment, SightOutcome, lost_after_s
+from sim.scenario.sight_outcome import MAX_ARRIVAL_BY_MAP_M, SightOutcome, lost_after_s
 from sim.scenario.survey import SURVEY_WEIGHT, fly_survey
 
 _AFTER_CUT_S = 5.0  # of hovering without GPS before the pilot grants anything

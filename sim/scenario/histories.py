@@ -8,11 +8,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from runtime.debrief.truth import alarms_ns
+from runtime.flightlog.flightlog import read_flightlog
 from runtime.history.history import History
 from runtime.record.map_plan import grid_of
 from runtime.record.map_tiles import open_map, record_tile, tiles_of, unusable
 from sim.satellite import write_geotiff
-from sim.scenario.accuracy import alarms_of
 from sim.scenario.aircraft import Launcher
 from sim.scenario.conditions import Conditions
 from sim.scenario.course import Course, Say
@@ -66,7 +67,8 @@ def _flown(
     finally:
         run.close()
     note(site, run, REMEMBERED, outcome, recording)
-    flown = FlownSurvey(run.flight.track, len(alarms_of(run.log_path)), len(run.flight.referee.commands))
+    said = [(t_ns, record) for _, t_ns, record in read_flightlog(run.log_path, ("navigation",))]
+    flown = FlownSurvey(run.flight.track, len(alarms_ns(said)), len(run.flight.referee.commands))
     outcome.false_alarms += flown.false_alarms
     outcome.commands_unasked += flown.commands
     return flown

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from runtime.debrief.wire import WireCommand
 from runtime.values import ImageRGB
 from sim.hardness import HardnessReport
 from sim.scenario.aircraft import Truth
 from sim.scenario.questions import Reply
-from sim.scenario.referee import WireCommand
 
 MAX_PLACE_ERROR_M = 15.0
 MAX_ARRIVAL_ERROR_M = 10.0

@@ -7,11 +7,11 @@ and authority is what the simulated pilot, operator and ground station really di
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from runtime.debrief.wire import WireCommand
 from runtime.geodesy import distance_m
 from runtime.mavlink.framing import PacketReader
 from runtime.values import GeoPoint
@@ -43,18 +43,6 @@ _TELLING = frozenset(
      mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT}
 )  # fmt: skip
 _POSITION_ONLY = 3576  # type mask of a target that says where, and nothing else
-
-
-@dataclass(frozen=True, slots=True)
-class WireCommand:
-    """One commanding message of the companion; position in 1e-7 degrees where it has one."""
-
-    t_ns: int
-    name: str
-    authorised: bool
-    latitude_deg: float | None
-    longitude_deg: float | None
-    altitude_m: float | None
 
 
 class Referee:
@@ -142,7 +130,8 @@ class Referee:
             elif self._idles and self._is_idle(message, t_ns):
                 self.harmless["idle target"] += 1
             else:
-                self.commands.append(_command(message, t_ns, self._authority and self._mode_is_news(t_ns)))
+                granted = self._authority and self._mode_is_news(t_ns) and not _changes_mode(message)
+                self.commands.append(WireCommand.of(message, t_ns, granted))
 
     def _is_idle(self, message: Any, t_ns: int) -> bool:
         """Whether it is a target at the present place, outside the companion's mode, by the operator's word."""
@@ -201,20 +190,7 @@ def _is_feeding(message: Any) -> bool:
     return message.get_type() in _FEEDING_MESSAGES
 
 
-def _command(message: Any, t_ns: int, authorised: bool) -> WireCommand:
-    name = message.get_type()
-    if name in ("COMMAND_LONG", "COMMAND_INT"):
-        entry = mavlink.enums["MAV_CMD"].get(int(message.command))
-        name = entry.name if entry is not None else f"{name} {message.command}"
-    latitude, longitude, altitude = (getattr(message, one, None) for one in ("lat_int", "lon_int", "alt"))
-    if message.get_type() == "COMMAND_INT":
-        latitude, longitude, altitude = message.x, message.y, message.z
-        authorised = authorised and not (name == "MAV_CMD_DO_REPOSITION" and message.param2 != 0.0)
-    return WireCommand(
-        t_ns,
-        name,
-        authorised,
-        latitude / 1e7 if latitude is not None else None,
-        longitude / 1e7 if longitude is not None else None,
-        altitude,
-    )
+def _changes_mode(message: Any) -> bool:
+    """A reposition whose flags have the vehicle change its mode: nobody grants that to a companion."""
+    moves = message.get_type() == "COMMAND_INT" and int(message.command) == mavlink.MAV_CMD_DO_REPOSITION
+    return bool(moves and message.param2 != 0.0)

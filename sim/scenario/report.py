@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from runtime.debrief.commands import commands_of, refusals_of
+from runtime.debrief.flown import Flown
+from runtime.debrief.load import delays_of, delays_table
+from runtime.debrief.page import load_plots
+from runtime.debrief.set_up import set_up_of
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
@@ -14,7 +19,6 @@ from runtime.report.flight import FlightReport, Picture, Table, write_flight_rep
 from runtime.values import GeoPoint
 from sim.satellite import satellite_crop
 from sim.scenario.aircraft import Truth
-from sim.scenario.command_tables import Log, commands_of, logs_of, refusals_of
 from sim.scenario.outcome import Outcome, Recording
 from sim.scenario.picture import write_picture
 from sim.scenario.questions import Reply, read_picture
@@ -47,6 +51,7 @@ def write_report(path: Path, site: Site, outcome: Outcome, recording: Recording,
             legs_of(outcome),
             *(commands_of(name, recording.commands[name], log) for name, log in logs.items()),
             *refusals_of(logs),
+            *computers_of(logs),
         ),
     )
     write_flight_report(path, report)
@@ -164,14 +169,26 @@ def pictures_of(site: Site, recording: Recording) -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
-def _plots(logs: list[Log]) -> tuple[Any, ...]:
-    log = [record for one in logs for record in one]
-    looks = [(t_ns, record["difference"]) for channel, t_ns, record in log if channel == "fix"]
-    seen = [((t_ns - log[0][1]) * 1e-9, difference["distance_m"]) for t_ns, difference in looks if difference]
+def _plots(logs: list[Flown]) -> tuple[Any, ...]:
+    load = tuple(plot for log in logs[:1] for plot in load_plots(log, "return"))
+    looks = [(log.seconds(t_ns), record["difference"]) for log in logs for t_ns, record in log.records["fix"]]
+    seen = [(at_s, difference["distance_m"]) for at_s, difference in looks if difference]
     if not seen:
-        return ()
+        return load
     times, distances = zip(*seen, strict=True)
-    return (draw_series("live fix against the autopilot's position", "m", [("difference", times, distances)]),)
+    plot = draw_series("live fix against the autopilot's position", "m", [("difference", times, distances)])
+    return (plot, *load)
+
+
+def logs_of(recording: Recording) -> dict[str, list[Flown]]:
+    """What every flight's logs hold: one for each start of its daemon where that has its own."""
+    return {name: [Flown.open(path) for path in paths] for name, paths in recording.logs.items()}
+
+
+def computers_of(logs: dict[str, list[Flown]]) -> list[Table]:
+    """How long each flight's computer took, and with what it flew: the versions and the configuration of the first."""
+    delays = [delays_table(delays_of(log[0]), name) for name, log in logs.items() if log]
+    return [*delays, *(table for log in list(logs.values())[:1] for table in set_up_of(log[0]))]
 
 
 def _answers(replies: list[Reply]) -> Table:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sim.scenario.accuracy import Accuracy, Received, Sighting, SpoofAlarm, accuracy_of
+from runtime.debrief.sightings import Accuracy, Sights, accuracy_of
 from sim.scenario.outcome import Outcome
+from sim.scenario.spoof_alarm import SpoofAlarm
 
 MAX_ARRIVAL_ERROR_M = 5.0
 MAX_ARRIVAL_BY_MAP_M = 10.0  # a satellite image's own georeference is 1 to 3 m off, and its date is another
@@ -17,33 +18,6 @@ MAX_OFFSET_AT_ALARM_M = 20.0
 MAX_STEP_ALARM_S = 9.5  # recorded: ArduCopter takes a step for true after 9.75 s
 MAX_CONFIDENTLY_WRONG = 0.001
 STEP = "step"  # the forgery that is no drag
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something that happened in a flight, for its plot."""
-
-    t_ns: int
-    what: str
-
-
-@dataclass(slots=True)
-class Sights:
-    """One flight as its log has it: what the camera said, what the receiver said, what happened.
-
-    ``judged_from_ns``: from here on the camera's word is judged.
-    """
-
-    name: str
-    sightings: list[Sighting] = field(default_factory=list)
-    received: list[Received] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
-    judged_from_ns: int = 0
-
-    @property
-    def judged(self) -> list[Sighting]:
-        """The frames that count."""
-        return [one for one in self.sightings if one.t_ns >= self.judged_from_ns]
 
 
 @dataclass(slots=True)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runtime.debrief.commands import commands_of, refusals_of
+from runtime.debrief.page import load_plots
+from runtime.debrief.sight_plot import draw_sights
+from runtime.debrief.trust_plot import draw_trust
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.report.figures import Background, Line, Marks, draw_map, write_png
 from runtime.report.flight import FlightReport, Table, write_flight_report
-from sim.scenario.command_tables import commands_of, logs_of, refusals_of
 from sim.scenario.histories import REMEMBERED
 from sim.scenario.outcome import Recording
 from sim.scenario.picture import write_picture
-from sim.scenario.report import flown_by, ground_of, legs_of, pictures_of, spread_of
+from sim.scenario.report import computers_of, flown_by, ground_of, legs_of, logs_of, pictures_of, spread_of
 from sim.scenario.setup import Site
 from sim.scenario.sight_outcome import SightOutcome
-from sim.scenario.sight_plot import draw_sights
 
 _TRACK_STEP = 25  # of 20 ms
 _COLOURS = ("#ffeb3b", "#c2185b", "#6a1b9a", "#ef6c00", "#00838f", "#2e7d32")
@@ -30,7 +32,9 @@ def write_sight_report(path: Path, site: Site, outcome: SightOutcome, recording:
     names = [sights.name for sights in outcome.sights]
     logs = {name: log for name, log in logs_of(recording).items() if name in names}
     ground, pictures = ground_of(site), pictures_of(site, recording)
-    plots = tuple(draw_sights(sights, recording.tracks[sights.name], ground) for sights in outcome.sights)
+    plots = tuple(draw_sights(sights, ground) for sights in outcome.sights)
+    trust = draw_trust([one for sights in outcome.sights for one in sights.judged])
+    load = tuple(plot for name, (log, *_) in logs.items() for plot in load_plots(log, name))
     report = FlightReport(
         title=f"Scenario {outcome.scenario}, seed {site.seed}",
         lead=outcome.summary() + ".",
@@ -39,12 +43,13 @@ def write_sight_report(path: Path, site: Site, outcome: SightOutcome, recording:
         facts=_facts(outcome, wall_s),
         map=draw_map(site.world.origin, _lines(site, recording), _marks(site, recording), ground, f"seed {site.seed}"),
         pictures=pictures,
-        plots=plots,
+        plots=(*plots, *(() if trust is None else (trust,)), *load),
         tables=(
             *(() if not outcome.forged else (_forgeries(outcome),)),
             legs_of(outcome),
             *(commands_of(name, recording.commands[name], log) for name, log in logs.items()),
             *refusals_of(logs),
+            *computers_of(logs),
         ),
     )
     write_flight_report(path, report)

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from sim.scenario.accuracy import SpoofAlarm, TrueTrack, spoof_alarm
+from runtime.debrief.sightings import Moment
 from sim.scenario.aircraft import Flight, Launcher
 from sim.scenario.by_sight import CAMERA_NS, SIGHT_LIMIT_S, choose, judge, sees, upwind_of_middle, wait_until
 from sim.scenario.conditions import Conditions
@@ -22,7 +22,8 @@ from sim.scenario.engagement import engage, leg_of, status_of
 from sim.scenario.outcome import Ended, Recording
 from sim.scenario.questions import Question, write_questions
 from sim.scenario.setup import RunOptions, Site
-from sim.scenario.sight_outcome import STEP, Moment, SightOutcome
+from sim.scenario.sight_outcome import STEP, SightOutcome
+from sim.scenario.spoof_alarm import SpoofAlarm, spoof_alarm
 from sim.scenario.survey import SURVEY_WEIGHT
 
 RATES_M_S = (0.5, 1.0, 2.0, 5.0)
@@ -79,7 +80,8 @@ def fly_forged(
         run.close()
     sights = judge(site, run, name, outcome, recording, moments, moments[0].t_ns)
     alarms = [one.t_ns for one in sights.moments if one.what == "GPS doubted"]
-    alarm = spoof_alarm(alarms, sights.received, TrueTrack(flight.track), begun_ns)
+    assert sights.truth is not None
+    alarm = spoof_alarm(alarms, sights.received, sights.truth, begun_ns)
     outcome.forged[name] = alarm
     outcome.false_alarms += sum(t_ns < begun_ns for t_ns in alarms)
     late = _commands_after(flight, alarms[0]) if alarms else 0

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from runtime.bundle import Bundle
 from runtime.cli.main import app
 from runtime.history.history import History
-from sim.scenario.accuracy import SpoofAlarm
 from sim.scenario.outcome import Outcome
 from sim.scenario.sight_outcome import SightOutcome
+from sim.scenario.spoof_alarm import SpoofAlarm
 from tests.runtime.daemon.cockpit import Cockpit
 from tests.runtime.history.recording import SPACE, embeddings, keyframe
 

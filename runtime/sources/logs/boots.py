@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.freshness import LOG_GAP
 from runtime.reports.values import Attitude, Estimator, Fused, Ground, Receiver
+from runtime.values import GeoPoint
 
 _REORDERED_S = 2.0  # a clock that goes back further was started again
 _WALL_S = 5.0  # by which a ground station's clock may run ahead of the vehicle's before that is a restart's minute
@@ -56,7 +57,14 @@ class Dated:
     utc_s: float
 
 
-Report = Fused | Receiver | Estimator | Attitude | Ground | Level | Fed | Sourced | Dated
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Where the vehicle really was, by the word of the simulator that it flew in."""
+
+    point: GeoPoint
+
+
+Report = Fused | Receiver | Estimator | Attitude | Ground | Level | Fed | Sourced | Dated | Simulated
 _R = TypeVar("_R", bound=Report)
 
 
@@ -85,7 +93,7 @@ class Boot:
     def add(self, t_s: float, report: Report) -> None:
         """Keep a report, unless one of its kind was kept a moment ago."""
         stream = self._streams.setdefault(type(report), Stream())
-        thinned = isinstance(report, Fused | Attitude | Ground | Level)
+        thinned = isinstance(report, Fused | Attitude | Ground | Level | Simulated)
         if thinned and stream.times and 0.0 < t_s - stream.times[-1] < LEAST_S:
             return
         stream.times.append(t_s)

@@ -3,13 +3,14 @@ several."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import TelemetryError
-from runtime.sources.logs.boots import Boots
+from runtime.sources.logs.boots import Boot, Boots
 from runtime.sources.logs.flight import Flight, flight_of
 
+Judge = Callable[[Boot], Flight]  # `flight_of`, or `reference_of`
 _NAMED = 9  # vehicles or boots that a sentence lists
 
 
@@ -25,13 +26,16 @@ LONGEST = Asked()
 """Nothing was chosen: the longest flight."""
 
 
-def chosen(name: str, vehicles: Mapping[int | None, Boots], asked: Asked) -> tuple[Flight, list[str]]:
-    """The flight, and sentences on what else the log holds; a log that names no vehicles holds the one called None.
+def chosen(
+    name: str, vehicles: Mapping[int | None, Boots], asked: Asked, judge: Judge = flight_of
+) -> tuple[Flight, list[str]]:
+    """The flight as ``judge`` makes it of a boot, and sentences on what else the log holds; one that names no vehicles
+    holds the one called None.
 
     Raises:
         TelemetryError: there is no such vehicle or boot, or no vehicle at all.
     """
-    flights = {vehicle: [flight_of(boot) for boot in boots.boots()] for vehicle, boots in vehicles.items()}
+    flights = {vehicle: [judge(boot) for boot in boots.boots()] for vehicle, boots in vehicles.items()}
     flights = {vehicle: found for vehicle, found in flights.items() if found}
     if not flights:
         raise TelemetryError(f"{name}: holds no positions of the vehicle.")

@@ -13,9 +13,10 @@ from runtime.errors import TelemetryError
 from runtime.reports import values
 from runtime.reports.flags import DataflashFlags, estimator_ok, gps_glitch
 from runtime.reports.values import Estimator, Fused, Receiver
-from runtime.sources.logs.boots import LEAST_S, Boots, Dated, Level, Report
-from runtime.sources.logs.choice import LONGEST, Asked, chosen
+from runtime.sources.logs.boots import LEAST_S, Boots, Dated, Level, Report, Simulated
+from runtime.sources.logs.choice import LONGEST, Asked, Judge, chosen
 from runtime.sources.logs.dataflash_file import DataflashFile, Message
+from runtime.sources.logs.flight import flight_of
 from runtime.sources.logs.source_sets import SourceSets
 from runtime.sources.track import Track
 
@@ -31,21 +32,21 @@ _FARTHEST = ("RNGFND_MAX_CM", "RNGFND1_MAX_CM")  # its own limit, which it repea
 _ACCURACY_S = 1.0  # for which a receiver's accuracy stands; it is logged with each of its positions
 
 
-def read_dataflash(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]]:
+def read_dataflash(path: Path, asked: Asked = LONGEST, judge: Judge = flight_of) -> tuple[Track, list[str]]:
     """ArduPilot's positions that are to be believed, its attitudes and heights, over its own boot time; and sentences
     on what else the log holds, and what of it is damaged.
 
     Raises:
         TelemetryError: it cannot be read, is too old, holds no such boot, or no positions that are to be believed.
     """
-    file, vehicle = DataflashFile(path, _WANTED), _Vehicle()
+    file, vehicle = DataflashFile(path, _WANTED if judge is flight_of else _WANTED | {"SIM"}), _Vehicle()
     for message in file:
         vehicle.take(message)
     if not vehicle.timed and vehicle.untimed:
         raise TelemetryError(
             f"{path}: its records carry no boot time; logs of ArduCopter before 3.1 and PX4's sdlog2 are not read."
         )
-    flight, notes = chosen(str(path), {None: vehicle.boots}, asked)
+    flight, notes = chosen(str(path), {None: vehicle.boots}, asked, judge)
     if file.damaged_bytes:
         notes.append(f"{path}: damaged ({file.damaged_bytes} bytes); what lies before and after is used.")
     return flight.track(str(path), "bin"), [*notes, *flight.notes(str(path))]
@@ -113,6 +114,9 @@ class _Vehicle:
     def _report(self, m: Message, name: str, t_s: float) -> Report | None:
         if name == "POS":
             return _position(m)
+        if name == "SIM":
+            there = values.geo_point(m.nan("Lat"), m.nan("Lng"))
+            return None if there is None else Simulated(there)
         if name == "ATT":
             roll, pitch, yaw = (math.radians(m.nan(field)) for field in ("Roll", "Pitch", "Yaw"))
             return values.attitude((roll, pitch, yaw))

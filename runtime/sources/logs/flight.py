@@ -10,7 +10,7 @@ from runtime.freshness import LOG_GAP, RANGE
 from runtime.interpolation import mix
 from runtime.reports.values import Attitude, Fused, Ground, Receiver
 from runtime.sources.excursions import excursions
-from runtime.sources.logs.boots import Boot, Level, covered_s
+from runtime.sources.logs.boots import Boot, Level, Simulated, covered_s
 from runtime.sources.logs.trust import LEAPT, NO_POSITION, Known, Trust
 from runtime.sources.track import PlaceSample, Track, TurnSample
 from runtime.values import PositionSource
@@ -18,6 +18,7 @@ from runtime.values import PositionSource
 _WORST_ALTITUDE_SIGMA_M = 100.0  # a height that is known no better is as good as none
 _SPANS_SAID = 4  # of a log whose positions come and go; the others are counted
 _SPAN_LEAST_S = 1.0  # a shorter loss is bridged, or costs a frame or two
+SIMULATOR, RECEIVER, ESTIMATOR = "simulator", "gps receiver", "autopilot's estimator"
 _SPANS_APART_S = 2.0  # believed positions of less than this between two losses are no news
 
 
@@ -32,6 +33,7 @@ class Flight:
     source: PositionSource
     start_s: float
     doubted: tuple[tuple[float, str], ...]
+    word: str = ESTIMATOR
 
     @property
     def believed_s(self) -> float:
@@ -48,7 +50,8 @@ class Flight:
             raise TelemetryError(f"{name}: {self._nothing()}.")
         clock_s = self.boot.utc_s
         utc_start_s = None if clock_s is None else clock_s + self.start_s
-        return Track(self.places, self.turns, name, kind, self.source, utc_start_s=utc_start_s)
+        return Track(self.places, self.turns, name, kind, self.source, utc_start_s=utc_start_s,
+                     boot_start_s=self.start_s, word=self.word)  # fmt: skip
 
     def _nothing(self) -> str:
         reasons = list(dict.fromkeys(why for _, why in self.doubted))
@@ -59,7 +62,7 @@ class Flight:
     def notes(self, name: str) -> list[str]:
         """Sentences for people on which positions are used, and from when to when there are none."""
         found = []
-        if self.source is PositionSource.GPS:
+        if self.source is PositionSource.GPS and self.word != RECEIVER:
             found.append(f"{name}: holds no positions of the estimator; the receiver's own are used.")
         spans = [span for span in self._spans() if span[1] - span[0] >= _SPAN_LEAST_S]
         for from_s, to_s, reasons in spans[:_SPANS_SAID]:
@@ -110,6 +113,26 @@ def flight_of(boot: Boot) -> Flight:
     turns = tuple(TurnSample(t_s - start_s, said.ned_from_body) for t_s, said in zip(*boot.of(Attitude), strict=True))
     source = PositionSource.AUTOPILOT if by_estimator or not places else PositionSource.GPS
     return Flight(boot, tuple(places), turns, source, start_s, tuple(doubted))
+
+
+def reference_of(boot: Boot) -> Flight:
+    """The positions of a boot by whoever knew them best and did not learn them from a camera: the simulator, else the
+    best receiver while it had a fix of its own, else the estimator while it is believed."""
+    times, true = boot.of(Simulated)
+    if true:
+        places = tuple(PlaceSample(t_s - times[0], said.point) for t_s, said in zip(times, true, strict=True))
+        return Flight(boot, places, (), PositionSource.UNKNOWN, times[0], (), SIMULATOR)
+    if not boot.of(Receiver)[1]:
+        return flight_of(boot)
+    start_s = _start_s(boot, Receiver)
+    judged = [(t_s - start_s, said.point, known) for t_s, said, known in _raw(boot)]
+    doubted = [(t_s, known.doubt or NO_POSITION) for t_s, point, known in judged if known.doubt or point is None]
+    known_at = tuple(
+        PlaceSample(t_s, point, sigma_m=known.sigma_m)
+        for t_s, point, known in judged
+        if point is not None and not known.doubt
+    )
+    return Flight(boot, known_at, (), PositionSource.GPS, start_s, tuple(doubted), RECEIVER)
 
 
 def _start_s(boot: Boot, kind: type[Fused] | type[Receiver]) -> float:

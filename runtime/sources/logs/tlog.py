@@ -11,7 +11,8 @@ from pathlib import Path
 
 from runtime.errors import TelemetryError
 from runtime.mavlink.framing import Packet, PacketReader
-from runtime.sources.logs.choice import LONGEST, Asked, chosen
+from runtime.sources.logs.choice import LONGEST, Asked, Judge, chosen
+from runtime.sources.logs.flight import flight_of
 from runtime.sources.logs.senders import WANTED, Senders
 from runtime.sources.track import Track
 
@@ -20,7 +21,7 @@ _STAMP = 8  # bytes of the writer's time before each packet
 _STAMPS_US = (10**14, 10**16)  # 1973 to 2286: other bytes before a packet are no time
 
 
-def read_tlog(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]]:
+def read_tlog(path: Path, asked: Asked = LONGEST, judge: Judge = flight_of) -> tuple[Track, list[str]]:
     """The vehicle's positions that are to be believed, its attitudes and heights, over its own clock; and sentences on
     what else the log holds, and what of it is damaged.
 
@@ -38,7 +39,7 @@ def read_tlog(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]]:
         raise TelemetryError(f"{path}: cannot be read ({error.strerror or error}).") from None
     if not packets:
         raise TelemetryError(f"{path}: not a telemetry log (there is no MAVLink packet in it).")
-    flight, notes = chosen(str(path), senders.vehicles(), asked)
+    flight, notes = chosen(str(path), senders.vehicles(), asked, judge)
     said = [*notes, *damage.notes(str(path)), *flight.notes(str(path))]
     return flight.track(str(path), "tlog"), said
 

@@ -17,15 +17,17 @@ from runtime.errors import HomingError, TelemetryError
 from runtime.reports import values
 from runtime.reports.flags import Px4Flags, estimator_ok, gps_glitch
 from runtime.reports.values import Estimator, Fused, Ground, Receiver
-from runtime.sources.logs.boots import Boots, Dated, Level, Report, Sourced
-from runtime.sources.logs.choice import LONGEST, Asked, chosen
+from runtime.sources.logs.boots import Boots, Dated, Level, Report, Simulated, Sourced
+from runtime.sources.logs.choice import LONGEST, Asked, Judge, chosen
+from runtime.sources.logs.flight import flight_of
 from runtime.sources.logs.ulog_file import UlogFile
 from runtime.sources.track import Track
 
 _POSITION, _LOCAL, _ATTITUDE = "vehicle_global_position", "vehicle_local_position", "vehicle_attitude"
 _RECEIVER, _RECEIVERS = "vehicle_gps_position", "sensor_gps"  # the one that is used, and each
+_TRUE = "vehicle_global_position_groundtruth"  # of a simulator
 _STATUS, _FLAGS = "estimator_status", "estimator_status_flags"
-_TOPICS = frozenset((_POSITION, _LOCAL, _ATTITUDE, _RECEIVER, _RECEIVERS, _STATUS, _FLAGS))
+_TOPICS = frozenset((_POSITION, _LOCAL, _ATTITUDE, _RECEIVER, _RECEIVERS, _STATUS, _FLAGS, _TRUE))
 _FIELDS = frozenset(
     "lat lon alt lat_lon_valid alt_valid vel_n vel_e vel_d eph epv dead_reckoning "
     "latitude_deg longitude_deg altitude_msl_m fix_type satellites_used spoofing_state time_utc_usec "
@@ -41,7 +43,7 @@ _BESIDE = 5
 _Row = Mapping[str, Any]  # a topic's fields at one instant
 
 
-def read_ulog(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]]:
+def read_ulog(path: Path, asked: Asked = LONGEST, judge: Judge = flight_of) -> tuple[Track, list[str]]:
     """PX4's positions that are to be believed, its attitudes and heights, over its own boot time; and sentences on
     what of the log is not used.
 
@@ -54,7 +56,7 @@ def read_ulog(path: Path, asked: Asked = LONGEST) -> tuple[Track, list[str]]:
     boots = Boots()
     for t_s, _, report in heapq.merge(*(_reports(topics, name) for name in _TOPICS), key=lambda found: found[:2]):
         boots.add(t_s, report)
-    flight, notes = chosen(str(path), {None: boots}, asked)
+    flight, notes = chosen(str(path), {None: boots}, asked, judge)
     if file.damaged_bytes:
         notes.append(f"{path}: damaged ({file.damaged_bytes} bytes); what lies before and after is used.")
     return flight.track(str(path), "ulg"), [*notes, *flight.notes(str(path))]
@@ -108,6 +110,9 @@ def _rows(columns: dict[str, Any], instance: int) -> Iterator[tuple[float, int, 
 def _said(name: str, row: _Row, instance: int) -> list[Report]:
     if name == _POSITION:
         return [_position(row)]
+    if name == _TRUE:
+        there = values.geo_point(_number(row, "lat"), _number(row, "lon"))
+        return [] if there is None else [Simulated(there)]
     if name == _LOCAL:
         return _heights(row)
     if name == _STATUS:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.debrief.narrator import Narrator
 from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, VisionRecord
 from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.inputs import TickRecord
@@ -23,7 +24,6 @@ from runtime.flightlog.records import (
 from runtime.guidance.explained import EXPLAINED
 from runtime.guidance.reasons import Phase, Reason, State
 from runtime.page.board import Board
-from runtime.page.events import Narrator
 from runtime.page.track import Track
 from runtime.page.watched import WatchedJournal
 from runtime.values import GeoPoint, Snapshot, circular

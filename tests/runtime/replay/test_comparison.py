@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from runtime.debrief.truth import Truth
 from runtime.geodesy import offset
 from runtime.replay.comparison import compare
 from runtime.replay.outcome import Outcome
-from runtime.replay.truth import Truth
 from runtime.values import GeoPoint
 
 HERE = GeoPoint(60.0, 22.0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from runtime.debrief.flown import Flown
+from runtime.debrief.truth import truth_of
 from runtime.replay.changes import Comparison
 from runtime.replay.comparison import compare
 from runtime.replay.recording import Recording
 from runtime.replay.replay import Replayed, config_of, replay
-from runtime.replay.truth import truth_of
 from tests.runtime.replay.flights import embedder
 from tests.runtime.replay.make_recorded import HISTORY, LOG
 
@@ -19,7 +20,7 @@ TOLERANCE_M = 2.5  # kept as JPEGs: one grey level moves a fix by 0.7 m, at most
 def replayed() -> tuple[Replayed, Comparison]:
     recording = Recording.open(LOG)
     done = replay(recording, config_of(recording), history=HISTORY, embedder=embedder())
-    truth = truth_of(LOG, recording.followed)
+    truth = truth_of(Flown.open(LOG))
     logged = recording.followed.until(done.end_t_ns)
     return done, compare(logged, done.outcome, truth, recording.first_t_ns, TOLERANCE_M)
 

@@ -12,16 +12,16 @@ import cv2
 import pytest
 
 from runtime.config.config import Config
+from runtime.debrief.flown import Flown as FlightRead
+from runtime.debrief.truth import truth_of
 from runtime.errors import ConfigError, HistoryError, TelemetryError
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.read import read_flightlog
 from runtime.history.history import History
 from runtime.replay.changes import Comparison
 from runtime.replay.comparison import compare
-from runtime.replay.outcome import Outcome
 from runtime.replay.recording import Recording
 from runtime.replay.replay import Replayed, config_of, replay
-from runtime.replay.truth import truth_of
 from tests.docs.test_json import PAGE, keys
 from tests.runtime.cli.called import homing
 from tests.runtime.flightlog.test_flightlog import HandClock
@@ -44,7 +44,7 @@ def again(log: Path, config: Config | None = None, history: Path | None = None) 
 
 def compared(recording: Recording, replayed: Replayed, tolerance_m: float = 0.0) -> Comparison:
     logged = recording.followed.until(replayed.end_t_ns)
-    return compare(logged, replayed.outcome, truth_of(recording.path, recording.followed), 0, tolerance_m)
+    return compare(logged, replayed.outcome, truth_of(FlightRead.open(recording.path)), 0, tolerance_m)
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,11 @@ def test_the_truth_is_the_simulators_or_the_receivers(flown: Kept, repeated: tup
     found = compared(recording, replayed).truth
     assert found is not None and found.source == "simulator"
     assert found.flown[0] == found.flown[1] and found.flown[0] is not None and found.flown[0].error_m.median < 3.0
-    receiver = truth_of(flown.log, Outcome())
+    read = FlightRead.open(flown.log)
+    known = truth_of(read)
+    del read.records["truth"]
+    receiver = truth_of(read)
     assert receiver is not None and receiver.source == "gps receiver"
-    known = truth_of(flown.log, recording.followed)
     assert known is not None
     middle_ns = receiver.stamps_ns[len(receiver.stamps_ns) // 2] + 1
     here, there = receiver.at(middle_ns), known.at(middle_ns)
@@ -108,9 +110,8 @@ def test_the_truth_is_the_simulators_or_the_receivers(flown: Kept, repeated: tup
     assert abs(here.latitude_deg - there.latitude_deg) < 6 / 111_000
     assert receiver.at(receiver.stamps_ns[0] - 1) is None and receiver.at(receiver.stamps_ns[-1] + 1) is None
     alarm = {"source": "vision", "gps": "doubted", "alarm": {"t_ns": receiver.stamps_ns[3]}}
-    doubted = Outcome()
-    doubted.records["navigation"].append((receiver.stamps_ns[9], alarm))
-    early = truth_of(flown.log, doubted)
+    read.records["navigation"].append((receiver.stamps_ns[9], alarm))
+    early = truth_of(read)
     assert early is not None and list(early.stamps_ns) == list(receiver.stamps_ns[:3])
 
 

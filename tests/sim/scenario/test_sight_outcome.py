@@ -10,21 +10,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime.debrief.sight_plot import draw_sights
+from runtime.debrief.sightings import Moment, Sighting, Sights
+from runtime.debrief.truth import Truth
+from runtime.debrief.wire import Received
+from runtime.geodesy import offset
 from runtime.report.figures import write_png
-from sim.scenario.accuracy import Received, Sighting, SpoofAlarm
-from sim.scenario.aircraft import Truth
+from runtime.values import GeoPoint
 from sim.scenario.catalogue import CATALOGUE
 from sim.scenario.denied import Denied
 from sim.scenario.outcome import Leg
-from sim.scenario.sight_outcome import STEP, Moment, SightOutcome, Sights, lost_after_s
-from sim.scenario.sight_plot import draw_sights
+from sim.scenario.sight_outcome import STEP, SightOutcome, lost_after_s
+from sim.scenario.spoof_alarm import SpoofAlarm
 
 SECOND = 1_000_000_000
+ORIGIN = GeoPoint(60.4, 22.4)
 
 
 def sighting(t_s: float, off_m: float = 1.0, sigma_m: float = 2.0, state: str = "tracking") -> Sighting:
     variance = sigma_m**2
-    return Sighting(int(t_s * SECOND), state, (8.0 * t_s, off_m), (0.0, off_m), ((variance, 0.0), (0.0, variance)))
+    place = offset(ORIGIN, 8.0 * t_s, off_m)
+    return Sighting(int(t_s * SECOND), state, place, (0.0, off_m), ((variance, 0.0), (0.0, variance)))
 
 
 def arrived(**changes: object) -> SightOutcome:
@@ -94,14 +100,15 @@ def test_how_long_a_covered_lens_is_still_believed() -> None:
 
 
 def test_the_plot_shows_a_flight_also_one_without_gps_or_sight(tmp_path: Path) -> None:
-    track = [Truth(step * 20_000_000, (8.0 * step * 0.02, 0.0), 100.0) for step in range(2_000)]
+    stamps = [step * SECOND for step in range(41)]
+    track = Truth("simulator", stamps, [offset(ORIGIN, 8.0 * t_ns / SECOND, 0.0) for t_ns in stamps])
     seen = [sighting(0.2 * step, math.sin(step / 9.0), state="searching" if 60 < step < 80 else "tracking")
             for step in range(200)]  # fmt: skip
-    received = [Received(step * SECOND // 5, (1.6 * step, 0.05 * step), True) for step in range(200)]
-    full = Sights("denied", seen, received, [Moment(9 * SECOND, "GPS cut")], 2 * SECOND)
+    received = [Received(step * SECOND // 5, offset(ORIGIN, 1.6 * step, 0.05 * step), True) for step in range(200)]
+    full = Sights("denied", seen, received, [Moment(9 * SECOND, "GPS cut")], 2 * SECOND, track)
     for number, sights in enumerate((full, Sights("blind"), Sights("lost", [sighting(1.0, state="lost")]))):
         path = tmp_path / f"{number}.png"
-        write_png(draw_sights(sights, track, None), path)
+        write_png(draw_sights(sights), path)
         assert path.stat().st_size > 10_000
     assert np.isfinite(full.judged[0].error_m)
 

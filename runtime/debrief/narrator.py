@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from runtime.camera.health import CameraState
@@ -26,16 +25,6 @@ from runtime.guidance.reasons import Phase, Reason, State
 
 GOOD, NEWS, WARNING = "good", "news", "warning"
 Said = tuple[str, str]  # (sentence, severity)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened: ``seq`` counts them, ``severity`` is "good", "news" or "warning"."""
-
-    seq: int
-    t_ns: int
-    severity: str
-    text: str
 
 
 class Narrator:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from runtime.events import VEHICLE_LINK
-from runtime.flightlog.read import read_flightlog
+from runtime.debrief.flown import Flown, Logged
 from runtime.freshness import LOG_GAP
 from runtime.interpolation import point_between
-from runtime.mavlink.dialect import mavlink
-from runtime.mavlink.framing import PacketReader
-from runtime.replay.outcome import Outcome
 from runtime.values import GeoPoint
 
-_FIX_3D = 3  # GPS_FIX_TYPE
+SIMULATOR, RECEIVER = "simulator", "gps receiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +36,43 @@ class Truth:
         share = (t_ns - begin_ns) / (end_ns - begin_ns)
         return point_between(self.points[after - 1], self.points[after], share)
 
+    def until(self, t_ns: int | None) -> Truth:
+        """What is known of the time before an instant; None: of all time."""
+        known = len(self.stamps_ns) if t_ns is None else bisect_left(self.stamps_ns, t_ns)
+        return Truth(self.source, self.stamps_ns[:known], self.points[:known])
 
-def truth_of(path: Path, followed: Outcome) -> Truth | None:
+
+def truth_of(flown: Flown) -> Truth | None:
     """What a log knows of the truth; None where it knows nothing.
 
     The simulator's record of it, else what the vehicle's GPS receiver said, by the instants at which it was heard,
     while it had a fix in three dimensions and before the flight began to doubt it.
     """
-    told = followed.records.get("truth")
+    told = flown.records.get("truth")
     if told:
-        return _by_time("simulator", [(t_ns, _point(record["position"])) for t_ns, record in told])
-    alarms = [record["alarm"]["t_ns"] for _, record in followed.records.get("navigation", []) if record["alarm"]]
-    heard = [one for one in _receiver(path) if not alarms or one[0] < min(alarms)]
-    return _by_time("gps receiver", heard) if heard else None
+        return by_time(SIMULATOR, [(t_ns, _point(record["position"])) for t_ns, record in told])
+    heard = [(one.t_ns, one.place) for one in flown.wire.received if one.has_fix]
+    known = by_time(RECEIVER, heard).until(doubted_ns(flown.records.get("navigation", [])))
+    return known if known.points else None
 
 
-def _receiver(path: Path) -> list[tuple[int, GeoPoint]]:
-    readers: dict[str, PacketReader] = defaultdict(
-        lambda: PacketReader(wanted=frozenset({mavlink.MAVLINK_MSG_ID_GPS_RAW_INT}))
-    )
-    heard: list[tuple[int, GeoPoint]] = []
-    for _, t_ns, record in read_flightlog(path, ("link",)):
-        if record["direction"] != "in" or not record["link"].startswith(VEHICLE_LINK):
-            continue
-        for packet in readers[record["link"]].feed(base64.urlsafe_b64decode(record["data"])):
-            message = packet.message
-            if message is not None and message.fix_type >= _FIX_3D:
-                heard.append((t_ns, GeoPoint(message.lat * 1e-7, message.lon * 1e-7)))
-    return heard
+def doubted_ns(navigation: Sequence[Logged]) -> int | None:
+    """When a flight began to doubt its satellite receiver; None: it never did."""
+    return min((int(record["alarm"]["t_ns"]) for _, record in navigation if record["alarm"]), default=None)
 
 
-def _by_time(source: str, known: list[tuple[int, GeoPoint]]) -> Truth:
+def alarms_ns(navigation: Sequence[Logged]) -> list[int]:
+    """When it was decided that the receiver is not believed any more, each time anew."""
+    alarms, doubted = [], False
+    for t_ns, record in navigation:
+        if record["alarm"] is not None and not doubted:
+            alarms.append(t_ns)
+        doubted = record["alarm"] is not None
+    return alarms
+
+
+def by_time(source: str, known: Sequence[tuple[int, GeoPoint]]) -> Truth:
+    """Places in any order."""
     once = dict(sorted(known, key=lambda one: one[0]))  # of one instant the last word
     return Truth(source, list(once), list(once.values()))
 

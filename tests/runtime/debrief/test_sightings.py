@@ -1,4 +1,4 @@
-"""What a scenario measures of the camera's word, on flight logs whose truth is made up here."""
+"""What is measured of the camera's word, on flight logs whose truth is made up here."""
 
 from __future__ import annotations
 
@@ -10,29 +10,20 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from runtime.flightlog.beliefs import AlarmRecord, NavigationRecord, VisionRecord
+from runtime.debrief.flown import Flown
+from runtime.debrief.sightings import Sighting, accuracy_of, first_right_s, sightings_of
+from runtime.debrief.truth import Truth
+from runtime.flightlog.beliefs import VisionRecord
 from runtime.flightlog.flightlog import FlightLog
-from runtime.flightlog.inputs import LinkRecord
 from runtime.flightlog.record import Record
 from runtime.geodesy import offset
-from runtime.mavlink.dialect import mavlink
 from runtime.values import GeoPoint
-from sim.scenario.accuracy import (
-    Sighting,
-    TrueTrack,
-    accuracy_of,
-    alarms_of,
-    first_right_s,
-    received_of,
-    sightings_of,
-    spoof_alarm,
-)
-from sim.scenario.aircraft import Truth
 
 ORIGIN = GeoPoint(60.4, 22.4)
 SECOND = 1_000_000_000
 SPEED_M_S = 8.0
-TRACK = TrueTrack([Truth(step * 20_000_000, (SPEED_M_S * step * 0.02, -5.0), 100.0) for step in range(5_000)])
+STAMPS_NS = [step * 500_000_000 for step in range(20)]
+TRUTH = Truth("simulator", STAMPS_NS, [offset(ORIGIN, SPEED_M_S * t_ns * 1e-9, -5.0) for t_ns in STAMPS_NS])
 
 
 @dataclass
@@ -56,7 +47,7 @@ def log_of(folder: Path, *records: tuple[int, Record]) -> Path:
 
 def vision(t_ns: int, off_m: tuple[float, float] | None, sigma_m: float = 2.0, state: str = "tracking") -> VisionRecord:
     """The camera's word of ``t_ns``: off the truth by so much."""
-    north, east = TRACK.at(t_ns)
+    north, east = SPEED_M_S * t_ns * 1e-9, -5.0
     place = None if off_m is None else offset(ORIGIN, north + off_m[0], east + off_m[1])
     variance = sigma_m**2
     return VisionRecord(
@@ -68,13 +59,13 @@ def vision(t_ns: int, off_m: tuple[float, float] | None, sigma_m: float = 2.0, s
 
 def sighting(off_m: tuple[float, float], covariance: tuple[tuple[float, float], tuple[float, float]], t_ns: int = 0,
              state: str = "tracking") -> Sighting:  # fmt: skip
-    return Sighting(t_ns, state, (0.0, 0.0), off_m, covariance)
+    return Sighting(t_ns, state, ORIGIN, off_m, covariance)
 
 
 def test_an_estimate_is_held_against_the_truth_of_its_own_instant(tmp_path: Path) -> None:
     seen = 3 * SECOND + 7_000_000  # between two steps; written 100 ms later, when the vehicle is 0.8 m on
     log = log_of(tmp_path, (seen + 100_000_000, vision(seen, (3.0, -4.0))))
-    (one,) = sightings_of(log, TRACK, ORIGIN)
+    (one,) = sightings_of(Flown.open(log).records["vision"], TRUTH)
     assert one.error_ne_m == pytest.approx((3.0, -4.0), abs=1e-3)
     assert one.error_m == pytest.approx(5.0, abs=1e-3)
     assert one.square_sigmas == pytest.approx(25.0 / 4.0, abs=1e-2)
@@ -100,7 +91,7 @@ def test_only_tracking_counts_for_errors_and_every_frame_for_shares(tmp_path: Pa
     searching, lost = vision(SECOND, (80.0, 0.0), 50.0, "searching"), vision(0, None, 1e6, "lost")
     frames = [lost, searching, vision(2 * SECOND, (1.0, 0.0)), vision(3 * SECOND, (3.0, 0.0))]
     log = log_of(tmp_path, *((frame.believed_t_ns, frame) for frame in frames))
-    sightings = sightings_of(log, TRACK, ORIGIN)
+    sightings = sightings_of(Flown.open(log).records["vision"], TRUTH)
     accuracy = accuracy_of(sightings)
     assert accuracy.frames == 4
     assert accuracy.tracking_share == 0.5
@@ -113,7 +104,7 @@ def test_only_tracking_counts_for_errors_and_every_frame_for_shares(tmp_path: Pa
 
 def test_an_infinite_covariance_is_read_back(tmp_path: Path) -> None:
     log = log_of(tmp_path, (0, vision(0, (1.0, 1.0), math.inf, "searching")))
-    (one,) = sightings_of(log, TRACK, ORIGIN)
+    (one,) = sightings_of(Flown.open(log).records["vision"], TRUTH)
     assert one.square_sigmas < 1e-6 and not one.tracking
 
 
@@ -137,41 +128,3 @@ def test_what_is_confidently_wrong(off_m: float, sigma_m: float, state: str, wro
     assert one.confidently_wrong is wrong
     assert accuracy_of([one, one]).confidently_wrong_share == float(wrong)
     assert one.right is (state == "tracking" and not wrong)
-
-
-def gps_raw(place: GeoPoint, fix: int = 6) -> bytes:
-    message = mavlink.MAVLink_gps_raw_int_message(
-        0, fix, round(place.latitude_deg * 1e7), round(place.longitude_deg * 1e7), 0, 121, 200, 0, 0, 10
-    )
-    return bytes(message.pack(mavlink.MAVLink(None, 1, 1)))
-
-
-def test_the_alarm_is_told_in_seconds_and_in_metres_of_true_offset(tmp_path: Path) -> None:
-    begun = 10 * SECOND
-    records: list[tuple[int, Record]] = []
-    for step in range(75):
-        t_ns = 8 * SECOND + step * 200_000_000
-        north, east = TRACK.at(t_ns)
-        dragged = max(0.0, 2.0 * (t_ns - begun) * 1e-9)
-        data = gps_raw(offset(ORIGIN, north, east + dragged))
-        records += [(t_ns, LinkRecord("vehicle", "in", data[:7])), (t_ns, LinkRecord("vehicle", "in", data[7:]))]
-        records.append((t_ns, LinkRecord("vehicle", "out", gps_raw(offset(ORIGIN, 900.0, 900.0)))))
-        alarm = AlarmRecord(t_ns, 12.0, 6.0, "off") if t_ns >= begun + 6 * SECOND else None
-        if step % 10 == 0:
-            records.append((t_ns, NavigationRecord("autopilot", "believed" if alarm is None else "doubted", alarm)))
-    log = log_of(tmp_path, *records)
-    received, alarms = received_of(log, ORIGIN), alarms_of(log)
-    assert len(received) == 75 and all(one.has_fix for one in received)
-    assert alarms == [16 * SECOND]
-    alarm = spoof_alarm(alarms, received, TRACK, begun)
-    assert alarm is not None
-    assert (alarm.s, alarm.offset_m) == (6.0, pytest.approx(12.0, abs=0.05))
-    assert spoof_alarm(alarms, received, TRACK, 17 * SECOND) is None
-
-
-def test_a_receiver_without_a_position_says_nothing(tmp_path: Path) -> None:
-    nowhere = mavlink.MAVLink_gps_raw_int_message(0, 0, 0, 0, 0, 65535, 65535, 0, 0, 0)
-    lost = gps_raw(ORIGIN, fix=1)
-    data = bytes(nowhere.pack(mavlink.MAVLink(None, 1, 1))) + lost
-    (one,) = received_of(log_of(tmp_path, (SECOND, LinkRecord("vehicle", "in", data))), ORIGIN)
-    assert not one.has_fix and one.place == pytest.approx((0.0, 0.0), abs=0.01)
