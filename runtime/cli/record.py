@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from runtime.bundle import Bundle
-from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
+from runtime.cli.film import FilmFile
+from runtime.cli.flight_log import read_camera, read_photo_log
 from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
 from runtime.cli.record_map import record_map
-from runtime.cli.recording import assumed, completed, opened, recorded
+from runtime.cli.recording import completed, opened, recorded
 from runtime.cli.source_options import check_options
 from runtime.errors import ImageError
 from runtime.record.map_plan import HEIGHTS_M, MOST_TILES
@@ -24,8 +25,7 @@ from runtime.record.surveyed import ALREADY, reasons_of, refuse_useless_views
 from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
-from runtime.sources.telemetry import Telemetry
-from runtime.sources.video import Filmed, lens_of_video, open_video
+from runtime.sources.video import Filmed
 from runtime.survey.survey import Skipped
 from runtime.survey.video import frame_reader, gathered, survey_video
 
@@ -47,6 +47,8 @@ def record(
     jobs: Annotated[int, typer.Option(min=0, help="Processes that embed a map; 0: one for each core.")] = 0,
     update: Annotated[bool, typer.Option("--update", help="Embed what has changed of a map anew.")] = False,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
+    bag: Annotated[Path | None, typer.Option(help="A ROS 1 or ROS 2 bag with pictures and positions.")] = None,
+    image_topic: Annotated[str | None, typer.Option(help="Whose pictures of the bag, where there are several.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="The flight's .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
     boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
@@ -74,9 +76,9 @@ def record(
                 map_file, history, bundle, MapOptions(tile_m, stride_m, max_tiles, heights, jobs, update)
             )
         else:
-            assert video is not None
-            said = read_flight(telemetry, gps_order, asked)
-            kept, skipped = _record_video(video, said, time_offset_s or 0.0, history, bundle, flags)
+            film = FilmFile(video, bag, image_topic)
+            filmed = film.filmed(telemetry, gps_order, asked, time_offset_s, flags)
+            kept, skipped = _record_film(film, filmed, history, bundle)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
         raise typer.Exit(_INTERRUPTED) from None
@@ -85,17 +87,13 @@ def record(
         raise ImageError(f"Nothing could be recorded: {reasons_of(skipped)}.")
 
 
-def _record_video(
-    path: Path, said: Telemetry, offset_s: float, history: Path, bundle: Path | None, flags: CameraFlags
+def _record_film(
+    film: FilmFile, filmed: Filmed, history: Path, bundle: Path | None
 ) -> tuple[int, list[Skipped]]:
-    with open_video(path) as video:
-        lens = lens_of_video(video.size_px, said.focal, flags)
-        if not lens.known:
-            assumed(path.name)
-        filmed = Filmed(said.track, offset_s, lens, flags)
-        refuse_useless_views(filmed.sampled(video.length_s), Bundle.load(bundle), str(path))
-        with progress("reading", max(video.frames, 1)) as steps:
-            read = survey_video(video, filmed, steps.step)
-    with opened(history, bundle) as target, open_video(path) as video:
-        kept, skipped = recorded(completed(read), path.name, MOVED, frame_reader(video), target)
-    return kept, gathered(skipped, path)
+    with film.open() as frames:
+        refuse_useless_views(filmed.sampled(frames.length_s), Bundle.load(bundle), str(film.path))
+        with progress("reading", max(frames.frames, 1)) as steps:
+            read = survey_video(frames, filmed, steps.step)
+    with opened(history, bundle) as target, film.open() as frames:
+        kept, skipped = recorded(completed(read), film.path.name, MOVED, frame_reader(frames), target)
+    return kept, gathered(skipped, film.path)

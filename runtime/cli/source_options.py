@@ -6,14 +6,14 @@ import typer
 
 from runtime.errors import UsageError
 
-SOURCES = {"images": "--images", "map_file": "--map", "video": "--video"}
-_CAMERA = ("images", "video")
-GO_WITH = {  # every option that is not for all three, by its name in the program
+SOURCES = {"images": "--images", "map_file": "--map", "video": "--video", "bag": "--bag"}
+_CAMERA = ("images", "video", "bag")
+GO_WITH = {  # every option that is not for all of them, by its name in the program
     "recursive": ("images",),
     "tile_m": ("map_file",), "stride_m": ("map_file",), "max_tiles": ("map_file",),
     "heights": ("map_file",), "jobs": ("map_file",), "update": ("map_file",),
     "telemetry": _CAMERA, "vehicle": _CAMERA, "boot": _CAMERA, "time_offset_s": _CAMERA,
-    "gps_order": ("video",), "rate_hz": ("video",), "camera": _CAMERA,
+    "gps_order": ("video",), "rate_hz": ("video", "bag"), "image_topic": ("bag",), "camera": _CAMERA,
     "camera_pitch_deg": _CAMERA, "hfov_deg": _CAMERA, "height_agl_m": _CAMERA, "heading_deg": _CAMERA,
 }  # fmt: skip
 

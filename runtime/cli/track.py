@@ -12,9 +12,9 @@ import numpy as np
 import typer
 
 from runtime.bundle import Bundle
-from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
+from runtime.cli.film import FilmFile
+from runtime.cli.flight_log import read_camera, read_photo_log
 from runtime.cli.output import emit, progress, say, warn
-from runtime.cli.recording import assumed
 from runtime.cli.source_options import check_options
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
@@ -27,7 +27,7 @@ from runtime.sources.folder import photo_folder
 from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
-from runtime.sources.video import Filmed, lens_of_video, open_video
+from runtime.sources.video import Filmed
 from runtime.survey.survey import Skipped
 from runtime.track.moments import Moment, of_photos, of_video
 from runtime.track.tracker import Tracked, Tracker, TrackSummary
@@ -44,6 +44,8 @@ def track(
     history: Annotated[Path, typer.Option(help="The flight history to follow against: of another flight.")],
     images: Annotated[Path | None, typer.Option(help="A folder of one flight's photos.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
+    bag: Annotated[Path | None, typer.Option(help="A ROS 1 or ROS 2 bag with pictures and positions.")] = None,
+    image_topic: Annotated[str | None, typer.Option(help="Whose pictures of the bag, where there are several.")] = None,
     telemetry: Annotated[Path | None, typer.Option(help="The flight's .SRT, .tlog, .BIN, .log or .ulg.")] = None,
     vehicle: Annotated[int | None, typer.Option(help="Which vehicle of a .tlog; the longest flight's.")] = None,
     boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
@@ -72,14 +74,11 @@ def track(
             flight: _Flight = nullcontext(of_photos(paths, flags, log))
             length = len(paths)
         else:
-            assert video is not None
-            said = read_flight(telemetry, gps_order, asked)
-            with open_video(video) as file:
-                lens, length = lens_of_video(file.size_px, said.focal, flags), round(file.length_s * rate_hz)
-            if not lens.known:
-                assumed(video.name)
-            filmed = Filmed(said.track, time_offset_s or 0.0, lens, flags)
-            flight = _frames(video, filmed, rate_hz)
+            film = FilmFile(video, bag, image_topic)
+            filmed = film.filmed(telemetry, gps_order, asked, time_offset_s, flags)
+            with film.open() as file:
+                length = round(file.length_s * rate_hz)
+            flight = _frames(film, filmed, rate_hz)
         embedder = Embedder(loaded, threads=_THREADS)
         with flight as moments:
             tracked = _followed(moments, opened, embedder, fix_every_s, length, as_json)
@@ -96,9 +95,9 @@ def track(
 
 
 @contextmanager
-def _frames(path: Path, filmed: Filmed, rate_hz: float) -> Iterator[Iterator[Moment | Skipped]]:
-    with open_video(path) as video:
-        yield of_video(video, filmed, rate_hz)
+def _frames(film: FilmFile, filmed: Filmed, rate_hz: float) -> Iterator[Iterator[Moment | Skipped]]:
+    with film.open() as frames:
+        yield of_video(frames, filmed, rate_hz)
 
 
 def _followed(

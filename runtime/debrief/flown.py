@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mcap.records import Attachment, Channel, Footer, Message, Metadata
 
@@ -21,7 +21,7 @@ from runtime.flightlog.start import START, FlightStart
 
 Logged = tuple[int, dict[str, Any]]  # (t_ns, the record as JSON has it)
 
-_FIELDS = {kind.channel: frozenset(kind.__dataclass_fields__) for kind in RECORDS}
+_FIELDS = {kind.channel: frozenset(one.name for one in fields(cast(Any, kind))) for kind in RECORDS}
 _SINCE = {  # fields that older logs lack, which nothing of a report needs
     "guidance": {"consent_left_s", "waived"}, "job": {"started_t_ns"}, "vehicle": {"details", "t_ns"},
     "frame": {"kept", "jpeg", "camera", "source", "width_px", "height_px"}, "fix": {"hypotheses", "t_ns", "verified"},
@@ -47,6 +47,7 @@ class Flown:
     wire: Wire = field(default_factory=Wire)
     whole: bool = False
     lost: int = 0
+    _begun: bool = False
 
     @classmethod
     def open(cls, path: Path) -> Flown:
@@ -118,8 +119,9 @@ class Flown:
     def _take(self, path: Path, channel: str, t_ns: int, data: bytes) -> bool:
         """One record; False where nothing after it is to be trusted."""
         if channel != "truth":  # written when the flight is over
-            self.first_t_ns = min(self.first_t_ns or t_ns, t_ns)
+            self.first_t_ns = min(self.first_t_ns, t_ns) if self._begun else t_ns
             self.last_t_ns = max(self.last_t_ns, t_ns)
+            self._begun = True
         if channel == "tick":
             self.ticks_ns.append(t_ns)
             return True

@@ -179,9 +179,10 @@ def _pairs(points: list[GeoPoint]) -> zip[tuple[GeoPoint, GeoPoint]]:
 
 
 def _error(figures: dict[str, float | None]) -> str:
-    if figures["median"] is None:
+    known = {name: value for name, value in figures.items() if value is not None}
+    if not known:
         return "nothing to judge"
-    return "median {median:.2f} m, p95 {p95:.2f} m, p99 {p99:.2f} m, worst {max:.2f} m".format(**figures)
+    return "median {median:.2f} m, p95 {p95:.2f} m, p99 {p99:.2f} m, worst {max:.2f} m".format(**known)
 
 
 def _percent(share: float | None) -> str:

@@ -57,7 +57,8 @@ def delays_of(flown: Flown) -> Delays:
     found[_MOTION] = [(t_ns, t_ns - record["believed_t_ns"]) for t_ns, record in vision]
     found[_FIX] = [(t_ns, t_ns - record["exposed_t_ns"]) for t_ns, record in fixes]
     for t_ns, record in flown.records.get("job", []):
-        found.setdefault(_JOBS.get(record["kind"], record["kind"]), []).append((t_ns, record["elapsed_ns"]))
+        kind = str(record["kind"])
+        found.setdefault(_JOBS.get(kind, kind), []).append((t_ns, record["elapsed_ns"]))
     found[_PAUSE] = list(zip(flown.ticks_ns[1:], np.diff(flown.ticks_ns).tolist(), strict=True))
     pairs = {name: np.array(taken, np.float64).reshape(-1, 2) for name, taken in found.items()}
     return Delays(

@@ -86,7 +86,8 @@ def _map(judged: Judged) -> Figure:
     if len(received) > 1 and (judged.truth is None or judged.truth.source != "gps receiver"):
         lines.append(Line("GPS", received, GPS_COLOUR, dashed=True))
     marks = [*seen_marks(sights), *_places(judged.flown)]
-    points = [point for layer in (*lines, *marks) for point in layer.points]
+    drawn = [*(line.points for line in lines), *(layer.points for layer in marks)]
+    points = [point for some in drawn for point in some]
     origin = points[0] if points else GeoPoint(0.0, 0.0)
     around = np.array([north_east_m(origin, point) for point in points]).reshape(-1, 2)
     height_m, width_m = np.ptp(around, axis=0) if len(around) else (1.0, 1.0)

@@ -29,6 +29,8 @@ def picture_fingerprint(image: ImageRGB, where: GeoPoint) -> str:
 
 def video_fingerprint(path: Path) -> str:
     """Of a video's file, by its size and its ends; '' where it cannot be read."""
+    if path.is_dir():  # a bag of ROS 2: its longest file holds the messages
+        path = max(path.iterdir(), key=lambda one: one.stat().st_size, default=path)
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +22,38 @@ from runtime.sources.xmp.tags import MakerTags
 from runtime.values import Attitude, ImageRGB, NavState
 
 _LONGEST_LOG_S = 1e8  # three years: a vehicle's clock since its boot
+
+
+class Film(Protocol):
+    """Frames one after the other, of a video file or of a bag."""
+
+    @property
+    def path(self) -> Path:
+        """The file or folder that holds them."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        ...
+
+    @property
+    def frames(self) -> int:
+        """How many there are said to be; 0 where nothing says it."""
+        ...
+
+    @property
+    def length_s(self) -> float:
+        """How long it is said to be; 0 where nothing says it."""
+        ...
+
+    def times(self) -> Iterator[tuple[int, float]]:
+        """Number and time stamp in seconds of one frame after the other; `image` gives the pixels of the last."""
+        ...
+
+    def image(self) -> ImageRGB | None:
+        """Pixels of the frame last stepped to; None where it cannot be decoded."""
+        ...
 
 
 class VideoFile:

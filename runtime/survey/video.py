@@ -11,7 +11,7 @@ from runtime.geodesy import distance_m
 from runtime.reasons import grouped
 from runtime.sources.accuracy import VAGUE, WORST_SIGMA_M
 from runtime.sources.fingerprint import frame_fingerprint, video_fingerprint
-from runtime.sources.video import Filmed, VideoFile
+from runtime.sources.video import Film, Filmed
 from runtime.survey.check_frames import CheckFrames
 from runtime.survey.overlaps import features_of
 from runtime.survey.survey import Skipped, Survey, Surveyed
@@ -24,7 +24,7 @@ FRAME_DIGITS = 6
 _OUTSIDE, _VAGUE, _ZOOMING = "no telemetry at its time", f"its position is {VAGUE}", "its zoom is changing"
 
 
-def survey_video(video: VideoFile, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
+def survey_video(video: Film, filmed: Filmed, step: Callable[[], None] = lambda: None) -> Survey:
     """A survey of a frame each 0.2 s, some of them with features to hold their heights against; where heading or height
     are not said, of those that moved on, all with features.
 
@@ -72,7 +72,7 @@ def frame_name(path: Path, index: int) -> str:
     return f"{path.name} frame {index:0{FRAME_DIGITS}d}"
 
 
-def frame_reader(video: VideoFile) -> Callable[[Surveyed], Frame]:
+def frame_reader(video: Film) -> Callable[[Surveyed], Frame]:
     """Reads the frames of a survey in their order from a video opened anew."""
     times = video.times()
 
@@ -101,7 +101,7 @@ def _moved(last: GeoPoint | None, now: GeoPoint) -> bool:
     return last is None or distance_m(last, now) >= SOLVE_MOVED_M
 
 
-def _nothing(video: VideoFile, filmed: Filmed, length_s: float, left_out: Mapping[str, int]) -> str:
+def _nothing(video: Film, filmed: Filmed, length_s: float, left_out: Mapping[str, int]) -> str:
     first_s, last_s = filmed.track.span_s
     if _VAGUE in left_out:
         return f"{video.path}: where its frames were taken is {VAGUE} ({filmed.track.name})."

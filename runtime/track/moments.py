@@ -10,7 +10,7 @@ from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.sources.logged import PhotoLog, read_logged
 from runtime.sources.photo import CameraFlags
-from runtime.sources.video import Filmed, VideoFile
+from runtime.sources.video import Film, Filmed
 from runtime.survey.survey import Skipped
 from runtime.values import Frame, Pose, Position
 
@@ -50,7 +50,7 @@ def of_photos(paths: Sequence[Path], flags: CameraFlags, log: PhotoLog | None = 
         yield Moment(frame, pose, photo.camera, photo.tag)
 
 
-def of_video(video: VideoFile, filmed: Filmed, rate_hz: float) -> Iterator[Moment | Skipped]:
+def of_video(video: Film, filmed: Filmed, rate_hz: float) -> Iterator[Moment | Skipped]:
     """Frames of a video at most ``rate_hz`` apart, with the telemetry of their instants."""
     next_s = 0.0
     for index, t_s in video.times():

@@ -6,10 +6,15 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.daemon.records import setpoint_record, vehicle_record
+from runtime.debrief.flown import Flown
+from runtime.debrief.judged import Judged
+from runtime.debrief.reference import reference
+from runtime.debrief.truth import truth_of
 from runtime.flightlog.beliefs import NavigationRecord, PoseRecord, VisionRecord
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.inputs import FrameRecord, JobRecord, LinkRecord, TickRecord
@@ -18,6 +23,7 @@ from runtime.flightlog.records import GuidanceRecord, TruthRecord
 from runtime.flightlog.start import FlightStart
 from runtime.geodesy import offset
 from runtime.mavlink.dialect import mavlink
+from runtime.sources.telemetry import read_reference
 from runtime.values import GeoPoint, Setpoint
 from runtime.vehicle.events import ModeChanged, TargetTaken
 from tests.runtime.cli.called import homing
@@ -126,17 +132,20 @@ def write_ulg(path: Path) -> Path:
     return written.done()
 
 
-def figures(log: Path, *words: str | Path) -> dict[str, object]:
+def figures(log: Path, truth: Path | None = None, offset_s: float | None = None) -> dict[str, Any]:
     """What ``--json`` says."""
-    done = homing("report", log, "--out", log.parent / "page.html", "--json", *words)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
+    flown = Flown.open(log)
+    known = truth_of(flown)
+    if truth is not None:
+        known, _ = reference(truth, read_reference(truth).track, flown, offset_s)
+    found: dict[str, Any] = json.loads(json.dumps(Judged.of(flown, known).as_json()))
     return found
 
 
 def test_the_page_tells_of_commands_errors_and_set_up_and_needs_nothing_from_elsewhere(log: Path) -> None:
-    done = homing("report", log, "--out", log.parent / "page.html")
+    done = homing("report", log, "--out", log.parent / "page.html", "--json")
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["report"] == str(log.parent / "page.html")
     page = (log.parent / "page.html").read_text()
     assert "<script" not in page and 'src="http' not in page and 'href="http' not in page
     text = re.sub(r"<[^>]+>", " ", page)
@@ -151,23 +160,23 @@ def test_the_truth_is_the_simulators_the_autopilots_log_or_the_receivers(tmp_pat
     """The receiver as it was heard lies a metre north of the truth."""
     heard = figures(log)
     assert heard["truth"] == "gps receiver"
-    assert heard["position_error_m"]["median"] == pytest.approx(math.hypot(OFF_M, 1.0), abs=0.05)  # type: ignore[index]
-    by_bin = figures(log, "--truth", write_bin(tmp_path / "f.BIN"))
+    assert heard["position_error_m"]["median"] == pytest.approx(math.hypot(OFF_M, 1.0), abs=0.05)
+    by_bin = figures(log, write_bin(tmp_path / "f.BIN"))
     assert by_bin["truth"] == "gps receiver in f.BIN", "never what its estimator was fed with"
-    by_ulg = figures(log, "--truth", write_ulg(tmp_path / "f.ulg"))
-    by_simulator = figures(log, "--truth", write_bin(tmp_path / "s.BIN", simulated=True))
+    by_ulg = figures(log, write_ulg(tmp_path / "f.ulg"))
+    by_simulator = figures(log, write_bin(tmp_path / "s.BIN", simulated=True))
     assert by_simulator["truth"] == "simulator in s.BIN"
     for found, median_m in ((by_bin, OFF_M), (by_ulg, OFF_M), (by_simulator, 0.0)):
-        assert found["position_error_m"]["max"] == pytest.approx(median_m, abs=0.1)  # type: ignore[index]
-    assert by_bin["setpoints"] == {"sent": 50, "withheld": 0} and by_bin["frames_dropped"] == 1
+        assert found["position_error_m"]["max"] == pytest.approx(median_m, abs=0.1)
+    assert by_bin["setpoints"] == {"sent": 55, "withheld": 0} and by_bin["frames_dropped"] == 1
     told = figures(write_log(tmp_path / "simulated", simulated=True))
     assert told["truth"] == "simulator"
-    assert told["position_error_m"]["median"] == pytest.approx(OFF_M, abs=0.05)  # type: ignore[index]
+    assert told["position_error_m"]["median"] == pytest.approx(OFF_M, abs=0.05)
 
 
 def test_an_offset_moves_the_truth(tmp_path: Path, log: Path) -> None:
-    late = figures(log, "--truth", write_bin(tmp_path / "f.BIN"), "--time-offset-s", "1.2")
-    assert late["position_error_m"]["median"] == pytest.approx(math.hypot(SPEED_M_S, OFF_M), abs=0.1)  # type: ignore[index]
+    late = figures(log, write_bin(tmp_path / "f.BIN"), 1.2)
+    assert late["position_error_m"]["median"] == pytest.approx(math.hypot(SPEED_M_S, OFF_M), abs=0.1)
 
 
 def test_the_log_of_another_flight_is_no_truth(tmp_path: Path, log: Path) -> None:
@@ -183,8 +192,8 @@ def test_a_log_that_was_cut_off_is_told_as_far_as_it_goes(tmp_path: Path, log: P
     cut = tmp_path / "cut.mcap"
     cut.write_bytes(data[: len(data) * 2 // 3])
     found = figures(cut)
-    assert found["complete"] is False and 0 < found["duration_s"] < LENGTH_S  # type: ignore[operator]
-    assert "cut off before its end" in (tmp_path / "page.html").read_text()
+    assert found["complete"] is False and 0 < found["duration_s"] < LENGTH_S
+    assert "cut off before its end" in Judged.of(Flown.open(cut), None).lead()
 
 
 def test_what_cannot_be_told_of_is_refused_in_a_sentence(tmp_path: Path, log: Path) -> None:
