@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.debrief.flown import Flown
 from runtime.debrief.sightings import spread
+from runtime.report.figures import decades
 from runtime.report.flight import Table
 
 _MOTION, _FIX, _PAUSE = "exposure to motion", "exposure to fix", "between two decisions"
@@ -104,7 +105,8 @@ def draw_delays(delays: Delays, name: str = "") -> Figure:
                   label=f"{_PAUSE}, above {_PAUSED_MS:.0f} ms")  # fmt: skip
     if axes.lines:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
+        decades(axes.yaxis)
+        axes.set_xlim(left=0.0)
         _legend(axes)
     return figure
 
@@ -130,6 +132,7 @@ def draw_rates(flown: Flown, name: str = "") -> Figure:
         axes.bar(edges[:-1], bars / width_s, width_s, align="edge", color="#c0392b", alpha=0.6, label="frames dropped")
     if axes.get_legend_handles_labels()[0]:
         axes.set_ylim(bottom=0.0)
+        axes.set_xlim(left=0.0)
         _legend(axes)
     return figure
 

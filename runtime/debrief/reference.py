@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.debrief.flown import Flown
 from runtime.debrief.truth import RECEIVER, Truth, by_time, doubted_ns
@@ -15,17 +16,23 @@ from runtime.errors import TelemetryError
 from runtime.sources.track import Track
 
 _ANOTHER_S = 2.0  # by which a vehicle's clock runs apart from this computer's before that is another boot
+_WINDOW_S = 5.0  # in which one of the reports was under way least long; clocks do not run apart in it
 _SAME_BOOT_S = 30.0  # two words on the date of one boot: receivers that lack leap seconds, a clock that was just set
 
 
 @dataclass(frozen=True, slots=True)
 class _Boot:
-    """A boot of the vehicle as the flight log heard it: when its clock was zero, and the date of that."""
+    """A boot of the vehicle as the flight log heard it: ``stamps_ns`` by this computer's clock at ``times_s`` of the
+    vehicle's, and the date at which that was zero. A simulator's clock may run slower than this computer's."""
 
-    zero_ns: int
-    first_ns: int
-    last_ns: int
+    times_s: NDArray[np.float64]
+    stamps_ns: NDArray[np.float64]
     zero_utc_s: float | None
+
+    def at_ns(self, boot_s: float) -> int:
+        """This computer's instant of one of the vehicle's; beyond what was heard the clocks run alike."""
+        before_s, after_s = min(0.0, boot_s - self.times_s[0]), max(0.0, boot_s - self.times_s[-1])
+        return round(float(np.interp(boot_s, self.times_s, self.stamps_ns)) + (before_s + after_s) * 1e9)
 
 
 def reference(path: Path, track: Track, flown: Flown, offset_s: float | None = None) -> tuple[Truth, str]:
@@ -37,9 +44,9 @@ def reference(path: Path, track: Track, flown: Flown, offset_s: float | None = N
     Raises:
         TelemetryError: nothing says how the clocks belong together, or the two are of other times.
     """
-    zero_ns, how = _zero(path, track, flown, offset_s)
+    at_ns, how = _clock(path, track, flown, offset_s)
     word = track.word or "telemetry"
-    places = [(zero_ns + round(place.t_s * 1e9), place.position) for place in track.places]
+    places = [(at_ns(place.t_s), place.position) for place in track.places]
     truth = by_time(f"{word} in {path.name}", places)
     if not any(flown.first_t_ns <= t_ns <= flown.last_t_ns for t_ns in truth.stamps_ns):
         raise TelemetryError(f"{path}: {_apart(truth.stamps_ns, flown)}; it is the log of another flight.")
@@ -48,34 +55,44 @@ def reference(path: Path, track: Track, flown: Flown, offset_s: float | None = N
     return truth, how
 
 
-def _zero(path: Path, track: Track, flown: Flown, offset_s: float | None) -> tuple[int, str]:
-    """The flight log's instant of the track's time zero."""
+def _clock(path: Path, track: Track, flown: Flown, offset_s: float | None) -> tuple[Callable[[float], int], str]:
+    """From the track's seconds to the flight log's instants."""
     if offset_s is not None:
-        return flown.first_t_ns - round(offset_s * 1e9), "the clocks were brought together by --time-offset-s"
+        return _from(flown.first_t_ns - round(offset_s * 1e9)), "the clocks were brought together by --time-offset-s"
     boots = list(_boots(flown.wire.stamps))
     if track.boot_start_s is not None and boots:
-        boot = _same(path, track, track.boot_start_s, boots)
-        return boot.zero_ns + round(track.boot_start_s * 1e9), "the clocks were brought together by the vehicle's own"
+        start_s, boot = track.boot_start_s, _same(path, track, track.boot_start_s, boots)
+        return lambda t_s: boot.at_ns(start_s + t_s), "the clocks were brought together by the vehicle's own"
     if track.utc_start_s is not None and flown.clock is not None:
         at_ns, unix_ns = flown.clock
         how = "the clocks were brought together by their dates: what this computer's was off stands in the errors"
-        return at_ns + round(track.utc_start_s * 1e9) - unix_ns, how
+        return _from(at_ns + round(track.utc_start_s * 1e9) - unix_ns), how
     raise TelemetryError(
         f"{path}: nothing says how its clock and the flight log's belong together; "
         "--time-offset-s says its time at the flight log's beginning."
     )
 
 
+def _from(zero_ns: int) -> Callable[[float], int]:
+    return lambda t_s: zero_ns + round(t_s * 1e9)
+
+
 def _boots(stamps: Sequence[Stamp]) -> Iterator[_Boot]:
-    """The boots in their order; of each, what was under way least long says when its clock was zero."""
+    """The boots in their order; of every few seconds of one, what was under way least long tells both clocks."""
     begin = 0
     zeros_ns = [stamp.t_ns - round(stamp.boot_s * 1e9) for stamp in stamps]
     for end in range(1, len(stamps) + 1):
         if end < len(stamps) and abs(zeros_ns[end] - zeros_ns[end - 1]) < _ANOTHER_S * 1e9:
             continue
-        of = stamps[begin:end]
-        dates = [stamp.utc_s - stamp.boot_s for stamp in of if stamp.utc_s is not None]
-        yield _Boot(min(zeros_ns[begin:end]), of[0].t_ns, of[-1].t_ns, float(np.median(dates)) if dates else None)
+        quickest: dict[int, int] = {}
+        for k in range(begin, end):
+            window = int(stamps[k].boot_s // _WINDOW_S)
+            if zeros_ns[k] < zeros_ns[quickest.setdefault(window, k)]:
+                quickest[window] = k
+        kept = [stamps[k] for _, k in sorted(quickest.items())]
+        dates = [one.utc_s - one.boot_s for one in stamps[begin:end] if one.utc_s is not None]
+        yield _Boot(np.array([one.boot_s for one in kept]), np.array([float(one.t_ns) for one in kept]),
+                    float(np.median(dates)) if dates else None)  # fmt: skip
         begin = end
 
 
@@ -88,13 +105,8 @@ def _same(path: Path, track: Track, start_s: float, boots: Sequence[_Boot]) -> _
     zero_utc_s = None if track.utc_start_s is None else track.utc_start_s - start_s
     dated = [boot for boot in boots if boot.zero_utc_s is not None]
     if zero_utc_s is None or not dated:
-        length_s = track.span_s[1] - track.span_s[0]
-
-        def together_ns(boot: _Boot) -> float:
-            first_ns = boot.zero_ns + start_s * 1e9
-            return min(boot.last_ns, first_ns + length_s * 1e9) - max(boot.first_ns, first_ns)
-
-        return max(boots, key=together_ns)
+        first_s, last_s = (start_s + end_s for end_s in track.span_s)
+        return max(boots, key=lambda one: float(min(one.times_s[-1], last_s) - max(one.times_s[0], first_s)))
     apart = {id(boot): abs((boot.zero_utc_s or 0.0) - zero_utc_s) for boot in dated}
     boot = min(dated, key=lambda one: apart[id(one)])
     if apart[id(boot)] > _SAME_BOOT_S:

@@ -72,6 +72,6 @@ def _of_guidance(decisions: list[Logged]) -> Iterator[Moment]:
 def _of_gps(navigation: list[Logged]) -> Iterator[Moment]:
     before = None
     for t_ns, record in navigation:
-        if record["gps"] != before and not (before is None and record["gps"] == "absent"):
+        if record["gps"] != before and before is not None:
             yield Moment(t_ns, f"GPS {record['gps']}")
         before = record["gps"]

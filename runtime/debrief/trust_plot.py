@@ -12,6 +12,7 @@ from scipy.stats import chi2
 
 from runtime.debrief.sight_plot import SIGMA_COLOUR, STATE_COLOURS
 from runtime.debrief.sightings import ONE_SIGMA, TWO_SIGMA, Sighting
+from runtime.report.figures import decades
 from runtime.values import TrackingState
 
 _LEAST_M = 0.01  # of the logarithmic axes: nothing here is known better
@@ -39,9 +40,8 @@ def _paint_scatter(axes: Axes, judged: Sequence[Sighting]) -> None:
         axes.plot(ends, ends * math.sqrt(square), style, color=SIGMA_COLOUR, lw=1.0, label=f"{name} lie below")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
+    decades(axes.xaxis)
+    decades(axes.yaxis)
     axes.set_xlabel("sigma that was stated [m an axis]")
     axes.set_ylabel("error [m]")
     axes.set_title("sigma against error", fontsize=10)

@@ -11,9 +11,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from runtime.geodesy import north_east_m
+from runtime.report.files import write_whole
 from runtime.values import GeoPoint, ImageRGB
 
 # A fixed salt and no date: the same flight gives the same bytes.
@@ -118,6 +121,13 @@ def draw_series(title: str, unit: str, series: Sequence[tuple[str, Sequence[floa
     return figure
 
 
+def decades(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
 def svg_of(figure: Figure) -> str:
     """The figure as an ``<svg>`` element."""
     buffer = io.StringIO()
@@ -128,8 +138,14 @@ def svg_of(figure: Figure) -> str:
 
 
 def write_png(figure: Figure, path: Path) -> None:
-    """The figure as a PNG file."""
-    figure.savefig(path, format="png", dpi=130, metadata={"Software": None})
+    """The figure as a PNG file, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    write_whole(path, buffer.getvalue())
 
 
 def _ground(origin: GeoPoint, points: Sequence[GeoPoint]) -> np.ndarray:

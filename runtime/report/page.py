@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import cv2
 import jinja2
 from markupsafe import Markup
 
-from runtime.errors import StorageError
+from runtime.report.files import write_whole
 from runtime.values import ImageRGB
 
 _JPEG_QUALITY = 88
@@ -38,10 +37,4 @@ def write_page(path: Path, template: str, **context: Any) -> None:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["picture"] = picture_uri
     text = environment.get_template(template).render(**context)
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StorageError(f"report {path} cannot be written: {error.strerror}.") from error
+    write_whole(path, text.encode())

@@ -48,10 +48,10 @@ def place(point: GeoPoint) -> tuple[int, int]:
     return round(point.latitude_deg * 1e7), round(point.longitude_deg * 1e7)
 
 
-def records(t_s: float, voice: mavlink.MAVLink, boot_s: float) -> list[Record]:
+def records(t_s: float, voice: mavlink.MAVLink, slower: float) -> list[Record]:
     """What a daemon writes five times a second."""
     t_ns, seen = round(t_s * SECOND), offset(there(t_s), 0.0, OFF_M)
-    boot_ms, delayed = round((boot_s + t_s) * 1000), t_ns - 80_000_000
+    boot_ms, delayed = round((BOOT_S + t_s * (1 - slower)) * 1000), t_ns - 80_000_000
     said = [
         mavlink.MAVLink_system_time_message(round(1.76e15 + t_s * 1e6), boot_ms),
         mavlink.MAVLink_gps_raw_int_message(0, 6, *place(offset(there(t_s), 1.0, 0.0)), 0, 121, 200, 0, 0, 10),
@@ -76,15 +76,15 @@ def records(t_s: float, voice: mavlink.MAVLink, boot_s: float) -> list[Record]:
     ]
 
 
-def write_log(folder: Path, simulated: bool = False, boot_s: float = BOOT_S) -> Path:
-    """A flight log of twenty seconds; ``simulated``: it knows the truth."""
+def write_log(folder: Path, simulated: bool = False, slower: float = 0.0) -> Path:
+    """A flight log of twenty seconds; ``simulated``: it knows the truth; ``slower``: the vehicle's clock, by this."""
     clock, voice = At(SECOND), mavlink.MAVLink(None, 1, 1)
     log = FlightLog.open(folder, clock, unix_ns=UNIX_NS, name="flight")
     config = {"camera": {"uri": "csi:0"}, "fix": {"interval_s": 0.5}}
     log.start(FlightStart(config, {"homing": "9.9", "bundle": "space.256px"}, None, "f", False, 7, 7), clock.t_ns)
     for step in range(1, 5 * LENGTH_S + 1):
         clock.t_ns = SECOND + step * 200_000_000
-        for record in records(clock.t_ns / SECOND, voice, boot_s):
+        for record in records(clock.t_ns / SECOND, voice, slower):
             log.write(clock.t_ns, record)
     if simulated:
         for second in range(1, LENGTH_S + 2):
@@ -98,7 +98,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_log(tmp_path_factory.mktemp("flown"))
 
 
-def write_bin(path: Path, simulated: bool = False, boot_s: float = BOOT_S, week_s: float = 0.0) -> Path:
+def write_bin(path: Path, simulated: bool = False, slower: float = 0.0, week_s: float = 0.0) -> Path:
     """The autopilot's own log of it; ``week_s``: by how much its dates are later."""
     formats = {
         "POS": ("QLLfff", "TimeUS,Lat,Lng,Alt,RelHomeAlt,RelOriginAlt"),
@@ -109,7 +109,7 @@ def write_bin(path: Path, simulated: bool = False, boot_s: float = BOOT_S, week_
     gps_s = 1_760_000_000 + 18 - 315_964_800 + week_s
     for step in range(5 * LENGTH_S):
         t_s = 1 + step / 5
-        t_us = round((boot_s + t_s) * 1e6)
+        t_us = round((BOOT_S + t_s * (1 - slower)) * 1e6)
         week, ms = divmod(round((gps_s + t_s) * 1000), 604_800_000)
         lost = 30.0 if t_s > 15 else 0.0  # what the estimator makes of what it is fed
         written.write("POS", t_us, *place(offset(there(t_s), 0.0, lost)), 120.0, 50.0, 50.0)
@@ -177,6 +177,13 @@ def test_the_truth_is_the_simulators_the_autopilots_log_or_the_receivers(tmp_pat
 def test_an_offset_moves_the_truth(tmp_path: Path, log: Path) -> None:
     late = figures(log, write_bin(tmp_path / "f.BIN"), 1.2)
     assert late["position_error_m"]["median"] == pytest.approx(math.hypot(SPEED_M_S, OFF_M), abs=0.1)
+
+
+def test_a_clock_that_runs_slower_is_followed(tmp_path: Path) -> None:
+    """A simulator's, on a computer that is too slow for it: two seconds in twenty."""
+    slow = write_log(tmp_path / "slow", slower=0.1)
+    found = figures(slow, write_bin(tmp_path / "f.BIN", slower=0.1))
+    assert found["position_error_m"]["max"] == pytest.approx(OFF_M, abs=0.3)
 
 
 def test_the_log_of_another_flight_is_no_truth(tmp_path: Path, log: Path) -> None:
