@@ -27,11 +27,10 @@ def check_options(context: typer.Context) -> None:
     sources = {name: option for name, option in SOURCES.items() if name in context.params}  # of this command
     given = [name for name in sources if context.params[name] is not None]
     if len(given) != 1:
-        *others, last = sources.values()
-        raise UsageError(f"Give one of {', '.join(others)} and {last}.")
+        raise UsageError(f"Give one of {_listed(list(sources.values()))}.")
     (source,) = given
     useless = [
-        f"{option.opts[0]} (for {' and '.join(sources[name] for name in GO_WITH[option.name] if name in sources)})"
+        f"{option.opts[0]} (for {_listed([sources[name] for name in GO_WITH[option.name] if name in sources])})"
         for option in context.command.params
         if option.name in GO_WITH
         and source not in GO_WITH[option.name]
@@ -39,6 +38,11 @@ def check_options(context: typer.Context) -> None:
     ]
     if useless:
         raise UsageError(f"With {sources[source]}, leave out {' and '.join(useless)}.")
+
+
+def _listed(options: list[str]) -> str:
+    *others, last = options
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _given(context: typer.Context, name: str) -> bool:

@@ -15,7 +15,7 @@ from runtime.debrief.wire import Stamp
 from runtime.errors import TelemetryError
 from runtime.sources.track import Track
 
-_ANOTHER_S = 2.0  # by which a vehicle's clock runs apart from this computer's before that is another boot
+_REORDERED_S = 2.0  # a clock that goes back further was started again; one that falls behind is a simulator's
 _WINDOW_S = 5.0  # in which one of the reports was under way least long; clocks do not run apart in it
 _SAME_BOOT_S = 30.0  # two words on the date of one boot: receivers that lack leap seconds, a clock that was just set
 
@@ -31,8 +31,8 @@ class _Boot:
 
     def at_ns(self, boot_s: float) -> int:
         """This computer's instant of one of the vehicle's; beyond what was heard the clocks run alike."""
-        before_s, after_s = min(0.0, boot_s - self.times_s[0]), max(0.0, boot_s - self.times_s[-1])
-        return round(float(np.interp(boot_s, self.times_s, self.stamps_ns)) + (before_s + after_s) * 1e9)
+        beyond_s = float(boot_s - np.clip(boot_s, self.times_s[0], self.times_s[-1]))
+        return round(float(np.interp(boot_s, self.times_s, self.stamps_ns)) + beyond_s * 1e9)
 
 
 def reference(path: Path, track: Track, flown: Flown, offset_s: float | None = None) -> tuple[Truth, str]:
@@ -82,7 +82,7 @@ def _boots(stamps: Sequence[Stamp]) -> Iterator[_Boot]:
     begin = 0
     zeros_ns = [stamp.t_ns - round(stamp.boot_s * 1e9) for stamp in stamps]
     for end in range(1, len(stamps) + 1):
-        if end < len(stamps) and abs(zeros_ns[end] - zeros_ns[end - 1]) < _ANOTHER_S * 1e9:
+        if end < len(stamps) and stamps[end].boot_s > stamps[end - 1].boot_s - _REORDERED_S:
             continue
         quickest: dict[int, int] = {}
         for k in range(begin, end):

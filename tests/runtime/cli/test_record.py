@@ -97,7 +97,7 @@ def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
     nowhere.mkdir()
     write_photo(nowhere / "a.jpg")
     pytest.importorskip("rasterio")
-    assert "Give one of --images, --map and --video" in sentence(run("--history", history), status=2)
+    assert "Give one of --images, --map, --video and --bag" in sentence(run("--history", history), status=2)
     assert "holds no images" in sentence(run("--images", empty, "--history", history))
     assert "carries no georeference" in sentence(run("--map", picture, "--history", history))
     done = run("--images", nowhere, "--history", history, "--json")
@@ -115,8 +115,8 @@ def test_wrong_usage_and_bad_input_are_one_sentence(tmp_path: Path) -> None:
         ("--images", ("--stride-m", "20"), "--map"),
         ("--images", ("--gps-order", "lat-lon"), "--video"),
         ("--map", ("--recursive",), "--images"),
-        ("--map", ("--vehicle", "1"), "--images and --video"),
-        ("--map", ("--hfov-deg", "70"), "--images and --video"),
+        ("--map", ("--vehicle", "1"), "--images, --video and --bag"),
+        ("--map", ("--hfov-deg", "70"), "--images, --video and --bag"),
         ("--video", ("--recursive",), "--images"),
         ("--video", ("--tile-m", "40"), "--map"),
     ],
@@ -131,7 +131,7 @@ def test_an_option_that_the_source_has_no_use_for_is_refused(
 
 def test_all_options_without_a_use_are_named_and_every_one_has_its_place(tmp_path: Path) -> None:
     done = run("--map", tmp_path, "--history", tmp_path / "h.db", "--boot", "1", "--gps-order", "lat-lon")
-    useless = "--boot (for --images and --video) and --gps-order (for --video)"
+    useless = "--boot (for --images, --video and --bag) and --gps-order (for --video)"
     assert sentence(done, status=2) == f"With --map, leave out {useless}."
     program = typer.Typer(add_completion=False)
     program.command()(record)

@@ -90,7 +90,7 @@ def test_a_video_is_followed_at_frame_rate_with_few_fixes(history: Path, tmp_pat
 
 def test_what_cannot_be_followed_is_said(history: Path, photos: Path, tmp_path: Path) -> None:
     both = track(history, "--images", photos, "--video", tmp_path / "v.mp4")
-    assert both.returncode == 2 and "one of --images and --video" in both.stderr
+    assert both.returncode == 2 and "one of --images, --video and --bag" in both.stderr
     (tmp_path / "untimed").mkdir()
     write_photo(tmp_path / "untimed" / "a.jpg", photograph(GROUND, 0.12, FLOWN[0], CAMERA))
     untimed = track(history, "--images", tmp_path / "untimed")

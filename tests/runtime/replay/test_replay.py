@@ -142,7 +142,7 @@ def test_the_command_says_it_all_in_words_json_and_a_page(flown: Kept, tmp_path:
     assert done.returncode == 0 and "23 frames replayed; nothing has changed by more than 0 m." in done.stdout
     assert "the same: monitor, ready, engaged en_route" in done.stdout and "from the simulator" in done.stdout
     text = page.read_text()
-    assert "A flight replayed".lower() in text.lower() and text.count("<svg") == 3 and "<script" not in text
+    assert "A flight replayed".lower() in text.lower() and text.count("<svg") == 7 and "<script" not in text
     config = tmp_path / "homing.toml"
     config.write_text(
         f'[camera]\nuri = "x"\nwidth_px = 320\nheight_px = 240\nhfov_deg = 69.0\ndelay_s = 0.06\n'
