@@ -89,7 +89,7 @@ def _boots(stamps: Sequence[Stamp]) -> Iterator[_Boot]:
             window = int(stamps[k].boot_s // _WINDOW_S)
             if zeros_ns[k] < zeros_ns[quickest.setdefault(window, k)]:
                 quickest[window] = k
-        kept = [stamps[k] for _, k in sorted(quickest.items())]
+        kept = [stamps[k] for k in sorted({*quickest.values(), end - 1})]  # the last too: how fast it runs at its end
         dates = [one.utc_s - one.boot_s for one in stamps[begin:end] if one.utc_s is not None]
         yield _Boot(np.array([one.boot_s for one in kept]), np.array([float(one.t_ns) for one in kept]),
                     float(np.median(dates)) if dates else None)  # fmt: skip

@@ -11,12 +11,13 @@ from runtime.debrief.narrator import WARNING, Narrator
 from runtime.debrief.sightings import Moment
 from runtime.flightlog.beliefs import AlarmRecord
 from runtime.flightlog.record import Record
-from runtime.flightlog.records import RECORDS
+from runtime.flightlog.records import RECORDS, CameraStateRecord
 from runtime.guidance.reasons import Phase, State
 from runtime.report.flight import Table
 
 _KINDS = {kind.channel: kind for kind in RECORDS}
-_TOLD = ("guidance", "navigation", "vision", "injection", "setpoint", "release", "vehicle", "control", "error", "log")
+_TOLD = ("guidance", "navigation", "vision", "injection", "setpoint", "release", "vehicle", "control", "error",
+         CameraStateRecord.channel, "log")  # fmt: skip
 _MOST_MOMENTS = 14  # that a plot can name without one hiding another
 _PHASES = {Phase.HOLDING: "arrived", Phase.CONFIRMED: "confirmed", Phase.NOT_CONFIRMED: "not confirmed"}
 
@@ -32,14 +33,11 @@ def story_of(flown: Flown, name: str = "") -> Table:
 
 def _told(flown: Flown) -> Iterator[tuple[int, str, str]]:
     narrator = Narrator()
-    channels = ([(t_ns, channel, one) for t_ns, one in flown.records.get(channel, [])] for channel in (*_TOLD, "frame"))
+    channels = ([(t_ns, channel, one) for t_ns, one in flown.records.get(channel, [])] for channel in _TOLD)
     for t_ns, channel, record in heapq.merge(*channels, key=lambda one: one[0]):
-        if channel == "frame":
-            said = narrator.noticed({"camera": record.get("camera", "ok"), "camera_error": ""})
-        else:
-            known = _record(channel, record)
-            said = iter(()) if known is None else narrator.said(known)
-        yield from ((t_ns, text, severity) for text, severity in said)
+        known = _record(channel, record)
+        if known is not None:
+            yield from ((t_ns, text, severity) for text, severity in narrator.said(known))
 
 
 def _record(channel: str, record: dict[str, Any]) -> Record | None:
