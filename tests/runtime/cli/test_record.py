@@ -136,7 +136,7 @@ def test_all_options_without_a_use_are_named_and_every_one_has_its_place(tmp_pat
     program = typer.Typer(add_completion=False)
     program.command()(record)
     options = {one.name for one in typer.main.get_command(program).params}
-    assert options - {*GO_WITH, "help"} == {"history", "images", "map_file", "video", "bundle", "as_json"}
+    assert options - {*GO_WITH, "help"} == {"history", "images", "map_file", "video", "bag", "bundle", "as_json"}
 
 
 def test_the_vehicle_and_the_boot_of_a_log_are_asked_for(tmp_path: Path) -> None:
