@@ -20,7 +20,10 @@ def use_of(config: Config, seen: Seen) -> Use:
     if route is AidingRoute.AUTO:
         route = seen.routes[0] if seen.routes else AidingRoute.OFF
     has_rc = "rc" not in commanding.waive
-    return Use(route, injection.source_set, injection.receiver, commanding.enabled, has_rc, seen.airframe)
+    return Use(
+        route, injection.source_set, injection.receiver, commanding.enabled, has_rc, seen.airframe,
+        repositions=seen.stack == "px4" and config.vehicle.px4_guided_mode == "hold",
+    )  # fmt: skip
 
 
 def figures_of(config: Config, seen: Seen, delay_ms: float | None) -> Figures:
@@ -31,6 +34,8 @@ def figures_of(config: Config, seen: Seen, delay_ms: float | None) -> Figures:
         Figure.LEAST_QUALITY: float(quality_of(2 * injection.max_sigma_m)),  # what is aligned is known less well
         Figure.SENSOR_ID: float(injection.sensor_id),
         Figure.SYSTEM_ID: float(seen.system_id),
+        Figure.CRUISE_M_S: config.guidance.cruise_speed_m_s,
+        Figure.CRUISE_CM_S: 100.0 * config.guidance.cruise_speed_m_s,
     }
     return figures if delay_ms is None else {**figures, Figure.DELAY_MS: delay_ms}
 

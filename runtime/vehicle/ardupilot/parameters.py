@@ -6,12 +6,14 @@ Measured on ArduCopter 4.7.0-dev and read in its source; older names behind the 
 from __future__ import annotations
 
 from runtime.values import AidingRoute
-from runtime.vehicle.parameters.rules import Between, Bits, Figure, Near, NoneOf, OneOf, Rule
+from runtime.vehicle.parameters.rules import About, Between, Bits, Figure, Near, NoneOf, OneOf, Rule
 
 _ODOMETRY, _VISION = frozenset({AidingRoute.ODOMETRY}), frozenset({AidingRoute.VISION})
 _EXTERNAL = _ODOMETRY | _VISION
 _RECEIVER = frozenset({AidingRoute.GPS_INPUT})
 _FED = frozenset(AidingRoute) - {AidingRoute.OFF, AidingRoute.AUTO}
+_SPEED_SHARE = 0.1  # of the speed reckoned with: less moves no stopping distance by more than a fifth
+_SPEED_WHY = "targets are flown to as fast as this; stopping and bare ground are reckoned at cruise_speed_m_s"
 
 RULES: tuple[Rule, ...] = (
     # --- external navigation ----------------------------------------------------------------------------------
@@ -136,5 +138,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("GUID_OPTIONS",), Bits(off=0b1000000), "bit 6: each of the targets, three a second, would be braked for",
         commanding=True, breaks=False, airframe="copter",
+    ),
+    Rule(
+        ("WPNAV_SPEED",), About(Figure.CRUISE_CM_S, _SPEED_SHARE), f"in cm/s: {_SPEED_WHY}",
+        commanding=True, breaks=False, optional=True, airframe="copter",
+    ),
+    Rule(  # what follows it after 4.7
+        ("WP_SPD",), About(Figure.CRUISE_M_S, _SPEED_SHARE), _SPEED_WHY,
+        commanding=True, breaks=False, optional=True, airframe="copter",
     ),
 )  # fmt: skip

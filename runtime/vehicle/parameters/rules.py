@@ -17,6 +17,8 @@ class Figure(str, Enum):
     DELAY_MS = "delay_ms"  # from exposure to sending, measured
     SENSOR_ID = "sensor_id"
     SYSTEM_ID = "system_id"  # the vehicle's, and ours
+    CRUISE_M_S = "cruise_m_s"  # [guidance] cruise_speed_m_s, by which targets, stopping and bare ground are reckoned
+    CRUISE_CM_S = "cruise_cm_s"  # the same
 
 
 Number = float | Figure
@@ -27,7 +29,7 @@ Figures = Mapping[Figure, float]
 class Use:
     """How the autopilot is used: which rules hold. ``route`` as the autopilot gets it, never AUTO; ``pilot_has_rc``
     False: the operator waived it; ``source_set`` 1 to 3, ``receiver`` 0 or 1; ``airframe`` "copter", "plane" or
-    "other"."""
+    "other"; ``repositions``: each target is a command to go there, not a stream of positions."""
 
     route: AidingRoute
     source_set: int
@@ -35,6 +37,7 @@ class Use:
     commanding: bool
     pilot_has_rc: bool
     airframe: str = "copter"
+    repositions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,23 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """``value``, to within a ``share`` of it."""
+
+    value: Figure
+    share: float
+
+    def better(self, value: float, figures: Figures) -> float | None:
+        """As in `OneOf`."""
+        wanted = _number(self.value, figures)
+        return None if abs(value - wanted) <= self.share * wanted + _ROUNDING else wanted
+
+    def words(self, figures: Figures) -> str:
+        """As in `OneOf`."""
+        return f"{_number(self.value, figures):.7g}, to within {self.share:.0%}"
+
+
+@dataclass(frozen=True, slots=True)
 class Bits:
     """The bits of ``on`` set and those of ``off`` not."""
 
@@ -133,7 +153,7 @@ class Bits:
         return ", ".join(f"{_bits(mask)} {how}" for how, mask in told if mask)
 
 
-Wanted = OneOf | NoneOf | Between | Near | Bits
+Wanted = OneOf | NoneOf | Between | Near | About | Bits
 _ROUNDING = 1e-6  # of float32, where a limit is what is usually set
 
 
@@ -145,7 +165,8 @@ class Rule:
     source set and the receiver (from 1). ``routes`` and ``commanding``: where it holds, in either case if both are
     given; ``rc``: only with a pilot's receiver (True) or only without (False). ``breaks``: what is wanted cannot be
     done without, rather than done less well. ``reboot``: it is read when the autopilot starts. ``optional``: an
-    autopilot without it is none the worse. ``airframe``: only of this one.
+    autopilot without it is none the worse. ``airframe``: only of this one. ``repositions``: only where each target is
+    a command (True), or is streamed (False).
     """
 
     names: tuple[str, ...]
@@ -158,12 +179,14 @@ class Rule:
     reboot: bool = False
     optional: bool = False
     airframe: str | None = None
+    repositions: bool | None = None
 
     def holds(self, use: Use) -> bool:
         """Whether it matters for how the autopilot is used."""
         matters = use.route in self.routes or (self.commanding and use.commanding)
         own = self.airframe is None or self.airframe == use.airframe
-        return matters and own and (self.rc is None or self.rc is use.pilot_has_rc)
+        way = self.repositions is None or self.repositions is use.repositions
+        return matters and own and way and (self.rc is None or self.rc is use.pilot_has_rc)
 
     def named(self, use: Use) -> tuple[str, ...]:
         """The parameter's names in the autopilot, the newest first."""

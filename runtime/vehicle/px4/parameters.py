@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from runtime.values import AidingRoute
-from runtime.vehicle.parameters.rules import Between, Bits, Figure, Near, NoneOf, OneOf, Rule
+from runtime.vehicle.parameters.rules import About, Between, Bits, Figure, Near, NoneOf, OneOf, Rule
 
 _ODOMETRY, _VISION = frozenset({AidingRoute.ODOMETRY}), frozenset({AidingRoute.VISION})
 _EXTERNAL = _ODOMETRY | _VISION
 _SENSOR = frozenset({AidingRoute.GLOBAL_POSITION})
 _FED = frozenset(AidingRoute) - {AidingRoute.OFF, AidingRoute.AUTO}
+_SPEED_SHARE = 0.1  # of the speed reckoned with: less moves no stopping distance by more than a fifth
 
 RULES: tuple[Rule, ...] = (
     # --- external vision --------------------------------------------------------------------------------------
@@ -82,6 +83,16 @@ RULES: tuple[Rule, ...] = (
         ("COM_OF_LOSS_T",), Between(0.3, 2.0, 1.0),
         "shorter, and a hiccup ends OFFBOARD; longer, and the last target is flown to after we have gone",
         commanding=True,
+    ),
+    Rule(
+        ("MPC_XY_VEL_MAX",), About(Figure.CRUISE_M_S, _SPEED_SHARE),
+        "streamed positions are flown to as fast as this; stopping and bare ground are reckoned at cruise_speed_m_s",
+        commanding=True, breaks=False, airframe="copter", repositions=False,
+    ),
+    Rule(
+        ("MPC_XY_CRUISE",), About(Figure.CRUISE_M_S, _SPEED_SHARE),
+        "repositions are flown to as fast as this; stopping and bare ground are reckoned at cruise_speed_m_s",
+        commanding=True, breaks=False, airframe="copter", repositions=True,
     ),
     Rule(
         ("COM_OBL_RC_ACT",), OneOf((5, 4, 0)), "Return flies on a position that may be gone with us; hold (5) does not",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ hfov_deg = 70.0
 uri = "udpin:127.0.0.1:14550"
 [history]
 path = "history.db"
+"""
+COMMANDING = """
+[commanding]
+enabled = true
+polygon = [[60.3, 22.3], [60.3, 22.5], [60.5, 22.4]]
+floor_height_takeoff_m = 20.0
+ceiling_height_takeoff_m = 110.0
+max_distance_m = 900.0
+battery_reserve_percent = 30.0
 """
 ROUTES = (AidingRoute.ODOMETRY, AidingRoute.VISION)
 
@@ -89,6 +99,18 @@ def test_px4_is_asked_for_position_and_velocity_and_for_nothing_that_is_its_own_
     told = {one.name: one for one in held(PX4, use, figures_of(config, looked, None), looked)}
     assert told["EKF2_EV_CTRL"].wanted == 5 and told["EKF2_EV_CTRL"].finding.state == "wrong"
     assert told["COM_POS_FS_EPH"].wanted == 9.0 and told["COM_POS_FS_EPH"].finding.state == "warning"
+
+
+def test_px4_is_held_to_the_speed_that_is_reckoned_with_in_either_guided_mode(tmp_path: Path) -> None:
+    more = "[guidance]\ncruise_speed_m_s = 6.0\n" + COMMANDING
+    config, looked = configured(tmp_path, more), replace(seen(MPC_XY_VEL_MAX=12, MPC_XY_CRUISE=5), stack="px4")
+    told = {one.name: one for one in held(PX4, use_of(config, looked), figures_of(config, looked, None), looked)}
+    assert told["MPC_XY_VEL_MAX"].wanted == 6.0 and told["MPC_XY_VEL_MAX"].finding.state == "warning"
+    assert "MPC_XY_CRUISE" not in told
+    vehicle = config.vehicle.model_copy(update={"px4_guided_mode": "hold"})
+    config = config.model_copy(update={"vehicle": vehicle})
+    told = {one.name: one for one in held(PX4, use_of(config, looked), figures_of(config, looked, None), looked)}
+    assert told["MPC_XY_CRUISE"].wanted == 6.0 and "MPC_XY_VEL_MAX" not in told
 
 
 # --- rates -------------------------------------------------------------------------------------------------------

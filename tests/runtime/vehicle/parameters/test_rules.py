@@ -15,7 +15,7 @@ from sim.autopilot.parameters import _TABLE as BUILT_IN
 
 FIGURES = {
     Figure.MAX_SIGMA_M: 8.0, Figure.LEAST_QUALITY: 6.0, Figure.DELAY_MS: 137.4, Figure.SENSOR_ID: 7.0,
-    Figure.SYSTEM_ID: 1.0,
+    Figure.SYSTEM_ID: 1.0, Figure.CRUISE_M_S: 8.0, Figure.CRUISE_CM_S: 800.0,
 }  # fmt: skip
 VALUES = [-1.0, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 6.0, 8.0, 14.0, 15.0, 100.0, 255.0, 1e7]
 TABLES = [*((rule, "ardupilot") for rule in ARDUPILOT), *((rule, "px4") for rule in PX4)]
@@ -23,9 +23,10 @@ ids = [f"{stack}-{rule.names[0]}-{number}" for number, (rule, stack) in enumerat
 
 
 def use(
-    route: AidingRoute = AidingRoute.ODOMETRY, commanding: bool = True, rc: bool = True, airframe: str = "copter"
+    route: AidingRoute = AidingRoute.ODOMETRY, commanding: bool = True, rc: bool = True, airframe: str = "copter",
+    repositions: bool = False,
 ) -> Use:
-    return Use(route, 2, 1, commanding, rc, airframe)
+    return Use(route, 2, 1, commanding, rc, airframe, repositions)
 
 
 @pytest.mark.parametrize("rule, stack", TABLES, ids=ids)
@@ -38,7 +39,7 @@ def test_what_is_to_be_set_will_do(rule: Rule, stack: str) -> None:
 
 @pytest.mark.parametrize("rule, stack", TABLES, ids=ids)
 def test_a_rule_holds_for_something_and_names_a_parameter(rule: Rule, stack: str) -> None:
-    uses = [use(*one) for one in itertools.product(AidingRoute, (True, False), (True, False), ("copter", "plane"))]
+    uses = [use(*one) for one in itertools.product(AidingRoute, *[(True, False)] * 2, ("copter", "plane"), (True, False))]
     assert any(rule.holds(one) for one in uses) and not rule.holds(use(AidingRoute.OFF, commanding=False))
     assert all(re.fullmatch(r"[A-Z0-9_]{1,16}", name) for name in rule.named(use()))
 
@@ -70,6 +71,17 @@ def test_which_rules_hold_is_a_matter_of_the_route() -> None:
 def test_a_pilot_without_a_receiver_is_not_asked_for_one() -> None:
     told = [rule for rule in (*ARDUPILOT, *PX4) if rule.holds(use(rc=False))]
     assert not {"FS_THR_ENABLE", "COM_RCL_EXCEPT", "MAN_OVERRIDE_SPD"} & {rule.names[0] for rule in told}
+
+
+def test_the_speed_is_the_one_that_is_flown_in_the_guided_mode() -> None:
+    def of(repositions: bool) -> set[str]:
+        told = [rule.names[0] for rule in PX4 if rule.holds(use(AidingRoute.OFF, repositions=repositions))]
+        return {name for name in told if name.startswith("MPC_")}
+
+    assert of(repositions=False) == {"MPC_XY_VEL_MAX"} and of(repositions=True) == {"MPC_XY_CRUISE"}
+    rules = {rule.names[0]: rule.wanted for rule in (*PX4, *ARDUPILOT)}
+    assert rules["MPC_XY_VEL_MAX"].better(12.0, FIGURES) == 8.0 and rules["MPC_XY_VEL_MAX"].better(8.5, FIGURES) is None
+    assert rules["WPNAV_SPEED"].better(1000.0, FIGURES) == 800.0 and rules["WP_SPD"].better(5.0, FIGURES) == 8.0
 
 
 def test_names_follow_the_configured_set_and_receiver() -> None:
