@@ -1,7 +1,8 @@
-"""How loaded this computer is: cores, memory, disk and temperature, read from the system by a thread of its own."""
+"""How this computer is doing: cores, memory, disk and temperature, read from the system by a thread of its own."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from dataclasses import dataclass
@@ -10,23 +11,48 @@ from pathlib import Path
 from runtime.machine import temperature_c
 
 _EVERY_S = 2.0
-_MIB = 1024 * 1024
 _PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """Of the disk that holds a folder; what is neither used nor free is kept for the system."""
+
+    used_bytes: int
+    free_bytes: int
+    total_bytes: int
+
+    @property
+    def share_free(self) -> float:
+        """Of the whole, 0 to 1."""
+        return self.free_bytes / self.total_bytes if self.total_bytes else 0.0
+
+
+def disk_of(folder: Path) -> Disk | None:
+    """The disk that holds ``folder``; None where there is no such folder."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return Disk(usage.used, usage.free, usage.total)
+
+
+@dataclass(frozen=True, slots=True)
 class ComputerLoad:
-    """``cores``: the busy share of each since the last look, 0 to 1. ``memory_mib`` and ``disk_mib``: (used, all); the
-    disk is the one that is recorded to. ``temperature_c``: of the hottest zone. None is not known."""
+    """``cores``: the busy share of each since the last look, 0 to 1. ``memory_mib``: (used, all). ``disk``: that which
+    is recorded to. ``temperature_c``: of the hottest zone. ``resident_bytes``: of this process. ``waiting``: how many
+    processes run or wait for a core, over the last minute. None is not known."""
 
     cores: tuple[float, ...] = ()
     memory_mib: tuple[int, int] | None = None
-    disk_mib: tuple[int, int] | None = None
+    disk: Disk | None = None
     temperature_c: float | None = None
+    resident_bytes: int | None = None
+    waiting: float | None = None
 
 
 class Computer:
-    """Looks every two seconds; whoever asks for the newest look never waits for a disk."""
+    """Looks at once and then every two seconds; whoever asks for the newest look never waits for a disk."""
 
     def __init__(self, recorded_to: Path) -> None:
         """``recorded_to``: a folder of the disk whose room is told."""
@@ -51,9 +77,11 @@ class Computer:
     def look(self) -> ComputerLoad:
         """Reads everything once."""
         before, self._times = self._times, _core_times()
-        return ComputerLoad(_busy(before, self._times), _memory_mib(), _disk_mib(self._folder), temperature_c())
+        disk, busy = disk_of(self._folder), _busy(before, self._times)
+        return ComputerLoad(busy, _memory_mib(), disk, temperature_c(), _resident_bytes(), _waiting())
 
     def _run(self) -> None:
+        self._newest = self.look()
         while not self._stop.wait(_EVERY_S):
             self._newest = self.look()
 
@@ -86,12 +114,16 @@ def _memory_mib() -> tuple[int, int] | None:
     return (kib["MemTotal"] - kib["MemAvailable"]) // 1024, kib["MemTotal"] // 1024
 
 
-def _disk_mib(folder: Path) -> tuple[int, int] | None:
+def _resident_bytes() -> int | None:
+    fields = _text(_PROC / "self" / "statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
+
+
+def _waiting() -> float | None:
     try:
-        usage = shutil.disk_usage(folder)
+        return round(os.getloadavg()[0], 2)
     except OSError:
         return None
-    return usage.used // _MIB, usage.total // _MIB
 
 
 def _text(path: Path) -> str:

@@ -60,15 +60,15 @@ def _fly(
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     devices.callback(control.close)
-    page = status_page(config, clock)
+    computer = Computer(config.log.directory)
+    devices.callback(computer.close)
+    page = status_page(config, clock, computer.load)
     devices.callback(page.close)
     space = Space(config.log.directory, config.log.quota_gb * 1e9, config.log.free_gb * 1e9)
     log = FlightLog.open(config.log.directory, clock, frames=config.log.frames, space=space)
     records.callback(log.close)
     workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
-    computer = Computer(config.log.directory)
-    computer.start()
-    devices.callback(computer.close)
+    computer.start()  # once its folder is there
     assembly = assemble(
         config,
         workers,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from runtime.clock import Clock
+from runtime.computer import ComputerLoad
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly
 from runtime.flightlog.journal import Journal
@@ -18,6 +19,8 @@ from runtime.values import GeoPoint, Snapshot
 if TYPE_CHECKING:
     from runtime.page.asking import Submit
     from runtime.page.server import PageServer
+
+Load = Callable[[], ComputerLoad | None]
 
 
 class Watching(Protocol):
@@ -67,11 +70,11 @@ class Unwatched:
 class StatusPage:
     """Listens from the beginning, so that an address which cannot be had is said at once; serves once it is told to."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, load: Load) -> None:
         from runtime.page.access import token_of
         from runtime.page.server import address_of, listening  # a web server: only where a page is wanted
 
-        self._config, self._clock = config, clock
+        self._config, self._load = config, load
         token_file = config.page_token_file()
         self._token = None if token_file is None else token_of(token_file)
         self._listener = listening(config.page.address, config.page.port)
@@ -100,7 +103,7 @@ class StatusPage:
             token=self._token,
         )
         self._server = make_page(
-            self._listener, facts, self._board, assembly.history, config.camera.model(), submit, self._clock.now_ns
+            self._listener, facts, self._board, assembly.history, config.camera.model(), submit, self._load
         )
 
     def counts(self) -> dict[str, int]:
@@ -115,13 +118,13 @@ class StatusPage:
             self._server.close()
 
 
-def status_page(config: Config, clock: Clock) -> Watching:
-    """What the configuration wants.
+def status_page(config: Config, clock: Clock, load: Load) -> Watching:
+    """What the configuration wants; ``load`` says how the computer is doing.
 
     Raises:
         ConfigError: it cannot listen there, or its token cannot be used.
     """
-    return StatusPage(config, clock) if config.page.enabled else Unwatched()
+    return StatusPage(config, clock, load) if config.page.enabled else Unwatched()
 
 
 def _version() -> str:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from runtime.computer import ComputerLoad
 from runtime.errors import HistoryError, HomingError
 from runtime.finite import finite
 from runtime.freshness import SNAPSHOT
@@ -23,7 +24,6 @@ from runtime.page.about import About
 from runtime.page.access import Access
 from runtime.page.asking import Asker
 from runtime.page.board import Board
-from runtime.page.computer import Computer
 from runtime.page.guard import Guard
 from runtime.page.live import LiveFeed
 from runtime.page.metrics import exposition
@@ -59,7 +59,7 @@ class Parts:
     about: About
     access: Access
     board: Board
-    computer: Computer
+    load: Callable[[], ComputerLoad | None]
     views: Views
     ground: Ground
     asker: Asker
@@ -116,7 +116,7 @@ class _Handlers:
         return JSONResponse(said, 200 if fresh else 503)
 
     async def metrics(self, request: Request) -> Response:
-        text = exposition(self._parts.board, self._parts.computer)
+        text = exposition(self._parts.board, self._parts.load() or ComputerLoad())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def about(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class _Handlers:
     async def live(self, request: Request) -> Response:
         if self._viewers >= MOST_VIEWERS:
             return PlainTextResponse(f"{MOST_VIEWERS} pages are open already; close one.\n", 503)
-        feed = LiveFeed(self._parts.board, self._parts.targets, self._parts.computer)
+        feed = LiveFeed(self._parts.board, self._parts.targets, self._parts.load)
         return StreamingResponse(self._watched(feed), media_type="text/event-stream")
 
     async def _watched(self, feed: LiveFeed) -> AsyncIterator[bytes]:

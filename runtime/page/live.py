@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from runtime.computer import ComputerLoad
 from runtime.finite import finite
 from runtime.page.board import Board
-from runtime.page.computer import Computer
 from runtime.page.targets import Targets
 from runtime.values import Snapshot
 
@@ -19,12 +18,24 @@ PERIOD_S = 0.5
 _RETRY_MS = 1000  # after which a browser that lost the connection tries again
 
 
+def computer_record(load: ComputerLoad) -> dict[str, Any]:
+    """How the computer is doing, as the page is told."""
+    disk = load.disk
+    return {
+        "temperature_c": load.temperature_c,
+        "disk_free_bytes": None if disk is None else disk.free_bytes,
+        "disk_share_free": None if disk is None else round(disk.share_free, 3),
+        "resident_bytes": load.resident_bytes,
+        "load": load.waiting,
+    }
+
+
 class LiveFeed:
     """One viewer's: it knows what that viewer has been told. Nothing is queued for one who is slow: he is told the
     newest when he is ready for more."""
 
-    def __init__(self, board: Board, targets: Targets, computer: Computer) -> None:
-        self._board, self._targets, self._computer = board, targets, computer
+    def __init__(self, board: Board, targets: Targets, load: Callable[[], ComputerLoad | None]) -> None:
+        self._board, self._targets, self._load = board, targets, load
         self._event_seq = self._track_seq = 0
         self._generation = self._targets_version = -1
         self._first = True
@@ -45,7 +56,7 @@ class LiveFeed:
             "first": first,  # of a stream: it tells everything again
             "age_s": board.age_s(),
             "now_s": board.now_s(),
-            "computer": asdict(self._computer.state()),
+            "computer": computer_record(self._load() or ComputerLoad()),
             "events": self._new_events(),
             "track": self._new_track(),
             **self._new_targets(),

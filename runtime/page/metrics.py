@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from runtime.computer import ComputerLoad
 from runtime.finite import finite
 from runtime.guidance.reasons import Reason, State
 from runtime.page.board import Board
-from runtime.page.computer import Computer
 
 _NUMBERS: tuple[tuple[str, str, Callable[[dict[str, Any]], Any]], ...] = (
     ("estimate_sigma_metres", "1-sigma an axis of the position that is flown", lambda s: s["estimate"]["sigma_m"]),
@@ -33,16 +33,16 @@ _NUMBERS: tuple[tuple[str, str, Callable[[dict[str, Any]], Any]], ...] = (
 )
 
 
-def exposition(board: Board, computer: Computer) -> bytes:
+def exposition(board: Board, load: ComputerLoad) -> bytes:
     """The text that a scrape is answered with."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_State(board, computer))
+    registry.register(_State(board, load))
     return generate_latest(registry)
 
 
 class _State(Collector):
-    def __init__(self, board: Board, computer: Computer) -> None:
-        self._board, self._computer = board, computer
+    def __init__(self, board: Board, load: ComputerLoad) -> None:
+        self._board, self._load = board, load
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_the_page()
@@ -60,13 +60,13 @@ class _State(Collector):
         yield from _tallies(status)
 
     def _of_the_page(self) -> Iterator[Metric]:
-        age_s, computer = self._board.age_s(), self._computer.state()
+        age_s, load = self._board.age_s(), self._load
         if age_s is not None:
             yield GaugeMetricFamily("homing_snapshot_age_seconds", "since the daemon last showed itself", age_s)
         for name, text, value in (
-            ("temperature_celsius", "the computer's hottest sensor", computer.temperature_c),
-            ("disk_free_bytes", "where the flight log is written", computer.disk_free_bytes),
-            ("resident_bytes", "memory of the daemon", computer.resident_bytes),
+            ("temperature_celsius", "the computer's hottest sensor", load.temperature_c),
+            ("disk_free_bytes", "where the flight log is written", load.disk and load.disk.free_bytes),
+            ("resident_bytes", "memory of the daemon", load.resident_bytes),
         ):
             if value is not None:
                 yield GaugeMetricFamily(f"homing_{name}", text, float(value))

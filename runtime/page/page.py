@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.camera_model import CameraModel
-from runtime.clock import Now
+from runtime.computer import ComputerLoad
 from runtime.history.reader import HistoryReader
 from runtime.page.about import About
 from runtime.page.access import Access
 from runtime.page.app import Parts
 from runtime.page.asking import Asker, Submit
 from runtime.page.board import Board
-from runtime.page.computer import Computer
 from runtime.page.server import PageServer
 from runtime.page.targets import Targets
 from runtime.page.views import Views
@@ -40,9 +39,10 @@ class Facts:
 
 def make_page(
     listener: socket.socket, facts: Facts, board: Board, history: HistoryReader, camera: CameraModel, submit: Submit,
-    now: Now,
+    load: Callable[[], ComputerLoad | None],
 ) -> PageServer:  # fmt: skip
-    """Begins to serve on a socket that listens. ``submit`` takes requests as the control socket's are taken."""
+    """Begins to serve on a socket that listens. ``submit`` takes requests as the control socket's are taken; ``load``
+    says how the computer is doing, None while nobody has looked."""
     about = About(
         run=secrets.token_hex(4),
         version=facts.version,
@@ -60,7 +60,7 @@ def make_page(
         about=about,
         access=Access(frozenset(name.lower() for name in facts.hosts), facts.token),
         board=board,
-        computer=Computer(facts.log.parent, now),
+        load=load,
         views=Views(history, camera),
         ground=history,
         asker=asker,

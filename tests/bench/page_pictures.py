@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from runtime.computer import Computer
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
 from runtime.daemon.status import snapshot
@@ -126,7 +127,7 @@ class Stage:
         facts = Facts("0.1.0", log, False, polygon, 500.0, 300.0, (), TOKEN)
         camera, listener = self.config.camera.model(), listening("127.0.0.1", 0)
         page = make_page(
-            listener, facts, self.board, self.assembly.history, camera, self.submit, lambda: self.flight.t_ns
+            listener, facts, self.board, self.assembly.history, camera, self.submit, Computer(log.parent).look
         )
         try:
             yield page

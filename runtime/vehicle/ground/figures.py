@@ -36,7 +36,9 @@ def figure_messages(figures: NavigationFigures, up_ms: int) -> Iterator[Any]:
 def computer_message(load: ComputerLoad, up_ms: int) -> Any:
     """ONBOARD_COMPUTER_STATUS; what is not known says so, by the message's own value for it."""
     cores = [round(share * 100) for share in load.cores[:8]]
-    disk = (_UNUSED_U32, _UNUSED_U32) if load.disk_mib is None else load.disk_mib
+    used_mib, total_mib = _UNUSED_U32, _UNUSED_U32
+    if load.disk is not None:
+        used_mib, total_mib = load.disk.used_bytes >> 20, load.disk.total_bytes >> 20
     return mavlink.MAVLink_onboard_computer_status_message(
         0,  # time_usec: no clock of ours is the autopilot's
         up_ms,
@@ -51,8 +53,8 @@ def computer_message(load: ComputerLoad, up_ms: int) -> Any:
         load.memory_mib[0] if load.memory_mib is not None else _UNUSED_U32,
         load.memory_mib[1] if load.memory_mib is not None else _UNUSED_U32,
         [_UNUSED_U32] * 4,
-        _filled([disk[0]], 4, _UNUSED_U32),
-        _filled([disk[1]], 4, _UNUSED_U32),
+        _filled([used_mib], 4, _UNUSED_U32),
+        _filled([total_mib], 4, _UNUSED_U32),
         *[[_UNUSED_U32] * 6] * 5,
     )
 

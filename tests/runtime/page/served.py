@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runtime.camera_model import CameraModel
+from runtime.computer import Computer
 from runtime.daemon.daemon import Daemon
 from runtime.daemon.status import snapshot
 from runtime.events import Answer, ControlRequest
@@ -96,7 +97,7 @@ def page_of(flown: Served, folder: Path, *, control: bool = True) -> Iterator[Pa
         facts = Facts("1.2.3", folder / "flight.mcap", False, corners, 500.0, 300.0, (), token)
         camera = CameraModel.from_hfov(64, 48, 70.0)
         listener = listening("127.0.0.1", 0)
-        page = make_page(listener, facts, flown.board, history, camera, flown.submit, flown.now_ns)
+        page = make_page(listener, facts, flown.board, history, camera, flown.submit, Computer(folder).look)
         thread = threading.Thread(target=flown.run, daemon=True)
         thread.start()
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.computer import Computer, ComputerLoad
+from runtime.computer import Computer, ComputerLoad, Disk
 from runtime.vehicle.ground.figures import NAMES, NavigationFigures, computer_message, figure_messages
 from tests.runtime.vehicle.peer import Wire
 
@@ -43,7 +43,7 @@ def test_a_silent_heartbeat_silences_the_figures_too() -> None:
 
 
 def test_the_computers_load_travels_in_the_messages_units() -> None:
-    load = ComputerLoad((0.25, 1.0), (900, 7600), (120, 64_000), 61.6)
+    load = ComputerLoad((0.25, 1.0), (900, 7600), Disk(120 << 20, 50_000 << 20, 64_000 << 20), 61.6)
     *_, m = sent(NavigationFigures(), load)
     assert list(m.cpu_cores) == [25, 100, 255, 255, 255, 255, 255, 255]
     assert (m.uptime, m.ram_usage, m.ram_total, m.temperature_board) == (12_345, 900, 7600, 62)
@@ -65,6 +65,7 @@ def test_a_real_computer_is_looked_at(tmp_path: Path) -> None:
     load = computer.look()
     assert load.cores and all(0.0 <= share <= 1.0 for share in load.cores) and max(load.cores) > 0.0
     assert load.memory_mib is not None and 0 < load.memory_mib[0] < load.memory_mib[1]
-    assert load.disk_mib is not None and 0 <= load.disk_mib[0] <= load.disk_mib[1]
-    assert Computer(tmp_path / "gone").look().disk_mib is None
+    assert load.disk is not None and 0 <= load.disk.used_bytes + load.disk.free_bytes <= load.disk.total_bytes
+    assert load.resident_bytes is not None and load.resident_bytes > 20 << 20
+    assert Computer(tmp_path / "gone").look().disk is None
     assert computer.load() is None  # nobody has started it

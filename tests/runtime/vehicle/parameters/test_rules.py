@@ -39,7 +39,8 @@ def test_what_is_to_be_set_will_do(rule: Rule, stack: str) -> None:
 
 @pytest.mark.parametrize("rule, stack", TABLES, ids=ids)
 def test_a_rule_holds_for_something_and_names_a_parameter(rule: Rule, stack: str) -> None:
-    uses = [use(*one) for one in itertools.product(AidingRoute, *[(True, False)] * 2, ("copter", "plane"), (True, False))]
+    either, airframes = (True, False), ("copter", "plane")
+    uses = [use(*one) for one in itertools.product(AidingRoute, either, either, airframes, either)]
     assert any(rule.holds(one) for one in uses) and not rule.holds(use(AidingRoute.OFF, commanding=False))
     assert all(re.fullmatch(r"[A-Z0-9_]{1,16}", name) for name in rule.named(use()))
 
