@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from runtime.errors import UsageError
-from runtime.rotations import quaternion
+from runtime.rotations import quaternion, rotation
 from runtime.values import Quaternion
+
+_VERTICAL = 1.0 - 1e-9  # sine of a pitch within 3 thousandths of a degree of straight up or down
 
 
 def body_from_mount(pitch_deg: float, roll_deg: float = 0.0, yaw_deg: float = 0.0) -> Quaternion:
@@ -20,6 +22,18 @@ def body_from_mount(pitch_deg: float, roll_deg: float = 0.0, yaw_deg: float = 0.
     # A camera looking forward: its x (right) is body y, its y (down) body z, its z (axis) body x.
     gimbal_from_camera = Rotation.from_matrix([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     return quaternion(body_from_gimbal * gimbal_from_camera)
+
+
+def mount_of(body_from_camera: Quaternion) -> tuple[float, float, float]:
+    """Pitch, roll and yaw in degrees of which `body_from_mount` makes this mount. Straight down, roll and yaw are one
+    axis, and a tilt to the side shows as large numbers of both."""
+    gimbal = rotation(body_from_camera) * rotation(body_from_mount(0.0)).inv()
+    m = gimbal.as_matrix()
+    pitch = math.asin(max(-1.0, min(1.0, -m[2, 0])))
+    if abs(m[2, 0]) > _VERTICAL:
+        return math.degrees(pitch), 0.0, math.degrees(math.atan2(-m[0, 1], m[1, 1]))
+    roll, yaw = math.atan2(m[2, 1], m[2, 2]), math.atan2(m[1, 0], m[0, 0])
+    return math.degrees(pitch), math.degrees(roll), math.degrees(yaw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ _COLDEST_C, _HOTTEST_C = -60.0, 200.0  # a Jetson's zones of parts that are swit
 _TOOL_WITHIN_S = 5.0
 _LARGE_BYTES = 4 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_TIMEX_BYTES = 512  # more than struct timex takes anywhere
+_UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 _MOST_THREADS = 4  # more threads than that gain nothing on towers of a few milliseconds
 
 
@@ -127,6 +129,16 @@ def temperature_c(sensors: Path = Path("/sys/class/thermal")) -> float | None:
     found = [_first_line(zone / "temp") for zone in sensors.glob("thermal_zone*")]
     degrees = [int(milli) / 1000 for milli in found if milli.lstrip("-").isdecimal()]
     return max((one for one in degrees if _COLDEST_C < one < _HOTTEST_C), default=None)
+
+
+def clock_synchronised() -> bool | None:
+    """Whether the kernel's clock is held by a time source (NTP, PTP, GPS); None where the system does not say."""
+    state = (ctypes.c_byte * _TIMEX_BYTES)()  # all zero: nothing is set, the state alone is read
+    try:
+        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(state))
+    except (AttributeError, OSError):
+        return None
+    return None if answer < 0 else answer != _UNSYNCHRONISED
 
 
 def cache_directory() -> Path:

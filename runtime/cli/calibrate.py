@@ -1,4 +1,4 @@
-"""`homing calibrate board|pattern`: the lens of a camera, from a film of a calibration board."""
+"""`homing calibrate board|pattern|flight`: the lens of a camera, from a film of a board; and its mount."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from runtime.calibration.board import Board, Corners
 from runtime.calibration.intrinsics import Intrinsics, solve
 from runtime.camera.folder import image_files
+from runtime.cli.calibrate_flight import flight
 from runtime.cli.output import emit, progress, say, warn
 from runtime.errors import CalibrationError, ImageError, StorageError, UsageError
 from runtime.report.calibration import draw_calibration
@@ -20,7 +21,10 @@ from runtime.report.figures import write_png
 from runtime.sources.video import open_video
 from runtime.values import ImageRGB
 
-calibrate_app = typer.Typer(name="calibrate", help="The lens of a camera.", no_args_is_help=True)
+calibrate_app = typer.Typer(
+    name="calibrate", help="The lens of a camera, its mount and its delay.", no_args_is_help=True
+)
+calibrate_app.command()(flight)
 
 _MOST_FRAMES = 400  # looked at: a minute at 7 Hz, which takes some 20 s
 BoardOption = Annotated[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,23 +10,15 @@ from typing import Any
 import typer
 
 from runtime.cli.output import emit, say, warn
-from runtime.clock import MonotonicClock
 from runtime.config.config import Config
-from runtime.control.client import ask
-from runtime.doctor.autopilot import Autopilot, Direct, Seen, ThroughDaemon
+from runtime.doctor.asked import autopilot_of, daemon_status, identity_findings, looked
+from runtime.doctor.autopilot import Direct, Seen
 from runtime.doctor.finding import Finding
-from runtime.doctor.held import Held, held, read
 from runtime.doctor.rates import own_findings, stream_findings
 from runtime.doctor.saved import Change, SavedParameters, read_saved
 from runtime.doctor.transaction import Transaction, Wish
-from runtime.doctor.use import figures_of, measured_delay_ms, needs_of, use_of
-from runtime.errors import HomingError, NoDaemonError, UsageError
-from runtime.values import AidingRoute
-from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.link.lines import link_names
-from runtime.vehicle.link.opened import Links
-from runtime.vehicle.roster import stack_named
-from runtime.vehicle.vehicle import Vehicle
+from runtime.doctor.use import needs_of, use_of
+from runtime.errors import HomingError, UsageError
 
 _ROUNDS = 3  # a parameter may show only once another is set: VISO_DELAY_MS, once VISO_TYPE is
 
@@ -50,21 +40,21 @@ def examine_vehicle(config: Config, options: Options) -> None:
     if options.apply and options.restore is not None:
         raise UsageError("--apply sets parameters and --restore takes them back; say one of them.")
     changing = options.apply or options.restore is not None
-    status = _status(config) if options.link is None else None
+    status = daemon_status(config) if options.link is None else None
     if status is not None and changing:
         raise UsageError("a daemon holds the link; stop it, for parameters are set by this command alone.")
-    with _autopilot(config, options, through_daemon=status is not None) as autopilot:
+    with autopilot_of(config, status is not None, options.link) as autopilot:
         if options.restore is not None:
             assert isinstance(autopilot, Direct)
             _told({"changes": _restored(autopilot, options.restore)}, [], options.as_json)
             return
-        seen, rules = _looked(config, autopilot, options, status, rates=not options.apply)
+        seen, rules = looked(config, autopilot, options.delay_ms, status, rates=not options.apply)
         record: dict[str, Any] = {"stack": seen.stack, "through": "link" if status is None else "daemon"}
         if options.apply:
             assert isinstance(autopilot, Direct)
             record |= _applied(config, autopilot, options)
-            seen, rules = _looked(config, autopilot, options, status, rates=True)
-    findings = [*_route(config, seen), *(one.finding for one in rules), *stream_findings(seen.streams)]
+            seen, rules = looked(config, autopilot, options.delay_ms, status, rates=True)
+    findings = [*identity_findings(config, seen), *(one.finding for one in rules), *stream_findings(seen.streams)]
     if status is not None:
         findings += own_findings(status, needs_of(config, use_of(config, seen)), seen.stack)
     record["findings"] = [asdict(finding) for finding in findings]
@@ -87,66 +77,12 @@ def _told(record: dict[str, Any], findings: list[Finding], as_json: bool) -> Non
         say(finding.line)
 
 
-def _status(config: Config) -> dict[str, Any] | None:
-    """Of the daemon; None where none runs."""
-    try:
-        return ask(config.control.socket, {"command": "status"})
-    except NoDaemonError:
-        return None
-
-
-@contextmanager
-def _autopilot(config: Config, options: Options, through_daemon: bool) -> Iterator[Autopilot]:
-    if through_daemon:
-        yield ThroughDaemon(config.control.socket)
-        return
-    vehicle, trust, clock = config.vehicle, config.link, MonotonicClock()
-    uris = tuple(vehicle.uri) if options.link is None else (options.link,)
-    asked = VehicleConfig(
-        links=link_names(len(uris)),
-        system_id=vehicle.system_id,
-        component_id=vehicle.component_id,
-        probe_global_position=config.injection.route == AidingRoute.GLOBAL_POSITION.value,
-    )
-    with Links(uris, clock, vehicle.baud, trust.signing_key, trust.signing_stamp) as links:
-        yield Direct(Vehicle(asked), links.by_name, " or ".join(uris), clock, vehicle.answer_within_s)
-
-
-def _looked(
-    config: Config, autopilot: Autopilot, options: Options, status: dict[str, Any] | None, rates: bool = False
-) -> tuple[Seen, list[Held]]:
-    """First who it is, then the parameters that matter for it."""
-    seen = autopilot.look(())
-    rules, use = stack_named(seen.stack).parameter_rules, use_of(config, seen)
-    seen = read(autopilot, rules, use, rates)
-    delay_ms = options.delay_ms
-    if delay_ms is None and status is not None:
-        delay_ms = measured_delay_ms(status)
-    return seen, held(rules, use, figures_of(config, seen, delay_ms), seen)
-
-
-def _route(config: Config, seen: Seen) -> Iterator[Finding]:
-    wanted = AidingRoute(config.injection.route)
-    use = use_of(config, seen)
-    yield Finding("autopilot", "ok" if seen.routes else "wrong", f"{seen.stack}, system id {seen.system_id}")
-    if seen.rivals:
-        told = "a second autopilot, or another companion with our id, is on it; another daemon?"
-        yield Finding("link", "wrong", told)
-    if wanted is AidingRoute.OFF:
-        yield Finding("route", "note", "[injection] route is off: the estimator is not fed")
-    elif use.route in seen.routes:
-        yield Finding("route", "ok", use.route.value)
-    else:
-        others = ", ".join(route.value for route in seen.routes) or "none"
-        yield Finding("route", "wrong", f"{wanted.value} is not taken by this autopilot, which takes {others}")
-
-
 def _applied(config: Config, autopilot: Direct, options: Options) -> dict[str, Any]:
     """Sets what is wanted, round by round; the file of the old values is made when there is something to set."""
     transaction: Transaction | None = None
     saved: SavedParameters | None = None
     for _ in range(_ROUNDS):
-        seen, rules = _looked(config, autopilot, options, None)
+        seen, rules = looked(config, autopilot, options.delay_ms, None, rates=False)
         wishes = [
             Wish(one.parameter, one.wanted, one.rule.reboot)
             for one in rules

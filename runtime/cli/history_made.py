@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import shapely
 import typer
 from matplotlib.figure import Figure
 
@@ -14,10 +12,9 @@ from runtime.cli.output import emit, progress, say
 from runtime.config.config import load_config
 from runtime.counted import counted
 from runtime.errors import HistoryError, StorageError, UsageError
-from runtime.guidance.limits import Area
 from runtime.history.compact import compact as make_compact
 from runtime.history.compose import compose
-from runtime.history.covered import CoveredCells, covered_cells
+from runtime.history.covered import covered_cells
 from runtime.history.history import History
 from runtime.history.thin import kept
 from runtime.report.coverage import draw_coverage
@@ -96,7 +93,7 @@ def coverage(
     if not len(covered):
         raise HistoryError(f"{file} holds no keyframe.")
     cells = covered_cells(covered)
-    share = None if area is None else _share(area, cells)
+    share = None if area is None else cells.share_of(area.about(cells.south_west))
     said = f"{cells.area_m2() / 1e4:.1f} ha shown by one keyframe, {cells.area_m2(3) / 1e4:.1f} ha by three"
     _draw(out, draw_coverage(cells, () if area is None else area.corners, f"{file.name}: {said}"))
     if as_json:
@@ -104,14 +101,6 @@ def coverage(
         emit({"history": str(file), **areas, "of_polygon": share, "picture": str(out)})
         return
     say(f"{file}: {said}" + (f"; {share:.0%} of the operator's polygon" if share is not None else "") + f"; {out}")
-
-
-def _share(area: Area, cells: CoveredCells) -> float:
-    """Of the operator's area, exclusions left out, the part that at least one keyframe shows."""
-    plane = area.about(cells.south_west)
-    north, east = cells.centres_m()
-    inside = shapely.contains_xy(plane, east.ravel(), north.ravel()).reshape(cells.counts.shape)
-    return min(1.0, float(np.count_nonzero(inside & (cells.counts > 0))) * cells.cell_m**2 / plane.area)
 
 
 def _draw(out: Path, figure: Figure) -> None:

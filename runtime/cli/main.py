@@ -89,7 +89,7 @@ COMMANDS = (
         "Measure the towers and a whole fix on this computer: percentiles, throughput, memory.",
     ),
     Deferred("mission", "runtime.cli.mission:mission_app", "Load, read and clear the vehicle's mission."),
-    Deferred("calibrate", "runtime.cli.calibrate:calibrate_app", "The lens of a camera."),
+    Deferred("calibrate", "runtime.cli.calibrate:calibrate_app", "The lens of a camera, its mount and its delay."),
     Deferred("config", "runtime.cli.config:config_app", "Whether a configuration is in order, and what is in force."),
     Deferred("history", "runtime.cli.history:history_app", "Look into a flight history."),
     Deferred("log", "runtime.cli.log:log_app", "Look into flight logs, mend them, keep them."),

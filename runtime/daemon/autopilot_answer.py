@@ -24,4 +24,6 @@ def autopilot_answer(state: VehicleState, read: ParametersRead) -> dict[str, Any
         "parameters": {name: {"value": one.value, "kind": one.kind} for name, one in read.known.items()},
         "missing": sorted(read.missing),
         "pending": sorted(read.pending),
+        "timesync_rtt_s": state.timesync_rtt_s,
+        "unix_offset_ns": state.telemetry.unix_offset_ns,
     }

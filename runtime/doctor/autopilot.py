@@ -30,7 +30,8 @@ _HEARTBEAT_NS = 3_000_000_000  # an older heartbeat says nothing of whether it i
 class Seen:
     """What was learned. ``armed`` None: it does not say; ``airframe``: "copter", "plane" or "other"; ``rivals``: a
     second autopilot, or another companion with our id, is on the link; ``routes``: by which its estimator may be fed,
-    the best first."""
+    the best first; ``round_trip_s`` of TIMESYNC, and ``ahead_s``, by how much this computer's wall clock is ahead of
+    its: None is not known."""
 
     stack: str
     system_id: int
@@ -41,6 +42,8 @@ class Seen:
     streams: tuple[StreamHealth, ...]
     parameters: dict[str, Parameter]
     missing: frozenset[str]
+    round_trip_s: float | None = None
+    ahead_s: float | None = None
 
 
 class Autopilot(Protocol):
@@ -84,7 +87,14 @@ def _told(answer: dict[str, Any]) -> Seen:
         streams=tuple(StreamHealth(**stream) for stream in answer["streams"]),
         parameters={name: Parameter(name, one["value"], one["kind"]) for name, one in answer["parameters"].items()},
         missing=frozenset(answer["missing"]),
+        round_trip_s=answer.get("timesync_rtt_s"),
+        ahead_s=_ahead_s(answer.get("unix_offset_ns"), time.monotonic_ns()),
     )
+
+
+def _ahead_s(unix_offset_ns: int | None, now_ns: int) -> float | None:
+    """``unix_offset_ns``: the autopilot's UTC less our monotonic clock, which stands at ``now_ns``."""
+    return None if unix_offset_ns is None else time.time() - (now_ns + unix_offset_ns) * 1e-9
 
 
 class Direct:
@@ -179,4 +189,6 @@ class Direct:
             streams=state.streams,
             parameters=read.known,
             missing=read.missing,
+            round_trip_s=state.timesync_rtt_s,
+            ahead_s=_ahead_s(state.telemetry.unix_offset_ns, self._clock.now_ns()),
         )

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely import Polygon
 
 from runtime.geodesy import north_east_m, offset
 from runtime.values import Coverage, GeoPoint
@@ -27,6 +29,12 @@ class CoveredCells:
     def area_m2(self, at_least: int = 1) -> float:
         """Ground that this many keyframes show."""
         return float(np.count_nonzero(self.counts >= at_least)) * self.cell_m**2
+
+    def share_of(self, area: Polygon) -> float:
+        """Of an area, in metres east and north of ``south_west``, the part that at least one keyframe shows."""
+        north, east = self.centres_m()
+        inside = shapely.contains_xy(area, east.ravel(), north.ravel()).reshape(self.counts.shape)
+        return min(1.0, float(np.count_nonzero(inside & (self.counts > 0))) * self.cell_m**2 / area.area)
 
     def centres_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(rows, columns) each: metres north and east of ``south_west`` of every cell's centre."""

@@ -108,7 +108,7 @@ def solve(
         if inside.sum() < 8:
             inside = lengths <= np.sort(lengths)[7]
     missed, slopes = _whitened(*_miss(state, turned, first[inside], second[inside]), prior.relief, sigma)
-    correlated = sigma * math.sqrt(_design_effect(missed, second[inside], sigma))
+    correlated = sigma * math.sqrt(design_effect(missed, second[inside], sigma))
     normal, _ = _normal(missed, slopes, _huber(missed, sigma) * (sigma / correlated) ** 2, state, prior)
     whole, given_slope = (np.asarray(np.linalg.inv(known), np.float64) for known in (normal, normal[:6, :6]))
     return PlaneMotion(state, turned, whole, given_slope, sigma, inside)
@@ -207,7 +207,7 @@ def _normal(missed: Array, slopes: Array, weight: Array, state: Array, prior: Pr
     return normal, weighted.T @ missed.ravel() + known * off
 
 
-def _design_effect(missed: Array, at: Array, sigma: float) -> float:
+def design_effect(missed: Array, at: Array, sigma: float) -> float:
     """By how much the variance of a mean exceeds that of independent points, as neighbours share their errors: at least
     1. Blocks of the picture are taken as independent (Kish's design effect, from the sums within blocks)."""
     low, high = at.min(axis=0), at.max(axis=0)

@@ -65,7 +65,7 @@ class _State(Collector):
             yield GaugeMetricFamily("homing_snapshot_age_seconds", "since the daemon last showed itself", age_s)
         for name, text, value in (
             ("temperature_celsius", "the computer's hottest sensor", load.temperature_c),
-            ("disk_free_bytes", "where the flight log is written", load.disk and load.disk.free_bytes),
+            ("disk_free_bytes", "where the flight log is written", None if load.disk is None else load.disk.free_bytes),
             ("resident_bytes", "memory of the daemon", load.resident_bytes),
         ):
             if value is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import onnxruntime
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,16 +19,20 @@ from tests.runtime.small_bundle import small_bundle
 
 CONFIG = """
 [camera]
-uri = "/dev/video0"
+uri = "frames"
 width_px = 64
 height_px = 48
 hfov_deg = 70.0
 
 [vehicle]
-uri = "udpin:127.0.0.1:14550"
+uri = "udpin:127.0.0.1:0"
+answer_within_s = 0.1
 
 [history]
 path = "history.db"
+
+[record]
+enabled = true
 
 [control]
 socket = "absent.sock"
@@ -49,41 +55,58 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [*map(str, arguments)])
 
 
-def examined(folder: Path, bundle: Path, more: str = "") -> tuple[int, dict[str, tuple[str, str]]]:
+NOTHING_ATTACHED = {"autopilot"}  # what is wrong where a computer stands alone on a desk
+
+
+def examined(folder: Path, bundle: Path, more: str = "") -> tuple[set[str], dict[str, tuple[str, str]]]:
+    """What is wrong, and everything that was found."""
+    (folder / "frames").mkdir(exist_ok=True)
+    texture = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / "frames" / "1.png"), texture)
     (folder / "homing.toml").write_text(CONFIG.format(bundle=bundle, more=more))
     result = run("doctor", "--config", folder / "homing.toml", "--json")
     findings = json.loads(result.stdout)["findings"]
-    return result.exit_code, {one["what"]: (one["state"], one["found"]) for one in findings}
+    wrong = {one["what"] for one in findings if one["state"] == "wrong"}
+    assert result.exit_code == (1 if wrong else 0)
+    return wrong, {one["what"]: (one["state"], one["found"]) for one in findings}
 
 
 @without_gpu
 def test_every_backend_passed_over_is_shown_with_what_to_install(small: Path, tmp_path: Path) -> None:
-    status, found = examined(tmp_path, small)
-    assert status == 0 and found["engine"][1] == f"fp32 on {found['engine'][1].split(' on ')[1]}"
+    wrong, found = examined(tmp_path, small)
+    assert wrong == NOTHING_ATTACHED and found["engine"][1] == f"fp32 on {found['engine'][1].split(' on ')[1]}"
     for name in ("tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda"):
         state, said = found[name]
         assert state == "warning" and "install" in said and "is used meanwhile" in said
-    assert found["parity"][0] == "ok" and found["daemon"][0] == "warning"
-    plain = run("doctor", "--config", tmp_path / "homing.toml").stdout
-    assert "! tensorrt" in plain and "✓ parity" in plain
+    assert found["parity"][0] == "ok" and found["daemon"][0] == "note"
+    assert found["camera"] == ("ok", "frames gives 64x48") and found["frame rate"][0] == "absent"
+    assert found["intrinsics"][0] == "warning" and found["engine key"][0] == "absent"
+    assert found["history"][0] == "note" and found["disk writes"][0] in ("ok", "warning")
+
+
+def test_a_bare_laptop_is_told_what_it_has_and_what_was_not_looked_at(small: Path) -> None:
+    result = run("doctor", "--bundle", small)
+    assert result.exit_code == 0, result.stdout
+    assert "✓ parity" in result.stdout and "– camera               not looked at without --config" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("nothing of what was looked at stands in the way: 0 ✗")
 
 
 @without_gpu
 def test_a_backend_that_was_not_asked_for_is_no_warning(small: Path, tmp_path: Path) -> None:
-    status, found = examined(tmp_path, small, 'backends = ["onnxruntime-cpu"]')
-    assert status == 0 and found["tensorrt"][0] == "note" and "not asked for" in found["tensorrt"][1]
-    status, found = examined(tmp_path, small, 'backends = ["onnxruntime-cuda"]')
-    assert status == 1 and found["engine"][0] == "wrong"
+    wrong, found = examined(tmp_path, small, 'backends = ["onnxruntime-cpu"]')
+    assert wrong == NOTHING_ATTACHED and found["tensorrt"][0] == "note" and "not asked for" in found["tensorrt"][1]
+    wrong, found = examined(tmp_path, small, 'backends = ["onnxruntime-cuda"]')
+    assert wrong == {"engine", *NOTHING_ATTACHED}
 
 
 def test_a_signature_that_is_required(small: Path, tmp_path: Path) -> None:
     bundle = small_bundle(tmp_path / "bundle").path
     new_key(tmp_path / "key")
-    status, found = examined(tmp_path, bundle, 'signed_by = "key.pub"\nbackends = ["onnxruntime-cpu"]')
-    assert status == 1 and "is not signed" in found["signature"][1]
+    wrong, found = examined(tmp_path, bundle, 'signed_by = "key.pub"\nbackends = ["onnxruntime-cpu"]')
+    assert wrong == {"signature", *NOTHING_ATTACHED} and "is not signed" in found["signature"][1]
     sign(bundle, tmp_path / "key")
-    status, found = examined(tmp_path, bundle, 'signed_by = "key.pub"\nbackends = ["onnxruntime-cpu"]')
-    assert status == 0 and "as required" in found["signature"][1]
+    wrong, found = examined(tmp_path, bundle, 'signed_by = "key.pub"\nbackends = ["onnxruntime-cpu"]')
+    assert wrong == NOTHING_ATTACHED and "as required" in found["signature"][1]
 
 
 def test_what_is_wrong_is_found_and_said(tmp_path: Path) -> None:

@@ -12,11 +12,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runtime.cli.main import app
+from runtime.config.config import load_config
 from runtime.control.control import ControlServer
+from runtime.doctor.link import link_findings
+from runtime.doctor.preflight import preflight
 from runtime.errors import UsageError
 from runtime.mavlink.framing import PacketReader
 from sim.autopilot.server import AutopilotServer
 from tests.runtime.daemon.cockpit import Cockpit
+from tests.runtime.small_bundle import small_bundle
 from tests.sim.autopilot.companion import autopilot
 
 CONFIG = """
@@ -66,6 +70,15 @@ def test_it_names_sets_and_takes_back(server: AutopilotServer, tmp_path: Path) -
     assert again.exit_code == 1 and "✗ VISO_TYPE            0, has to be 1" in again.stdout
 
 
+def test_before_take_off_the_autopilot_is_four_lines(server: AutopilotServer, tmp_path: Path) -> None:
+    config = tmp_path / "homing.toml"
+    config.write_text(CONFIG.format(port=server.addresses[0][1], folder=tmp_path))
+    told = {one.what: one for one in link_findings(load_config(config), None)}
+    assert told["autopilot"].state == "ok" and told["rates"].state == "ok" and told["time sync"].state == "ok"
+    assert told["parameters"].state == "wrong" and "VISO_TYPE" in told["parameters"].found
+    assert "doctor --vehicle" in told["parameters"].todo
+
+
 def test_through_a_daemon_it_asks_the_only_one_that_talks_and_sets_nothing(tmp_path: Path) -> None:
     cockpit, lock = Cockpit(), threading.Lock()
 
@@ -79,9 +92,12 @@ def test_through_a_daemon_it_asks_the_only_one_that_talks_and_sets_nothing(tmp_p
         cockpit.fly(4.0)
         result = doctor(tmp_path, 9, "--json")
         told = json.loads(result.stdout)
+        before = {one.what: one for one in preflight(tmp_path / "homing.toml", small_bundle(tmp_path / "bundle").path)}
         refused = doctor(tmp_path, 9, "--apply")
     finally:
         control.close()
+    assert "by the daemon that holds it" in before["camera"].found and before["time sync"].state == "ok"
+    assert before["daemon"].found.startswith("monitor") and before["parameters"].state == "wrong"
     assert told["through"] == "daemon" and told["stack"] == "ardupilot"
     values = {one["parameter"]: (one["value"], one["wanted"]) for one in told["parameters"]}
     assert values["VISO_TYPE"] == (0, 1) and values["EK3_SRC2_POSXY"] == (0, 6)
