@@ -84,6 +84,6 @@ def of_daemon(status: dict[str, Any] | None, trouble: str) -> Finding:
         return Finding("daemon", "wrong", trouble, "camera and link are its own, and were not looked at")
     if status is None:
         return Finding("daemon", "note", "none runs", "homing run --config FILE starts it")
-    engine = status.get("engine", {})
+    engine = status.get("engine") or {}
     state = "warning" if engine.get("warnings") else "ok"
     return Finding("daemon", state, f"{status['state']}, engine {engine.get('backend', 'unknown')}")

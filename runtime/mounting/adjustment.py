@@ -10,7 +10,7 @@ turn and a slope, is solved for with them, pair by pair, each with its prior (Sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from runtime.mounting.seen import Seen
+from runtime.mounting.told import StateAt, Told, height_m, told_of
 from runtime.rotations import rotation
-from runtime.values import NavState, Quaternion
+from runtime.values import Quaternion
 
 Array = NDArray[np.float64]
-StateAt = Callable[[float], NavState | None]  # what the log says of an instant of its own time
 
 MOUNT, DELAY, SLOPE = slice(0, 3), 3, slice(4, 6)  # of what is solved for once
 _ONCE, _EACH = 6, 8
@@ -37,10 +37,6 @@ _TURN_SIGMA_RAD = math.radians(0.3)  # of a log's turn between two instants, to 
 _LEAST_TURN_RAD, _MOST_TURN_RAD = math.radians(0.05), math.radians(2.0)
 _SINK_SIGMA = 0.05  # of the height: what terrain, or a range finder over roofs, does between two pictures
 _AREA_SLOPE, _LOCAL_SLOPE = math.tan(math.radians(3.0)), math.tan(math.radians(2.0))  # 1-sigma of level ground
-_VELOCITY_SIGMA_M_S = 0.5  # of a log's velocity, across
-_SCALE_SIGMA = 0.15  # of the height, along
-_STRAIGHT_RAD_S = math.radians(5.0)  # in a faster turn a receiver's velocity lags
-_LEAST_SPEED_M_S = 2.0
 _OUTLIER = 3.0  # sigma of a pair's misses as a whole, beyond which it counts less
 _BLOCKS = 8  # of time, each left out once: neighbours in time share their errors
 
@@ -64,17 +60,6 @@ class Adjusted:
     delays_s: Array
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What the log says of P pairs at one delay: ``turns`` (P, 2, 3, 3) ned_from_body, ``sink`` (P,) in first heights,
-    ``shift`` (P, 2) in first heights north and east with ``shift_known`` (P, 2, 2), its inverse covariance."""
-
-    turns: Array
-    sink: Array
-    shift: Array
-    shift_known: Array
-
-
 class Adjustment:
     """The pairs of one flight of which the log says something at every delay that is tried."""
 
@@ -93,7 +78,7 @@ class Adjustment:
         whole = np.array([pair.covariance for pair in self.pairs]).reshape(-1, 8, 8)
         self._root = np.linalg.inv(np.linalg.cholesky(whole + 1e-14 * np.eye(8))) if self.pairs else whole
         self._turn_sigma = _TURN_SIGMA_RAD
-        self._cache: dict[float, _Told] = {}
+        self._cache: dict[float, Told] = {}
 
     def solve(self) -> Adjusted:
         """The best mount and delay, with what is left over; how well they are known is for the caller to judge."""
@@ -116,7 +101,7 @@ class Adjustment:
 
     def _known(self, pair: Seen, delay_s: float) -> bool:
         states = [self._state_at(stamp_s - delay_s) for stamp_s in (pair.first_s, pair.second_s)]
-        return all(one is not None and one.pose.attitude_measured and _height_m(one) > 0 for one in states)
+        return all(one is not None and one.pose.attitude_measured and height_m(one) > 0 for one in states)
 
     def _best_start(self, weights: Array) -> Array:
         """The turn about the down axis that fits best, and then the delay."""
@@ -262,59 +247,17 @@ class Adjustment:
         off = np.array(found) - np.mean(found, axis=0)
         return np.where(self._free, np.sqrt((blocks - 1) / blocks * (off**2).sum(axis=0)), 0.0)
 
-    def _told(self, delay_s: float) -> _Told:
+    def _told(self, delay_s: float) -> Told:
         if delay_s not in self._cache:
             if len(self._cache) > 64:
                 self._cache.clear()
-            self._cache[delay_s] = self._read(delay_s)
+            self._cache[delay_s] = told_of(self.pairs, self._state_at, delay_s)
         return self._cache[delay_s]
-
-    def _read(self, delay_s: float) -> _Told:
-        turns, sink, shift, known = [], [], [], []
-        for pair in self.pairs:
-            first, second = (self._state_at(stamp_s - delay_s) for stamp_s in (pair.first_s, pair.second_s))
-            assert first is not None and second is not None
-            turns.append([_matrix(one) for one in (first, second)])
-            heights = _height_m(first), _height_m(second)
-            sink.append(1.0 - heights[1] / heights[0])
-            by_log = _shift(first, second, pair.second_s - pair.first_s, heights[0])
-            shift.append(by_log[0])
-            known.append(by_log[1])
-        return _Told(np.array(turns), np.array(sink), np.array(shift), np.array(known))
 
 
 def _robust(missed: Array) -> Array:
     sizes = np.sqrt((missed**2).sum(axis=1) / _EACH)
     return np.asarray(np.minimum(1.0, _OUTLIER / np.maximum(sizes, 1e-9)))
-
-
-def _matrix(state: NavState) -> Array:
-    assert state.pose.ned_from_body is not None
-    return np.asarray(rotation(state.pose.ned_from_body).as_matrix())
-
-
-def _height_m(state: NavState) -> float:
-    return state.pose.height_agl_m.value if state.pose.height_agl_m is not None else 0.0
-
-
-def _shift(first: NavState, second: NavState, span_s: float, height_m: float) -> tuple[Array, Array]:
-    """North and east in heights by the log's velocity, and the root of its inverse covariance: zero in a turn, and
-    where the log says no velocity."""
-    velocities = [one.position and one.position.velocity_ned_m_s for one in (first, second)]
-    headings = [one.pose.heading for one in (first, second)]
-    nothing = np.zeros(2), np.zeros((2, 2))
-    if velocities[0] is None or velocities[1] is None or headings[0] is None or headings[1] is None:
-        return nothing
-    velocity = np.mean([velocities[0][:2], velocities[1][:2]], axis=0)
-    speed = float(np.linalg.norm(velocity))
-    turned = abs(math.remainder(headings[1].value - headings[0].value, math.tau))
-    if speed < _LEAST_SPEED_M_S or turned > _STRAIGHT_RAD_S * span_s:
-        return nothing
-    along = velocity / speed
-    across = np.array([-along[1], along[0]])
-    across_sigma = _VELOCITY_SIGMA_M_S * span_s / height_m
-    along_sigma = math.hypot(across_sigma, _SCALE_SIGMA * speed * span_s / height_m)
-    return velocity * span_s / height_m, np.stack([along / along_sigma, across / across_sigma])
 
 
 def turned_by(adjusted: Adjusted, mount: Quaternion) -> tuple[float, float]:

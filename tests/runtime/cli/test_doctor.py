@@ -19,7 +19,7 @@ from tests.runtime.small_bundle import small_bundle
 
 CONFIG = """
 [camera]
-uri = "frames"
+uri = "{folder}/frames"
 width_px = 64
 height_px = 48
 hfov_deg = 70.0
@@ -63,7 +63,7 @@ def examined(folder: Path, bundle: Path, more: str = "") -> tuple[set[str], dict
     (folder / "frames").mkdir(exist_ok=True)
     texture = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     cv2.imwrite(str(folder / "frames" / "1.png"), texture)
-    (folder / "homing.toml").write_text(CONFIG.format(bundle=bundle, more=more))
+    (folder / "homing.toml").write_text(CONFIG.format(bundle=bundle, more=more, folder=folder))
     result = run("doctor", "--config", folder / "homing.toml", "--json")
     findings = json.loads(result.stdout)["findings"]
     wrong = {one["what"] for one in findings if one["state"] == "wrong"}
@@ -79,7 +79,7 @@ def test_every_backend_passed_over_is_shown_with_what_to_install(small: Path, tm
         state, said = found[name]
         assert state == "warning" and "install" in said and "is used meanwhile" in said
     assert found["parity"][0] == "ok" and found["daemon"][0] == "note"
-    assert found["camera"] == ("ok", "frames gives 64x48") and found["frame rate"][0] == "absent"
+    assert found["camera"] == ("ok", f"{tmp_path}/frames gives 64x48") and found["frame rate"][0] == "absent"
     assert found["intrinsics"][0] == "warning" and found["engine key"][0] == "absent"
     assert found["history"][0] == "note" and found["disk writes"][0] in ("ok", "warning")
 

@@ -13,20 +13,23 @@ import pytest
 
 from runtime.camera.health import CameraState
 from runtime.config.sections import CameraSection
+from runtime.control.control import ControlServer
+from runtime.doctor.asked import daemon_status
 from runtime.doctor.camera import Watched, camera_findings, judged, lens_finding, looked_at
 from runtime.doctor.computer import of_clock, of_power, of_temperature
 from runtime.doctor.disk import of_writes, space, write_times_ms, writes
 from runtime.doctor.finding import Finding
 from runtime.doctor.history import covered
 from runtime.doctor.later import Later
-from runtime.doctor.link import of_parameters, of_rates, of_time
+from runtime.doctor.link import flying_findings, link_findings, of_parameters, of_rates, of_time
+from runtime.doctor.preflight import of_daemon
 from runtime.doctor.towers import of_key
 from runtime.errors import CameraError
 from runtime.geodesy import offset
 from runtime.guidance.limits import Area
 from runtime.values import Coverage, Frame, GeoPoint
 from runtime.vehicle.telemetry.streams import StreamHealth
-from tests.runtime.doctor.test_held import seen
+from tests.runtime.doctor.test_held import configured, seen
 
 CAMERA = CameraSection(uri="/dev/video0", width_px=640, height_px=480, hfov_deg=70.0)
 TIMES = tuple(number / 25.0 for number in range(50))
@@ -161,6 +164,28 @@ def test_the_autopilot_in_a_few_lines() -> None:
     assert of_time(replace(seen(), round_trip_s=0.3)).state == "warning"
     apart = of_time(replace(seen(), round_trip_s=0.004, ahead_s=-3600.0))
     assert apart.state == "note" and "3600 s apart" in apart.found
+
+
+def test_what_a_daemon_holds_is_asked_of_it(tmp_path: Path) -> None:
+    """Nobody else may open its camera or its link: both addresses lead nowhere here."""
+    config = configured(tmp_path, f'[control]\nsocket = "{tmp_path}/homing.sock"')
+    status = {"state": "monitor", "camera": "ok", "camera_error": None, "engine": None, "rates_hz": {"odometry": 24.0}}
+    answer = {
+        "connected": True, "stack": "px4", "system_id": 1, "armed": True, "airframe": "copter", "rivals": False,
+        "routes": ["odometry"], "streams": [], "parameters": {}, "missing": [], "pending": [], "timesync_rtt_s": 0.006,
+        "unix_offset_ns": None,
+    }  # fmt: skip
+    control = ControlServer(tmp_path / "homing.sock", lambda request, reply: reply(
+        status if request["command"] == "status" else answer
+    ))  # fmt: skip
+    try:
+        told = states([*flying_findings(status), *link_findings(config, daemon_status(config)), of_daemon(status, "")])
+    finally:
+        control.close()
+    assert told["camera"] == told["autopilot"] == told["time sync"] == told["daemon"] == "ok"
+    assert told["armed"] == "warning" and told["parameters"] == "absent"
+    assert daemon_status(config) is None and of_daemon(None, "").state == "note"
+    assert of_daemon(None, "it is another user's").state == "wrong"
 
 
 def test_what_never_ends_is_left_behind_and_what_fails_is_raised() -> None:

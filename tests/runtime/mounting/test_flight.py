@@ -20,7 +20,7 @@ from sim.camera import SimulatedCamera, default_camera
 from tests.runtime.mounting.flown import off_by
 from tests.runtime.odometry.flights import town
 
-DELAY_S, FRAMES, APART_S, SPEED_M_S = 0.15, 22, 0.5, 5.0
+DELAY_S, FRAMES, APART_S, SPEED_M_S = 0.15, 19, 0.5, 5.0
 CONFIGURED = default_camera().scaled_to(320, 240)
 TRUE = replace(CONFIGURED, body_from_camera=quaternion(off_by(CONFIGURED.body_from_camera, 2.0, -1.5, 4.0)))
 
