@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from runtime.geodesy import north_east_m, offset
 from runtime.values import Coverage, GeoPoint
@@ -30,7 +30,7 @@ class CoveredCells:
         """Ground that this many keyframes show."""
         return float(np.count_nonzero(self.counts >= at_least)) * self.cell_m**2
 
-    def share_of(self, area: Polygon) -> float:
+    def share_of(self, area: BaseGeometry) -> float:
         """Of an area, in metres east and north of ``south_west``, the part that at least one keyframe shows."""
         north, east = self.centres_m()
         inside = shapely.contains_xy(area, east.ravel(), north.ravel()).reshape(self.counts.shape)
