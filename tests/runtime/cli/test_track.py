@@ -97,7 +97,7 @@ def test_what_cannot_be_followed_is_said(history: Path, photos: Path, tmp_path: 
     assert untimed.returncode == 1 and "carries no time" in untimed.stderr
     assert "Nothing could be followed" in untimed.stderr
     useless = track(history, "--images", photos, "--vehicle", "2", "--rate-hz", "5")
-    assert useless.returncode == 2 and "leave out --rate-hz (for --video)" in useless.stderr
+    assert useless.returncode == 2 and "leave out --rate-hz (for --video and --bag)" in useless.stderr
     no_log = track(history, "--images", photos, "--vehicle", "2")
     assert no_log.returncode == 2 and "give it with --telemetry" in no_log.stderr
     subtitles = track(history, "--images", photos, "--telemetry", tmp_path / "v.SRT")
