@@ -8,8 +8,8 @@ import sys
 # Shortest first; each is a module of this folder with its own options and its own account of what it measures.
 BENCHES = (
     "gpu", "link_cpu", "link_faults", "tag_field", "fixlogs", "fuzz_link", "odometry", "search", "hardness", "heads",
-    "export", "fix_latency", "daemon", "pipeline", "real_photos", "real_map", "acceptance_grounds", "return_seeds",
-    "denied", "takeover", "startup", "stalling_disk",
+    "map_scale", "export", "fix_latency", "daemon", "pipeline", "real_photos", "real_map", "acceptance_grounds",
+    "return_seeds", "denied", "takeover", "startup", "stalling_disk",
 )  # fmt: skip
 
 
