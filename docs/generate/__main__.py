@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs.generate import authority, commands, configuration, conformance, formats, limits, reasons, tree
+from docs.generate import authority, commands, configuration, conformance, faults, formats, limits, reasons, tree
 
 DOCS = Path(__file__).resolve().parents[1]
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -30,6 +30,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "bundle manifest": formats.manifest_block,
     "log channels": formats.log_block,
     "control requests": formats.requests_block,
+    "fault matrix": faults.matrix_block,
+    "faults not measured": faults.missing_block,
+    "fault words": faults.words_block,
     "freshness": limits.freshness_block,
     "layers": limits.layers_block,
     "measured worlds": limits.worlds_block,

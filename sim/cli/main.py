@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from runtime.cli.entry import enter
-from sim.cli import made, scenarios, serve
+from sim.cli import faults, made, scenarios, serve
 
 app = typer.Typer(
     name="homing-sim",
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for name, command in scenarios.COMMANDS.items():
     app.command(name)(command)
-for command in (made.hardness, made.university, made.acceptance, serve.serve):
+for command in (made.hardness, made.university, made.acceptance, faults.faults, serve.serve):
     app.command()(command)
 
 
