@@ -12,9 +12,10 @@ from runtime.guidance.reasons import Reason
 
 def _block(reasons: Mapping[Reason, Explanation]) -> Callable[[], str]:
     def block() -> str:
-        heads, rows = ("reason", "it means", "what to do"), [
-            (f"`{reason.value}`", said.meaning, said.remedy) for reason, said in reasons.items()
-        ]
+        heads, rows = (
+            ("reason", "it means", "what to do"),
+            [(f"`{reason.value}`", said.meaning, said.remedy) for reason, said in reasons.items()],
+        )
         if any(remedy for _, _, remedy in rows):
             return table(heads, rows)
         return table(heads[:2], [row[:2] for row in rows])
