@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.page.events import Event
+from runtime.page.board import Event
 from runtime.values import TrackingState
 from sim.faults.flight import FaultFlight, Script
 from sim.faults.forked import in_a_copy
