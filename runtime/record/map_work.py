@@ -6,7 +6,9 @@ Whoever asks gets what was made in the order of what was asked, in chunks, and w
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -144,8 +146,17 @@ _OPEN = ExitStack()  # and its map
 
 
 def _start(work: TileWork, start: Callable[[], Tower]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked ends it, when what is made has been written
     _MAKERS.append(TileMaker(_OPEN.enter_context(open_map(work.path)), start(), work))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(places: Sequence[Place]) -> list[Made]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -181,3 +183,21 @@ def test_another_process_makes_the_same_and_when_it_is_killed_that_is_said(town:
             assert np.array_equal(a.vector, b.vector) and a.map == b.map
     with pytest.raises(HomingError, match="the same command goes on from there"):
         next(other)
+
+
+STARTED = """
+import sys, time
+from pathlib import Path
+from runtime.record.map_work import TileWork, made_by_processes
+from tests.runtime.record.fakes import FakeEmbedder
+made = made_by_processes(FakeEmbedder, TileWork(Path(sys.argv[1]), 64.0, (64.0,), "map"), [(0.0, 0.0)], 1)
+print(len(next(made)), flush=True)
+time.sleep(60)
+"""
+
+
+def test_processes_end_with_the_one_that_started_them_however_it_ends(town: Town) -> None:
+    started = subprocess.Popen([sys.executable, "-c", STARTED, str(town[0])], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None and started.stdout.readline() == "1\n"
+    started.kill()
+    assert started.communicate(timeout=20)[0] == ""  # the pipe, which they share, ends with the last of them
