@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.camera.health import CameraState
 from runtime.camera.words import WORDS
-from runtime.flightlog.beliefs import NavigationRecord, VisionRecord
+from runtime.flightlog.beliefs import NavigationRecord, OdometryRecord, VisionRecord
 from runtime.flightlog.record import Record
 from runtime.flightlog.records import (
     CameraStateRecord,
@@ -22,6 +22,7 @@ from runtime.flightlog.records import (
 )
 from runtime.guidance.explained import EXPLAINED, PHASES, STATES
 from runtime.guidance.reasons import Phase, Reason, State
+from runtime.values import OdometryFault
 
 GOOD, NEWS, WARNING = "good", "news", "warning"
 Said = tuple[str, str]  # (sentence, severity)
@@ -43,6 +44,7 @@ class Narrator:
             ControlRecord: self._control,
             ErrorRecord: self._error,
             CameraStateRecord: self._camera,
+            OdometryRecord: self._odometry,
             LogRecord: self._log,
         }
 
@@ -83,6 +85,12 @@ class Narrator:
             yield f"the camera does not know where it is: {record.reason}", WARNING
         else:
             yield f"the camera is not sure where it is: {record.reason}", NEWS
+
+    def _odometry(self, record: OdometryRecord) -> Iterator[Said]:
+        """Of what odometry finds wrong only that which nothing else shows."""
+        turned_over = OdometryFault.UPSIDE_DOWN.value in record.faults
+        if self._changed("upside down", turned_over) and turned_over:
+            yield "the camera's picture turned upside down: nothing is measured by it; look at its mount", WARNING
 
     def _injection(self, record: InjectionRecord) -> Iterator[Said]:
         if self._changed("injection", record.state):

@@ -12,7 +12,7 @@ from runtime.odometry.picture import Picture
 from runtime.odometry.plane_motion import PlaneMotion, Prior
 from runtime.odometry.posed import PosedPicture
 from runtime.odometry.reference import Last, Reference
-from runtime.odometry.tracks import Tracks
+from runtime.odometry.tracks import Tracks, guess_by_descriptors
 from runtime.values import Displacement, OdometryFault
 
 Array = NDArray[np.float64]
@@ -31,6 +31,7 @@ _MAX_ACCELERATION_M_S2 = 10.0  # a drone tilted by 45 degrees
 _JUMP_SIGMAS = 2.0  # of what is measured against the reference: from frame to frame most of that error stays
 _JUMP_SHARE = 0.002  # of the height: what a late stamp of a turning camera moves
 _ATTITUDE_SIGMAS = 4.0
+_TURNED_OVER_RAD = math.radians(120.0)  # nearer to upside down than to upright, whatever the heading's error
 _ASSUMED_SIGMA_RAD = math.radians(3.0)  # of a tilt: this unsure it was assumed, and nothing disagrees with it
 _LEAST_ATTITUDE_SIGMA_RAD = math.radians(1.0)  # stamps that are 0.1 s off turn a gust into 3 degrees
 
@@ -47,6 +48,19 @@ def of_reference(picture: Picture, features: NDArray[np.float32]) -> tuple[Odome
     if len(features) < 2 * LEAST_FEATURES or _cells(features, picture.size_px) < _LEAST_CELLS:
         return (OdometryFault.TEXTURELESS,)
     return ()
+
+
+def upside_down(reference: PosedPicture, now: PosedPicture) -> bool:
+    """Whether the picture turned about the camera's axis by far more than the aircraft did: it stands on its head, and
+    what is measured by it from now on would be the way back."""
+    if math.isinf(now.heading_sigma_rad):
+        return False
+    found = guess_by_descriptors(reference.picture, now.picture)
+    if found is None:
+        return False
+    turned_rad = abs(math.atan2(found[1, 0] - found[0, 1], found[0, 0] + found[1, 1]))
+    yawed_rad = abs(math.remainder(now.yaw_rad - reference.yaw_rad, math.tau))
+    return turned_rad - yawed_rad > _TURNED_OVER_RAD
 
 
 def of_lost(reference: Picture, now: Picture) -> tuple[OdometryFault, ...]:

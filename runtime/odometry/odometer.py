@@ -34,6 +34,7 @@ _WORN_VIEW = 0.65  # of them in view: beyond, too little is left to notice that 
 _WORN_SCALE = 1.3  # between the reference and now: features look different then
 _SHARPER = 1.5  # than the reference, which was blurred then
 _PATIENCE_NS = 1_000_000_000  # without a measurement, before another reference is tried
+_TURNED_OVER_NS = 4_000_000_000  # the same where it turned over: by then a position by sight has been given up
 _GUESS_EVERY_NS = 200_000_000  # descriptors cost as much as five frames: at camera rate a fifth of the time
 _SPEED_AGE_NS = 1_500_000_000  # of the last measurement, for its speed to be believed
 
@@ -47,6 +48,7 @@ class Odometer:
         self._last: Last | None = None
         self._before: Picture | None = None
         self._guessed_t_ns: int | None = None
+        self._turned_over = False  # the picture is upside down against the reference
         self._yaw_rad = 0.0  # of the nose by the pictures alone, for poses without a heading
 
     def update(self, frame: Frame, pose: Pose) -> Odometry:
@@ -87,8 +89,8 @@ class Odometer:
             if not answer.faults:
                 break
         if answer.displacement is None or motion is None:
-            self._give_up_when_late(reference, posed)
-            return answer
+            return self._when_late(reference, posed) or answer
+        self._turned_over = False
         self._remember(posed, motion, answer.displacement)
         if self._worn(reference, posed, motion, tracks):
             self._renew(posed)
@@ -157,10 +159,17 @@ class Odometer:
         self._guessed_t_ns = t_ns
         return True
 
-    def _give_up_when_late(self, reference: Reference, posed: PosedPicture) -> None:
-        good_t_ns = reference.posed.t_ns if self._last is None else self._last.t_ns
-        if posed.t_ns - good_t_ns >= _PATIENCE_NS:
-            self._begun(posed)
+    def _when_late(self, reference: Reference, posed: PosedPicture) -> Odometry | None:
+        """Another reference is tried once nothing was measured for long; later where the picture has turned over."""
+        late_ns = posed.t_ns - (reference.posed.t_ns if self._last is None else self._last.t_ns)
+        if late_ns < _PATIENCE_NS:
+            return None
+        if late_ns < _TURNED_OVER_NS and (self._turned_over or health.upside_down(reference.posed, posed)):
+            self._turned_over = True
+            return Odometry(posed.t_ns, None, (OdometryFault.UPSIDE_DOWN,))
+        self._turned_over = False
+        self._begun(posed)
+        return None
 
     def _remember(self, posed: PosedPicture, motion: PlaneMotion, measured: Displacement) -> None:
         here_m = np.array([measured.north_m, measured.east_m])

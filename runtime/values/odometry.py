@@ -21,6 +21,7 @@ class OdometryFault(str, Enum):
     MOVES_WITH_AIRCRAFT = "moves_with_aircraft"  # the aircraft's own shadow, or dirt on the lens, not the ground
     MOVING_OBJECTS = "moving_objects"  # much of what is seen moves over the ground: cars, waves
     JUMP = "jump"  # farther than an aircraft can have moved since the last picture
+    UPSIDE_DOWN = "upside_down"  # the picture turned over, and the aircraft did not
     ATTITUDE = "attitude"  # the pictures turned and tilted otherwise than the pose says
 
 

@@ -143,6 +143,14 @@ def test_another_place_has_no_overlap_and_a_second_later_measuring_begins_anew()
     never_far_off(steps)
 
 
+def test_a_picture_that_turns_upside_down_is_named_and_not_measured_with_for_as_long_as_a_place_is_kept() -> None:
+    """The way would be measured backwards, by pictures in which nothing else is wrong."""
+    steps = fly(WAY, 27, during(8, 40, lambda index, image: np.ascontiguousarray(image[::-1, ::-1])), rate_hz=5.0)
+    assert all(step.answer.healthy for step in steps[1:8])
+    assert not any(step.answer.healthy for step in steps[8:])
+    assert all(step.faults == {OdometryFault.UPSIDE_DOWN} for step in steps[14:])
+
+
 def test_a_pose_that_turns_otherwise_than_the_pictures_is_noticed() -> None:
     odometer = Odometer(default_camera())
     for frame, pose in recorded(WAY, 8, default_camera(), 25.0):

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+<<<<<<< HEAD
 from runtime.debrief.narrator import Narrator
 from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, VisionRecord
+=======
+from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, OdometryRecord, VisionRecord
+>>>>>>> aa88028 (homing-sim faults: what may break, what the daemon then does and says; a picture that turns upside down is not measured with)
 from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.inputs import TickRecord
 from runtime.flightlog.records import (
@@ -128,6 +132,12 @@ def test_a_flight_that_was_given_up_on_its_way_is_told_once_with_its_cause() -> 
     told = said(guidance(State.ENGAGED, Phase.EN_ROUTE), guidance(State.YIELDED, Phase.EN_ROUTE, Reason.LINK_LOST),
                 guidance(State.YIELDED, Phase.NONE, Reason.ALREADY_GUIDED))  # fmt: skip
     assert told[1:] == [f"YIELDED: {EXPLAINED[Reason.LINK_LOST].meaning}"]
+
+
+def test_a_picture_that_stands_upside_down_is_told_once() -> None:
+    wrong, right = (OdometryRecord(1, 1, None, faults, 0, 0) for faults in (("upside_down",), ("no_overlap",)))
+    told = said(right, wrong, wrong, right, wrong)
+    assert told == 2 * ["the camera's picture turned upside down: nothing is measured by it; look at its mount"]
 
 
 def test_a_camera_that_falls_silent_is_told_in_an_operators_words() -> None:
