@@ -85,6 +85,18 @@ _COUNTER = [
 ]
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name.
+
+    Raises:
+        StorageError: that cannot be told: its folder may not be looked into, or no name is like this.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StorageError(f"history {path} cannot be reached: {error.strerror or error}.") from error
+
+
 def create_file(path: Path, meta: dict[str, str]) -> None:
     """Makes an empty history; it appears under its name whole or not at all.
 
@@ -92,7 +104,7 @@ def create_file(path: Path, meta: dict[str, str]) -> None:
         HistoryError: something is there already.
         StorageError: it cannot be written.
     """
-    if path.exists():
+    if is_there(path):
         raise HistoryError(f"{path} exists already; open it to add to it, or name another file.")
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
@@ -135,8 +147,9 @@ def open_file(path: Path, write: bool) -> sqlite3.Connection:
 
     Raises:
         HistoryError: missing, foreign, damaged, or of another version.
+        StorageError: it cannot be reached.
     """
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         raise HistoryError(f"history {path} is a folder; give the name of a file.")
     if not path.is_file():
         raise HistoryError(f"history {path} does not exist; make it with `homing record --history {path}`.")

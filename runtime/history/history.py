@@ -24,6 +24,7 @@ from runtime.history.file import (
     Checkpointer,
     count_rewritten,
     create_file,
+    is_there,
     open_file,
     reported,
 )
@@ -126,7 +127,7 @@ class History(HistoryReader):
     @classmethod
     def append(cls, path: Path | str, embedding_space_id: str, bundle_name: str) -> History:
         """Opens a history for writing, making it where there is none."""
-        if Path(path).exists():
+        if is_there(Path(path)):
             return cls.open(path, embedding_space_id=embedding_space_id, write=True)
         return cls.create(path, embedding_space_id, bundle_name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def faults(
             say(f"{one.name}: {one.what} ({one.injected})")
         return
     with tempfile.TemporaryDirectory(prefix="homing-faults-") as folder:
+        os.chmod(folder, 0o755)  # a row looks into it as a user without rights
         _play(chosen, out or Path(folder), write, json)
 
 

@@ -47,7 +47,7 @@ def _with_bundle(path: Path) -> Config:
 
 def model_missing(workshop: Workshop) -> Outcome:
     """No bundle where the configuration says."""
-    return _without_folder(_refused(lambda: load_embedder(_with_bundle(workshop.folder / "no-bundle"))), workshop)
+    return _refused(lambda: load_embedder(_with_bundle(workshop.folder / "no-bundle")))
 
 
 def model_other(workshop: Workshop) -> Outcome:
@@ -60,7 +60,7 @@ def model_other(workshop: Workshop) -> Outcome:
         manifest = manifest.replace(sha256_of(file), sha256_of(_ANOTHER_NETWORK))
         shutil.copy(_ANOTHER_NETWORK, file)
     (path / MANIFEST).write_text(json.dumps(json.loads(manifest)), encoding="utf-8")
-    return _without_folder(_refused(lambda: load_embedder(_with_bundle(path))), workshop)
+    return _refused(lambda: load_embedder(_with_bundle(path)))
 
 
 def other_bundle(workshop: Workshop) -> Outcome:
@@ -68,7 +68,7 @@ def other_bundle(workshop: Workshop) -> Outcome:
     plan = workshop.plan("history_other_bundle")
     plan.history.unlink()
     History.create(plan.history, "another space", "another bundle").close()
-    return _without_folder(_refused(lambda: FaultFlight(plan)), workshop)
+    return _refused(lambda: FaultFlight(plan))
 
 
 def read_only(workshop: Workshop) -> Outcome:
@@ -84,13 +84,9 @@ def read_only(workshop: Workshop) -> Outcome:
         return _refused(lambda: FaultFlight(plan))
 
     try:
-        return _without_folder(in_a_copy(start), workshop)
+        return in_a_copy(start)
     finally:
         plan.folder.chmod(0o755)
-
-
-def _without_folder(outcome: Outcome, workshop: Workshop) -> Outcome:
-    return replace(outcome, said=tuple(one.replace(f"{workshop.folder}/", "") for one in outcome.said))
 
 
 def empty(workshop: Workshop) -> Outcome:
@@ -111,7 +107,7 @@ def elsewhere(workshop: Workshop) -> Outcome:
     picture = view(Ground(SEED + 1), (0.0, 0.0))
     cv2.imwrite(str(image), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     where = {"image": str(image), "target_gsd_m": _METRES_PER_PIXEL}
-    return _without_folder(in_a_copy(lambda: _kept_out(plan, where)), workshop)
+    return in_a_copy(lambda: _kept_out(plan, where))
 
 
 def _kept_out(plan: Plan, where: Mapping[str, object]) -> Outcome:

@@ -268,7 +268,8 @@ def _record(workshop: Workshop, path: Path, write: int) -> None:
 FAULTS = (
     Fault("history_large", "history of 100,000 keyframes", "others, of no place, around the flight's own", large),
     Fault("history_poisoned", "history with poisoned poses", "every third keyframe lies by 60 m", poisoned),
-    Fault("history_full_disk", "history on a full disk", "SQLite's limit of pages, while recording", full_disk, 3.0),
+    Fault("history_full_disk", "history on a full disk", "SQLite's limit of pages: the next keyframe meets it",
+          full_disk, 10.0),
     Fault("history_stalling_disk", "history on a stalling disk", "each write takes 10 s, while recording",
           stalling_disk),
     Fault("log_full_disk", "flight log on a full disk", "each write fails for 10 s", log_full, 5.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,4 +69,6 @@ class Row:
 
 def played(fault: Fault, workshop: Workshop) -> Row:
     """Lets a fault happen."""
-    return Row(fault.name, fault.what, fault.injected, fault.notice_within_s, fault.play(workshop))
+    outcome = fault.play(workshop)
+    said = tuple(one.replace(f"{workshop.folder}/", "") for one in outcome.said)
+    return Row(fault.name, fault.what, fault.injected, fault.notice_within_s, replace(outcome, said=said))

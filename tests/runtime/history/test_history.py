@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from runtime.errors import EmbeddingSpaceError, HistoryError
+from runtime.errors import EmbeddingSpaceError, HistoryError, StorageError
 from runtime.history.history import History, StoredEmbedding
 from runtime.values import GeoPoint, Pose, Position, PositionSource, ViewKind
 from tests.runtime.history.recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
@@ -184,3 +185,11 @@ def test_the_ground_comes_in_pieces_by_age(path: Path) -> None:
         third = keyframe(3)
         assert pieces[1].ground[0].tolist() == [third.ground.latitude_deg, third.ground.longitude_deg]
         assert pieces[1].footprints_m.tolist() == [third.footprint_m] * 2 and pieces[3].ground.shape == (0, 2)
+
+
+@pytest.mark.parametrize("ask", [History.open, lambda path: History.append(path, "space", "bundle"),
+                                 lambda path: History.create(path, "space", "bundle")])  # fmt: skip
+def test_a_name_that_cannot_be_looked_up_is_one_sentence(path: Path, ask: Callable[[Path], History]) -> None:
+    """As it is where the folder may not be looked into, which a test run by root cannot show."""
+    with pytest.raises(StorageError, match=r"cannot be reached: File name too long\.$"):
+        ask(path.with_name(300 * "x"))

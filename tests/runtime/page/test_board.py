@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
 from runtime.debrief.narrator import Narrator
-from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, VisionRecord
-=======
 from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, OdometryRecord, VisionRecord
->>>>>>> aa88028 (homing-sim faults: what may break, what the daemon then does and says; a picture that turns upside down is not measured with)
 from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.inputs import TickRecord
 from runtime.flightlog.records import (
