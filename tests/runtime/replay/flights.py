@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,9 +16,9 @@ from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.config.config import Config
 from runtime.daemon.assembly import assemble
-from runtime.daemon.workers import InlineWorkers, ThreadWorkers
+from runtime.daemon.workers import InlineWorkers, Job, ThreadWorkers
 from runtime.embedder.embedder import Embedder
-from runtime.events import JobDone
+from runtime.events import JobDone, JobKind
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.keeper import KeptFrames
 from runtime.flightlog.records import TruthRecord
@@ -159,14 +160,24 @@ class Flown:
 
 
 class Threads(ThreadWorkers):
-    """Jobs in real threads under a simulated clock: they are there when they are there."""
+    """Jobs in real threads under a simulated clock: they are there when they are there, and within `LATEST_NS`."""
+
+    LATEST_NS = 300_000_000  # of a small computer; simulated time runs many times faster than the threads
 
     def __init__(self) -> None:
         self._posted: SimpleQueue[JobDone] = SimpleQueue()
+        self._started_ns: dict[JobKind, int] = {}
         super().__init__(self._posted.put)
+
+    def start(self, job: Job, t_ns: int) -> None:
+        self._started_ns[job.kind] = t_ns
+        super().start(job, t_ns)
 
     def finished(self, t_ns: int) -> list[JobDone]:
         """What has been posted by now, as of now."""
+        for kind, started_ns in self._started_ns.items():
+            while self.busy(kind) and t_ns - started_ns >= self.LATEST_NS:
+                time.sleep(0.001)
         return [replace(self._posted.get(), t_ns=t_ns) for _ in range(self._posted.qsize())]
 
 

@@ -96,6 +96,7 @@ def test_every_position_target_on_the_wire_is_reported_the_last_words_too(
         assert len(flown[1].commands[leg.name]) == leg.commands
 
 
+@pytest.mark.long
 def test_without_any_gps_it_finds_where_it_is_and_flies_by_sight(site: Site, flown: tuple[Outcome, Recording]) -> None:
     """Over the ground that ``flown`` recorded; the built-in autopilot has no receiver, and is fed."""
     outcome, recording = fly_without_gps(FROM_START, site, lambda text: None)

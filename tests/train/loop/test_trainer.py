@@ -43,6 +43,7 @@ def _curve(folder: Path, name: str) -> list[float]:
         return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == name]
 
 
+@pytest.mark.long
 def test_what_no_loss_trains_is_fitted_to_what_was_trained_and_changes_nothing_else(tmp_path: Path, data: Path) -> None:
     plain = config(tmp_path, data, "plain")
     looks = tmp_path / "looks.toml"
@@ -163,7 +164,7 @@ def test_the_command_says_by_path_in_one_sentence_what_is_wrong(tmp_path: Path) 
     """That it trains by path, `tests/export/test_trained.py` sees, which goes on with what it leaves."""
     command = [sys.executable, "train/fit.py", str(tmp_path / "none.toml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1 and "cannot be read" in done.stderr
+    assert done.returncode == 1 and "does not exist; name yours, or begin with a copy of train/" in done.stderr
     assert done.stderr.startswith("homing-train: configuration") and done.stderr.count("\n") == 1
 
 
