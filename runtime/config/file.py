@@ -38,8 +38,8 @@ class TomlFile:
 
     @classmethod
     def read(cls, path: Path, example: str = "") -> TomlFile:
-        """Raises ConfigError when the file cannot be read or is not TOML; its message names the line, or, where there is
-        no file, the ``example`` that it may begin with."""
+        """Raises ConfigError when the file cannot be read or is not TOML; its message names the line, or, where there
+        is no file, the ``example`` that it may begin with."""
         try:
             text = path.read_text(encoding="utf-8")
             return cls(path, text, tomllib.loads(text))
