@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri  # chi-squared: scipy.stats takes a second to import
 
 from runtime.debrief.truth import Truth
 from runtime.debrief.wire import Received
 from runtime.geodesy import north_east_m
 from runtime.values import Covariance, GeoPoint, TrackingState, axis_sigma_m
 
-ONE_SIGMA, TWO_SIGMA = (float(chi2.ppf(share, 2)) for share in (0.68, 0.95))  # squared Mahalanobis distances
+ONE_SIGMA, TWO_SIGMA = (float(chdtri(2, 1.0 - share)) for share in (0.68, 0.95))  # squared Mahalanobis distances
 _ANYWHERE_M2 = 1e12  # variance of a position that nothing is known of
 _WRONG_SIGMAS, _WRONG_M = 4.0, 15.0  # an error beyond both, while TRACKING, is confidently wrong
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import chi2
+from scipy.special import chdtri  # chi-squared
 
 from runtime.debrief.sight_plot import SIGMA_COLOUR, STATE_COLOURS
 from runtime.debrief.sightings import ONE_SIGMA, TWO_SIGMA, Sighting
@@ -53,7 +53,7 @@ def _paint_shares(axes: Axes, judged: Sequence[Sighting]) -> None:
     """Where the curve runs above the diagonal the estimates were better than they said, below it worse."""
     promised = np.linspace(0.0, 0.99, 100)
     squares = np.array([one.square_sigmas for one in judged])
-    held = [float(np.mean(squares <= limit)) for limit in chi2.ppf(promised, 2)]
+    held = [float(np.mean(squares <= limit)) for limit in chdtri(2, 1.0 - promised)]
     axes.plot([0, 1], [0, 1], ":", color="black", lw=1.0)
     axes.plot(promised, held, color=STATE_COLOURS[TrackingState.TRACKING.value], lw=1.6)
     axes.annotate("better than it said", (0.04, 0.93), xycoords="axes fraction", fontsize=8, color="#5b6776")
