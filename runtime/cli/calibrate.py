@@ -18,6 +18,7 @@ from runtime.cli.output import emit, progress, say, warn
 from runtime.errors import CalibrationError, ImageError, StorageError, UsageError
 from runtime.report.calibration import draw_calibration
 from runtime.report.figures import write_png
+from runtime.report.files import write_whole
 from runtime.sources.video import open_video
 from runtime.values import ImageRGB
 
@@ -131,10 +132,7 @@ def _write(out: Path, lens: Intrinsics) -> None:
         f"cy_px = {lens.cy_px:.3f}   # 1-sigma {lens.sigma_px[3]:.2f}",
         f"distortion = [{distortion}]   # off by {lens.predicted_px:.2f} px",
     ]
-    try:
-        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror or error}.") from None
+    write_whole(out, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _answer(lens: Intrinsics) -> dict[str, object]:

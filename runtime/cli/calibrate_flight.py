@@ -14,13 +14,14 @@ from runtime.cli.flight_log import read_camera, read_flight, read_photo_log
 from runtime.cli.output import emit, progress, say, warn
 from runtime.config.sections import CameraSection
 from runtime.counted import counted
-from runtime.errors import StorageError, UsageError
+from runtime.errors import UsageError
 from runtime.mounting.adjustment import Adjusted, Adjustment, turned_by
 from runtime.mounting.chosen import chosen_pairs, seen_pairs
 from runtime.mounting.drawn import draw_mount
 from runtime.mounting.footage import Film, Footage, OwnLog, Photos
 from runtime.mounting.judged import enough_pairs, shown
 from runtime.report.figures import write_png
+from runtime.report.files import write_whole
 from runtime.rotations import quaternion
 from runtime.sources.folder import photo_folder
 from runtime.sources.logs.choice import Asked
@@ -160,7 +161,4 @@ def _write(out: Path, begun: CameraModel, adjusted: Adjusted) -> None:
         f"yaw_deg = {yaw:.3f}   # 1-sigma of the turn {math.degrees(adjusted.turn_sigma_rad):.2f}",
         f"delay_s = {adjusted.delay_s:.4f}   # 1-sigma {adjusted.delay_sigma_s:.4f}",
     ]
-    try:
-        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror or error}.") from None
+    write_whole(out, "".join(f"{line}\n" for line in lines).encode())

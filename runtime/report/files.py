@@ -1,4 +1,4 @@
-"""A file of a report, whole or not at all."""
+"""A file of a report, or of what it reports, whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def write_whole(path: Path, data: bytes) -> None:
         os.replace(draft, path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise StorageError(f"report {path} cannot be written: {error.strerror}.") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
