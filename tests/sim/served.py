@@ -18,6 +18,8 @@ from pymavlink import mavutil
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.values import GeoPoint
+from sim.scenario.copter import COPTER
+from sim.scenario.station import GroundStation
 
 ROOT = Path(__file__).parents[2]
 GUIDED, LOITER = 4, 5
@@ -71,6 +73,10 @@ class Pilot:
 
     def switch(self, mode: int) -> None:
         self._command(mavlink.MAV_CMD_DO_SET_MODE, mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED, mode)
+
+    def go_to(self, place: GeoPoint, height_m: float) -> None:
+        """A position target of the ground station's own, relative to home."""
+        self._link.mav.send(COPTER.target(GroundStation(), place, height_m))
 
     def position(self) -> GeoPoint:
         message = None
