@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,10 +26,10 @@ from runtime.control.control import ControlServer
 from runtime.daemon.assembly import assemble
 from runtime.daemon.run import Inbox, Loop, Patience
 from runtime.daemon.workers import ThreadWorkers
-from runtime.events import VEHICLE_LINK
+from runtime.events import VEHICLE_LINK, JobDone, JobKind
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.space import Space
-from runtime.machine import give_large_blocks_back
+from runtime.machine import give_freed_memory_back, give_large_blocks_back
 from runtime.replay.started import started
 from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
@@ -67,7 +67,7 @@ def _fly(
     space = Space(config.log.directory, config.log.quota_gb * 1e9, config.log.free_gb * 1e9)
     log = FlightLog.open(config.log.directory, clock, frames=config.log.frames, space=space)
     records.callback(log.close)
-    workers, flight = ThreadWorkers(inbox.job_done, clock.now_ns), log.mcap_path.stem
+    workers, flight = ThreadWorkers(_told(inbox), clock.now_ns), log.mcap_path.stem
     computer.start()  # once its folder is there
     assembly = assemble(
         config,
@@ -93,6 +93,7 @@ def _fly(
         posting.wakes(links.by_name[VEHICLE_LINK].wake)
     sys.setswitchinterval(_HOLD_S)
     gc.collect()
+    give_freed_memory_back()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time
     _say_running(config, log.mcap_path, dry_run, page.address)
     loop = Loop(
@@ -101,6 +102,17 @@ def _fly(
     )  # fmt: skip
     loop.run(stop)
     warn("stopped; everything recorded is kept.")
+
+
+def _told(inbox: Inbox) -> Callable[[JobDone], None]:
+    """Puts a job's ending into the inbox; a search for a place then gives back what it took, in its worker's thread."""
+
+    def done(ended: JobDone) -> None:
+        inbox.job_done(ended)
+        if ended.kind is JobKind.LOCATE:
+            give_freed_memory_back()
+
+    return done
 
 
 def _say_running(config: Config, log: Path, dry_run: bool, page: str | None) -> None:

@@ -27,7 +27,7 @@ from runtime.values import GeoPoint, Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
 
-FEATURES_BYTES = 64 << 20  # of 150 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
+FEATURES_BYTES = 32 << 20  # of 75 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
 _MAX_SCALE_SIGMA = 1.0  # of a keyframe, as a share: a height that says nothing says at least this

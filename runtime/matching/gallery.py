@@ -25,8 +25,8 @@ from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
-MAPS_BYTES = 64 << 20  # 1,950 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
-_MAPS_AT_ONCE = 256  # are read from the file together: 17 MB in single precision
+MAPS_BYTES = 16 << 20  # 490 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
+_MAPS_AT_ONCE = 64  # are read from the file together: 4 MB in single precision
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 
 RungKey = tuple[ViewKind, float]

@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
-from runtime.matching.alignment import Surfaces, surfaces_of_many
+from runtime.matching.alignment import surfaces_of_many
 from runtime.place.attempt import Attempt
-from runtime.place.ground import Field, Ground, Peak
+from runtime.place.field import Field, Peak
+from runtime.place.gallery import Rung
+from runtime.place.ground import Ground
 from runtime.place.versions import Layer
 
 _REST = 5  # other places, the best ones: what chance makes of this target elsewhere on this ground
 _LEAST_TIMES, _MOST_TIMES = 0.1, 100.0  # no place is told further from chance than that
+_AT_ONCE = 64  # keyframes whose maps and surfaces are held: 2 MB of maps, and 75 kB for each crop
 _PLACE_M2 = 100.0  # a place is about 10 m by 10 m: the unit of the chances to be wrong
 
 
@@ -91,63 +94,51 @@ def compare(
     return TargetHypothesis(attempt, peaks, nearest, spread, area_m2, chance)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One rung's keyframes ``rows``, of which ``parts`` lie in each area, and how each crop of each version fits them:
-    a list of surfaces for each version."""
-
-    rows: NDArray[np.int64]
-    parts: tuple[slice, ...]
-    cell_m: float
-    surfaces: list[list[Surfaces]]
-
-
 def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> Iterator[list[Field]]:
     """For each version of a target's layers its scores on each of the areas that ``rows`` lie in; versions share the
-    rungs, and the work on the keyframes' maps. Fields are large: those of one version are made when they are asked for.
-    """
+    rungs, and the work on the keyframes' maps, of which few are held at a time. Fields are made when asked for."""
     rung = versions[0][0].rung
     groups = rung.groups(rows)
-    rungs = zip(*versions, strict=True)
-    scored = [_scored(same, [same[0].rung.rows_of(rung.ids[group]) for group in groups]) for same in rungs]
-    for number, layers in enumerate(versions):
-        grounds = [Ground(rung.ne_m[group], rung.footprint_m) for group in groups]
-        for layer, one in zip(layers, scored, strict=True):
-            _lay(layer, one, one.surfaces[number], grounds)
-        yield [grounds.pop(0).field() for _ in groups]
+    grounds = [[Ground(rung.ne_m[group], rung.footprint_m) for group in groups]]
+    grounds += [[ground.another() for ground in grounds[0]] for _ in versions[1:]]
+    for same in zip(*versions, strict=True):
+        parts = [same[0].rung.rows_of(rung.ids[group]) for group in groups]
+        if any(len(part) for part in parts):
+            for part, *on in zip(parts, *grounds, strict=True):
+                _lay(same, part, on)
+    while grounds:
+        yield [ground.field() for ground in grounds.pop(0)]
 
 
-def _scored(versions: Sequence[Layer], groups: Sequence[NDArray[np.int64]]) -> _Scored:
-    rung = versions[0].rung
-    rows = np.concatenate(groups) if groups else np.zeros(0, np.int64)
-    ends = np.cumsum([0, *map(len, groups)])
-    parts = tuple(slice(int(first), int(last)) for first, last in zip(ends, ends[1:], strict=False))
-    if not len(rows):
-        return _Scored(rows, parts, 0.0, [[] for _ in versions])
+def _lay(versions: Sequence[Layer], rows: NDArray[np.int64], grounds: Sequence[Ground]) -> None:
+    """Lays each version of a target's crops at one rung on its own ground, over ``rows`` of the rung's keyframes. Every
+    rung counts the same per square metre, however many crops and cells it has."""
+    rung, queries = versions[0].rung, np.concatenate([one.queries for one in versions])
+    weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
+    cell_m = rung.footprint_m / queries.shape[-1]
+    shares = [cell_m**2 / max(sum(float(crop.weights.sum()) for crop in one.crops), 1e-6) for one in versions]
+    for layer, ground, share in zip(versions, grounds, shares, strict=True):
+        for crop in layer.crops:
+            ground.expect(share * float(crop.weights.sum()), cell_m)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        scores = iter(surfaces_of_many(queries, _maps(rung, some), queries.shape[-1] // 2, weights))
+        for layer, ground, share in zip(versions, grounds, shares, strict=True):
+            for crop in layer.crops:
+                one = next(scores)
+                ground.add(rung.ne_m[some] - np.array(crop.ne_m), share * one.dots, share * one.counts, cell_m)
+
+
+def _maps(rung: Rung, rows: NDArray[np.int64]) -> NDArray[np.float16]:
     maps = rung.maps(rows)
     if maps is None:
         raise BundleError("this history has no spatial maps, which locating needs; embed it with a bundle that has.")
-    cells = maps.shape[-1]
-    weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
-    scores = iter(surfaces_of_many(np.concatenate([one.queries for one in versions]), maps, cells // 2, weights))
-    return _Scored(rows, parts, rung.footprint_m / cells, [[next(scores) for _ in one.crops] for one in versions])
-
-
-def _lay(layer: Layer, scored: _Scored, surfaces: Sequence[Surfaces], grounds: Sequence[Ground]) -> None:
-    """Every rung counts the same per square metre, however many crops and cells it has."""
-    cell_m = scored.cell_m
-    share = cell_m**2 / max(sum(float(crop.weights.sum()) for crop in layer.crops), 1e-6)
-    for crop, one in zip(layer.crops if surfaces else (), surfaces, strict=True):
-        centres = layer.rung.ne_m[scored.rows] - np.array(crop.ne_m)
-        full = share * float(crop.weights.sum())
-        for ground, mine in zip(grounds, scored.parts, strict=True):
-            ground.add(centres[mine], share * one.dots[mine], share * one.counts, cell_m, full)
+    return maps
 
 
 def sharpest(fields: Sequence[Field]) -> float:
     """The sharpness of the sharpest place, 0 where there is none."""
-    tops = [float(np.nanmax(field.sharpness)) for field in fields if np.isfinite(field.sharpness).any()]
-    return max(tops, default=0.0)
+    return max((float(field.sharpness.max()) for field in fields if len(field.sharpness)), default=0.0)
 
 
 def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, ...]:
@@ -157,5 +148,5 @@ def _distinct(fields: Sequence[Field], top: int, apart_m: float) -> tuple[Peak, 
 
 def _spread(fields: Sequence[Field]) -> float:
     """A robust deviation of the sharpness over all ground."""
-    values = np.concatenate([field.sharpness[np.isfinite(field.sharpness)] for field in fields])
+    values = np.concatenate([field.sharpness for field in fields])
     return float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0

@@ -175,9 +175,10 @@ class Flown:
             ask(self._control, request, timeout_s=_LOCATE_S)
             self.tally.located += 1
         place = offset(self._home, _SIDE_M * (rounds % 2), _SIDE_M)
-        where = {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg}
-        for request in ({"command": "target", **where}, {"command": "confirm"}, {"command": "engage"}):
-            ask(self._control, request)
+        where: dict[str, object] = {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg}
+        ask(self._control, {"command": "target", **where})
+        ask(self._control, {"command": "confirm"})
+        ask(self._control, {"command": "engage"})
         self._until("ready", _READY_S)
         self._pilot.switch(GUIDED)
         self._until("engaged", _READY_S)
@@ -238,7 +239,7 @@ def soak(config: Path, pilot: Pilot, options: argparse.Namespace) -> int:
             stack.callback(stop.set)
             thread.start()
             while (now_s := time.monotonic() - begun_s) < options.hours * 3600:
-                port = tomlkit.parse(config.read_text())["page"]["port"]  # type: ignore[index]
+                port = tomlkit.parse(config.read_text())["page"]["port"]
                 with viewer(f"http://127.0.0.1:{port}/"):  # one a minute: a page that is lost and comes back
                     time.sleep(_SAMPLE_S - now_s % _SAMPLE_S)
                     samples.append(sample(child, control, (time.monotonic() - begun_s) / 3600, flown.tally))

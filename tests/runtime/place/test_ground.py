@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from runtime.place.ground import Field, Ground
+from runtime.place.field import Field
+from runtime.place.ground import Ground
 
 CELL_M = 5.0
 
@@ -24,7 +26,8 @@ def field_of(peaks: list[tuple[float, float]], centres: list[tuple[float, float]
     """Every keyframe sees every peak within its reach."""
     ground = Ground(np.array(centres), 80.0)
     dots = np.concatenate([sum(bump(peak, centre) for peak in peaks) for centre in centres]).astype(np.float32)
-    ground.add(np.array(centres), dots, COUNTS, CELL_M, 100.0)
+    ground.expect(100.0, CELL_M)
+    ground.add(np.array(centres), dots, COUNTS, CELL_M)
     return ground.field()
 
 
@@ -51,24 +54,21 @@ def test_a_broad_rise_is_no_peak() -> None:
     shifts = np.arange(-8, 9) * CELL_M
     slope = 100 * (0.3 + 0.005 * np.broadcast_to(shifts, (17, 17)))
     rising, flat = Ground(centres, 80.0), Ground(centres, 80.0)
-    rising.add(centres, slope[None].astype(np.float32), COUNTS, CELL_M, 100.0)
-    flat.add(centres, np.full((1, 17, 17), 30.0, np.float32), COUNTS, CELL_M, 100.0)
-    middle = tuple(side // 2 for side in rising.field().sharpness.shape)
-    assert rising.field().similarity[middle] > 0.25
-    assert abs(rising.field().sharpness[middle]) < 0.01
-    assert abs(flat.field().sharpness[middle]) < 1e-6
+    for ground, surface in ((rising, slope), (flat, np.full((17, 17), 30.0))):
+        ground.expect(100.0, CELL_M)
+        ground.add(centres, surface[None].astype(np.float32), COUNTS, CELL_M)
+    assert rising.field().similarity[node_at(rising.field(), 0.0, 0.0)] > 0.25
+    assert abs(rising.field().sharpness[node_at(rising.field(), 0.0, 0.0)]) < 0.01
+    assert abs(flat.field().sharpness[node_at(flat.field(), 0.0, 0.0)]) < 1e-6
 
 
 def test_cover_counts_full_overlaps_and_only_flown_ground_is_scored() -> None:
     one = field_of([(0.0, 0.0)], [(0.0, 0.0)])
     two = field_of([(0.0, 0.0)], [(0.0, 0.0), (4.0, 3.0)])
-    at = tuple(np.round((np.zeros(2) - one.origin_ne_m) / one.pitch_m).astype(int))
-    assert abs(one.cover[at] - 1.0) < 0.1
+    assert abs(one.cover[node_at(one, 0.0, 0.0)] - 1.0) < 0.1
     assert abs(two.peaks(1, 30.0)[0].cover - 2.0) < 0.2
     assert abs(one.area_m2 - 80.0**2) < 0.12 * 80.0**2
-    rows, columns = np.nonzero(np.isfinite(one.sharpness))
-    north, east = one.origin_ne_m[0] + rows * one.pitch_m, one.origin_ne_m[1] + columns * one.pitch_m
-    assert max(np.abs(north).max(), np.abs(east).max()) <= 40.0
+    assert np.abs(one.origin_ne_m + one.nodes * one.pitch_m).max() <= 40.0
 
 
 def test_the_sum_is_that_of_a_slow_loop() -> None:
@@ -78,7 +78,7 @@ def test_the_sum_is_that_of_a_slow_loop() -> None:
     dots = rng.normal(size=(3, 5, 5)).astype(np.float32)
     counts = rng.uniform(1, 2, (5, 5)).astype(np.float32)
     ground = Ground(centres, 80.0)
-    ground.add(centres, dots, counts, CELL_M, 1.0)
+    ground.add(centres, dots, counts, CELL_M)
     expected: dict[tuple[int, int], float] = {}
     low = centres.min(axis=0) - 80.0
     for n in range(3):
@@ -90,7 +90,54 @@ def test_the_sum_is_that_of_a_slow_loop() -> None:
                     for j in (int(x), int(x) + 1):
                         share = (1 - abs(y - i)) * (1 - abs(x - j))
                         expected[i, j] = expected.get((i, j), 0.0) + share * float(dots[n, r, c])
-    summed = ground._dots.reshape(ground._shape)
     for (i, j), value in expected.items():
-        assert abs(summed[i, j] - value) < 1e-5
-    assert abs(summed.sum() - dots.sum()) < 1e-4
+        assert abs(ground._dots[ground._lattice.at(np.array(i), np.array(j))] - value) < 1e-5
+    assert abs(ground._dots.sum() - dots.sum()) < 1e-4
+
+
+def test_what_lies_far_apart_or_across_blocks_scores_as_it_does_alone() -> None:
+    """Only tiles about the squares are kept, and 256 nodes are scored at a time: neither is to be seen in a score."""
+    rng = np.random.default_rng(2)
+    near = rng.uniform(0, 1500, (40, 2))  # 500 nodes along each side
+    far = np.array([[60_000.0, 90_000.0]])
+    dots = rng.normal(20, 10, (41, 17, 17)).astype(np.float32)
+    together = Ground(np.concatenate([near, far]), 80.0)
+    together.expect(100.0, CELL_M)
+    together.add(np.concatenate([near, far]), dots, COUNTS, CELL_M)
+    field, dense = together.field(), dense_sharpness(near, dots[:40], near.min(axis=0) - 80.0)
+    assert together._lattice.size < 1_000_000 < np.prod(together._lattice.shape) / 500
+    scored = field.nodes[field.nodes[:, 0] < len(dense)]
+    assert len(scored) == np.isfinite(dense).sum() > 20_000
+    np.testing.assert_allclose(field.sharpness[: len(scored)], dense[tuple(scored.T)], atol=1e-6)
+
+
+def dense_sharpness(centres: np.ndarray, dots: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """The same on a lattice of which every node is kept, NaN where nothing is known."""
+    side = int(1700 / 3)
+    sums, flown = np.zeros((2, side, side)), np.zeros((side, side), bool)
+    shifts = np.arange(-8, 9) * CELL_M
+    for centre, surface in zip(centres - origin, dots, strict=True):
+        low, high = np.ceil((centre - 40.0) / 3.0).astype(int), np.floor((centre + 40.0) / 3.0).astype(int)
+        flown[low[0] : high[0] + 1, low[1] : high[1] + 1] = True
+        y, x = np.meshgrid((centre[0] - shifts) / 3.0, (centre[1] + shifts) / 3.0, indexing="ij")
+        for i in (0, 1):
+            for j in (0, 1):
+                at = np.floor(y).astype(int) + i, np.floor(x).astype(int) + j
+                share = (1 - np.abs(y - at[0])) * (1 - np.abs(x - at[1]))
+                np.add.at(sums[0], at, share * surface)
+                np.add.at(sums[1], at, share * COUNTS)
+    similarity, counts = (cv2.GaussianBlur(one, (0, 0), 1.0, borderType=cv2.BORDER_CONSTANT) for one in sums)
+    known = flown & (counts / (100.0 / CELL_M**2 * 9.0) >= 0.5)
+    similarity = np.where(known, similarity / np.maximum(counts, 1e-9), 0.0)
+    mean, weight = (
+        cv2.GaussianBlur(one, (0, 0), 10 / 3, borderType=cv2.BORDER_CONSTANT) for one in (similarity, known * 1.0)
+    )
+    return np.where(known, similarity - mean / np.maximum(weight, 1e-6), np.nan)
+
+
+def node_at(field: Field, north_m: float, east_m: float) -> int:
+    """Which of the field's nodes is nearest to a point."""
+    row, column = np.round((np.array([north_m, east_m]) - field.origin_ne_m) / field.pitch_m).astype(int)
+    node = field.at(int(row), int(column))
+    assert node is not None
+    return node
