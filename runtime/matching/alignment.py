@@ -17,7 +17,7 @@ from runtime.machine import default_threads
 Array = NDArray[np.float32]
 
 _CHUNK = 512  # gallery maps flattened at a time: 25 MB of a 64 x 14 x 14 map
-_SPECTRA_CHUNK = 32  # gallery maps whose spectra are made at a time: 5 MB of 64 x 16 x 16 maps, which fit a cache
+_SPECTRA_CHUNK = 16  # gallery maps whose spectra are made at a time: 2.5 MB of 64 x 16 x 16 maps, which fit a cache
 
 
 @dataclass(frozen=True, slots=True)

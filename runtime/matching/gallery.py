@@ -26,7 +26,7 @@ from runtime.matching.search import Index
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
 MAPS_BYTES = 16 << 20  # 490 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
-_MAPS_AT_ONCE = 64  # are read from the file together: 4 MB in single precision
+_MAPS_AT_ONCE = 32  # are read from the file together: 2 MB in single precision
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 
 RungKey = tuple[ViewKind, float]

@@ -95,7 +95,7 @@ class Ground:
     def _scored(self, block: Block) -> tuple[NDArray[np.int64], Array, Array, Array]:
         """Of a block's nodes with enough evidence: where they are, sharpness, similarity, cover."""
         here = block.nodes >= 0
-        dots, counts = (np.where(here, values[block.nodes], 0.0).astype(np.float64) for values in (self._dots, self._counts))
+        dots, counts = (np.where(here, sums[block.nodes], 0.0).astype(float) for sums in (self._dots, self._counts))
         similarity, counts = _blurred(dots, self._smoothing), _blurred(counts, self._smoothing)
         cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
         known = (cover >= _MIN_COVER) & here & self._flown[block.nodes]

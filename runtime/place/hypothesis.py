@@ -20,7 +20,7 @@ from runtime.place.versions import Layer
 
 _REST = 5  # other places, the best ones: what chance makes of this target elsewhere on this ground
 _LEAST_TIMES, _MOST_TIMES = 0.1, 100.0  # no place is told further from chance than that
-_AT_ONCE = 64  # keyframes whose maps and surfaces are held: 2 MB of maps, and 75 kB for each crop
+_AT_ONCE = 32  # keyframes whose maps and surfaces are held: 1 MB of maps, and 37 kB for each crop
 _PLACE_M2 = 100.0  # a place is about 10 m by 10 m: the unit of the chances to be wrong
 
 

@@ -1,4 +1,4 @@
-"""A lattice over wide ground of which only the tiles about some squares are kept: memory goes with what was flown over."""
+"""A lattice over wide ground of which only the tiles about some squares are kept: memory goes with what they cover."""
 
 from __future__ import annotations
 

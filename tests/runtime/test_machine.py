@@ -65,3 +65,22 @@ print(resident_mb() - before)
         ran = subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True)
         grown[how] = int(ran.stdout)
     assert grown["given"] < 15 < 40 < grown["kept"]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library than glibc")
+def test_what_lies_free_between_blocks_that_stay_can_be_given_back() -> None:
+    program = """
+from runtime.machine import give_freed_memory_back
+def resident_mb():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 // 2**20
+taken = [(bytearray(100_000), bytearray(1000)) for _ in range(600)]
+full = resident_mb()
+kept = [small for _, small in taken]
+del taken
+freed = resident_mb()
+give_freed_memory_back()
+print(full - freed, full - resident_mb())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    freed, given = map(int, ran.stdout.split())
+    assert freed < 20 < 40 < given
