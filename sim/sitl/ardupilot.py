@@ -29,6 +29,7 @@ class ArduCopter:
 
     name = "ArduCopter"
     variable = "HOMING_ARDUCOPTER"
+    instances = 20
     dialect: Dialect = COPTER
     waived: tuple[str, ...] = ()
     guided_by: Mapping[str, str] = {}

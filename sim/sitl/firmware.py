@@ -68,6 +68,10 @@ class Firmware(Protocol):
         """The environment variable that names a binary for tests."""
 
     @property
+    def instances(self) -> int:
+        """How many can be started beside one another."""
+
+    @property
     def dialect(self) -> Dialect:
         """How pilot and ground station speak to it."""
 

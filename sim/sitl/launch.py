@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runtime.errors import UsageError
 from sim.sitl.firmware import Firmware, Stand
 
-_INSTANCES = 20  # tried, for one whose ports are free
 _END_LIMIT_S = 10.0
 
 
@@ -29,8 +30,8 @@ def launched(firmware: Firmware, binary: Path, folder: Path, stand: Stand) -> It
         raise UsageError(f"{binary} is no program that could be started; give the binary of {firmware.name}'s SITL.")
     shutil.rmtree(folder, ignore_errors=True)  # what an earlier flight left in its memory
     folder.mkdir(parents=True)
-    command, found = _free_instance(firmware, binary.resolve(), folder, stand)
-    with (folder / "console.log").open("wb") as console:
+    with ExitStack() as held, (folder / "console.log").open("wb") as console:
+        command, found = _free_instance(firmware, binary.resolve(), folder, stand, held)
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -42,13 +43,27 @@ def launched(firmware: Firmware, binary: Path, folder: Path, stand: Stand) -> It
 
 
 def _free_instance(
-    firmware: Firmware, binary: Path, folder: Path, stand: Stand
+    firmware: Firmware, binary: Path, folder: Path, stand: Stand, held: ExitStack
 ) -> tuple[list[str], tuple[str, str]]:
-    for instance in range(_INSTANCES):
+    """The first that nobody has; others who start one in the seconds until it listens are kept off it by a lock."""
+    for instance in range(firmware.instances):
         command, found = firmware.command(binary, folder, instance, stand)
-        if all(_free(uri) for uri in found):
+        if _reserved(found[0], held) and all(_free(uri) for uri in found):
             return command, found
-    raise UsageError(f"the ports of {_INSTANCES} instances of {firmware.name} are all in use; end some of them.")
+    raise UsageError(
+        f"the ports of {firmware.instances} instances of {firmware.name} are all in use; end some of them."
+    )
+
+
+def _reserved(uri: str, held: ExitStack) -> bool:
+    """Whether nobody else on this computer is about to use the port of an address; kept until ``held`` is closed."""
+    path = Path(tempfile.gettempdir()) / f"homing-sitl-{os.getuid()}-{uri.rsplit(':', 1)[1]}.lock"
+    lock = held.enter_context(path.open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _free(uri: str) -> bool:

@@ -40,6 +40,7 @@ class Px4:
 
     name = "PX4"
     variable = "HOMING_PX4"
+    instances = 10  # the eleventh and those after it would all send to one port
     dialect: Dialect = PX4
     guided_by: Mapping[str, str] = {}
     waived = ("fence",)  # no message says that one is kept

@@ -16,6 +16,7 @@ from runtime.values import GeoPoint
 from sim.sitl.ardupilot import ArduCopter
 from sim.sitl.firmware import Stand
 from sim.sitl.launch import launched
+from sim.sitl.px4 import Px4
 
 STAND = Stand(GeoPoint(60.4, 22.4), 37.0)
 PROGRAM = """#!{python}
@@ -76,6 +77,22 @@ def test_it_starts_on_free_ports_and_ends_with_its_helpers(binary: Path, tmp_pat
         helper = int((folder / "helper").read_text())
         assert alive(helper)
     assert wait_for(lambda: not alive(helper))
+
+
+def test_two_that_start_at_once_are_two_instances(binary: Path, tmp_path: Path) -> None:
+    """The first does not listen yet when the second looks for free ports."""
+    with launched(ArduCopter(), binary, tmp_path / "one", STAND) as one:
+        with launched(ArduCopter(), binary, tmp_path / "other", STAND) as other:
+            assert set(one).isdisjoint(other)
+        with launched(ArduCopter(), binary, tmp_path / "other", STAND) as third:  # what ended is free again
+            assert set(one).isdisjoint(third)
+
+
+def test_no_two_instances_of_px4_are_told_to_send_to_one_port(tmp_path: Path) -> None:
+    firmware = Px4()
+    ports = [uri for n in range(firmware.instances) for uri in firmware.command(tmp_path, tmp_path, n, STAND)[1]]
+    assert len(set(ports)) == 2 * firmware.instances
+    assert "udpin:127.0.0.1:14550" not in ports  # every ground station's
 
 
 def test_it_is_set_up_before_it_boots(binary: Path, tmp_path: Path) -> None:
