@@ -41,7 +41,7 @@ TIMESYNC = MaxAge("the autopilot's clock by TIMESYNC", 10.0, "crystals drift by 
 # What the autopilot says
 
 SYS_STATUS = MaxAge(
-    "the health bits that tell of failsafes", 3.0, "wanted at 2 Hz, accepted from 1 Hz: two may be lost"
+    "the health bits that tell of failsafes", 3.0, "wanted at 4 Hz, accepted from 2 Hz: five may be lost"
 )
 RC_CHANNELS = MaxAge("the pilot's sticks", 2.0, "wanted at 5 Hz, accepted from 2.5 Hz: four may be lost")
 FENCE_STATUS = MaxAge("FENCE_STATUS", 5.0, "wanted at 1 Hz, accepted from 0.5 Hz: one may be lost")

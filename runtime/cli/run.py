@@ -60,6 +60,10 @@ def _fly(
     inbox = Inbox(clock)
     control = ControlServer(config.control.socket, inbox.control)
     devices.callback(control.close)
+    vehicle, trust = config.vehicle, config.link
+    # Before what takes a second to load: the autopilot's heartbeat is waited for meanwhile.
+    links = Links(vehicle.uri, clock, vehicle.baud, trust.signing_key, trust.signing_stamp)
+    devices.callback(links.close)
     computer = Computer(config.log.directory)
     devices.callback(computer.close)
     page = status_page(config, clock, computer.load)
@@ -85,9 +89,6 @@ def _fly(
     records.callback(page.close)  # before the history that it shows
     camera = _camera(config.camera.uri, clock)
     devices.callback(camera.close)
-    vehicle, trust = config.vehicle, config.link
-    links = Links(vehicle.uri, clock, vehicle.baud, trust.signing_key, trust.signing_stamp)
-    devices.callback(links.close)
     patience = Patience(vehicle.answer_within_s, " or ".join(vehicle.uri))
     for posting in (inbox, camera):
         posting.wakes(links.by_name[VEHICLE_LINK].wake)

@@ -177,6 +177,7 @@ def reposition(
 
 # Much faster than our own targets go out, or the next one would overwrite another's before its echo is seen.
 ECHO_HZ = 50.0
+_HEALTH_HZ = 4.0  # at 2 Hz nothing is READY before a whole second of it
 _HOME_HZ = 2.0  # it never moves, but until it is heard first nothing is READY
 
 
@@ -192,8 +193,8 @@ def common_streams(
             mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT, "POSITION_TARGET_GLOBAL_INT", echo_hz, True, True
         ),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_RAW_INT, "GPS_RAW_INT", 5.0, True),
-        StreamRequest(mavlink.MAVLINK_MSG_ID_SYS_STATUS, "SYS_STATUS", 2.0, True),
-        StreamRequest(mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE, "EXTENDED_SYS_STATE", 2.0, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_SYS_STATUS, "SYS_STATUS", _HEALTH_HZ, True),
+        StreamRequest(mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE, "EXTENDED_SYS_STATE", _HEALTH_HZ, True),
         estimator,
         StreamRequest(mavlink.MAVLINK_MSG_ID_HOME_POSITION, "HOME_POSITION", _HOME_HZ, False, True),
         StreamRequest(mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN, "GPS_GLOBAL_ORIGIN", 0.5, False, True),

@@ -66,6 +66,6 @@ class Px4:
 
     def streams(self, config: VehicleConfig) -> tuple[StreamRequest, ...]:
         """The streams to request: the onboard link streams by default, and asking sets the rates that we need."""
-        own = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 2.0, True)
+        own = StreamRequest(mavlink.MAVLINK_MSG_ID_ESTIMATOR_STATUS, "ESTIMATOR_STATUS", 4.0, True)
         sticks = StreamRequest(AXES_ID, AXES, 5.0, False, True)
         return (*common_streams(config, own), *((sticks,) if config.optional_streams else ()))

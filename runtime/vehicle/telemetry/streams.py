@@ -12,8 +12,9 @@ from runtime.vehicle.events import StreamChanged, VehicleEvent
 from runtime.vehicle.stack import StreamRequest
 
 _SLOW = 0.5  # share of the wanted rate below which a stream is asked for again; 30 % loss must not trip it
-_WINDOW_PERIODS = 6
+_WINDOW_PERIODS = 12  # at 30 % loss fewer than half of twelve come once in 25 times, of six once in 14
 _WINDOW_LEAST_NS = 2_000_000_000
+_TOLD_NS, _TOLD_BY = 500_000_000, 3  # a stream that has just begun: so long, and so many messages, tell its rate
 _RETRY_FIRST_NS = 2_000_000_000
 _RETRY_MOST_NS = 15_000_000_000
 _RETRY_DENIED_NS = 300_000_000_000  # of an optional stream: this autopilot does not have it
@@ -36,6 +37,7 @@ class StreamHealth:
 class _Stream:
     request: StreamRequest
     arrivals: deque[int] = field(default_factory=deque)
+    began_ns: int | None = None  # its first message, or the first after a window without any
     since_ns: int | None = None  # when it was first asked for
     ask_ns: int = 0
     retry_ns: int = _RETRY_FIRST_NS
@@ -51,10 +53,16 @@ class _Stream:
         self.window_ns = max(_WINDOW_LEAST_NS, int(_WINDOW_PERIODS * 1e9 / self.request.rate_hz))
 
     def rate_hz(self, t_ns: int) -> float:
+        """Over the window; of a stream that began within it, over what has passed since."""
         arrivals, since_ns = self.arrivals, t_ns - self.window_ns
         while arrivals and arrivals[0] < since_ns:
             arrivals.popleft()
-        return len(arrivals) * 1e9 / self.window_ns
+        if not arrivals:
+            self.began_ns = None
+        rate = len(arrivals) * 1e9 / self.window_ns
+        if self.began_ns is None or len(arrivals) < _TOLD_BY or not _TOLD_NS <= t_ns - self.began_ns < self.window_ns:
+            return rate
+        return max(rate, (len(arrivals) - 1) * 1e9 / (t_ns - self.began_ns))
 
 
 class StreamKeeper:
@@ -73,6 +81,7 @@ class StreamKeeper:
         stream = self._streams.get(message_id)
         if stream is not None:
             stream.arrivals.append(t_ns)
+            stream.began_ns = t_ns if stream.began_ns is None else stream.began_ns
 
     def answered(self, message_id: int, accepted: bool, refused: bool, t_ns: int) -> None:
         """The request's command ended. ``refused``: the autopilot said no, rather than nothing."""

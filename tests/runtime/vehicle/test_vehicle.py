@@ -345,15 +345,21 @@ class Lossy(Wire):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("loss", [0.05, 0.15, 0.3])
-def test_it_connects_and_gets_its_streams_through_loss(loss: float, seed: int) -> None:
+@pytest.mark.parametrize(("loss", "share"), [(0.05, 1.0), (0.15, 0.9), (0.3, 0.3)])
+def test_it_connects_and_gets_its_streams_through_loss(loss: float, share: float, seed: int) -> None:
+    """``share`` of the instants in which all streams count as there: of one at 4 Hz, a third of which is lost, half of
+    what is due in three seconds is lost now and then."""
     wire = Lossy(peer=Peer(mode=GUIDED), loss=loss, chance=random.Random(seed))
-    wire.run(25.0, step_ns=20 * MS)
+    wire.run(15.0, step_ns=20 * MS)
+    there, poses = [], []
+    for _ in range(20):
+        wire.run(0.5, step_ns=20 * MS)
+        there.append(wire.vehicle.state.streams_missing == ())
+        poses += [wire.vehicle.poses.at(wire.t_ns - back * 50 * MS) for back in range(2, 12)]
     assert wire.of(ConnectionLost) == [] and wire.of(Rebooted) == []
     assert wire.vehicle.state.connected and wire.vehicle.state.time_synced
-    assert wire.vehicle.state.streams_missing == ()
-    poses = [wire.vehicle.poses.at(wire.t_ns - back * 50 * MS) for back in range(2, 40)]
-    assert None not in poses
+    assert sum(there) >= share * len(there)
+    assert poses.count(None) <= 0.1 * len(poses)
 
 
 def test_two_seconds_without_a_byte_are_survived() -> None:

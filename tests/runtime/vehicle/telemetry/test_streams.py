@@ -6,6 +6,8 @@ from typing import Any
 
 from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.events import CommandDone, Rebooted, StreamChanged
+from runtime.vehicle.stack import StreamRequest
+from runtime.vehicle.telemetry.streams import StreamKeeper
 from tests.runtime.vehicle.peer import SECOND, Peer, Wire
 
 ATTITUDE, TARGET, ESTIMATOR = 30, 87, 193
@@ -52,6 +54,24 @@ def test_a_stream_that_stops_is_missed_and_asked_for_again() -> None:
     assert wire.vehicle.state.streams_missing == ()
     told = [e.reason for e in wire.of(StreamChanged) if e.name == "EKF_STATUS_REPORT"]
     assert told[-4:] == ["slow", "silent", "slow", "ok"]
+
+
+def test_every_required_stream_is_believed_within_a_second_of_the_first_heartbeat() -> None:
+    wire = Wire()
+    wire.run(1.0)
+    assert wire.vehicle.state.streams_missing == ()
+
+
+def test_a_stream_that_begins_too_slowly_is_not_believed() -> None:
+    """Three messages within half a second of a stream at 30 Hz are one at 6 Hz; two are nothing to go by."""
+    keeper = StreamKeeper(lambda command, t_ns: None)
+    keeper.start((StreamRequest(ATTITUDE, "ATTITUDE", 30.0, True), StreamRequest(1, "SYS_STATUS", 4.0, True)))
+    for t_ns in range(0, SECOND, SECOND // 6):
+        keeper.seen(ATTITUDE, t_ns)
+    for t_ns in (0, SECOND // 10):
+        keeper.seen(1, t_ns)
+    keeper.tick(SECOND)
+    assert {one.name: one.status for one in keeper.health(SECOND)} == {"ATTITUDE": "waiting", "SYS_STATUS": "waiting"}
 
 
 def test_a_slow_stream_is_not_ok() -> None:
