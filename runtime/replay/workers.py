@@ -64,12 +64,12 @@ class ReplayWorkers:
     def busy(self, kind: JobKind) -> bool:
         """Whether a job of this kind is under way.
 
-        A thread is free a moment before its event is taken; a job that began in such a moment in the flight does here.
+        A thread is free a moment before its event is taken, which may bear an earlier stamp than what is taken first; a
+        job that began in such a moment in the flight does here.
         """
         under_way = [one for one in self._open if one.job.kind is kind]
-        return bool(under_way) and not (
-            self._begins(kind) is not None and all(one.like is not None and one.t_ns > self.now_ns for one in under_way)
-        )
+        freed = not self._inline and self._begins(kind) is not None and all(one.like is not None for one in under_way)
+        return bool(under_way) and not freed
 
     def start(self, job: Job, t_ns: int) -> None:
         """Takes a job; see `runtime.daemon.workers.Workers.start`."""

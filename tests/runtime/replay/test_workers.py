@@ -63,6 +63,20 @@ def test_a_recording_is_seen_when_it_ends_unless_the_flight_did_its_jobs_at_once
         assert workers.ended(FLIGHT[3]) is not None and done == [150]
 
 
+def test_a_thread_is_free_before_its_event_whatever_stamp_that_bears() -> None:
+    """A link's bytes are taken before the event of a fix that ended at the same instant, or before they came."""
+    for ended in (300 * MS, 299 * MS):
+        flight = [LoggedJob(FIX, 0, ended, 250 * MS), LoggedJob(FIX, 300 * MS, 400 * MS, 90 * MS)]
+        workers, done = ReplayWorkers(flight, inline=False, last_t_ns=10**12), list[int]()
+        started(workers, FIX, 0, done)
+        workers.now_ns = 298 * MS
+        assert workers.busy(FIX)
+        started(workers, FIX, 300, done)
+        assert workers.busy(FIX) and done == [0, 300]
+        taken = [workers.ended(job) for job in flight]
+        assert [one.subject for one in taken if one is not None] == [0, 300] and not workers.busy(FIX)
+
+
 def test_of_two_events_of_one_instant_a_job_begins_at_the_one_that_freed_its_worker() -> None:
     """Under a simulated clock: the worker is busy until its event is taken, at the same instant."""
     flight = [LoggedJob(FIX, 0, 100 * MS, 100 * MS), LoggedJob(FIX, 100 * MS, 200 * MS, 100 * MS)]
