@@ -140,6 +140,7 @@ class Daemon:
         self.rooms.journal.write(event.t_ns, TickRecord())
         self._heard(self.rooms.vehicle.tick(event.t_ns))
         self._guide(event.t_ns)
+        self.rooms.vehicle.repeat(event.t_ns)
         self.feeding.tick(event.t_ns)
         self.camera_watch.tick(event.t_ns, self.perception.camera_state(event.t_ns), self.perception.camera_error)
         self._watch_log(event.t_ns)

@@ -89,6 +89,10 @@ class VehicleRoom(Protocol):
         """What is known of the autopilot's parameters; asks for these where they are not."""
         ...
 
+    def repeat(self, t_ns: int) -> None:
+        """Says the last position target again, if that is due where the autopilot wants it repeated."""
+        ...
+
     def withdraw(self) -> None:
         """Ends the repetition of the last position target, where the autopilot wants it repeated."""
         ...

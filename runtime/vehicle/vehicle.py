@@ -49,7 +49,7 @@ _REFUSED = frozenset({mavlink.MAV_RESULT_DENIED, mavlink.MAV_RESULT_UNSUPPORTED,
 class Vehicle:
     """One autopilot behind one link, or several.
 
-    Call `receive` with what came, `tick` 10 times a second or more, then send what `outgoing` gives.
+    Call `receive` with what came, `tick` and then `repeat` 10 times a second or more, then send what `outgoing` gives.
     """
 
     def __init__(self, config: VehicleConfig = VehicleConfig()) -> None:  # noqa: B008 - frozen
@@ -229,7 +229,7 @@ class Vehicle:
         self._companion.feed(t_ns, status)
 
     def tick(self, t_ns: int) -> list[VehicleEvent]:
-        """Do what is due at ``t_ns``: heartbeat, TIMESYNC, stream requests, retries, time-outs, PX4's repetitions."""
+        """Do what is due at ``t_ns``: heartbeat, TIMESYNC, stream requests, retries, time-outs."""
         self._now_ns = max(self._now_ns, t_ns)
         self._companion.tick(t_ns)
         if self._roster.autopilot is None:
@@ -242,8 +242,6 @@ class Vehicle:
         events += self._streams.tick(t_ns)
         events += self._concluded(self._commands.tick(t_ns))
         self._parameters.tick(t_ns, self._roster.autopilot)
-        if self._refusal() is None:
-            self._setpoints.repeat(self._roster.autopilot, self._roster.stack, t_ns)
         return events
 
     def _check_link(self, t_ns: int) -> list[VehicleEvent]:
@@ -308,6 +306,12 @@ class Vehicle:
         if refusal is not None or self._roster.autopilot is None:
             return refusal
         return self._setpoints.send(setpoint, self._roster.autopilot, self._roster.stack, t_ns)
+
+    def repeat(self, t_ns: int) -> None:
+        """Say the last target again if that is due, to an autopilot that wants it. Call it once a tick, after all that
+        has been heard was looked at: what ended the authority has withdrawn that target by then."""
+        if self._refusal() is None and self._roster.autopilot is not None:
+            self._setpoints.repeat(self._roster.autopilot, self._roster.stack, t_ns)
 
     def send_idle(self, present: Setpoint, t_ns: int) -> str | None:
         """Stream the present point to an autopilot that wants that before its guided mode; never within that mode.

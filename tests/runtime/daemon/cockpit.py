@@ -237,6 +237,10 @@ class Cockpit:
             self._out(self.daemon.step(done))
         self._out(self.daemon.step(Tick(self.t_ns)))
 
+    def hear(self, data: bytes) -> None:
+        """Bytes on the vehicle's line, between two steps."""
+        self._out(self.daemon.step(LinkData(self.t_ns, data)))
+
     def heard_after(self, elapsed_ns: int) -> bytes:
         """Lets time pass; what came from the autopilot meanwhile, without what is lost."""
         self.t_ns += elapsed_ns

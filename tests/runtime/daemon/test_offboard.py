@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.geodesy import distance_m, offset
-from tests.runtime.daemon.cockpit import HOME
+from tests.runtime.daemon.cockpit import HOME, STEP_NS
 from tests.runtime.daemon.offboard import LOITER, OFFBOARD, OffboardCockpit
 
 PLACE = offset(HOME, -110.0, 60.0)
@@ -50,6 +53,36 @@ def test_the_pilots_switch_opens_the_flight_and_the_hold_at_its_end_lasts(cockpi
     assert cockpit.pilot_wants(LOITER)
     cockpit.fly(1.5)
     assert targets_in(cockpit, 3.0) == 0 and cockpit.ask("status")["state"] == "yielded"
+
+
+def stranger(cockpit: OffboardCockpit) -> None:
+    """A ground station's "go there", overheard."""
+    elsewhere = mavlink.MAVLink_command_int_message(
+        1, 1, mavlink.MAV_FRAME_GLOBAL, mavlink.MAV_CMD_DO_REPOSITION, 0, 0, -1.0, 1.0, 0.0, 0.0,
+        604_000_000, 224_000_000, 137.0,
+    )  # fmt: skip
+    cockpit.hear(elsewhere.pack(mavlink.MAVLink(None, srcSystem=255, srcComponent=190)))
+
+
+def landed(cockpit: OffboardCockpit) -> None:
+    """The autopilot says that it stands on the ground."""
+    state = mavlink.MAVLink_extended_sys_state_message(0, mavlink.MAV_LANDED_STATE_ON_GROUND)
+    cockpit.hear(state.pack(mavlink.MAVLink(None, srcSystem=1, srcComponent=1)))
+
+
+@pytest.mark.parametrize("ended_by", [stranger, landed])
+def test_once_it_was_heard_that_authority_ended_the_last_target_is_not_said_again(
+    cockpit: OffboardCockpit, ended_by: Callable[[OffboardCockpit], None]
+) -> None:
+    """Though that was due at the very next tick."""
+    assert cockpit.pilot_wants(OFFBOARD)
+    cockpit.fly(3.0)
+    while cockpit.streamed_ns is None or cockpit.t_ns - cockpit.streamed_ns < 80_000_000:
+        cockpit.fly(STEP_NS * 1e-9)
+    cockpit.forget_wire()
+    ended_by(cockpit)
+    cockpit.fly(0.5)
+    assert cockpit.commands() == [] and cockpit.ask("status")["state"] == "yielded"
 
 
 def test_a_stream_that_ended_is_not_taken_up_again_while_px4_would_return_by_itself(cockpit: OffboardCockpit) -> None:

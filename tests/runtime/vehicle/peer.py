@@ -189,6 +189,7 @@ class Wire:
         if self.fed:
             self.vehicle.feed_heartbeat(t_ns)
         self.events += self.vehicle.tick(t_ns)
+        self.vehicle.repeat(t_ns)
         for packet in self._sniffer.feed(self.vehicle.outgoing()):
             self.sent.append((t_ns, packet))
             if self.keep(packet.raw):
