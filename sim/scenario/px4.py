@@ -22,6 +22,7 @@ _MAIN = {"ALTCTL": 2, "POSCTL": 3, "AUTO": 4, "OFFBOARD": 6}  # PX4_CUSTOM_MAIN_
 _LOITER, _MISSION, _RTL, _LAND = 3, 4, 5, 6  # PX4_CUSTOM_SUB_MODE_AUTO
 _HAS_POSITION = mavlink.ESTIMATOR_ATTITUDE | mavlink.ESTIMATOR_VELOCITY_HORIZ | mavlink.ESTIMATOR_POS_HORIZ_ABS
 _HIGH_ENOUGH_M = 1.5  # below the height asked for: take-off is done
+_ASK_AGAIN_NS = 2_000_000_000
 _CHANGE_MODE = float(mavlink.MAV_DO_REPOSITION_FLAGS_CHANGE_MODE)
 
 
@@ -82,10 +83,18 @@ class Px4Dialect:
         )
 
     def fly_to(self, station: GroundStation, place: GeoPoint, height_m: float) -> Script:
-        """In Hold."""
+        """In Hold. Without a position PX4 refuses that, and a failsafe would put it down blindly: until there is one,
+        the height is held by hand."""
         yield from until(lambda: station.ground_amsl_m is not None)
-        station.go_to(place, height_m)
-        yield from until(lambda: station.mode == _HOLD)
+        due_ns, given = 0, False
+        while not (given and station.mode == _HOLD):
+            if station.t_ns >= due_ns:
+                due_ns, given = station.t_ns + _ASK_AGAIN_NS, station.has_position
+                if given:
+                    station.go_to(place, height_m)
+                else:
+                    station.set_mode("ALT_HOLD")
+            yield
 
     def companions(self, custom_mode: int) -> bool:
         """OFFBOARD."""

@@ -122,8 +122,10 @@ def fly_to(pilot: Pilot, place: GeoPoint, met: Conditions) -> Script:
         high_enough = abs(-truth.position_ned_m[2] - met.height_m) < 2 * _THERE_M
         return high_enough and distance_m(here, place) < _THERE_M and math.hypot(*truth.velocity_ned_m_s) < _STILL_M_S
 
-    yield from pilot.dialect.fly_to(pilot, place, met.height_m)
-    yield from until(there)
+    while not there():
+        yield from pilot.dialect.fly_to(pilot, place, met.height_m)
+        flown_in = pilot.mode
+        yield from until(lambda: there() or pilot.mode != flown_in)  # noqa: B023 - both end before it changes
     mode = "LOITER" if met.receiver else "ALT_HOLD"
     pilot.set_mode(mode)
     yield from until(lambda: pilot.is_in(mode))

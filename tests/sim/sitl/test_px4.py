@@ -43,6 +43,9 @@ class Vehicle:
         heights = round((AMSL_M + height_m) * 1e3), round(height_m * 1e3)
         self.says(mavlink.MAVLink_global_position_int_message(0, *degrees, *heights, 0, 0, 0, 0))
 
+    def knows_where(self) -> None:
+        self.says(mavlink.MAVLink_estimator_status_message(0, 895, *[0.1] * 8))
+
     def is_in(self, mode: str, armed: bool = True) -> None:
         self.says(mavlink.MAVLink_heartbeat_message(2, 12, 128 if armed else 0, PX4.modes[mode], 4, 3))
 
@@ -91,12 +94,37 @@ def test_take_off_is_commanded_above_the_sea_and_begins_with_arming() -> None:
 def test_a_place_is_given_in_hold_above_the_sea() -> None:
     vehicle = Vehicle()
     vehicle.stands(40.0)
+    vehicle.knows_where()
     script = PX4.fly_to(vehicle.station, HOME, 60.0)
     next(script)
     (order,) = vehicle.heard()
     assert (order.get_type(), order.command) == ("COMMAND_INT", mavlink.MAV_CMD_DO_REPOSITION)
     assert (order.param1, order.param2) == (-1.0, 1.0) and math.isnan(order.param4)
     assert (order.x, order.y, order.z) == (473977420, 85455940, pytest.approx(AMSL_M + 60.0, abs=0.01))
+
+
+def test_without_a_position_the_height_is_held_by_hand_until_a_place_can_be_given() -> None:
+    """PX4 1.18, dragged by 5 m/s and then told the truth, had no position six seconds later: it refused Hold, and put
+    itself down blindly."""
+    vehicle = Vehicle()
+    vehicle.stands(60.0)
+    vehicle.is_in("LOITER")
+    vehicle.heard()  # and with it what time it is
+    script = PX4.fly_to(vehicle.station, HOME, 60.0)
+    next(script)
+    (order,) = vehicle.heard()
+    assert (order.command, order.param2) == (mavlink.MAV_CMD_DO_SET_MODE, 2.0), "ALTCTL"
+    next(script)
+    assert vehicle.heard() == [], "not again at once"
+    vehicle.is_in("ALT_HOLD")
+    vehicle.knows_where()
+    vehicle.station.t_ns += 3 * 10**9
+    next(script)
+    (order,) = vehicle.heard()
+    assert order.command == mavlink.MAV_CMD_DO_REPOSITION
+    next(script)
+    vehicle.is_in("LOITER")
+    assert list(script) == []
 
 
 @pytest.mark.parametrize(("flags", "has"), [(895, True), (383, True), (101, False), (0, False)])
