@@ -62,21 +62,24 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with the most slow tests come first, so that the processes end together."""
+    """Files with the most slow tests come first, then the largest ones, so that the processes end together."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    bytes_of = {path: path.stat().st_size for path in {item.path for item in items}}
+    items.sort(key=lambda item: (-slow[item.path], -bytes_of[item.path]))
 
 
 def pytest_collection_finish() -> None:
     """What is imported and collected stays: to look through it again and again takes a process a twentieth of its
-    time."""
+    time, and while it collects two fifths."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def pytest_configure() -> None:
-    """A shell starts what it runs in the background with Ctrl-C ignored, and every process that a test interrupts would
-    inherit that."""
+    """Nothing that is imported or collected is garbage. A shell starts what it runs in the background with Ctrl-C
+    ignored, and every process that a test interrupts would inherit that."""
+    gc.disable()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

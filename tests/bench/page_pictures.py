@@ -145,7 +145,7 @@ class Stage:
 
 def take(stage: Stage, browser: Any, address: str, folder: Path, out: Path) -> None:
     """Fly, and take every picture."""
-    desk, phone = opened(browser, address, _DESK, TOKEN), opened(browser, address, _PHONE, TOKEN)
+    desk, phone = opened(browser, address, _DESK, TOKEN), opened(browser, address, _PHONE, TOKEN, 2)
 
     def shot(tab: Any, name: str, **how: Any) -> None:
         tab.evaluate("scrollTo(0, 0)")

@@ -62,8 +62,9 @@ def test_two_towers_are_two_files(tmp_path: Path) -> None:
     assert np.abs(drone - satellite).max() > 0.01
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_the_same_recipe_gives_the_same_bytes(made: Path, tmp_path: Path, threads: int) -> None:
+    """As ``made``, which one thread made: that two give the same bytes says of one that it repeats them."""
     torch.set_num_threads(threads)
     tower = tiny_tower()
     again = assemble(recipe(tower, tower, ("fp32", "fp16")), tmp_path / "again")

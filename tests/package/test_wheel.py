@@ -61,6 +61,10 @@ EXTRAS = {
     "cpu,train": Expected(("train",), ("homing-train", "homing-evaluate"), ("homing-export",)),
     "cpu,export": Expected(("export",), ("homing-export",), ("homing-sim",)),
 }
+# Whose libraries take minutes to install and to compile: a release's. `test_imports` reads from the source what they
+# ask for, and the scripts that lack them are met in the two smallest.
+OF_A_RELEASE = ("cpu,geo", "cpu,sim", "cpu,train", "cpu,export")
+ROWS = [pytest.param(extras, marks=pytest.mark.long) if extras in OF_A_RELEASE else extras for extras in EXTRAS]
 # Each environment grows from left to right, and is made anew where a test asks for less than it holds.
 GROWING = (("", "cpu", "cpu,geo", "cpu,sim"), ("cpu,train", "cpu,export"))
 IMPORT_ALL = """
@@ -165,7 +169,7 @@ def test_an_extra_that_is_added_to_another_holds_all_of_it(wheel: Path) -> None:
     assert needed("sim") > needed("geo") > needed("") and needed("export") > needed("train") > needed("")
 
 
-@pytest.mark.parametrize("installed", EXTRAS, indirect=True)
+@pytest.mark.parametrize("installed", ROWS, indirect=True)
 def test_each_extra_holds_all_that_its_packages_import(installed: Installed) -> None:
     missing = installed.missing(*EXTRAS[installed.extras].packages)
     # Where a GeoTIFF is read, and where a log is exported, the command names the extra.
@@ -173,7 +177,7 @@ def test_each_extra_holds_all_that_its_packages_import(installed: Installed) -> 
     assert set(missing.values()) <= named
 
 
-@pytest.mark.parametrize("installed", EXTRAS, indirect=True)
+@pytest.mark.parametrize("installed", ROWS, indirect=True)
 def test_a_script_helps_or_says_in_one_sentence_what_to_install(installed: Installed) -> None:
     for script in EXTRAS[installed.extras].complete:
         ran = installed.run(script, "--help")
@@ -203,12 +207,14 @@ def test_export_works(installed: Installed) -> None:
         assert said in ran.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("installed", ["cpu,sim"], indirect=True)
 def test_a_world_can_be_made(installed: Installed) -> None:
     ran = installed.run("python", "-c", "from sim.world.world import World; print(World.generate(1).origin)")
     assert ran.returncode == 0 and "latitude_deg" in ran.stdout, ran.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("installed", ["cpu,train"], indirect=True)
 def test_training_works_as_far_as_its_data(installed: Installed) -> None:
     (installed.folder / "train.toml").write_text("")

@@ -1,10 +1,10 @@
-"""`homing` called in the process of the test: what it writes and how it exits, without the second of its imports."""
+"""A program called in the process of the test: what it writes and how it exits, without the second of its imports."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,22 +15,27 @@ from runtime.cli.main import main
 
 
 def homing(*words: str | Path) -> CompletedProcess[str]:
-    """`homing` with ``words``: its exit status, and what it and the libraries beneath it wrote to stdout and stderr.
+    """`homing` with ``words``."""
+    return program(main, *words)
+
+
+def program(entry: Callable[[list[str]], object], *words: str | Path) -> CompletedProcess[str]:
+    """A program with ``words``: its exit status, and what it and the libraries beneath it wrote to stdout and stderr.
 
     Both are files, as where a program runs it; what a C library writes goes there too.
     """
     arguments = [str(word) for word in words]
     with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
         with _written_to(out, errors), _logging_anew():
-            status = _status(arguments)
+            status = _status(entry, arguments)
         out.seek(0)
         errors.seek(0)
         return CompletedProcess(arguments, status, out.read(), errors.read())
 
 
-def _status(words: list[str]) -> int:
+def _status(entry: Callable[[list[str]], object], words: list[str]) -> int:
     try:
-        main(words)
+        entry(words)
     except SystemExit as left:
         assert isinstance(left.code, int)
         return left.code

@@ -269,7 +269,7 @@ def configured(folder: Path, camera: str, vehicle: str, old: str = "", new: str 
 
 def test_a_misspelt_key_names_its_line_and_the_right_one(tmp_path: Path) -> None:
     config = configured(tmp_path, "frames", "udpin:127.0.0.1:0", "hfov_deg", "hfov_degs")
-    done = started("run", "--config", config)
+    done = homing("run", "--config", config)
     line = config.read_text().splitlines().index("hfov_degs = 70.0") + 1
     assert_one_sentence(done, 1, "homing.toml", f"line {line}", "hfov_degs", "hfov_deg")
 
@@ -286,7 +286,7 @@ def test_a_vehicle_that_never_answers(tmp_path: Path) -> None:
         Image.fromarray(texture(number)).save(frames / f"{number}.png")
     config = configured(tmp_path, "frames", "udpin:127.0.0.1:0")
     config.write_text(config.read_text().replace('"frames"', f'"{frames}"'))
-    assert_one_sentence(started("run", "--config", config), 1, "vehicle", "udpin:127.0.0.1:0")
+    assert_one_sentence(homing("run", "--config", config), 1, "vehicle", "udpin:127.0.0.1:0")
 
 
 def test_asking_a_daemon_that_is_not_running(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
 from sim.autopilot.server import AutopilotServer
+from tests.runtime.cli import called
 
 ROOT = Path(__file__).parents[3]
 HOME = GeoPoint(60.45, 22.25)
@@ -113,7 +114,7 @@ def eventually(what: Callable[[], bool], patience_s: float = 40.0) -> None:
 
 def test_a_vehicle_that_never_answers(tmp_path: Path) -> None:
     path = configured(tmp_path)
-    one_sentence(homing("run", "--config", str(path)), "no vehicle answers at udpin:127.0.0.1:0 within 1 s")
+    one_sentence(called.homing("run", "--config", path), "no vehicle answers at udpin:127.0.0.1:0 within 1 s")
     with History.open(tmp_path / "history.db") as history:  # made, closed, and whole
         assert len(history) == 0
 
@@ -176,7 +177,7 @@ def test_signals_are_given_back_after_a_run(tmp_path: Path) -> None:
 
 
 def test_wrong_usage_exits_2() -> None:
-    assert homing("run").returncode == 2
+    assert called.homing("run").returncode == 2
 
 
 def test_no_daemon_is_one_sentence(tmp_path: Path) -> None:

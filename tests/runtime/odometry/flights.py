@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import count
 
 import cv2
 import numpy as np
@@ -68,9 +69,24 @@ def fly(
 
 
 def recorded(way: Way, frames: int, camera: CameraModel, rate_hz: float) -> Iterator[tuple[Frame, Pose]]:
-    """Frames and poses of a flight."""
-    simulated, rng = SimulatedCamera(town(), camera, 1), np.random.default_rng(0)
+    """Frames and poses of a flight; the pictures of the last few flights are kept."""
+    taken, more = _kept(way, camera, rate_hz)
     for index in range(frames):
+        if index == len(taken):
+            taken.append(next(more))
+        yield taken[index]
+
+
+@lru_cache(maxsize=4)
+def _kept(
+    way: Way, camera: CameraModel, rate_hz: float
+) -> tuple[list[tuple[Frame, Pose]], Iterator[tuple[Frame, Pose]]]:
+    return [], _taken(way, camera, rate_hz)
+
+
+def _taken(way: Way, camera: CameraModel, rate_hz: float) -> Iterator[tuple[Frame, Pose]]:
+    simulated, rng = SimulatedCamera(town(), camera, 1), np.random.default_rng(0)
+    for index in count():
         t_s = index / rate_hz
         north, east, height, roll, pitch, yaw = way(t_s)
         ahead = way(t_s + 0.01)
@@ -78,6 +94,7 @@ def recorded(way: Way, frames: int, camera: CameraModel, rate_hz: float) -> Iter
         image = simulated.capture(
             (north, east, -height), ned_from_euler(roll, pitch, yaw), (velocity[0], velocity[1], -velocity[2])
         )
+        image.flags.writeable = False  # it is shown again
         t_ns = round(t_s * 1e9)
         yield Frame(image, t_ns, "rendered", index), pose_of(t_ns, height, roll, pitch, yaw, rng.normal(0, 0.0035, 2))
 
@@ -91,6 +108,7 @@ def pose_of(t_ns: int, height: float, roll: float, pitch: float, yaw: float, wro
     )
 
 
+@cache
 def straight(speed_m_s: float = 8.0, height_m: float = 60.0, yaw_rate: float = 0.0, climb_m_s: float = 0.0) -> Way:
     """North by north-east, swaying as a multirotor in wind does."""
 

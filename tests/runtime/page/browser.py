@@ -32,11 +32,13 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
-def opened(browser: Any, address: str, size: tuple[int, int], token: str = "") -> Any:
-    """A page in a window of that size; a narrow one is a phone's."""
+def opened(browser: Any, address: str, size: tuple[int, int], token: str = "", phone_ratio: int = 1) -> Any:
+    """A page in a window of that size; a narrow one is a phone's, with ``phone_ratio`` pixels to one of the page's."""
     width, height = size
     context = browser.new_context(
-        viewport={"width": width, "height": height}, device_scale_factor=2 if width < 600 else 1, has_touch=width < 600
+        viewport={"width": width, "height": height},
+        device_scale_factor=phone_ratio if width < 600 else 1,
+        has_touch=width < 600,
     )
     if token:
         context.add_init_script(f"localStorage.setItem('homing-token', '{token}')")

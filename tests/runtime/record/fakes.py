@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -40,6 +41,11 @@ class FakeEmbedder:
 
 def ground_texture(side_px: int, seed: int = 1) -> NDArray[np.uint8]:
     """(side, side, 3) uint8: noise at several scales, so that every patch differs and has corners."""
+    return _texture(side_px, seed).copy()
+
+
+@lru_cache(maxsize=8)  # a process that collects all tests asks for a dozen of four kinds
+def _texture(side_px: int, seed: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     image = np.zeros((side_px, side_px, 3), np.float32)
     for cell_px, weight in ((4, 0.35), (12, 0.3), (40, 0.2), (160, 0.15)):

@@ -168,6 +168,7 @@ def test_from_pixels_to_poses_on_a_painted_flight() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not CALITERRA.is_dir(), reason="the real flight is not here")
 def test_a_real_flight_of_a_camera_without_attitude() -> None:
     paths = sorted(CALITERRA.glob("*.jpg"))[24:48]  # three lines over the building site

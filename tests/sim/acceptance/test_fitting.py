@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from runtime.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle
+from runtime.cli.entry import enter
 from runtime.cli.output import progress
 from runtime.embedder.embedder import Embedder
 from runtime.history.history import History
@@ -21,6 +21,8 @@ from sim.acceptance.answers import Answer
 from sim.acceptance.fitting import SEEDS
 from sim.acceptance.questions import FAR, KNOWN, TARGET, Counts
 from sim.acceptance.survey_site import Extent, SurveySite
+from sim.cli.main import app
+from tests.runtime.cli.called import program
 from tests.sim.acceptance.made import answers
 
 
@@ -36,9 +38,9 @@ def _keep(folder: Path, seed: int, made: list[Answer]) -> Path:
     return kept
 
 
-def _fit(bundle: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    words = ["acceptance", "--pair", "drone", "--bundle", str(bundle), "--out", str(folder), "--write"]
-    return subprocess.run([sys.executable, "-m", "sim", *words], capture_output=True, text=True)
+def _fit(bundle: Path, folder: Path) -> CompletedProcess[str]:
+    words = ("acceptance", "--pair", "drone", "--bundle", bundle, "--out", folder, "--write")
+    return program(lambda said: enter(app, said), *words)
 
 
 def test_the_table_lands_in_the_bundle(bundle: Path, tmp_path: Path) -> None:

@@ -50,10 +50,9 @@ def test_on_universitys_layout(tmp_path: Path, checkpoint: Path, capsys: pytest.
     np.save(tmp_path / "more.npy", np.random.default_rng(0).normal(size=(50, 256)).astype(np.float16))
     (data / "test/query_drone/0003/image-00.jpeg").write_bytes(b"broken")
     out = tmp_path / "out"
-    done = _run(data, "--checkpoint", checkpoint, "--pair", "drone:satellite", "--flip", "--conditions", "--errors",
-                "--distractors", tmp_path / "more.npy", "--out", out)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "1 pictures could not be read" in done.stdout
+    evaluate(data, checkpoint, pair=["drone:satellite"], flip=True, conditions=True, errors=True,
+             distractors=tmp_path / "more.npy", out=out)  # fmt: skip
+    assert "1 pictures could not be read" in capsys.readouterr().out
     rows = {row["what"]: row for row in json.loads((out / "report.json").read_text())["tables"]["drone_to_satellite"]}
     assert len(rows) == 2 + 9 + 4 and rows["chance"]["gallery"] == 5
     assert {"fog", "mixed", "heading -10°", "heading +10°", "scale -20%", "scale +20%"} <= set(rows)

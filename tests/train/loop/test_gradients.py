@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -106,6 +108,37 @@ def test_rows_are_shared_out_whole() -> None:
     assert [list(range(7))[part] for part in parts] == [[0, 1], [2, 3], [4, 5, 6]]
 
 
+class Sharer:
+    """What is asked of accelerate, among threads: each has its index, and a sum waits for all."""
+
+    num_processes = 2
+
+    def __init__(self, index: int, meeting: Barrier, given: dict[int, torch.Tensor]) -> None:
+        self.process_index, self._meeting, self._given = index, meeting, given
+
+    def reduce(self, tensor: torch.Tensor, reduction: str) -> torch.Tensor:
+        assert reduction == "sum"
+        self._given[self.process_index] = tensor.clone()
+        self._meeting.wait(60)
+        summed = self._given[0] + self._given[1]
+        self._meeting.wait(60)  # before the next one is given
+        return summed
+
+
+@pytest.mark.parametrize("micro_batch", [0, 2])
+def test_two_that_share_a_batch_give_the_whole(micro_batch: int) -> None:
+    towers, loss, sides = setup()
+    expected = plain(towers, loss, sides)
+    theirs = gradients(towers, loss)
+    each, meeting, given = [setup() for _ in range(2)], Barrier(2), dict[int, torch.Tensor]()
+    with ThreadPoolExecutor(2) as pool:
+        shared = [pool.submit(backward, *each[index], micro_batch, Processes(Sharer(index, meeting, given)))
+                  for index in range(2)]  # fmt: skip
+    for done, (one, its, _) in zip(shared, each, strict=True):
+        assert done.result().loss == pytest.approx(expected, abs=1e-5)
+        close(gradients(one, its), theirs, 1e-5)
+
+
 WORKER = """
 import sys
 import torch
@@ -126,6 +159,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("micro_batch", [2])
 def test_two_processes_give_the_whole(tmp_path: Path, micro_batch: int) -> None:
     towers, loss, sides = setup()

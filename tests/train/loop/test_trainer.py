@@ -63,20 +63,20 @@ def test_what_no_loss_trains_is_fitted_to_what_was_trained_and_changes_nothing_e
 
 
 def test_without_validation_the_untrained_are_never_called_the_best(tmp_path: Path, data: Path) -> None:
-    path = config(tmp_path, data, "alone")
+    path = config(tmp_path, data, "alone", steps=4)
     path.write_text(path.read_text().replace(f'validation = "{data}"\n', ""))
     assert load_config(path).data.validation is None
     _run(path, until=2)
     assert (tmp_path / "alone/last.pt").is_file() and not (tmp_path / "alone/best.pt").exists()
     _run(path)
-    assert load_towers(tmp_path / "alone/best.pt")[1]["step"] == 8
+    assert load_towers(tmp_path / "alone/best.pt")[1]["step"] == 4
 
 
 def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(tmp_path: Path, data: Path) -> None:
-    through = _run(config(tmp_path, data, "through"))
-    _run(config(tmp_path, data, "stopped"), until=3)
-    again = _run(config(tmp_path, data, "stopped"))
-    assert again.step == through.step == 8
+    through = _run(config(tmp_path, data, "through", steps=5))
+    _run(config(tmp_path, data, "stopped", steps=5), until=3)
+    again = _run(config(tmp_path, data, "stopped", steps=5))
+    assert again.step == through.step == 5
     for name, value in through.towers.state_dict().items():
         assert torch.equal(value, again.towers.state_dict()[name]), name
         assert torch.equal(through.average.weights[name], again.average.weights[name]), name
@@ -113,7 +113,7 @@ def test_towers_of_one_backbone_begin_with_one_head(tmp_path: Path, data: Path) 
 
 
 def test_the_teacher_of_the_map_is_the_beginning_in_clear_air(tmp_path: Path, data: Path) -> None:
-    path = config(tmp_path, data, "kept", steps=4, more='\n[[loss]]\nname = "kept_map"\n')
+    path = config(tmp_path, data, "kept", steps=2, more='\n[[loss]]\nname = "kept_map"\n')
     trainer = Trainer(load_config(path))
     begun = copy.deepcopy(trainer.towers)
     trainer.train(_quiet)
