@@ -12,7 +12,6 @@ from runtime.bundle import Bundle
 from runtime.camera_model import CameraModel
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
-from runtime.daemon.workers import OverlappedWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.keeper import KeptFrames
@@ -26,6 +25,7 @@ from sim.autopilot.config import AutopilotConfig
 from sim.camera import SimulatedCamera, default_camera
 from sim.flight import CameraRig, Companion, SimulatedFlight
 from sim.latencies import SimulatedLatencies
+from sim.overlapped import OverlappedWorkers
 from sim.render import Renderer, renderer_of
 from sim.satellite import whole_image
 from sim.scenario.aircraft import Run

@@ -73,6 +73,7 @@ def test_the_exporter_tells_the_user_nothing_of_itself(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_the_same_tower_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
     write_onnx(tiny_tower(), tmp_path / "again.onnx", SIZE_PX, "tiny.1")
     assert (tmp_path / "again.onnx").read_bytes() == written.read_bytes()

@@ -80,7 +80,10 @@ def test_folded_norms_change_nothing_but_rounding() -> None:
     np.testing.assert_allclose(before, after, atol=1e-4 * float(before.abs().max()))
 
 
-@pytest.mark.parametrize(("name", "suffix"), [("resnet18", ".pth"), ("resnet18", ".safetensors"), ("alexnet", ".pth")])
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [("resnet18", ".pth"), ("resnet18", ".safetensors"), pytest.param("alexnet", ".pth", marks=pytest.mark.long)],
+)
 def test_weights_of_a_file_are_the_files(tmp_path: Path, name: str, suffix: str) -> None:
     import timm
     from safetensors.torch import save_file

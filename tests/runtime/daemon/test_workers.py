@@ -10,9 +10,10 @@ import pytest
 
 from runtime.clock import MonotonicClock
 from runtime.daemon.run import Inbox
-from runtime.daemon.workers import InlineWorkers, Job, OverlappedWorkers, ThreadWorkers
+from runtime.daemon.workers import InlineWorkers, Job, ThreadWorkers
 from runtime.errors import ControlError
 from runtime.events import ControlRequest, JobDone, JobKind
+from sim.overlapped import OverlappedWorkers
 
 MS = 1_000_000
 

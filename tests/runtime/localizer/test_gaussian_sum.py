@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multivariate_normal
 
 from runtime.localizer.gaussian_sum import GaussianSum, distances, joined, reduced
 
@@ -28,6 +27,8 @@ seeds = st.integers(0, 10_000)
 @settings(max_examples=20, deadline=None)
 def test_a_measurement_is_bayes_rule(seed: int) -> None:
     """In information form, one component after the other; likelihoods by SciPy."""
+    from scipy.stats import multivariate_normal  # a second to import: not by every process that collects this test
+
     belief = drawn(seed)
     random = np.random.default_rng(seed + 1)
     slopes, value, noise = random.normal(size=(2, 4)), random.normal(size=2), np.diag([0.5, 2.0])
