@@ -41,7 +41,7 @@ class Whereabouts:
         state = vehicle.poses.latest()
         if state is not None:
             navigation.on_nav(state)
-        gps = vehicle.state.telemetry.gps
+        gps = vehicle.telemetry.gps
         if gps is None or gps.t_ns == self._gps_t_ns or self._rooms.injection.echoing_receiver:
             return
         self._gps_t_ns = gps.t_ns

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import LineString, Point, Polygon
+from shapely import Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
@@ -71,25 +71,24 @@ class Area:
         nearer than `MARGIN_SIGMA`."""
         here = self._local(point)
         inside = bool(shapely.intersects_xy(self._area, *here))  # an eighth of `covers` of a Point
-        return inside and self._spared([here], covariance_m2)
+        return inside and self._spared(shapely.points(*here), covariance_m2)
 
     def contains_path(self, start: GeoPoint, end: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether the straight line between two points never leaves the area, with the same to spare."""
-        ends = [self._local(start), self._local(end)]
-        return bool(self._area.covers(LineString(ends))) and self._spared(ends, covariance_m2)
+        way = shapely.linestrings([self._local(start), self._local(end)])
+        return bool(shapely.covers(self._area, way)) and self._spared(way, covariance_m2)
 
-    def _spared(self, way: list[tuple[float, float]], covariance_m2: Covariance) -> bool:
-        """Whether ``way``, of one or two points, keeps its distance: in a plane that is scaled by the position's sigma
-        in each direction, its error is a circle of radius 1 and the border is still a polygon."""
+    def _spared(self, way: BaseGeometry, covariance_m2: Covariance) -> bool:
+        """Whether ``way``, a point or a line, keeps its distance: in a plane that is scaled by the position's sigma in
+        each direction, its error is a circle of radius 1 and the border is still a polygon."""
         widest_m = MARGIN_SIGMA * largest_sigma_m(covariance_m2)
-        if widest_m == 0.0 or not shapely.dwithin(self._border, _line(way), widest_m):
+        if widest_m == 0.0 or not shapely.dwithin(self._border, way, widest_m):
             return True
         scale = _whitening(covariance_m2)
         if scale is None:
             return False
-        scaled = _line(np.array(way) @ scale.T)
-        border = shapely.transform(self._border, lambda metres: metres @ scale.T)
-        return bool(border.distance(scaled) >= MARGIN_SIGMA)
+        scaled, border = (shapely.transform(one, lambda metres: metres @ scale.T) for one in (way, self._border))
+        return bool(shapely.distance(border, scaled) >= MARGIN_SIGMA)
 
     def _local(self, point: GeoPoint) -> tuple[float, float]:
         north, east = north_east_m(self.corners[0], point)
@@ -168,7 +167,3 @@ def _whitening(covariance_m2: Covariance) -> NDArray[np.float64] | None:
         return None
     inverse: NDArray[np.float64] = np.linalg.inv(np.linalg.cholesky(matrix))
     return inverse
-
-
-def _line(way: Sequence[tuple[float, float]] | NDArray[np.float64]) -> BaseGeometry:
-    return Point(way[0]) if len(way) == 1 else LineString(way)
