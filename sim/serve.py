@@ -14,6 +14,7 @@ from typing import Protocol
 
 import tomlkit
 
+from runtime.embedder.backends import order_here
 from runtime.values import Frame, ImageRGB
 from sim.autopilot.config import VehicleTruth
 from sim.autopilot.server import AutopilotServer
@@ -153,6 +154,7 @@ def _configuration(world: AnyWorld, camera: str, vehicle: str) -> dict[str, obje
     return {
         "camera": {"uri": camera, **camera_section(default_camera())},
         "vehicle": {"uri": vehicle},
+        "bundle": {"backends": list(order_here())},
         "history": {"path": "history.db"},
         "record": {"enabled": True},
         "commanding": commanding_section(world),

@@ -10,6 +10,7 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, say, warn
+from runtime.config.config import load_config
 from runtime.embedder.backends import BACKENDS
 from runtime.embedder.engine_build import build_engines
 from runtime.embedder.onnx_tensorrt import OnnxTensorRt
@@ -29,13 +30,16 @@ PrecisionOption = Annotated[str | None, typer.Option(help="Default: fp16 where t
 @engine_app.command()
 def build(
     bundle: BundleOption = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A configuration: its bundle.")] = None,
     precision: PrecisionOption = None,
     profile: Annotated[str, typer.Option(help="flight: one crop, one CUDA graph; bulk: 1 to 32 crops.")] = "flight",
     dla: Annotated[int | None, typer.Option(help="A DLA core, where GPU and version have one.")] = None,
     backend: Annotated[str, typer.Option(help=f"{TensorRt.name} or {OnnxTensorRt.name}.")] = TensorRt.name,
 ) -> None:
     """Build the engines of a bundle here; minutes. Each must pass parity on this GPU, or the one before stays."""
-    loaded = Bundle.load(bundle)
+    if config is not None and bundle is not None:
+        raise UsageError("--config names a bundle of its own; give it or --bundle.")
+    loaded = Bundle.load(bundle if config is None else load_config(config).bundle.path)
     if backend == OnnxTensorRt.name:
         _build_by_onnxruntime(loaded, precision)
         return

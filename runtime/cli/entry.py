@@ -15,12 +15,18 @@ import typer
 from runtime.cli.output import warn
 from runtime.errors import HomingError
 
+# Read when they are imported, which commands do when they are called. OpenCV says on stderr what Homing says in words of
+# its own; ONNX Runtime tells its maker of its use, and nothing of a flight is anybody's but its operator's.
+_LIBRARIES = {"OPENCV_LOG_LEVEL": "ERROR", "ORT_DISABLE_TELEMETRY": "1"}
+
 
 def enter(app: typer.Typer, words: list[str] | None = None) -> NoReturn:
     """Run a command-line program with ``words``, by default those of this process, to its exit status."""
     logging.basicConfig(
         level=os.environ.get("HOMING_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    for name, value in _LIBRARIES.items():
+        os.environ.setdefault(name, value)
     try:
         app(words)
         status = 0

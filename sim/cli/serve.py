@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from runtime.cli.output import emit, say
+from runtime.cli.output import emit, say, warn
 
 
 def serve(
@@ -26,6 +26,7 @@ def serve(
     from sim.serve import ServeOptions, run_server
     from sim.world_choice import open_world
 
+    warn("the world is drawn, which takes some ten seconds the first time; then it says where everything is")
     options = ServeOptions(out, (mavlink, station), camera_port, fps, airborne_m)
     run_server(open_world(world, seed), seed, options, emit if json else _say_endpoints)
 

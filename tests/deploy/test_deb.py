@@ -54,6 +54,17 @@ class Machine:
         return {path for path in found if not path.startswith("var/lib/dpkg")}
 
 
+def test_where_uv_fails_pip_is_asked(tmp_path: Path) -> None:
+    """uv knows nothing of a mirror, or of its certificate, that pip's own settings name."""
+    for name, status in (("uv", 2), ("python", 0)):
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/asked\nexit {status}\n')
+        script.chmod(0o755)
+    _builder()._by_uv_or_pip(tmp_path / "bin/python", ("build", "here"), ("wheel", "here"))
+    assert (tmp_path / "asked").read_text() == "uv build here\npython -m pip wheel here\n"
+
+
 @pytest.mark.long
 def test_installed_it_runs_from_any_folder(tmp_path: Path, wheel: Path) -> None:
     machine = Machine(tmp_path / "root")
@@ -75,7 +86,10 @@ def test_what_is_the_operators_stays_through_upgrade_removal_and_purge(tmp_path:
     passwd = (machine.root / "etc/passwd").read_text()
     assert passwd.startswith("homing:") and "/var/lib/homing" in passwd
     config, history = (machine.root / path for path in ("etc/homing/homing.toml", "var/lib/homing/history.db"))
-    history.parent.mkdir(parents=True)
+    _, _, user, group = passwd.split(":")[:4]
+    for folder in (history.parent, machine.root / "run/homing", machine.root / "var/cache/homing"):
+        own = folder.stat()  # before the service's first start: the way there leads over `homing doctor`
+        assert (own.st_uid, own.st_gid) == (int(user), int(group)) and own.st_mode & 0o777 == 0o750
     history.touch()
     config.write_text(config.read_text() + "# mine\n")
     machine.dpkg("--install", package)

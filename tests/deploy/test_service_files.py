@@ -51,6 +51,7 @@ def test_its_exposure_is_at_most_two_and_a_half(tmp_path: Path, drop_in: bool) -
 def test_the_configuration_of_every_kind_of_camera_is_one_of_a_service_that_commands_nothing(camera: str) -> None:
     config = load_config(DEPLOY / "cameras" / f"{camera}.toml")
     assert not config.commanding.enabled
+    assert config.record.enabled  # without it, and without a history, nothing starts
     assert config.history.path == Path("/var/lib/homing/history.db")
     assert config.log.directory == Path("/var/lib/homing/logs")
     assert config.control.socket == Path("/run/homing/homing.sock")  # the unit's RuntimeDirectory

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from runtime.cli.entry import enter
 
 _OPENS = "from pathlib import Path; from runtime.cli.output import open_on_a_desk; open_on_a_desk(Path('page.html'))"
 _SHARES = """
@@ -77,3 +80,12 @@ def test_elsewhere_there_are_the_lines_alone(tmp_path: Path) -> None:
         [sys.executable, "-c", _SHARES], cwd=tmp_path, env=environment_of(tmp_path), capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "a line\n", "")
+
+
+def test_libraries_are_told_to_be_quiet_and_to_tell_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("OPENCV_LOG_LEVEL", "DEBUG")
+    with pytest.raises(SystemExit):
+        enter(typer.Typer(), ["--help"])
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    assert os.environ["OPENCV_LOG_LEVEL"] == "DEBUG"  # who asks for more gets it
