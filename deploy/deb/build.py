@@ -114,8 +114,8 @@ def _put(path: Path, text: str, mode: int) -> None:
 
 
 def _by_uv_or_pip(python: Path, by_uv: Sequence[str | Path], by_pip: Sequence[str | Path]) -> None:
-    """By uv, in a fifth of pip's time; by pip where there is none or it fails, as it does where pip's settings alone know
-    of a mirror or of its certificate."""
+    """By uv, in a fifth of pip's time; by pip where there is none or it fails, as where pip's settings alone know of a
+    mirror or of its certificate."""
     uv = _uv(python)
     if uv is None or subprocess.run([uv, *map(str, by_uv)]).returncode != 0:
         _run(python, "-m", "pip", *by_pip)

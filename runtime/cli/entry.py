@@ -15,8 +15,8 @@ import typer
 from runtime.cli.output import warn
 from runtime.errors import HomingError
 
-# Read when they are imported, which commands do when they are called. OpenCV says on stderr what Homing says in words of
-# its own; ONNX Runtime tells its maker of its use, and nothing of a flight is anybody's but its operator's.
+# Read when they are imported, which commands do when they are called. OpenCV says on stderr what Homing says in words
+# of its own; ONNX Runtime tells its maker of its use, and nothing of a flight is anybody's but its operator's.
 _LIBRARIES = {"OPENCV_LOG_LEVEL": "ERROR", "ORT_DISABLE_TELEMETRY": "1"}
 
 

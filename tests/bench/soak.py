@@ -115,7 +115,7 @@ class Soak:
         self.rig = KeptPictures(SimulatedCamera(Renderer(world.scene("flight")), default_camera(), SEED), SEED)
         clock = SimulatedClock(self.autopilot)
         config = load_config(_configuration(folder, world))
-        self.page = status_page(config, clock)
+        self.page = status_page(config, clock, lambda: None)
         stack.callback(self.page.close)
         self.log = FlightLog.open(config.log.directory, clock, frames=frames)  # type: ignore[arg-type]
         stack.callback(self.log.close)

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
+from runtime.cli.deferred import program
 from runtime.cli.entry import enter
+from runtime.cli.main import COMMANDS
 
 _OPENS = "from pathlib import Path; from runtime.cli.output import open_on_a_desk; open_on_a_desk(Path('page.html'))"
 _SHARES = """
@@ -86,6 +87,6 @@ def test_libraries_are_told_to_be_quiet_and_to_tell_nobody(monkeypatch: pytest.M
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("OPENCV_LOG_LEVEL", "DEBUG")
     with pytest.raises(SystemExit):
-        enter(typer.Typer(), ["--help"])
+        enter(program("homing", "", COMMANDS), ["--version"])
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert os.environ["OPENCV_LOG_LEVEL"] == "DEBUG"  # who asks for more gets it
