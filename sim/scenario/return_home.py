@@ -21,14 +21,16 @@ def fly_return(
     say: Say,
     launcher: Launcher = RunOptions(),  # noqa: B008
     done: Done = lambda share: None,
+    survey_period_ns: int = SURVEY_PERIOD_NS,
 ) -> tuple[Outcome, Recording]:
-    """The whole scenario; `say` is told what begins, `done` how much of the whole is behind."""
+    """The whole scenario; `say` is told what begins, `done` how much of the whole is behind; the survey has a frame
+    every ``survey_period_ns``."""
     outcome, recording = Outcome(), Recording({})
     course = Course(done, SURVEY_WEIGHT + _ASK_WEIGHT + ARRIVE_WEIGHT + INTERRUPTED_WEIGHT * len(INTERFERENCES))
     run, ended = launcher.launch(site, "return", record=True), None
     try:
         with course.stage(SURVEY_WEIGHT):
-            fly_survey(site, run.flight, say, course)
+            fly_survey(site, run.flight, say, course, period_ns=survey_period_ns)
         with course.stage(_ASK_WEIGHT):
             outcome.replies = _ask_all(site, run.flight, say, course)
         chosen = next((reply for reply in outcome.replies if reply.accepted and reply.question.flown), None)

@@ -34,6 +34,7 @@ from tests.sim.listener import Listener
 pytestmark = pytest.mark.slow
 
 SEED, SIDE_M = 100_017, 600.0  # room for a third of the survey, and for places far from it
+PERIOD_NS = 2_000_000_000  # of the survey's frames: a sixth of a view further on
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def kept() -> Kept:
 
 @pytest.fixture(scope="module")
 def flown(site: Site, kept: Kept) -> tuple[Outcome, Recording]:
-    return fly_return(site, lambda text: None, kept)
+    return fly_return(site, lambda text: None, kept, survey_period_ns=PERIOD_NS)
 
 
 @pytest.fixture(scope="module")
