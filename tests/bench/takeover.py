@@ -1,11 +1,13 @@
-"""The pilot takes over in the middle of everything: what is sent once the byte that says so has been read.
+"""Somebody takes over in the middle of everything: what is sent once the byte that says so has been read.
 
-    python -m tests.bench.takeover --interleavings 10000
+    python -m tests.bench.takeover [--px4] --interleavings 10000
 
-Each time a flight under way is taken over at a random moment, in a random mode; the bytes that tell of it arrive cut
+Each time a flight under way is taken over at a random moment, by the pilot in a random mode or by a ground station that
+sends the vehicle elsewhere, which is overheard; the bytes that tell of it arrive cut
 anywhere, copied, or behind others, between ticks that come early, late and in bursts, frames, finished jobs and the
 operator's own requests. An observer of its own reads the same bytes with pymavlink alone: from the call that gives the
-daemon the last byte of a heartbeat of another mode, no target may leave.
+daemon the last byte of a heartbeat of another mode, or of the stranger's target, no target may leave. ``--px4``: in
+OFFBOARD, where every target is repeated ten times a second.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
 from runtime.geodesy import offset
 from tests.runtime.daemon.cockpit import HOME, Cockpit
+from tests.runtime.daemon.offboard import LOITER, OFFBOARD, OffboardCockpit
 
 GUIDED = 4
-MODES = ("LOITER", "RTL", "LAND", "BRAKE", "STABILIZE", "ALT_HOLD", "AUTO")
+STRANGER = "a stranger's target"
+MODES = ("LOITER", "RTL", "LAND", "BRAKE", "STABILIZE", "ALT_HOLD", "AUTO", STRANGER)
 TARGETS = frozenset(
     {"SET_POSITION_TARGET_GLOBAL_INT", "SET_POSITION_TARGET_LOCAL_NED", "SET_ATTITUDE_TARGET", "MISSION_ITEM_INT"}
 )
@@ -42,19 +46,26 @@ _REQUESTS: tuple[dict[str, Any], ...] = (
 class Observer:
     """Reads what is given to the daemon, as it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, guided: int) -> None:
         self._parser = mavlink.MAVLink(None)
         self._parser.robust_parsing = True
+        self._guided = guided
         self.taken_over = False
 
     def given(self, data: bytes) -> None:
         for message in self._parser.parse_buffer(data) or []:
             if message.get_type() == "HEARTBEAT" and message.get_srcComponent() == 1:
-                self.taken_over = self.taken_over or message.custom_mode != GUIDED
+                self.taken_over = self.taken_over or message.custom_mode != self._guided
+            elif message.get_type() == "COMMAND_INT":
+                self.taken_over = True
 
 
 class Takeovers(Cockpit):
     """A cockpit in which one flight after the other is engaged and taken over."""
+
+    guided: int = GUIDED
+    ways: tuple[str, ...] = MODES
+    before_switch_s = 0.1
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -63,15 +74,30 @@ class Takeovers(Cockpit):
         self.counts: Counter[str] = Counter()
         self.fly(6.0)
 
+    def pilot_enters(self, mode: str) -> bool:
+        """The pilot's switch; whether the autopilot takes it."""
+        return self.autopilot.pilot_set_mode(mode)
+
+    def taken_by(self, way: str) -> bytes:
+        """It happens; what of it comes over the link beside what the autopilot says."""
+        if way != STRANGER:
+            assert self.pilot_enters(way) or self.pilot_enters("LOITER")
+            return b""
+        elsewhere = mavlink.MAVLink_command_int_message(
+            1, 1, mavlink.MAV_FRAME_GLOBAL, mavlink.MAV_CMD_DO_REPOSITION, 0, 0, -1.0, 0.0, 0.0, 0.0,
+            round(HOME.latitude_deg * 1e7), round(HOME.longitude_deg * 1e7), 60.0,
+        )  # fmt: skip
+        return bytes(elsewhere.pack(mavlink.MAVLink(None, srcSystem=255, srcComponent=190)))
+
     def engage(self) -> bool:
         """The operator's and the pilot's word again; whether targets flow."""
-        self.autopilot.pilot_set_mode("LOITER")
+        self.pilot_enters("LOITER")
         self.fly(1.2)
         away = 250.0 if self.here.latitude_deg < HOME.latitude_deg else -250.0
         if "error" in self.give_target(offset(HOME, away, 0.0)) or "error" in self.ask("engage"):
             return False
-        self.fly(0.1)
-        self.autopilot.pilot_set_mode("GUIDED")
+        self.fly(self.before_switch_s)
+        self.pilot_enters("GUIDED")
         self.fly(1.0 + self.chance.random())
         self.forget_wire()
         self.fly(0.4)
@@ -87,13 +113,14 @@ class Takeovers(Cockpit):
 
     def interleave(self, linger_ns: int = 160 * _MS) -> int:
         """One takeover; how many targets left after it had been read, until ``linger_ns`` later."""
-        chance, observer, late = self.chance, Observer(), 0
-        mode, switch_ns = chance.choice(MODES), self.t_ns + chance.randrange(200) * _MS
+        chance, observer, late = self.chance, Observer(self.guided), 0
+        way, switch_ns = chance.choice(self.ways), self.t_ns + chance.randrange(200) * _MS
         end_ns, switched, waiting = self.t_ns + 2 * _SECOND, False, b""
         while self.t_ns < end_ns:
-            if not switched and self.t_ns >= switch_ns:
-                switched = self.autopilot.pilot_set_mode(mode) or self.autopilot.pilot_set_mode("LOITER")
             waiting += self.heard_after(20 * _MS)
+            if not switched and self.t_ns >= switch_ns:
+                switched = True
+                waiting += self.taken_by(way)
             waiting, events = self._events(waiting)
             for event in events:
                 if isinstance(event, LinkData):
@@ -128,19 +155,30 @@ class Takeovers(Cockpit):
         return rest, events
 
 
+class OffboardTakeovers(Takeovers, OffboardCockpit):
+    """The same of a PX4 in OFFBOARD."""
+
+    guided = OFFBOARD
+    ways = ("LOITER", STRANGER)
+    before_switch_s = 1.0  # of idling, or PX4 refuses
+
+    def pilot_enters(self, mode: str) -> bool:
+        return self.pilot_wants(OFFBOARD if mode == "GUIDED" else LOITER)
+
+
 def targets_in(data: bytes) -> list[Any]:
     """The position targets in bytes that were sent, parsed anew."""
     return [m for m in mavlink.MAVLink(None).parse_buffer(data) or [] if m.get_type() in TARGETS]
 
 
-def takeovers(number: int, seed: int) -> Iterator[tuple[int, bool]]:
+def takeovers(number: int, seed: int, kind: type[Takeovers] = Takeovers) -> Iterator[tuple[int, bool]]:
     """``number`` takeovers of flights that were under way: targets sent too late, and whether it was really read.
 
     Of each moment a process of its own flies on, so that the way to it need not be flown for each.
     """
     done = 0
     while done < number:
-        cockpit = Takeovers(seed + done)
+        cockpit = kind(seed + done)
         if not cockpit.engage():
             raise RuntimeError("the flight that is to be taken over did not begin")
         for _ in range(_SECONDS):
@@ -172,10 +210,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--interleavings", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--px4", action="store_true")
     options = parser.parse_args()
     begun_s = sum(os.times()[:4])
     late, read, done = 0, 0, 0
-    for too_late, taken in takeovers(options.interleavings, options.seed):
+    kind = OffboardTakeovers if options.px4 else Takeovers
+    for too_late, taken in takeovers(options.interleavings, options.seed, kind):
         late, read, done = late + too_late, read + taken, done + 1
         if done % 500 == 0:
             print(f"{done} takeovers, {read} of them read, {late} targets after one", flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.daemon.daemon import Daemon
 from runtime.events import Event, LinkBytes, LinkData
-from tests.bench.takeover import Takeovers
+from tests.bench.takeover import STRANGER, OffboardTakeovers, Takeovers
 from tests.runtime.vehicle.peer import MS
 
 
@@ -15,6 +15,15 @@ def test_nothing_is_sent_once_the_pilots_word_has_been_read() -> None:
         flight.fly_to_the_next_heartbeat()
         assert flight.interleave() == 0
         assert flight.counts["taken over"] == 1, "it was read"
+
+
+def test_nothing_is_repeated_in_offboard_once_somebody_elses_word_has_been_read() -> None:
+    flight = OffboardTakeovers(0)
+    assert flight.engage(), "targets flow before it"
+    flight.ways = (STRANGER,)
+    flight.fly_to_the_next_heartbeat()
+    assert flight.interleave() == 0
+    assert flight.counts["taken over"] == 1, "it was read"
 
 
 class SlowEar:
