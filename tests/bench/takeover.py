@@ -159,7 +159,7 @@ class OffboardTakeovers(Takeovers, OffboardCockpit):
     """The same of a PX4 in OFFBOARD."""
 
     guided = OFFBOARD
-    ways = ("LOITER", STRANGER)
+    ways: tuple[str, ...] = ("LOITER", STRANGER)
     before_switch_s = 1.0  # of idling, or PX4 refuses
 
     def pilot_enters(self, mode: str) -> bool:
