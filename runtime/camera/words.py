@@ -7,7 +7,7 @@ from runtime.camera.health import CameraState
 WORDS: dict[CameraState, str] = {
     CameraState.OK: "the camera works",
     CameraState.NO_FRAME_YET: "no frame has come from the camera yet: check its cable, its address and its power",
-    CameraState.SILENT: "no frames come from the camera any more: nothing is seen until they do",
+    CameraState.SILENT: "no frame has come from the camera when the next was due: nothing is seen until one does",
     CameraState.FROZEN: "the camera repeats one picture: its driver hangs, and nothing is seen until it moves again",
     CameraState.OTHER_SHAPE: "the camera's pictures are of another shape than [camera] says: set its mode, or its size",
     CameraState.BLACK: "the camera's pictures are black: a cap, a cover, or no light",

@@ -62,9 +62,9 @@ _seen = partial(_lasting, seconds=6.0, ends=False)
 FAULTS = (
     Fault("camera_absent", "camera absent at boot", "an address at which nobody listens", absent_at_boot),
     Fault("camera_unplugged", "camera unplugged", "the camera's thread finds no camera, and says so",
-          InFlight(_unplug, "no frames come", _mend, quiet_after_s=_BLIND_S), LOST_S),
+          InFlight(_unplug, "no frame has come", _mend, quiet_after_s=_BLIND_S), LOST_S),
     Fault("camera_silent", "camera's driver hangs in a read", "no frame comes, and no error",
-          InFlight(_hang, "no frames come", _mend, quiet_after_s=_BLIND_S), LOST_S),
+          InFlight(_hang, "no frame has come", _mend, quiet_after_s=_BLIND_S), LOST_S),
     Fault("camera_frozen", "camera frozen on its last frame", "one picture again and again, with fresh stamps",
           _blinded(pictures.frozen(), "repeats one picture"), FROZEN_S),
     Fault("camera_black", "camera black", "sensor noise about black", _blinded(pictures.level(2.0), "are black"),

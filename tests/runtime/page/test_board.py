@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.camera.health import CameraState
+from runtime.camera.words import WORDS
 from runtime.debrief.narrator import Narrator
 from runtime.flightlog.beliefs import AlarmRecord, EstimateRecord, NavigationRecord, OdometryRecord, VisionRecord
 from runtime.flightlog.flightlog import NullFlightLog
@@ -141,7 +143,7 @@ def test_a_camera_that_falls_silent_is_told_in_an_operators_words() -> None:
     board.write(1, CameraStateRecord("silent", "the device is gone"))
     board.write(2, CameraStateRecord("ok", None))
     assert [(event.text, event.severity) for event in board.events] == [
-        ("no frames come from the camera any more: nothing is seen until they do (the device is gone)", "warning"),
+        (f"{WORDS[CameraState.SILENT]} (the device is gone)", "warning"),
         ("the camera works", "good"),
     ]
 
