@@ -22,7 +22,7 @@ from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
 from runtime.matching.growing_rows import GrowingRows
-from runtime.matching.search import Index
+from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, ViewKind
 
 _LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Rung:
     of view share, which sees past another day's weather."""
 
     keyframes: gallery.Rung
-    indices: tuple[Index, ...]
+    indices: tuple[Nearest, ...]
 
     @property
     def ids(self) -> NDArray[np.int64]:

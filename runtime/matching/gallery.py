@@ -22,14 +22,14 @@ from runtime.errors import HistoryError
 from runtime.geodesy import north_east_array_m
 from runtime.history.reader import Gallery, Mark, StoredRung
 from runtime.matching.growing_rows import GrowingRows
-from runtime.matching.search import Index
+from runtime.matching.pool import Embedded, Pool, RungKey, Searched, exact
+from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
 MAPS_BYTES = 16 << 20  # 490 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
+_ROWS_AT_ONCE = 8_192  # keyframes' embeddings are read from the file together: 16 MB while they are put together
 _MAPS_AT_ONCE = 32  # are read from the file together: 2 MB in single precision
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
-
-RungKey = tuple[ViewKind, float]
 
 
 class Source(Protocol):
@@ -63,19 +63,21 @@ class Source(Protocol):
 @dataclass(frozen=True, eq=False)
 class Rung:
     """The keyframes of one view embedded at one footprint, north-up: ``ids`` (N,) int64 ascending, ``places_m`` (N, 2)
-    north and east of their centres from the gallery's origin, ``vectors`` (N, D) float16."""
+    north and east of their centres from the gallery's origin, ``vectors`` (N, D) float16. ``searched`` makes indices of
+    them."""
 
     footprint_m: float
     ids: NDArray[np.int64]
     places_m: NDArray[np.float64]
     vectors: NDArray[np.float16]
+    searched: Searched = exact
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def index(self, leading: int | None = None) -> Index:
+    def index(self, leading: int | None = None) -> Nearest:
         """Nearest neighbours by the first ``leading`` numbers of a vector; None: by all."""
-        return Index(self.vectors, leading)
+        return self.searched(self.ids, self.vectors, leading)
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -136,10 +138,14 @@ class Snapshot:
 
 
 class GalleryCache:
-    """One history's gallery, kept up with the file; share one among all who search the history, from any thread."""
+    """One history's gallery, kept up with the file; share one among all who search the history, from any thread.
 
-    def __init__(self, history: Source, maps_bytes: int = MAPS_BYTES) -> None:
+    ``pool``: where its vectors are searched; in this process's memory by default.
+    """
+
+    def __init__(self, history: Source, maps_bytes: int = MAPS_BYTES, pool: Pool | None = None) -> None:
         self._history = history
+        self._pool = pool or Embedded()
         self._maps_bytes = maps_bytes
         self._lock = threading.Lock()
         self._mark: Mark | None = None
@@ -174,15 +180,16 @@ class GalleryCache:
         stored = self._history.stored_rungs(Mark(), mark) if first_id else []
         counts = {(one.view, one.footprint_m): one.count for one in stored}
         generation = 0 if self._mark is None else self._latest.generation + 1
-        return Snapshot(_Kept(self._history, origin, self._maps_bytes), mark, origin, counts, generation)
+        return Snapshot(_Kept(self._history, origin, self._maps_bytes, self._pool), mark, origin, counts, generation)
 
 
 class _Kept:
     """What was read of a history since it was last rewritten: arrays that grow, and maps."""
 
-    def __init__(self, history: Source, origin: GeoPoint, maps_bytes: int) -> None:
+    def __init__(self, history: Source, origin: GeoPoint, maps_bytes: int, pool: Pool) -> None:
         self._history = history
         self._origin = origin
+        self._pool = pool
         self._lock = threading.Lock()
         self._rungs: dict[RungKey, _Rows] = {}
         self._maps: BoundedCache[tuple[int, float], NDArray[np.float16]] = BoundedCache(
@@ -191,10 +198,12 @@ class _Kept:
 
     def rung(self, view: ViewKind, footprint_m: float, until_id: int) -> Rung:
         with self._lock:
-            rows = self._rungs.setdefault((view, footprint_m), _Rows(footprint_m))
-            if rows.read_to < until_id:
-                rows.append(self._history.gallery(view, footprint_m, rows.read_to, until_id), self._origin)
-                rows.read_to = until_id
+            key = (view, footprint_m)
+            rows = self._rungs.get(key) or self._rungs.setdefault(key, _Rows(footprint_m, self._pool.searched(key)))
+            while rows.read_to < until_id:
+                read_to = min(until_id, rows.read_to + _ROWS_AT_ONCE)
+                rows.append(self._history.gallery(view, footprint_m, rows.read_to, read_to), self._origin)
+                rows.read_to = read_to
             return rows.until(until_id)
 
     def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float16] | None:
@@ -215,9 +224,10 @@ class _Kept:
 class _Rows:
     """The growing arrays of a rung; ``read_to``: the newest keyframe that they take account of."""
 
-    def __init__(self, footprint_m: float) -> None:
+    def __init__(self, footprint_m: float, searched: Searched) -> None:
         self.read_to = 0
         self._footprint_m = footprint_m
+        self._searched = searched
         self._ids, self._places_m, self._vectors = (GrowingRows(kind) for kind in (np.int64, np.float64, np.float16))
         self._latest: Rung | None = None
 
@@ -235,5 +245,5 @@ class _Rows:
         count = int(np.searchsorted(self._ids.first(len(self._ids)), until_id, side="right"))
         if self._latest is None or len(self._latest) != count:
             arrays = self._ids.first(count), self._places_m.first(count, (2,)), self._vectors.first(count, (0,))
-            self._latest = Rung(self._footprint_m, *arrays)
+            self._latest = Rung(self._footprint_m, *arrays, self._searched)
         return self._latest

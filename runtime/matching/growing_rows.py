@@ -1,13 +1,17 @@
-"""An array that rows are appended to while others read it."""
+"""An array that rows are appended to while others read it, and that lies in a file once it is large."""
 
 from __future__ import annotations
 
+import mmap
+import os
+import tempfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _FIRST_CAPACITY = 64  # rows
+IN_MEMORY_BYTES = 128 << 20  # of an array: a larger one lies in a file without a name; memory holds what is read of it
 
 
 class GrowingRows:
@@ -17,8 +21,9 @@ class GrowingRows:
     time; any number read.
     """
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: Any, in_memory_bytes: int = IN_MEMORY_BYTES) -> None:
         self._dtype = dtype
+        self._in_memory_bytes = in_memory_bytes
         self._rows: NDArray[Any] | None = None
         self._count = 0
 
@@ -34,19 +39,45 @@ class GrowingRows:
         if not len(rows):
             return
         if self._rows is None:
-            self._rows = np.empty((max(_FIRST_CAPACITY, len(rows)), *rows.shape[1:]), self._dtype)
+            self._rows = self._room(max(_FIRST_CAPACITY, len(rows)), rows.shape[1:])
         if rows.shape[1:] != self._rows.shape[1:]:
             raise ValueError(f"rows of {rows.shape[1:]} among rows of {self._rows.shape[1:]}")
         needed = self._count + len(rows)
         if needed > len(self._rows):
-            larger = np.empty((max(2 * len(self._rows), needed), *rows.shape[1:]), self._dtype)
+            larger = self._room(max(2 * len(self._rows), needed), rows.shape[1:])
             larger[: self._count] = self._rows[: self._count]
             self._rows = larger
         self._rows[self._count : needed] = rows
         self._count = needed
+        released(self._rows)
+
+    def _room(self, count: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        size = count * int(np.prod(shape, dtype=np.int64)) * np.dtype(self._dtype).itemsize
+        if size > self._in_memory_bytes:
+            try:
+                return _in_file((count, *shape), self._dtype, size)
+            except OSError:  # no room, or nowhere to write: memory it is
+                pass
+        return np.empty((count, *shape), self._dtype)
 
     def first(self, count: int, width: tuple[int, ...] = ()) -> NDArray[Any]:
         """The first ``count`` rows, without copying; ``width`` is a row's shape where there has been none yet."""
         if self._rows is None:
             return np.zeros((0, *width), self._dtype)
         return self._rows[:count]
+
+
+def _in_file(shape: tuple[int, ...], dtype: Any, size: int) -> NDArray[Any]:
+    """Rows in a file that nobody else sees and that goes with them; a full disk is noticed here, not while writing."""
+    with tempfile.TemporaryFile() as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def released(rows: NDArray[Any]) -> None:
+    """Gives back the memory of rows that lie in a file; the next that read them get it from there again."""
+    base: Any = rows
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)

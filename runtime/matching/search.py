@@ -6,9 +6,23 @@ PROJ reads no more numbers: whoever imports rasterio after it finds no coordinat
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numkong
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Nearest(Protocol):
+    """Nearest neighbours over a gallery's (N, D) rows, however they are found."""
+
+    def __len__(self) -> int:
+        """How many rows."""
+        ...
+
+    def search(self, queries: NDArray[np.floating], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ``k`` most similar rows of each of (Q, D) queries, best first, and their cosines: (Q, k) each."""
+        ...
 
 
 class Index:

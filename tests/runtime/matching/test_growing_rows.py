@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.matching.growing_rows import GrowingRows
+from runtime.matching.growing_rows import GrowingRows, released
 
 
 def test_it_is_a_concatenation_and_what_was_handed_out_stays() -> None:
@@ -35,3 +35,18 @@ def test_rows_of_another_shape_are_refused() -> None:
     grown.append(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="among rows of"):
         grown.append(np.zeros((2, 5)))
+
+
+def test_large_rows_lie_in_a_file_and_read_the_same() -> None:
+    rng = np.random.default_rng(3)
+    small, large = GrowingRows(np.float32), GrowingRows(np.float32, in_memory_bytes=4096)
+    for _ in range(5):
+        more = rng.standard_normal((200, 16)).astype(np.float32)
+        small.append(more)
+        large.append(more)
+    held = large.first(600)
+    large.append(more)
+    assert isinstance(large.first(1000), np.memmap) and not isinstance(small.first(1000), np.memmap)
+    np.testing.assert_array_equal(large.first(1000), small.first(1000))
+    released(held)
+    np.testing.assert_array_equal(held, small.first(600))
