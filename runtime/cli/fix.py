@@ -14,6 +14,7 @@ import typer
 from runtime.bundle import Bundle
 from runtime.cli.flight_log import read_camera, read_photo_log
 from runtime.cli.output import emit, progress, say
+from runtime.cli.pooled import POOL_HELP, pooled
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
@@ -45,13 +46,14 @@ def fix(
     boot: Annotated[int | None, typer.Option(help="Which boot in the log, from 1; the longest.")] = None,
     time_offset_s: Annotated[float | None, typer.Option(help="From the images' clock to the log's.")] = None,
     any_heading: Annotated[bool, typer.Option("--any-heading", help="Distrust recorded headings.")] = False,
+    pool: Annotated[str | None, typer.Option(help=POOL_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image on stdout.")] = False,
 ) -> None:
     """Say where each image was taken. GPS tags are not looked at, names and times only beside a log."""
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
     log = read_photo_log(telemetry, Asked(vehicle, boot), time_offset_s, images)
     decisions = []
-    for answer in answers(images, history, bundle, flags, any_heading, log):
+    for answer in answers(images, history, bundle, flags, any_heading, log, pool):
         decisions.append(answer.decision)
         emit(answer.record()) if as_json else say(answer.sentence())
     if Decision.ERROR in decisions:
@@ -116,12 +118,16 @@ def answers(
     flags: CameraFlags,
     any_heading: bool,
     log: PhotoLog | None = None,
+    pool: str | None = None,
 ) -> Iterator[Answer]:
     """One answer per image, in order; an image that cannot be used does not stop the others. Of the ``log`` of their
-    flight attitude and height are used, never the position."""
+    flight attitude and height are used, never the position. The history is searched in memory, or by a ``pool``."""
     loaded = Bundle.load(bundle)
     keep = os.access(history, os.W_OK) and os.access(history.absolute().parent, os.W_OK)
-    with History.open(history, embedding_space_id=loaded.embedding_space_id, write=keep) as opened:
+    with (
+        History.open(history, embedding_space_id=loaded.embedding_space_id, write=keep) as opened,
+        pooled(opened, pool) as searched,
+    ):
         embedder = Embedder(loaded, threads=_THREADS)
         fixer: Fixer | None = None
         with progress("fixing", len(images)) as steps:
@@ -133,7 +139,7 @@ def answers(
                 else:
                     fixer = fixer or Fixer(
                         opened, embedder, photo.camera,
-                        persist=keep, as_tagged=True, features_bytes=_FEATURES_BYTES,
+                        persist=keep, as_tagged=True, galleries=searched, features_bytes=_FEATURES_BYTES,
                     )  # fmt: skip
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()

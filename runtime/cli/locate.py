@@ -9,6 +9,7 @@ import typer
 
 from runtime.bundle import Bundle
 from runtime.cli.output import emit, progress, say, warn
+from runtime.cli.pooled import POOL_HELP, pooled
 from runtime.embedder.embedder import Embedder
 from runtime.errors import GeoreferenceError, ImageError, UsageError
 from runtime.history.history import History
@@ -29,6 +30,7 @@ def locate(
     top: Annotated[int, typer.Option(min=1, help="Candidates shown for each target.")] = 5,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
+    pool: Annotated[str | None, typer.Option(help=POOL_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per target on stdout.")] = False,
 ) -> None:
     """Find targets in a history; exit status 3 where at least one was not found."""
@@ -36,8 +38,9 @@ def locate(
         raise UsageError(f"--target-gsd must be a positive number of metres per pixel, not {target_gsd:g}.")
     loaded = Bundle.load(bundle)
     answers: list[tuple[Path, Target | None, PlaceAnswer]] = []
-    with History.open(history, embedding_space_id=loaded.embedding_space_id) as opened:
-        locator = Locator(opened, Embedder(loaded, threads=_THREADS))
+    space = loaded.embedding_space_id
+    with History.open(history, embedding_space_id=space) as opened, pooled(opened, pool) as searched:
+        locator = Locator(opened, Embedder(loaded, threads=_THREADS), galleries=searched)
         with progress("locating", len(targets)) as steps:
             for path in targets:
                 target, answer = _one(locator, path, target_gsd, any_heading, top)

@@ -24,7 +24,7 @@ def evaluate(
     pair: Annotated[list[str] | None, typer.Option(help="query:gallery, of drone, satellite, street, google.")] = None,
     flip: Annotated[bool, typer.Option(help="Add each picture's mirror image, as the official test does.")] = False,
     multi: Annotated[bool, typer.Option(help="One query of all pictures of a place.")] = False,
-    distractors: Annotated[Path | None, typer.Option(help="A .npy of features or a folder of pictures.")] = None,
+    distractors: Annotated[str | None, typer.Option(help="A .npy of features, a folder of pictures or a pool.")] = None,
     conditions: Annotated[bool, typer.Option(help="Also a table by weather.")] = False,
     errors: Annotated[bool, typer.Option(help="Also at 10 degrees of heading and 20 % of scale error.")] = False,
     unknown: Annotated[bool, typer.Option(help="Also with a heading, or a scale, that is not known.")] = False,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
+from runtime.matching.milvus import Milvus, is_pool
 from runtime.place.attempt import SCALE_STEP
 from runtime.place.locator import HEADINGS
 from train.data.pairs import TOWER_OF, Pair
@@ -84,12 +85,20 @@ def by_metres(asked: Asked, squares: Mapping[str, Square]) -> dict[str, SameArea
     return found
 
 
-def distractors_from(path: Path, encoder: Encoder | None, view: str, skipped: Skipped) -> Iterator[Features]:
-    """Chunks of distractors: a .npy of (N, D) features, read as needed, or a folder of pictures, embedded as read.
+def distractors_from(source: str | Path, encoder: Encoder | None, view: str, skipped: Skipped) -> Iterator[Features]:
+    """Chunks of distractors: a .npy of (N, D) features, read as needed, a folder of pictures, embedded as read, or the
+    collection that a pool's address names (`runtime.matching.milvus`).
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is none of them.
+        HomingError: the pool does not answer.
     """
+    if is_pool(str(source)):
+        with Milvus(str(source)) as pool:
+            for chunk in pool.collection(pool.name).chunks():
+                yield normalised(chunk)
+        return
+    path = Path(source)
     if path.suffix == ".npy" and path.is_file():
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
         if stored.ndim != 2:
@@ -99,7 +108,7 @@ def distractors_from(path: Path, encoder: Encoder | None, view: str, skipped: Sk
         return
     pictures = [Picture(p, "") for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES]
     if not pictures or encoder is None:
-        raise UsageError(f"{path} is neither a .npy file of features nor a folder of pictures.")
+        raise UsageError(f"{path} is neither a .npy file of features, a folder of pictures, nor a pool.")
     for start in range(0, len(pictures), _PICTURE_CHUNK):
         yield embed_pictures(encoder, TOWER_OF[view], pictures[start : start + _PICTURE_CHUNK], skipped).features
 

@@ -57,7 +57,7 @@ class Evaluation:
     pairs: tuple[str, ...] = ("drone:satellite", "satellite:drone")
     flip: bool = False
     multi: bool = False
-    distractors: Path | None = None
+    distractors: str | None = None
     conditions: bool = False
     errors: bool = False
     unknown: bool = False

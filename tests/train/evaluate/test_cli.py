@@ -122,7 +122,7 @@ def test_mat_files_are_the_official_ones(tmp_path: Path) -> None:
         ({"bundle": ""}, "is no bundle"),
         ({"data": "x.mat"}, "is no .mat file"),
         ({"checkpoint": "a", "bundle": "b"}, "exclude each other"),
-        ({"distractors": "nowhere"}, "neither a .npy file of features nor a folder of pictures"),
+        ({"distractors": "nowhere"}, "neither a .npy file of features, a folder of pictures, nor a pool"),
     ],
 )
 def test_wrong_use_is_one_sentence(
