@@ -37,7 +37,7 @@ def record(
     history: Annotated[Path, typer.Option(help="The flight history; made where there is none.")],
     images: Annotated[Path | None, typer.Option(help="A folder of photos with GPS tags, or with --telemetry.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Read the photos of the folders in it too.")] = False,
-    map_file: Annotated[Path | None, typer.Option("--map", help="A georeferenced map.")] = None,
+    map_file: Annotated[Path | None, typer.Option("--map", help="A georeferenced map, or a URL of one.")] = None,
     tile_m: Annotated[float | None, typer.Option(help="Side of a tile of the map.")] = None,
     stride_m: Annotated[float | None, typer.Option(help="From one tile to the next.")] = None,
     max_tiles: Annotated[int, typer.Option(min=1, help="A map that needs more tiles is refused.")] = MOST_TILES,
@@ -45,6 +45,7 @@ def record(
         tuple[float, float], typer.Option(metavar="LOW HIGH", help="Above ground in metres, of flights over the map.")
     ] = HEIGHTS_M,
     jobs: Annotated[int, typer.Option(min=0, help="Processes that embed a map; 0: one for each core.")] = 0,
+    cluster: Annotated[str | None, typer.Option(help="A Dask scheduler whose workers embed a map, or: local.")] = None,
     update: Annotated[bool, typer.Option("--update", help="Embed what has changed of a map anew.")] = False,
     video: Annotated[Path | None, typer.Option(help="A video of the flight.")] = None,
     bag: Annotated[Path | None, typer.Option(help="A ROS 1 or ROS 2 bag with pictures and positions.")] = None,
@@ -73,7 +74,7 @@ def record(
             kept, skipped = record_images(images, history, bundle, flags, recursive, log_of, used)
         elif map_file is not None:
             kept, skipped = record_map(
-                map_file, history, bundle, MapOptions(tile_m, stride_m, max_tiles, heights, jobs, update)
+                map_file, history, bundle, MapOptions(tile_m, stride_m, max_tiles, heights, jobs, update, cluster)
             )
         else:
             film = FilmFile(video, bag, image_topic)

@@ -16,6 +16,7 @@ from runtime.history.mapped import Cell, MapWriter, fingerprint_of_pixels
 from runtime.history.pictures import CELL_PX, Cut, Picture, encode_cell
 from runtime.history.spatial_maps import PackedMap
 from runtime.record.known import Known
+from runtime.record.map_cluster import made_by_cluster
 from runtime.record.map_plan import (
     HEIGHTS_M,
     MOST_TILES,
@@ -30,7 +31,7 @@ from runtime.record.map_plan import (
     tile_side_m,
 )
 from runtime.record.map_tiles import Map, crops_of, pictures_of
-from runtime.record.map_work import TileWork, made_by_processes, made_here
+from runtime.record.map_work import Made, Place, TileWork, made_by_processes, made_here
 from runtime.record.recorder import CROP_PX, Ladder, Tower
 from runtime.record.surveyed import ALREADY
 from runtime.survey.survey import Skipped
@@ -64,7 +65,8 @@ class Towers:
 @dataclass(frozen=True, slots=True)
 class MapOptions:
     """What may be said of recording a map: its tiles' side and distance, how many are agreed to, the heights above
-    ground that it is for, how many processes make it, and whether parts that have changed are embedded anew."""
+    ground that it is for, how many processes make it, whether parts that have changed are embedded anew, and the Dask
+    ``cluster`` that makes it (`runtime.record.map_cluster`)."""
 
     tile_m: float | None = None
     stride_m: float | None = None
@@ -72,6 +74,7 @@ class MapOptions:
     heights_m: tuple[float, float] = HEIGHTS_M
     processes: int = 1
     update: bool = False
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +162,26 @@ def record_map(
         else:
             places.append(place)
     work = TileWork(opened.path, tile_m, plan.rungs_m, flight, writer.fingerprints_of_others())
-    processes, kept = min(options.processes, max(1, len(places) // _WORTH_A_PROCESS)), 0
+    kept = 0
     with progress(f"embedding tiles of {tile_m:g} m", max(len(places), 1)) as steps:
-        made_in_turn = (
-            made_here(opened, towers.here, work, places)
-            if processes == 1
-            else made_by_processes(towers.start, work, places, processes)
-        )
-        for made in made_in_turn:
+        for made in _made(opened, towers, work, places, options):
             kept += len(writer.add([one.keyframe for one in made if one.keyframe is not None]))
             skipped += [Skipped(one.name, one.reason) for one in made if one.keyframe is None]
             for _ in made:
                 steps.step()
     return kept, skipped
+
+
+def _made(
+    opened: Map, towers: Towers, work: TileWork, places: list[Place], options: MapOptions
+) -> Iterator[list[Made]]:
+    """What is made of tiles, by whoever is to make them."""
+    if options.cluster is not None and places:
+        return made_by_cluster(towers.start, work, places, options.cluster, options.processes)
+    processes = min(options.processes, max(1, len(places) // _WORTH_A_PROCESS))
+    if processes == 1:
+        return made_here(opened, towers.here, work, places)
+    return made_by_processes(towers.start, work, places, processes)
 
 
 def _keep_picture(opened: Map, picture: Picture, writer: MapWriter, update: bool, step: Callable[[], None]) -> None:

@@ -105,7 +105,7 @@ def _parted(embeddings: Embeddings, size: int) -> Iterator[Embeddings]:
 def made_here(opened: Map, tower: Tower, work: TileWork, places: Iterable[Place]) -> Iterator[list[Made]]:
     """What is made of the tiles about these places by this process, chunk by chunk and in their order."""
     maker = TileMaker(opened, tower, work)
-    return map(maker.make, _chunks(places))
+    return map(maker.make, chunks_of(places))
 
 
 def made_by_processes(
@@ -120,7 +120,7 @@ def made_by_processes(
     pool = ProcessPoolExecutor(processes, context, _start, (work, start))
     waiting: deque[Future[list[Made]]] = deque()
     try:
-        for chunk in _chunks(places):
+        for chunk in chunks_of(places):
             waiting.append(pool.submit(_make, chunk))
             if len(waiting) >= _AHEAD * processes:
                 yield waiting.popleft().result()
@@ -135,7 +135,8 @@ def made_by_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _chunks(places: Iterable[Place]) -> Iterator[list[Place]]:
+def chunks_of(places: Iterable[Place]) -> Iterator[list[Place]]:
+    """Places in the portions in which their tiles are made."""
     left = iter(places)
     while chunk := list(islice(left, _CHUNK)):
         yield chunk
