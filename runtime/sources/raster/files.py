@@ -1,4 +1,4 @@
-"""Raster files opened by rasterio (extra ``geo``): quietly, from the disk alone, and with bounded memory."""
+"""Raster files opened by rasterio (extra ``geo``): quietly, from the disk or a given URL alone, with bounded memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import HomingError, ImageError
+from runtime.sources.raster import remote
 from runtime.sources.raster.bands import Bands, bands_of, read_values
 from runtime.sources.raster.level import Level
 from runtime.sources.raster.quiet import reading
 from runtime.sources.stretch import Stretch, stretch_of
 
-_SETTINGS = {
-    "GDAL_CACHEMAX": 64 << 20,  # bytes of decoded blocks; GDAL's own default is a twentieth of the computer's memory
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",  # a file that names others does not reach the network
-}
+_CACHE = {"GDAL_CACHEMAX": 64 << 20}  # bytes of decoded blocks; GDAL's own default is a twentieth of the memory
+_DISK_ALONE = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}  # a file that names others does not reach the network
 # Those that hold pictures in files; not the ones that ask servers, or read any text as a grid of numbers.
 _DRIVERS = (
     "GTiff", "VRT", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "ECW", "MrSID", "PNG", "JPEG", "JPEGXL", "WEBP",
@@ -103,10 +102,10 @@ def _spread(side_px: int) -> tuple[list[int], int]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
-    """A raster file, open.
+    """A raster file, open; or a GeoTIFF at a URL.
 
     Raises:
-        ImageError: it is missing, or no picture that can be read.
+        ImageError: it is missing or cannot be reached, or is no picture that can be read.
         HomingError: rasterio is not installed.
     """
     try:
@@ -114,11 +113,16 @@ def opened(path: Path) -> Iterator[Opened]:
         from rasterio.io import DatasetReader
     except ImportError:
         raise HomingError("Reading a GeoTIFF needs rasterio; install it with `pip install homing[geo]`.") from None
-    if not path.is_file():
+    url = remote.url_of(path)
+    if url is not None:
+        remote.check(url)
+    elif not path.is_file():
         raise ImageError(f"{path}: {'is a folder; give one file' if path.is_dir() else 'no such file'}.")
+    settings = _CACHE | (_DISK_ALONE if url is None else remote.settings(url))
+    drivers = list(_DRIVERS) if url is None else ["GTiff"]
     with ExitStack() as stack:
         with reading(path):
-            stack.enter_context(rasterio.Env(**_SETTINGS))
-            dataset = stack.enter_context(DatasetReader(path, driver=list(_DRIVERS)))
+            stack.enter_context(rasterio.Env(**settings))
+            dataset = stack.enter_context(DatasetReader(path if url is None else remote.name_of(url), driver=drivers))
             file = Opened(path, dataset, stack)
         yield file
