@@ -24,7 +24,7 @@ from runtime.vehicle.commands import Command
 from runtime.vehicle.events import OperatorCommand, VehicleEvent
 from runtime.vehicle.ground.figures import NavigationFigures
 from runtime.vehicle.parameters.reading import ParametersRead
-from runtime.vehicle.telemetry.state import VehicleState
+from runtime.vehicle.telemetry.state import Telemetry, VehicleState
 
 
 class PoseRoom(Poses, Protocol):
@@ -41,6 +41,11 @@ class VehicleRoom(Protocol):
     @property
     def state(self) -> VehicleState:
         """A snapshot of what is known of the vehicle."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the autopilot has told, as `state` has it: cheaper."""
         ...
 
     @property

@@ -30,6 +30,7 @@ _EARLIEST_S, _LATEST_S, _STEP_S = -0.3, 0.7, 0.05  # delays that are tried
 _STARTS_DEG = (0.0, 90.0, 180.0, 270.0)  # a camera may be mounted the other way round
 _ITERATIONS = 12
 _INNER = 5  # of each pair alone, from nothing
+_RELATIVE = 1e-9  # of a diagonal: nothing beside what is measured, enough for it to be inverted
 _NOTHING_KNOWN = 1e-9  # keeps what no measurement says finite
 _SETTLED = 1e-6
 _DIFFERENCE = np.array([1e-5] * 3 + [1e-3] + [1e-5] * 2)  # for slopes: radians, seconds, tangents
@@ -139,7 +140,7 @@ class Adjustment:
         by_once = self._by_once(once, each, missed, free)
         robust = (weights * _robust(missed))[:, None, None]
         turned = np.swapaxes(by_each, 1, 2)
-        inner, cross = np.linalg.inv(turned @ by_each + _NOTHING_KNOWN * np.eye(_EACH)), turned @ by_once
+        inner, cross = np.linalg.inv(_regular(turned @ by_each)), turned @ by_once
         pull = np.einsum("pij,pi->pj", by_once, missed)
         pull -= np.einsum("pji,pj->pi", inner @ cross, np.einsum("pij,pi->pj", by_each, missed))
         known = (robust * (np.swapaxes(by_once, 1, 2) @ by_once - np.swapaxes(cross, 1, 2) @ inner @ cross)).sum(axis=0)
@@ -168,8 +169,7 @@ class Adjustment:
         for _ in range(rounds):
             missed, by_each = self._missed(once, each)
             turned = np.swapaxes(by_each, 1, 2)
-            normal = turned @ by_each + _NOTHING_KNOWN * np.eye(_EACH)
-            each = each - np.linalg.solve(normal, turned @ missed[:, :, None])[:, :, 0]
+            each = each - np.linalg.solve(_regular(turned @ by_each), turned @ missed[:, :, None])[:, :, 0]
         return each
 
     def _first_guess(self, once: Array) -> Array:
@@ -253,6 +253,12 @@ class Adjustment:
                 self._cache.clear()
             self._cache[delay_s] = told_of(self.pairs, self._state_at, delay_s)
         return self._cache[delay_s]
+
+
+def _regular(normal: Array) -> Array:
+    """(P, 8, 8) normal equations that can be solved, also of a start so far off that its numbers outgrow a prior."""
+    diagonal = np.einsum("pii->pi", normal)
+    return np.asarray(normal + np.eye(_EACH) * (_NOTHING_KNOWN + _RELATIVE * diagonal)[:, None, :])
 
 
 def _robust(missed: Array) -> Array:

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.camera_model import body_from_mount, mount_of
 from runtime.errors import CalibrationError
-from runtime.mounting.adjustment import Adjusted, Adjustment, turned_by
+from runtime.mounting.adjustment import Adjusted, Adjustment, _regular, turned_by
 from runtime.mounting.judged import enough_pairs, shown
 from runtime.rotations import rotation
 from tests.runtime.mounting.flown import Flown, brisk, off_by, straight
@@ -69,3 +69,11 @@ def test_angles_of_a_mount_make_it_again() -> None:
         again = body_from_mount(pitch, roll, yaw)
         assert (rotation(again) * rotation(mount).inv()).magnitude() < 1e-7
     assert mount_of(body_from_mount(-45.0, 3.0, -170.0)) == pytest.approx((-45.0, 3.0, -170.0))
+
+
+def test_a_start_that_is_so_far_off_that_its_numbers_outgrow_a_prior_is_no_error() -> None:
+    """A picture turned by 180 degrees from where it lies: slopes of 1e10, all along one direction."""
+    slopes = np.linspace(1.0, 2.0, 8) * 1e10
+    normal = (slopes[:, None] * slopes[None, :])[None]
+    assert np.linalg.matrix_rank(normal[0] + 1e-9 * np.eye(8)) < 8
+    assert np.isfinite(np.linalg.solve(_regular(normal), np.ones((1, 8, 1)))).all()
