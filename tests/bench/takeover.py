@@ -66,6 +66,7 @@ class Takeovers(Cockpit):
     guided: int = GUIDED
     ways: tuple[str, ...] = MODES
     before_switch_s = 0.1
+    idles = False
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -125,6 +126,10 @@ class Takeovers(Cockpit):
             for event in events:
                 if isinstance(event, LinkData):
                     observer.given(event.data)
+                elif self.idles and observer.taken_over and isinstance(event, ControlRequest):
+                    if event.request["command"] == "engage":
+                        end_ns = self.t_ns  # an operator's new word: from here on the present point may idle
+                        break
                 out = self.daemon.step(event)
                 late += observer.taken_over and sum(len(targets_in(data)) for _, data in out)
                 self._out(out)
@@ -161,6 +166,7 @@ class OffboardTakeovers(Takeovers, OffboardCockpit):
     guided = OFFBOARD
     ways: tuple[str, ...] = ("LOITER", STRANGER)
     before_switch_s = 1.0  # of idling, or PX4 refuses
+    idles = True
 
     def pilot_enters(self, mode: str) -> bool:
         return self.pilot_wants(OFFBOARD if mode == "GUIDED" else LOITER)
