@@ -21,19 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from runtime.errors import UsageError
-from train.pooling import Average, FcamAttention, GeneralisedMean, Maximum, OrderedCells
+from train.pooling import Average, FcamAttention, GeneralisedMean, Maximum, OrderedCells, SquareRings
 from train.tower import Backbone, unit
 from train.whitening import channel_samples, fit
 
-CELLS, AVERAGE, MAXIMUM, GENERALISED = "cells", "average", "maximum", "generalised"
-POOLINGS = (CELLS, AVERAGE, MAXIMUM, GENERALISED)
+CELLS, RINGS, AVERAGE, MAXIMUM, GENERALISED = "cells", "rings", "average", "maximum", "generalised"
+POOLINGS = (CELLS, RINGS, AVERAGE, MAXIMUM, GENERALISED)
 
 
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
-    """``pooling`` by name, over ``cells`` x ``cells`` where it has cells; ``dimensions`` of the embedding, 0 keeps
-    what the pooling gives; ``map_channels`` of the map, 0 for none; ``attention`` puts FCAM in front of the pooling;
-    ``appearance``: dimensions of `train.appearance` beside the head, 0 for none."""
+    """``pooling`` by name, over ``cells`` x ``cells`` where it has cells, or ``cells`` rings; ``dimensions`` of the
+    embedding, 0 keeps what the pooling gives; ``map_channels`` of the map, 0 for none; ``attention`` puts FCAM in front
+    of the pooling; ``appearance``: dimensions of `train.appearance` beside the head, 0 for none."""
 
     pooling: str = CELLS
     cells: int = 2
@@ -45,7 +45,7 @@ class HeadSpec:
     @property
     def parts(self) -> int:
         """How many ordered vectors the pooling gives."""
-        return self.cells**2 if self.pooling == CELLS else 1
+        return {CELLS: self.cells**2, RINGS: self.cells}.get(self.pooling, 1)
 
 
 class EmbeddingHead(nn.Module):
@@ -65,7 +65,7 @@ class EmbeddingHead(nn.Module):
         self.spec = spec
         self.attention: nn.Module = FcamAttention(channels) if spec.attention else nn.Identity()
         self.pooling = _pooling(spec)
-        whole = spec.pooling != CELLS
+        whole = spec.pooling not in (CELLS, RINGS)
         self.mean = nn.Parameter(torch.zeros(1, channels, 1, 1)) if whole else None
         wide = spec.dimensions // spec.parts
         self.projection = nn.Conv2d(channels, wide, 1, bias=False) if wide else nn.Identity()
@@ -120,4 +120,6 @@ def _pooling(spec: HeadSpec) -> nn.Module:
         raise UsageError(f"there is no pooling {spec.pooling}: choose {', '.join(POOLINGS)}.")
     if spec.pooling == CELLS:
         return OrderedCells(spec.cells)
+    if spec.pooling == RINGS:
+        return SquareRings(spec.cells)
     return {AVERAGE: Average, MAXIMUM: Maximum, GENERALISED: GeneralisedMean}[spec.pooling]()

@@ -41,6 +41,31 @@ def _shares(side: int, cells: int) -> Tensor:
     return (overlap.clamp(min=0.0) * (cells / side)).float()
 
 
+class SquareRings(nn.Module):
+    """(N, C, h, h) features to the means of ``rings`` concentric square rings (N, C, rings, 1), from the middle out.
+
+    What lies how far from the middle does not depend on where a camera looks from, as where it lies does: for views
+    that have no north. Wang and others, "Each part matters: local patterns facilitate cross-view geo-localization",
+    IEEE TCSVT 2022.
+    """
+
+    def __init__(self, rings: int) -> None:
+        super().__init__()
+        self.rings = rings
+
+    def forward(self, features: Tensor) -> Tensor:
+        shares = _ring_shares(features.shape[-1], self.rings).to(features)
+        return (features.flatten(2) @ shares.T)[..., None]
+
+
+def _ring_shares(side: int, rings: int) -> Tensor:
+    """(rings, side * side) float32: how much of a ring's mean comes from each feature."""
+    away = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2).abs() / (side / 2)
+    ring = (torch.maximum(away[:, None], away[None]) * rings).long().clamp(max=rings - 1).flatten()
+    members = (ring[None] == torch.arange(rings)[:, None]).float()
+    return members / members.sum(dim=1, keepdim=True).clamp(min=1.0)
+
+
 class Average(nn.Module):
     """The mean over the whole view."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -28,5 +28,5 @@ def computing_in(precision: str, device_type: str) -> Iterator[None]:
     if precision == FP32:
         yield
         return
-    with torch.autocast(device_type, _TYPES[precision]), SingleDepthwise():
+    with torch.autocast(device_type, _TYPES[precision]), SingleDepthwise() if device_type == "cpu" else nullcontext():
         yield

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from train.pooling import Average, FcamAttention, GeneralisedMean, Maximum, OrderedCells  # noqa: E402
+from train.pooling import Average, FcamAttention, GeneralisedMean, Maximum, OrderedCells, SquareRings  # noqa: E402
 
 
 def _features(seed: int = 0) -> torch.Tensor:
@@ -30,6 +30,22 @@ def test_poolings_are_the_loops_they_stand_for() -> None:
                 for j in range(3):
                     part = grid[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
                     assert cells[n, c, i, j] == pytest.approx(part.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("side", "rings"), [(6, 3), (7, 3), (5, 2), (2, 3)])
+def test_rings_are_means_by_distance_from_the_middle_and_know_no_right_angle(side: int, rings: int) -> None:
+    features = torch.from_numpy(np.random.default_rng(6).normal(size=(2, 3, side, side)).astype(np.float32))
+    with torch.inference_mode():
+        found = SquareRings(rings)(features)
+        for turned in (features.rot90(1, (2, 3)), features.flip(3)):
+            torch.testing.assert_close(SquareRings(rings)(turned), found)
+    assert found.shape == (2, 3, rings, 1)
+    middle = (side - 1) / 2
+    for ring in range(rings):
+        of = [(r, c) for r in range(side) for c in range(side)
+              if ring <= rings * max(abs(r - middle), abs(c - middle)) / (side / 2) < ring + 1]  # fmt: skip
+        expected = np.mean([features[:, :, r, c].numpy() for r, c in of], axis=0) if of else np.zeros((2, 3))
+        np.testing.assert_allclose(found[:, :, ring, 0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("side", "cells"), [(3, 2), (6, 4), (7, 3), (1, 2)])

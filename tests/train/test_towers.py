@@ -60,8 +60,8 @@ def test_the_projection_begins_with_the_principal_directions(pooling: str) -> No
 def test_dimensions_must_divide_among_the_cells() -> None:
     with pytest.raises(UsageError, match="cannot be shared among 4 cells of 12 channels: use a multiple of 4 up to 48"):
         EmbeddingHead(HeadSpec(dimensions=10), 12)
-    with pytest.raises(UsageError, match="there is no pooling rings"):
-        EmbeddingHead(HeadSpec(pooling="rings"), 12)
+    with pytest.raises(UsageError, match="there is no pooling spirals"):
+        EmbeddingHead(HeadSpec(pooling="spirals"), 12)
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -12,19 +12,22 @@ from train.data.weather import CONDITIONS, under
 
 Crop = NDArray[np.uint8]  # (S, S, 3) RGB
 _ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}  # by quarter turns
-_BAD_WEATHER = tuple(name for name in CONDITIONS if name != "clear")
+BAD_WEATHER = tuple(name for name in CONDITIONS if name != "clear")
 
 
 @dataclass(frozen=True, slots=True)
 class Strength:
     """``weather``: share of crops in bad weather; ``heading_deg``, ``scale``: one sigma of a pose's error; ``window``:
     side of what is learned from, of a picture's, cut anywhere in it. Views that always show a place in their middle
-    teach where in the crop a cell is, which padded convolutions know without looking, instead of what it shows."""
+    teach where in the crop a cell is, which padded convolutions know without looking, instead of what it shows.
+    ``any_heading``: the drone's views have no north, as where it circles a building: satellite pictures are turned
+    besides by right angles of their own, and no drone's picture is, for none was ever taken on its side."""
 
     weather: float = 0.5
     heading_deg: float = 5.0
     scale: float = 0.08
     window: float = 0.75
+    any_heading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,11 @@ class Window:
     turn_deg: float
 
 
-def any_window(strength: Strength, rng: np.random.Generator) -> Window:
+def any_window(strength: Strength, rng: np.random.Generator, view: str = "drone") -> Window:
     """A window with the errors of a pose, wholly inside the picture: nothing has to be mirrored in."""
     turn = float(np.clip(rng.normal(0, strength.heading_deg), -45, 45))
+    if strength.any_heading:
+        turn = turn + 90.0 * int(rng.integers(4)) if view == "satellite" else 0.0
     reach = abs(np.sin(np.radians(turn))) + abs(np.cos(np.radians(turn)))  # of the turned square's corners
     side = min(strength.window * float(np.exp(rng.normal(0, strength.scale))), 1 / reach)
     down, right = rng.uniform(-1, 1, 2) * (1 - side * reach) / 2
@@ -63,7 +68,7 @@ def cut(picture: Crop, window: Window, size_px: int) -> Crop:
 def augmented(crop: Crop, strength: Strength, rng: np.random.Generator, seen_from_a_drone: bool) -> Crop:
     """One crop in another light; weather is on the drone's view alone."""
     if seen_from_a_drone and rng.random() < strength.weather:
-        crop = under(_BAD_WEATHER[int(rng.integers(len(_BAD_WEATHER)))], crop, rng)
+        crop = under(BAD_WEATHER[int(rng.integers(len(BAD_WEATHER)))], crop, rng)
     return another_sensor(crop, rng)
 
 

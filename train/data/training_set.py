@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class TrainingSet:
     def __init__(self, places: Sequence[TrainingPlace], size_px: int, cache_mb: int) -> None:
         self.places = tuple(places)
         self.skipped = Skipped()
-        self._size_px, self._cache = size_px, dict[Path, Crop]()
+        self.size_px, self._cache = size_px, dict[Path, Crop]()
         self._room = cache_mb * 1_000_000 // (3 * size_px * size_px)
         areas: dict[str, list[int]] = {}
         for index, place in enumerate(self.places):
@@ -67,15 +67,27 @@ class TrainingSet:
             path = pictures[pick].path
             if path in self._cache:
                 return self._cache[path]
-            try:
-                crop = read_crop(path, self._size_px)
-            except ImageError as error:
-                self.skipped.add(path, str(error))
+            crop = self.read(path)
+            if crop is None:
                 continue
             if len(self._cache) < self._room:
                 self._cache[path] = crop
             return crop
         return None
+
+    def read(self, path: Path) -> Crop | None:
+        """A picture from its file: (S, S, 3); None, and counted, where it cannot be read."""
+        try:
+            return read_crop(path, self.size_px)
+        except ImageError as error:
+            self.skipped.add(path, str(error))
+            return None
+
+    def paths(self, view: str) -> Iterator[tuple[int, Path]]:
+        """Every picture of a view and the number of its place, in order."""
+        for index, place in enumerate(self.places):
+            for picture in place.pictures[view]:
+                yield index, picture.path
 
     def ground(self, index: int, window: Window, share: float) -> Square | None:
         """What a window of a place's pictures shows, ``share`` of their side; None where it is unknown."""

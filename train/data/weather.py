@@ -30,13 +30,18 @@ def rain(light: Light, rng: np.random.Generator) -> Light:
     """Slanted streaks over a darker, softer picture."""
     side = light.shape[0]
     drops = (rng.random((side, side), np.float32) > 0.985).astype(np.float32)
+    streaks = cv2.filter2D(drops, -1, lean_streak(side, rng))[..., None]
+    soft = cv2.GaussianBlur(light * rng.uniform(0.65, 0.85), (0, 0), side / 400)
+    return np.asarray(soft + 170 * np.minimum(streaks, 0.6), np.float32)
+
+
+def lean_streak(side: int, rng: np.random.Generator) -> Light:
+    """The kernel that draws a drop out to a slanted streak, in a crop of that side."""
     length = max(5, side // 14)
     streak = np.zeros((length, length), np.float32)
     lean = int(rng.integers(0, length // 2 + 1))
     cv2.line(streak, (lean, 0), (length - 1 - lean, length - 1), 1.0)
-    streaks = cv2.filter2D(drops, -1, streak / streak.sum() * 4)[..., None]
-    soft = cv2.GaussianBlur(light * rng.uniform(0.65, 0.85), (0, 0), side / 400)
-    return np.asarray(soft + 170 * np.minimum(streaks, 0.6), np.float32)
+    return np.asarray(streak / streak.sum() * 4, np.float32)
 
 
 def lying_snow(light: Light, rng: np.random.Generator) -> Light:
@@ -70,25 +75,35 @@ def over_exposed(light: Light, rng: np.random.Generator) -> Light:
 
 def wind(light: Light, rng: np.random.Generator) -> Light:
     """Blur along the way the camera was shaken."""
-    length = max(3, round(light.shape[0] * rng.uniform(0.02, 0.045)))
+    kernel = shake_streak(light.shape[0], rng)
+    return np.asarray(cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+
+def shake_streak(side: int, rng: np.random.Generator) -> Light:
+    """The kernel of a shake along any way, in a crop of that side."""
+    length = max(3, round(side * rng.uniform(0.02, 0.045)))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1.0
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), float(rng.uniform(0, 180)), 1.0)
     kernel = cv2.warpAffine(kernel, turn, (length, length)).astype(np.float32)
-    return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101), np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
-_IN_ORDER: tuple[Draw, ...] = (lying_snow, fog, rain, flakes, wind, dark, over_exposed)
-_PLAIN: dict[str, tuple[Draw, ...]] = {
-    "fog": (fog,), "rain": (rain,), "snow": (lying_snow, flakes), "dark": (dark,), "over_exposed": (over_exposed,),
-    "wind": (wind,),
+# What a condition draws, and in which order what is drawn meets the light.
+_IN_ORDER: dict[str, Draw] = {
+    "lying_snow": lying_snow, "fog": fog, "rain": rain, "flakes": flakes, "wind": wind, "dark": dark,
+    "over_exposed": over_exposed,
 }  # fmt: skip
-_PARTS: dict[str, tuple[str, ...]] = {
+PLAIN: dict[str, tuple[str, ...]] = {
+    "fog": ("fog",), "rain": ("rain",), "snow": ("lying_snow", "flakes"), "dark": ("dark",),
+    "over_exposed": ("over_exposed",), "wind": ("wind",),
+}  # fmt: skip
+PARTS: dict[str, tuple[str, ...]] = {
     "clear": (), **{name: (name,) for name in ("fog", "rain", "snow")}, "fog_rain": ("fog", "rain"),
     "fog_snow": ("fog", "snow"), **{name: (name,) for name in ("dark", "over_exposed", "wind")},
 }  # fmt: skip
 MIXED = "mixed"  # two of the plain ones at once
-CONDITIONS: tuple[str, ...] = (*_PARTS, MIXED)
+CONDITIONS: tuple[str, ...] = (*PARTS, MIXED)
 
 
 def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
@@ -99,9 +114,10 @@ def under(condition: str, crop: Crop, rng: np.random.Generator) -> Crop:
     """
     if condition not in CONDITIONS:
         raise UsageError(f"there is no condition {condition}: choose {', '.join(CONDITIONS)}.")
-    parts = tuple(rng.choice(list(_PLAIN), 2, replace=False)) if condition == MIXED else _PARTS[condition]
+    parts = tuple(rng.choice(list(PLAIN), 2, replace=False)) if condition == MIXED else PARTS[condition]
     light = crop.astype(np.float32)
-    for draw in sorted((draw for part in parts for draw in _PLAIN[part]), key=_IN_ORDER.index):
+    drawn = {name for part in parts for name in PLAIN[part]}
+    for draw in (draw for name, draw in _IN_ORDER.items() if name in drawn):
         light = np.clip(draw(light, rng), 0, 255)
     return np.asarray(light + 0.5, np.uint8)
 

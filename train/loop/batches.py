@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from runtime.errors import UsageError
 from train.data.augment import Strength, any_window, augmented, cut, turned_alike, turned_shifts
@@ -17,7 +18,7 @@ from train.data.pairs import Pair
 from train.data.places import displaced, related
 from train.data.training_set import TrainingSet
 
-Crops = NDArray[np.uint8]
+Crops = NDArray[np.uint8] | Tensor  # (B, S, S, 3) uint8; tensors are on the device that computes
 _NEAR = 12  # neighbours to choose from
 _LOOK_ALIKES = 8  # likewise, of those most similar
 
@@ -93,12 +94,12 @@ def make_batch(
     read = [(i, data.crop(int(i), pair.query, rng), data.crop(int(i), pair.gallery, rng)) for i in places]
     kept = [(index, query, answer) for index, query, answer in read if query is not None and answer is not None]
     if len(kept) < 2:
-        raise UsageError("too few of the training pictures can be read: see the log for their names.")
-    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+        raise too_few()
+    turns, mirrored = quarter_turns(strength, rng)
     index = np.array([i for i, _, _ in kept], np.int64)
     views, clear, grounds = [], [], []
     for view, pictures in ((pair.query, [q for _, q, _ in kept]), (pair.gallery, [a for _, _, a in kept])):
-        windows = [any_window(strength, rng) for _ in pictures]
+        windows = [any_window(strength, rng, view) for _ in pictures]
         size_px = round(strength.window * pictures[0].shape[0])
         crops = [cut(picture, window, size_px) for picture, window in zip(pictures, windows, strict=True)]
         changed = [augmented(crop, strength, rng, view != "satellite") for crop in crops]
@@ -108,6 +109,17 @@ def make_batch(
     shifts = turned_shifts(displaced(*grounds), turns, mirrored)
     relation = related(index, index, *grounds)
     return Batch(pair, index, views[0], views[1], (clear[0], clear[1]), relation, shifts)
+
+
+def quarter_turns(strength: Strength, rng: np.random.Generator) -> tuple[int, bool]:
+    """How often all crops of a batch are turned by a right angle, and whether they are mirrored."""
+    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    return (0 if strength.any_heading else turns), mirrored
+
+
+def too_few() -> UsageError:
+    """What is wrong where fewer than two places of a batch have pictures."""
+    return UsageError("too few of the training pictures can be read: see the log for their names.")
 
 
 def _companions(hard_share: float, rng: np.random.Generator) -> int:

@@ -21,6 +21,8 @@ from train.embedding_head import CELLS, HeadSpec
 from train.losses.catalogue import LossSpec
 from train.towers import TowersSpec
 
+READER, DEVICE = "reader", "device"
+_LATER = ("changes", "any_heading")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -41,9 +43,18 @@ class DataSection(_Section):
         description="Views that are brought together, `query:gallery`, in the order in which they take turns.",
     )
     size_px: int = Field(default=256, ge=32, le=1024, description="Side of the pictures, and of the bundle's crops.")
-    cache_mb: int = Field(default=2000, ge=0, description="Pictures kept in memory.")
+    cache_mb: int = Field(default=2000, ge=0, description="Pictures kept in memory: of the computer, or of the device.")
+    changes: Literal["reader", "device"] = Field(
+        default=READER,
+        description="What changes the pictures: `reader`, the processor, one by one; `device`, what computes, a batch "
+        "at a time, with all of them in its memory: for a GPU, which would wait for a reader.",
+    )
     weather: Share = Field(default=0.5, description="Share of the drone's crops in bad weather.")
     heading_deg: float = Field(default=5.0, ge=0, le=180, description="One sigma of the heading's error.")
+    any_heading: bool = Field(
+        default=False,
+        description="The drone's views have no north: satellite pictures are turned by right angles besides.",
+    )
     scale: float = Field(default=0.08, ge=0, lt=0.9, description="One sigma of the scale's error, as a share.")
     window: float = Field(
         default=0.75, ge=0.5, le=1.0,
@@ -73,8 +84,8 @@ class BackboneSection(_Section):
 class HeadSection(_Section):
     """[towers.head]: from the backbone's features to embedding and map; see `train.embedding_head`."""
 
-    pooling: str = Field(default=CELLS, description="`cells`, `average`, `maximum` or `generalised`.")
-    cells: int = Field(default=2, ge=1, le=16, description="Ordered cells along each side.")
+    pooling: str = Field(default=CELLS, description="`cells`, `rings`, `average`, `maximum` or `generalised`.")
+    cells: int = Field(default=2, ge=1, le=16, description="Ordered cells along each side, or rings.")
     dimensions: int = Field(default=0, ge=0, description="Of the embedding; 0 keeps what the pooling gives.")
     map_channels: int = Field(default=64, ge=0, description="Of the map that re-ranks by translation; 0 is no map.")
     attention: bool = Field(default=False, description="Put FCAM attention in front of the pooling.")
@@ -166,6 +177,9 @@ class TrainConfig(_Section):
     def digest(self) -> str:
         """Names everything that changes the numbers of a run; where it writes and how far it goes does not."""
         plain = self.model_dump(mode="json", exclude={"run": {"out", "threads", "evaluate_every", "checkpoint_every"}})
+        for key in _LATER:  # runs that were begun before these keys were there go on
+            if plain["data"][key] == DataSection.model_fields[key].default:
+                del plain["data"][key]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def spec(self) -> TowersSpec:

@@ -22,7 +22,8 @@ from train.data.pairs import TOWER_OF
 from train.data.training_set import TrainingSet
 from train.embedding_head import EmbeddingHead, fit_
 from train.loop.batches import Batch, Memory, choose, make_batch
-from train.loop.config import TrainConfig
+from train.loop.config import DEVICE, DataSection, TrainConfig
+from train.loop.device_feed import DeviceFeed
 from train.loop.gradients import Processes, Sides, Step, backward
 from train.loop.record import Record
 from train.loop.schedule import Average, factor, freeze_unused, optimizer, set_rate
@@ -53,7 +54,8 @@ class Trainer:
         self.device = accelerator.device if accelerator is not None else torch.device("cpu")
         torch.manual_seed(self.run.seed)
         self.data = TrainingSet.open(config.data.train, config.pairs, config.data.size_px, config.data.cache_mb)
-        self.strength = Strength(config.data.weather, config.data.heading_deg, config.data.scale, config.data.window)
+        self.strength = _strength(config.data)
+        self._feed = self._device_feed() if config.data.changes == DEVICE else None
         self.towers = self._new_towers()
         self.loss = WeightedSum(config.losses, len(self.data.places), self._dimensions()).to(self.device)
         self._teacher = self._untrained() if KEPT_MAP in [spec.name for spec in config.losses] else None
@@ -131,8 +133,8 @@ class Trainer:
 
     def sides(self, batch: Batch) -> Sides:
         """A batch as tensors on the device."""
-        def there(array: NDArray[Any]) -> torch.Tensor:
-            return torch.from_numpy(array).to(self.device)
+        def there(array: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(array).to(self.device)
 
         views = TOWER_OF[batch.pair.query], TOWER_OF[batch.pair.gallery]
         targets = [self._target(view, there(crops)) for view, crops in zip(views, batch.clear, strict=True)]
@@ -171,7 +173,18 @@ class Trainer:
 
     def _read(self, places: NDArray[np.int64], step: int) -> Batch:
         pair = self.config.pairs[step % len(self.config.pairs)]
+        if self._feed is not None:
+            return self._feed.batch(places, pair, self.strength, self.run.seed, step)
         return make_batch(self.data, places, pair, self.strength, self.run.seed, step)
+
+    def _device_feed(self) -> DeviceFeed:
+        feed = DeviceFeed(self.data, self._views(), self.device, self.config.data.cache_mb, self.run.threads)
+        log.info("%d pictures are kept on %s", feed.count, self.device)
+        return feed
+
+    def _views(self) -> list[str]:
+        """The views of all pairs, by the data's names."""
+        return list(dict.fromkeys(view for pair in self.config.pairs for view in (pair.query, pair.gallery)))
 
     def _milestones(self, record: Record | None, stop: int) -> None:
         last = self.step == stop
@@ -247,7 +260,7 @@ class Trainer:
         rng = np.random.default_rng([self.run.seed, 43])
         chosen = rng.permutation(len(self.data.places))[:_FITTED_ON]
         crops: dict[ViewKind, list[NDArray[np.uint8]]] = {}
-        for view in dict.fromkeys(v for pair in self.config.pairs for v in (pair.query, pair.gallery)):
+        for view in self._views():
             read = [self.data.crop(int(index), view, rng) for index in chosen]
             own = [crop for crop in read if crop is not None]
             batches = [np.stack(own[i : i + _FIT_BATCH]) for i in range(0, len(own), _FIT_BATCH)]
@@ -262,6 +275,10 @@ class Trainer:
 
     def _autocast(self) -> AbstractContextManager[None]:
         return computing_in(self.run.precision, self.device.type)
+
+
+def _strength(data: DataSection) -> Strength:
+    return Strength(data.weather, data.heading_deg, data.scale, data.window, data.any_heading)
 
 
 def _channels_last(towers: Towers) -> Towers:

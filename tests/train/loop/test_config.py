@@ -28,7 +28,7 @@ def test_a_shipped_configuration_is_whole(path: Path) -> None:
 
 
 def test_there_are_the_ones_the_documents_name() -> None:
-    assert {"default", "default_textures", "own_flight", "university1652"} <= {path.stem for path in CONFIGS}
+    assert {"default", "default_textures", "oblique", "own_flight", "university1652"} <= {path.stem for path in CONFIGS}
 
 
 def test_the_digest_names_what_changes_the_numbers() -> None:
