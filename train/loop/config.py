@@ -21,7 +21,8 @@ from train.embedding_head import CELLS, HeadSpec
 from train.losses.catalogue import LossSpec
 from train.towers import TowersSpec
 
-READER, DEVICE = "reader", "device"
+READER: Literal["reader"] = "reader"
+DEVICE: Literal["device"] = "device"
 _LATER = ("changes", "any_heading")
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -122,28 +122,22 @@ def test_what_has_no_north_turns_the_satellite_alone() -> None:
     assert {any_window(free, rng, "drone").turn_deg for _ in range(20)} == {0.0}
 
 
-def _configured(tmp_path: Path, root: Path, out: str, steps: int, cache_mb: int = 1) -> Path:
-    path = config(tmp_path, root, out, steps)
-    more = f'size_px = 32\nchanges = "device"\ncache_mb = {cache_mb}'
+def test_a_run_takes_its_batches_from_it_and_learns(root: Path, tmp_path: Path) -> None:
+    path = config(tmp_path, root, "run")
+    more = 'size_px = 32\nchanges = "device"\ncache_mb = 1'
     path.write_text(path.read_text().replace("size_px = 32", more).replace(f'validation = "{root}"\n', ""))
-    return path
+    trainer = Trainer(load_config(path))
+    batch = trainer._read(trainer._planned, 0)
+    assert isinstance(batch.queries, torch.Tensor) and len(batch.places) == 6
+    before = {name: value.clone() for name, value in trainer.towers.state_dict().items()}
+    assert trainer.one_step(batch).loss > 0
+    assert any(not torch.equal(value, before[name]) for name, value in trainer.towers.state_dict().items())
 
 
-def test_a_run_learns_from_it_and_goes_on_to_the_same_numbers(root: Path, tmp_path: Path) -> None:
-    def run(out: str, *stops: int) -> Trainer:
-        for stop in stops:
-            trainer = Trainer(load_config(_configured(tmp_path, root, out, 8)))
-            trainer.train(lambda *_: None, stop)
-        return trainer
-
-    through, again = run("through", 8), run("again", 3, 8)
-    for name, value in through.towers.state_dict().items():
-        assert torch.equal(value, again.towers.state_dict()[name]), name
-    before, after = (torch.load(tmp_path / f"through/{name}.pt")["weights"] for name in ("untrained", "last"))
-    assert any(not torch.equal(before[name], after[name]) for name in before)
-    config_too_small = load_config(_configured(tmp_path, root, "small", 8, 0))
+def test_a_set_that_does_not_fit_is_refused(root: Path) -> None:
+    data = TrainingSet.open([root], [PAIR], CELL_PX, 0)
     with pytest.raises(UsageError, match=r"need 0 MB of the device's memory, and data.cache_mb allows 0: raise it"):
-        Trainer(config_too_small)
+        DeviceFeed(data, ("drone", "satellite"), CPU, 0, 1)
 
 
 def test_a_run_begun_before_these_keys_were_there_goes_on(root: Path, tmp_path: Path) -> None:

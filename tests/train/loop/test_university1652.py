@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 import train  # noqa: E402
 from tests.train.data.folders import university  # noqa: E402
@@ -26,14 +26,22 @@ def _on(folder: Path, config: TrainConfig, name: str) -> TrainConfig:
     return TrainConfig.model_validate(plain)
 
 
-@pytest.mark.parametrize("name", ["resnet18", pytest.param("convnext_tiny", marks=pytest.mark.long)])
-def test_it_learns_from_the_layout_as_it_is_distributed(tmp_path: Path, name: str) -> None:
+def test_it_learns_from_the_layout_as_it_is_distributed(tmp_path: Path) -> None:
     """With a place that has no satellite, an empty class folder, and a gallery place that nobody asks for."""
     folder = university(tmp_path / "University-Release", places=5)
-    trainer = Trainer(_on(folder, load_config(FILE), name))
-    assert len(trainer.data.places) == 4
-    losses: list[float] = []
-    trainer.train(lambda step, steps, loss, speed, left: losses.append(loss))
-    assert len(losses) == 2 and all(0 < loss < 20 for loss in losses)
+    trainer = Trainer(_on(folder, load_config(FILE), "resnet18"))
+    assert len(trainer.data.places) == 4 and trainer.selection is not None
+    before = {name: value.clone() for name, value in trainer.towers.state_dict().items()}
+    for step in range(2):
+        assert 0 < trainer.one_step(trainer._read(trainer._choose(step), step)).loss < 20
+        trainer.step += 1
+    assert any(not torch.equal(value, before[name]) for name, value in trainer.towers.state_dict().items())
+
+
+@pytest.mark.long
+def test_a_whole_run_of_its_own_backbone_leaves_towers(tmp_path: Path) -> None:
+    folder = university(tmp_path / "University-Release", places=5)
+    trainer = Trainer(_on(folder, load_config(FILE), "convnext_tiny"))
+    trainer.train(lambda *_: None)
     towers, notes = load_towers(folder / "out" / "best.pt")
     assert towers.spec.head.map_channels == 0 and 0 < notes["selected"] <= 1
