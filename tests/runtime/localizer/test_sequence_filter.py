@@ -108,6 +108,37 @@ def test_hovering_over_one_place_tells_nothing_of_what_its_fixes_have_in_common(
     assert sigma_m > 0.95 * PARAMETERS.fixes.shared_sigma_m
 
 
+def sigma_said_m(fixes: list[float], floor_share: float) -> float:
+    """Of an aircraft that hovers, once fixes of these sigmas have come, one a second."""
+    sequence = SequenceFilter(replace(PARAMETERS, fixes=replace(PARAMETERS.fixes, floor_share=floor_share)))
+    for second, sigma_m in enumerate(fixes):
+        assert sequence.fixed(second * 10**9, [Place(np.zeros(2), np.eye(2) * sigma_m**2)])
+    ruling = sequence.ruling(len(fixes) * 10**9)
+    assert ruling is not None
+    return math.sqrt(np.trace(ruling.covariance[POSITION, POSITION]) / 2)
+
+
+def test_what_is_said_has_a_floor_in_what_fixes_say_of_themselves() -> None:
+    """The filter believes what it believes; of the error that all fixes of a flight share, what is said tells."""
+    for said_m in (3.0, 6.0):
+        floor_m = math.sqrt(sigma_said_m([said_m] * 40, 0.4) ** 2 - sigma_said_m([said_m] * 40, 0.0) ** 2)
+        assert floor_m == pytest.approx(0.4 * said_m, rel=1e-3)
+    better = [6.0] * 40 + [3.0] * 20  # which is forgotten, not kept as the worst there was
+    assert sigma_said_m(better, 0.4) ** 2 - sigma_said_m(better, 0.0) ** 2 == pytest.approx(1.2**2, rel=0.05)
+
+
+def test_a_refused_fix_says_nothing_of_the_floor() -> None:
+    sequence = SequenceFilter(PARAMETERS)
+    place = Place(np.zeros(2), np.eye(2) * 9.0)
+    for second in range(20):
+        assert sequence.fixed(second * 10**9, [place])
+    before = sequence.ruling(20 * 10**9)
+    assert sequence.fixed(19 * 10**9, [Place(np.zeros(2), np.eye(2) * 1e4)], wrong=0.8)
+    after = sequence.ruling(20 * 10**9)
+    assert before is not None and after is not None
+    assert np.allclose(before.covariance[POSITION, POSITION], after.covariance[POSITION, POSITION], rtol=0.02)
+
+
 def test_the_scale_and_heading_errors_of_odometry_are_learned() -> None:
     flight = flown(np.random.default_rng(7), 90.0, Errors(scale=0.08, heading_rad=math.radians(-5.0), shared_m=0.5))
     *_, (frame, sequence) = followed(flight)
