@@ -100,6 +100,14 @@ def empty(workshop: Workshop) -> Outcome:
     return in_a_copy(lambda: _kept_out(plan, where))
 
 
+def other_place(workshop: Workshop) -> Outcome:
+    """The history of another place is loaded, there is no GPS, and people go on as if all were well."""
+    plan = replace(workshop.plan("history_elsewhere"), ground=Ground(SEED + 1))
+    target = offset(HOME, *TARGET_NE_M)
+    where = {"latitude_deg": target.latitude_deg, "longitude_deg": target.longitude_deg}
+    return in_a_copy(lambda: _kept_out(plan, where))
+
+
 def elsewhere(workshop: Workshop) -> Outcome:
     """A picture of ground that was never flown over."""
     plan = workshop.plan("target_elsewhere")
@@ -120,7 +128,8 @@ def _kept_out(plan: Plan, where: Mapping[str, object]) -> Outcome:
     shown = [str(one["reason"]) for one in answers if one.get("reason")]
     did = f"{flight.state.upper()}: {', '.join(one.replace('_', ' ') for one in flight.reasons)}"
     said = (*shown, *refusals, *flight.said)
-    return Outcome(did, watch.targets, watch.targets, said=said)
+    failures = ("it believes to know where it is",) if flight.estimate.trusted or flight.fed else ()
+    return Outcome(did, watch.targets, watch.targets, said=said, failures=failures)
 
 
 _ASKED = ("target", "confirm", "engage")
@@ -140,6 +149,8 @@ FAULTS = (
     Fault("model_missing", "model missing", "no bundle where the configuration says", model_missing),
     Fault("model_other", "model of another architecture", "another network under the right hash", model_other),
     Fault("history_empty", "history empty", "a history without a keyframe, and no GPS", empty),
+    Fault("history_elsewhere", "history of another place", "a history of other ground than that below, and no GPS",
+          other_place),
     Fault("history_other_bundle", "history of another bundle", "towers of another space made it", other_bundle),
     Fault("history_read_only", "history read-only", "a file that the daemon may not write to, to be recorded into",
           read_only),

@@ -16,6 +16,7 @@ from sim.faults.row import Fault, Outcome
 from sim.faults.workshop import Workshop
 
 LOST_S, FROZEN_S = 0.3, 1.0  # how soon it has to be noticed
+_LOST_S = 3.0  # after so long without a picture the position is LOST, and nothing is fed to the autopilot
 _BLIND_S = 3.2  # after so long without a picture nothing is flown by sight: SIGHT, and what the last target still had
 
 
@@ -62,13 +63,15 @@ _seen = partial(_lasting, seconds=6.0, ends=False)
 FAULTS = (
     Fault("camera_absent", "camera absent at boot", "an address at which nobody listens", absent_at_boot),
     Fault("camera_unplugged", "camera unplugged", "the camera's thread finds no camera, and says so",
-          InFlight(_unplug, "no frame has come", _mend, quiet_after_s=_BLIND_S), LOST_S),
+          InFlight(_unplug, "no frame has come", _mend, quiet_after_s=_BLIND_S, lost_after_s=_LOST_S), LOST_S),
     Fault("camera_silent", "camera's driver hangs in a read", "no frame comes, and no error",
           InFlight(_hang, "no frame has come", _mend, quiet_after_s=_BLIND_S), LOST_S),
     Fault("camera_frozen", "camera frozen on its last frame", "one picture again and again, with fresh stamps",
           _blinded(pictures.frozen(), "repeats one picture"), FROZEN_S),
     Fault("camera_black", "camera black", "sensor noise about black", _blinded(pictures.level(2.0), "are black"),
           FROZEN_S),
+    Fault("camera_covered", "camera covered for 20 s", "sensor noise about black, longer than a position may coast",
+          _blinded(pictures.level(2.0), "are black", seconds=20.0, lost_after_s=_LOST_S), FROZEN_S),
     Fault("camera_white", "camera white", "sensor noise about white", _blinded(pictures.level(254.0), "are white"),
           FROZEN_S),
     Fault("camera_upside_down", "camera upside down", "each picture turned by 180°",

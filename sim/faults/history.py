@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,11 @@ from runtime.flightlog.flightlog import FlightLog
 from runtime.history.history import History
 from sim.faults.flight import FaultFlight, Plan, Script
 from sim.faults.forked import in_a_copy
-from sim.faults.in_flight import Watch
+from sim.faults.ground import Ground
+from sim.faults.in_flight import InFlight, Watch
 from sim.faults.memory import remember
 from sim.faults.row import Fault, Outcome
-from sim.faults.workshop import Workshop
+from sim.faults.workshop import SEED, Workshop
 
 _POISON_M = 60.0  # every third keyframe says that it was taken so far north of where it was
 _MANY = 100_000
@@ -41,6 +44,23 @@ def poisoned(workshop: Workshop) -> Outcome:
     plan.history.unlink()
     remember(plan.history, workshop.ground, workshop.embedder, poison_m=_POISON_M)
     return in_a_copy(lambda: _flown(plan, must_fly=False))
+
+
+def swapped(workshop: Workshop) -> Outcome:
+    """Another place's history is moved into the place of the one that is flown by, as a copy of a card would."""
+    other = workshop.folder / "another_place.db"
+    if not other.exists():
+        remember(other, Ground(SEED + 1), workshop.embedder)
+    return InFlight(partial(_swap, other), end=_swap_back, ends=False)(workshop)
+
+
+def _swap(other: Path, flight: FaultFlight) -> None:
+    shutil.move(flight.plan.history, flight.plan.history.with_suffix(".kept"))
+    shutil.copy(other, flight.plan.history)
+
+
+def _swap_back(flight: FaultFlight) -> None:
+    shutil.move(flight.plan.history.with_suffix(".kept"), flight.plan.history)
 
 
 def large(workshop: Workshop) -> Outcome:
@@ -267,6 +287,7 @@ def _record(workshop: Workshop, path: Path, write: int) -> None:
 
 FAULTS = (
     Fault("history_large", "history of 100,000 keyframes", "others, of no place, around the flight's own", large),
+    Fault("history_swapped", "history swapped in flight", "another place's file is moved into its place", swapped),
     Fault("history_poisoned", "history with poisoned poses", "every third keyframe lies by 60 m", poisoned),
     Fault("history_full_disk", "history on a full disk", "SQLite's limit of pages: the next keyframe meets it",
           full_disk, 10.0),

@@ -31,8 +31,9 @@ class InFlight:
     """``begin`` and ``end`` act on a flight under way, ``seconds`` apart, and ``each`` every 20 ms between them.
 
     ``noticed``: a word of what the status page tells of it; empty where there is nothing to notice. ``well``: how it is
-    seen that all is in order again. ``quiet_after_s``: from then on, while it lasts, no target may leave. ``ends``:
-    whether it has to end the flight's authority (True), must not (False), or may.
+    seen that all is in order again. ``quiet_after_s``: from then on, while it lasts, no target may leave;
+    ``lost_after_s``: the position is LOST and nothing is fed to the autopilot. ``ends``: whether it has to end the
+    flight's authority (True), must not (False), or may.
     """
 
     begin: Act
@@ -42,6 +43,7 @@ class InFlight:
     each: Act | None = None
     well: Seen = well
     quiet_after_s: float | None = None
+    lost_after_s: float | None = None
     ends: bool | None = None
     gps: bool = False
     recover_within_s: float = 12.0
@@ -63,6 +65,8 @@ class InFlight:
         recovered_s = watch.passed_s - ended_s if self.well(flight) else None
         flight.run(flight.seconds(1.0))
         failures = [] if recovered_s is not None else [f"not well again within {self.recover_within_s:g} s"]
+        if watch.sure_s is not None:
+            failures.append(f"a position was believed or fed {watch.sure_s:g} s after nothing was seen any more")
         if self.ends is not None and self.ends != watch.ended:
             failures.append("the flight went on" if self.ends else f"the flight ended: {', '.join(flight.reasons)}")
         return Outcome(
@@ -74,6 +78,8 @@ class InFlight:
         while watch.passed_s < self.seconds:
             if self.each is not None:
                 self.each(flight)
+            if self.lost_after_s is not None and watch.passed_s > self.lost_after_s:
+                watch.must_be_lost()
             yield
 
     def _until_well(self, flight: FaultFlight, ended_s: float, watch: Watch) -> Script:
@@ -90,6 +96,12 @@ class Watch:
         self._sent = len(flight.referee.commands)
         self._seq = flight.board.events[-1].seq if flight.board.events else 0
         flight.astray = 0
+        self.sure_s: float | None = None  # when it knew last where it is though it could not
+
+    def must_be_lost(self) -> None:
+        """Now the position has to be LOST and nothing be fed."""
+        if self._flight.fed or self._flight.estimate.state is not TrackingState.LOST:
+            self.sure_s = self.passed_s
 
     @property
     def passed_s(self) -> float:

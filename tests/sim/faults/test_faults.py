@@ -80,6 +80,12 @@ def test_a_camera_that_freezes_on_a_flight_by_gps_is_noticed_and_the_flight_goes
     assert (outcome.forbidden, outcome.did, outcome.failures) == (0, "flew on", ()) and outcome.commands > 2
 
 
+def test_a_position_that_is_believed_though_nothing_is_seen_is_not_in_order(by_gps: FaultFlight) -> None:
+    believing = InFlight(lambda flight: None, seconds=0.5, well=lambda flight: True, lost_after_s=0.2).played(by_gps)
+    (failure,) = believing.failures
+    assert failure.startswith("a position was believed or fed 0.")
+
+
 def test_an_autopilot_that_is_lost_ends_the_flight_and_nothing_is_sent_meanwhile(by_gps: FaultFlight) -> None:
     lost = FAULTS["autopilot_lost"].play
     assert isinstance(lost, InFlight)
