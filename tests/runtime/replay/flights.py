@@ -119,8 +119,10 @@ class Flown:
         clock = _Clock(autopilot)
         self.log = FlightLog.open(folder, clock, unix_ns=UNIX_NS, name=name, frames=frames)
 
+        workers = Threads() if threads else InlineWorkers(SimulatedLatencies(5).draw_ns)
+        self._drain = workers.drain if isinstance(workers, Threads) else None
+
         def start() -> Companion:
-            workers = Threads() if threads else InlineWorkers(SimulatedLatencies(5).draw_ns)
             self.assembly = assemble(config, workers, journal=self.log, embedder=embedder(), flight=name)
             said = started(config, self.assembly, flight=name, jobs_inline=not threads)
             self.log.start(said, autopilot.t_ns)
@@ -151,6 +153,9 @@ class Flown:
 
     def close(self) -> Path:
         """Ends daemon, history and log; the log's path."""
+        if self._drain is not None:
+            self._drain()
+            self.flight.fly(0.1)  # what they made is taken
         self.assembly.daemon.close(self.flight.t_ns)
         self.assembly.close()
         for truth in self.flight.track[::10]:
@@ -173,10 +178,16 @@ class Threads(ThreadWorkers):
         self._started_ns[job.kind] = t_ns
         super().start(job, t_ns)
 
+    def drain(self) -> None:
+        """Takes no more jobs and waits for those under way: no log tells how long one takes that has not ended."""
+        self._closed = True
+        while not all(idle.is_set() for idle in self._idle.values()):
+            time.sleep(0.001)
+
     def finished(self, t_ns: int) -> list[JobDone]:
         """What has been posted by now, as of now."""
         for kind, started_ns in self._started_ns.items():
-            while self.busy(kind) and t_ns - started_ns >= self.LATEST_NS:
+            while not self._idle[kind].is_set() and t_ns - started_ns >= self.LATEST_NS:
                 time.sleep(0.001)
         return [replace(self._posted.get(), t_ns=t_ns) for _ in range(self._posted.qsize())]
 
