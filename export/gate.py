@@ -13,10 +13,11 @@ from export.half import half_values
 from export.peaks import Peak, highest, peaks
 from export.typed_walk import complaints
 from runtime.bundle import Parity, ParityRun
-from runtime.embedder.onnx_engine import OnnxEngine, version
+from runtime.embedder.onnx_engine import OnnxEngine
 from runtime.embedder.parity import BARS, Comparison, compare, gate, worst
 from runtime.errors import BundleError
 from runtime.machine import default_threads
+from runtime.onnx_session import version
 from runtime.values import Vectors
 
 LARGEST_BATCH = 32

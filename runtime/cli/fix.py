@@ -18,6 +18,7 @@ from runtime.cli.pooled import POOL_HELP, pooled
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError, ImageError
+from runtime.features.network import FeatureNetwork
 from runtime.fix.fixer import Fixer
 from runtime.history.history import History
 from runtime.place.target import MIN_SIDE_PX
@@ -47,13 +48,14 @@ def fix(
     time_offset_s: Annotated[float | None, typer.Option(help="From the images' clock to the log's.")] = None,
     any_heading: Annotated[bool, typer.Option("--any-heading", help="Distrust recorded headings.")] = False,
     pool: Annotated[str | None, typer.Option(help=POOL_HELP)] = None,
+    features: Annotated[Path | None, typer.Option(help="Folder of `homing-export --features`; tried last.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image on stdout.")] = False,
 ) -> None:
     """Say where each image was taken. GPS tags are not looked at, names and times only beside a log."""
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
     log = read_photo_log(telemetry, Asked(vehicle, boot), time_offset_s, images)
     decisions = []
-    for answer in answers(images, history, bundle, flags, any_heading, log, pool):
+    for answer in answers(images, history, bundle, flags, any_heading, log, pool, features):
         decisions.append(answer.decision)
         emit(answer.record()) if as_json else say(answer.sentence())
     if Decision.ERROR in decisions:
@@ -119,10 +121,12 @@ def answers(
     any_heading: bool,
     log: PhotoLog | None = None,
     pool: str | None = None,
+    features: Path | None = None,
 ) -> Iterator[Answer]:
     """One answer per image, in order; an image that cannot be used does not stop the others. Of the ``log`` of their
     flight attitude and height are used, never the position. The history is searched in memory, or by a ``pool``."""
     loaded = Bundle.load(bundle)
+    network = None if features is None else FeatureNetwork.load(features, _THREADS)
     keep = os.access(history, os.W_OK) and os.access(history.absolute().parent, os.W_OK)
     with (
         History.open(history, embedding_space_id=loaded.embedding_space_id, write=keep) as opened,
@@ -140,6 +144,7 @@ def answers(
                     fixer = fixer or Fixer(
                         opened, embedder, photo.camera,
                         persist=keep, as_tagged=True, galleries=searched, features_bytes=_FEATURES_BYTES,
+                        network=network,
                     )  # fmt: skip
                     yield _answer(image, fixer, photo, any_heading)
                 steps.step()

@@ -12,6 +12,7 @@ from runtime.cli.output import emit, progress, say, warn
 from runtime.cli.pooled import POOL_HELP, pooled
 from runtime.embedder.embedder import Embedder
 from runtime.errors import GeoreferenceError, ImageError, UsageError
+from runtime.features.network import FeatureNetwork
 from runtime.history.history import History
 from runtime.place.locator import Locator
 from runtime.place.target import Target, load
@@ -31,16 +32,18 @@ def locate(
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="The bundle; the one shipped by default.")] = None,
     pool: Annotated[str | None, typer.Option(help=POOL_HELP)] = None,
+    features: Annotated[Path | None, typer.Option(help="Folder of `homing-export --features`; see the docs.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per target on stdout.")] = False,
 ) -> None:
     """Find targets in a history; exit status 3 where at least one was not found."""
     if target_gsd is not None and not target_gsd > 0:
         raise UsageError(f"--target-gsd must be a positive number of metres per pixel, not {target_gsd:g}.")
     loaded = Bundle.load(bundle)
+    network = None if features is None else FeatureNetwork.load(features, _THREADS)
     answers: list[tuple[Path, Target | None, PlaceAnswer]] = []
     space = loaded.embedding_space_id
     with History.open(history, embedding_space_id=space) as opened, pooled(opened, pool) as searched:
-        locator = Locator(opened, Embedder(loaded, threads=_THREADS), galleries=searched)
+        locator = Locator(opened, Embedder(loaded, threads=_THREADS), galleries=searched, network=network)
         with progress("locating", len(targets)) as steps:
             for path in targets:
                 target, answer = _one(locator, path, target_gsd, any_heading, top)

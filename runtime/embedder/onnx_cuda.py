@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runtime import onnx_session
 from runtime.embedder import onnx_engine
 from runtime.embedder.engine import Engine
 from runtime.machine import gpu_driver, gpu_name
@@ -21,12 +22,12 @@ class OnnxCuda:
 
     def missing(self) -> str | None:
         """See `Backend.missing`."""
-        return onnx_engine.absent(onnx_engine.CUDA)
+        return onnx_session.absent(onnx_session.CUDA)
 
     def identity(self) -> dict[str, str]:
         """See `Backend.identity`."""
-        return {"onnxruntime": onnx_engine.version(), "gpu": gpu_name() or "unknown", "driver": gpu_driver()}
+        return {"onnxruntime": onnx_session.version(), "gpu": gpu_name() or "unknown", "driver": gpu_driver()}
 
     def start(self, model: Path, threads: int) -> Engine:
         """See `Backend.start`."""
-        return onnx_engine.OnnxEngine(model, threads, onnx_engine.CUDA, _SETTINGS, _BATCH)
+        return onnx_engine.OnnxEngine(model, threads, onnx_session.CUDA, _SETTINGS, _BATCH)

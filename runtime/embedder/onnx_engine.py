@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[import-untyped]
 
-from runtime.errors import BundleError, EngineError
+from runtime.errors import BundleError
+from runtime.onnx_session import CPU, session_of, session_options
 from runtime.values import Maps, Vectors
-
-log = logging.getLogger(__name__)
-
-CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-GPU_PACKAGE = (
-    "install onnxruntime-gpu (pip install homing[gpu]; on a Jetson NVIDIA's own wheel) in place of onnxruntime"
-)
-_ORT_ERRORS = tuple(e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception))
-# ONNX Runtime's errors share no base but Exception.
-_FAILURES: tuple[type[Exception], ...] = (RuntimeError, ValueError, *_ORT_ERRORS)
 
 
 class OnnxEngine:
@@ -43,7 +29,7 @@ class OnnxEngine:
         batch: int = 1,
         optimise: bool = True,
     ) -> None:
-        self._session = _session(path, session_options(threads, optimise), provider, options or {})
+        self._session = session_of(path, session_options(threads, optimise), provider, options)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or outputs[0].name != "embedding":
             raise BundleError(f"{path} is not a tower: it must take uint8 crops and give an embedding.")
@@ -58,77 +44,11 @@ class OnnxEngine:
         return embedding, rest[0] if rest else None
 
 
-def absent(provider: str) -> str | None:
-    """Why a provider is not to be had in this ONNX Runtime, None where it is."""
-    if provider in onnxruntime.get_available_providers():
-        return None
-    what = provider.removesuffix("ExecutionProvider")
-    return f"this ONNX Runtime is built without {what}: {GPU_PACKAGE}"
-
-
-def version() -> str:
-    """ONNX Runtime's version."""
-    return str(onnxruntime.__version__)
-
-
-def session_options(threads: int, optimise: bool = True) -> onnxruntime.SessionOptions:
-    """Options for a computer that has other things to do.
-
-    Threads that spin between operators gain 1 ms of 5 on two idle cores, lose 4 ms where one of them is busy, even if
-    they stop with the call (session.force_spinning_stop), and burn 30 ms of processor time after it if they do not; so
-    none spins. Anything below full optimisation costs three times.
-    """
-    level = onnxruntime.GraphOptimizationLevel
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # our own log says what matters
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # a black image must not cost ten times more
-    return options
-
-
-def load_gpu_libraries() -> None:
-    """Load CUDA and cuDNN from the wheels that pip installs them with, else from the system's folders.
-
-    Without it ONNX Runtime looks in the system's folders alone. Versions before 1.21 have no such call. What it prints
-    of libraries that it does not find goes to the log: whether they are needed shows when the session starts.
-    """
-    preload = getattr(onnxruntime, "preload_dlls", None)
-    if preload is None:
-        return
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        preload()
-    for line in said.getvalue().splitlines():
-        log.info("%s", line)
-
-
-def _session(
-    path: Path, options: onnxruntime.SessionOptions, provider: str, settings: dict[str, str]
-) -> onnxruntime.InferenceSession:
-    why = absent(provider)
-    if why is not None:
-        raise EngineError(f"{provider} cannot run {path.name}: {why}.")
-    if provider != CPU:  # ONNX Runtime gives what a provider lacks to the CPU, without a word to its caller
-        load_gpu_libraries()
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])
-    except _FAILURES as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EngineError(f"{provider} does not run {path.name}: {reason}.") from error
-    if session.get_providers()[0] != provider:
-        raise EngineError(f"{provider} did not start for {path.name}: is its driver there, and a GPU?")
-    return session
-
-
 def input_of(model: Path) -> tuple[str, tuple[int, ...]]:
     """Name and sides of a model's one input, the batch left out.
 
     Raises:
         EngineError: the file is no model.
     """
-    given = _session(model, session_options(1, optimise=False), CPU, {}).get_inputs()[0]
+    given = session_of(model, session_options(1, optimise=False)).get_inputs()[0]
     return str(given.name), tuple(int(side) for side in given.shape[1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from runtime import onnx_session
 from runtime.embedder import onnx_engine
 from runtime.embedder.engine import Engine
 from runtime.errors import EngineError
@@ -26,11 +27,11 @@ class OnnxTensorRt:
 
     def missing(self) -> str | None:
         """See `Backend.missing`."""
-        return onnx_engine.absent(onnx_engine.TENSORRT)
+        return onnx_session.absent(onnx_session.TENSORRT)
 
     def identity(self) -> dict[str, str]:
         """See `Backend.identity`."""
-        return {"onnxruntime": onnx_engine.version(), "gpu": gpu_name() or "unknown", "driver": gpu_driver()}
+        return {"onnxruntime": onnx_session.version(), "gpu": gpu_name() or "unknown", "driver": gpu_driver()}
 
     def start(self, model: Path, threads: int) -> Engine:
         """See `Backend.start`."""
@@ -54,7 +55,7 @@ class OnnxTensorRt:
         with contextlib.suppress(EngineError):
             tensorrt()  # loads its wheel's own libraries; the provider would look in the system's folders alone
         settings = provider_settings(model, cache, FLIGHT)
-        return onnx_engine.OnnxEngine(model, threads, onnx_engine.TENSORRT, settings, FLIGHT.most)
+        return onnx_engine.OnnxEngine(model, threads, onnx_session.TENSORRT, settings, FLIGHT.most)
 
     def _cache(self, model: Path) -> Path:
         """One directory per model, ONNX Runtime and GPU: what is in it is this one's, or nothing is."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runtime.camera_model import CameraModel
 from runtime.fix.decide import decide
 from runtime.fix.hypotheses import hypotheses_of
 from runtime.fix.layout import LayoutFixer, Refusal
-from runtime.fix.local_features import DENSE, UPRIGHT, Kind
+from runtime.fix.local_features import DENSE, UPRIGHT, Kind, learned
 from runtime.fix.memory import FEATURES_BYTES, Memory
 from runtime.fix.query import Known, known_of, sight, sight_upright
 from runtime.fix.retrieve import Matches, Retriever, Tower
@@ -25,6 +26,9 @@ from runtime.heights import is_above_flat_ground
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
 from runtime.values import Decision, Fix, Frame, Pose, ViewKind
+
+if TYPE_CHECKING:  # optional, and so is what runs it
+    from runtime.features.network import FeatureNetwork
 
 
 def _unwatched(stage: str) -> None:
@@ -38,7 +42,8 @@ class Fixer:
     features of keyframes are kept in the history for the next time. ``as_tagged``: the aircraft is where the tags of
     the keyframes' flight would have it, with their receiver's lag and drift, for photos that are held against such
     tags; in flight it is where the camera is over the history's ground, as targets are. ``galleries``: the history's,
-    where others search it too. ``features_bytes``: of memory, for features of keyframes.
+    where others search it too. ``features_bytes``: of memory, for features of keyframes. ``network``: looks at frames
+    of known pose that no keyframe passes by corners; optional.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class Fixer:
         as_tagged: bool = False,
         galleries: GalleryCache | None = None,
         features_bytes: int = FEATURES_BYTES,
+        network: FeatureNetwork | None = None,
     ) -> None:
+        self._learned = None if network is None else learned(network)
         self._history = history
         self._galleries = galleries or GalleryCache(history)
         self._as_tagged = as_tagged
@@ -110,14 +117,19 @@ class Fixer:
 
     def _verified(self, frame: Frame, known: Known, matches: Matches, most: int) -> Verifications:
         """Where no keyframe passes by the strongest corners, twice as many are tried: dusk and noise leave few of those
-        that a keyframe of the day has, and strong ones last. On tiles of a map more find no more."""
+        that a keyframe of the day has, and strong ones last. On tiles of a map more find no more. The
+        network comes last."""
         query = _sight_crop(known, matches, UPRIGHT) if known.posed else sight(frame, known)
         self._watch("features")
         found = verify_in_turn(query, known, matches, self._memory, self._retriever, most)
-        if found.passed or not known.posed or ViewKind.DRONE not in dict(self._memory.views):
+        if not known.posed:
             return found
-        closer = _sight_crop(known, matches, DENSE)
-        return verify_in_turn(closer, known, matches, self._memory, self._retriever, most)
+        closer = (DENSE if ViewKind.DRONE in dict(self._memory.views) else None), self._learned
+        for kind in filter(None, closer):
+            if not found.passed:
+                seen = _sight_crop(known, matches, kind)
+                found = verify_in_turn(seen, known, matches, self._memory, self._retriever, most)
+        return found
 
     def _by_layout(self, frame: Frame, known: Known, fix: Fix) -> Fix:
         """What no feature finds on a map its layout may: tried last, since it costs some ten times more."""

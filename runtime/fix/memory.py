@@ -166,7 +166,7 @@ class Memory:
             _LOG.warning("%s", error)
             return ground_of(self._history.keyframe(keyframe_id, crop=False), Features.none(), self.origin)
         arrays = self._history.features(keyframe_id, name)
-        if arrays is None or not Features.packed_in(arrays):
+        if arrays is None or not Features.packed_in(arrays, kind.descriptor_dim):
             features = self._extract(keyframe, kind, rung_m)
             self._keep(keyframe_id, name, features)
         else:

@@ -73,7 +73,8 @@ def _in_turn(
 
 
 def _by_pairs(ids: Sequence[int], query: Sighting, memory: Memory, rung_m: float) -> list[int]:
-    common = {one: len(pair(query.features, memory.ground(one, query.kind, rung_m).features)) for one in ids}
+    ratio = query.kind.max_ratio
+    common = {one: len(pair(query.features, memory.ground(one, query.kind, rung_m).features, ratio)) for one in ids}
     return sorted(ids, key=lambda one: -common[one])
 
 

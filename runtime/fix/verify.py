@@ -80,7 +80,7 @@ class Refused:
 
 def verify(query: Sighting, keyframe: Ground) -> Verified | Refused:
     """Whether a keyframe shows the query's ground, from pairs of their local features that agree on one camera pose."""
-    pairs, least = pair(query.features, keyframe.features), query.kind.least_inliers
+    pairs, least = pair(query.features, keyframe.features, query.kind.max_ratio), query.kind.least_inliers
     if len(pairs) < least:
         return Refused(keyframe.keyframe_id, len(pairs), "too few similar features")
     rays, ground = query.rays[pairs[:, 0]], keyframe.points[pairs[:, 1]]

@@ -12,7 +12,10 @@ makes on this ground. Places exclude each other, and with even odds that one of 
 
     p_i = exp(l_i) / (1 + sum_j exp(l_j)).
 
-Without it (bundles made before) features hold margins to other places, and each place has the logistic of its own.
+Pairs of learned local features that agree on a place are evidence of another kind: they add to its log-odds whatever
+the table, and take nothing away.
+
+Without ``rivals`` (bundles made before) features hold margins to other places, and each place has its own logistic.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ import numpy as np
 
 from runtime.errors import BundleError
 
+PAIRS = "pairs"  # of a place: agreeing pairs of learned features, where a network looked (`runtime.place.pairs`)
+CHANCE_PAIRS = 12  # the most that agreed with pictures of elsewhere; see docs/benchmarks.md
+_RARER_BY_PAIR = 1.6  # a pair more that agrees by chance
 _FLOOR = 1e-4  # no finite sample supports a probability nearer to 0 or 1
 _MOST_LOG_ODDS = math.log((1.0 - _FLOOR) / _FLOOR)
 
@@ -88,8 +94,8 @@ class Acceptance:
         if missing:
             raise BundleError(f"the bundle's acceptance needs {missing[0]}, which this version does not compute.")
         values = (np.array([features[name] for name in self.features]) - self.mean) / self.scale
-        logit = float(np.dot(values, self.weights)) + self.bias
-        return min(max(logit, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)
+        logit = max(float(np.dot(values, self.weights)) + self.bias, -_MOST_LOG_ODDS)
+        return min(logit + pairs_log_likelihood_ratio(features.get(PAIRS, 0.0)), _MOST_LOG_ODDS)
 
     def probabilities(self, places: Sequence[Mapping[str, float]]) -> list[float]:
         """That each of the distinct places of one question, the best first, is the right one.
@@ -110,6 +116,12 @@ class Acceptance:
     def place_sigma_m(self, ground_sigma_m: float) -> float:
         """1-sigma per axis of a place, grown where the keyframes are less sure of their ground than in the fit."""
         return math.sqrt(self.sigma_m**2 + max(0.0, ground_sigma_m**2 - self.ground_sigma_m**2))
+
+
+def pairs_log_likelihood_ratio(pairs: float) -> float:
+    """Natural log of how much likelier so many agreeing pairs of learned features are at the right place than by
+    chance; 0 for so few that chance makes them too, so that they never speak against a place."""
+    return max(0.0, pairs - CHANCE_PAIRS) * math.log(_RARER_BY_PAIR)
 
 
 def _within(probability: float) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
+from runtime.matching.acceptance import PAIRS, pairs_log_likelihood_ratio
 from runtime.matching.alignment import surfaces_of_many
 from runtime.place.attempt import Attempt
 from runtime.place.field import Field, Peak
@@ -25,11 +26,22 @@ _PLACE_M2 = 100.0  # a place is about 10 m by 10 m: the unit of the chances to b
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """What learned local features say of a place: how many pairs agree, (north, east) of where they have the target's
+    centre, and the keyframe that they were found in."""
+
+    pairs: int
+    ne_m: tuple[float, float]
+    keyframe_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TargetHypothesis:
     """What an attempt's scale and heading make of a target: its distinct ``peaks``, best first; ``nearest``, the id of
     the keyframe nearest to each; ``spread``, a robust deviation of the sharpness over all ground, which chance makes;
     ``area_m2``, the ground of the history on which the target's centre could have been found; ``chance``, the sharpness
-    of the best place of each copy whose layout is wrong."""
+    of the best place of each copy whose layout is wrong; ``pairs`` of learned features that agree on each of the first
+    places, where a network has looked."""
 
     attempt: Attempt
     peaks: tuple[Peak, ...]
@@ -37,6 +49,29 @@ class TargetHypothesis:
     spread: float
     area_m2: float
     chance: tuple[float, ...] = ()
+    pairs: tuple[int, ...] = ()
+
+    def supported(self, supports: Sequence[Support]) -> TargetHypothesis:
+        """With what supports each of the first places: one that more pairs support than chance makes agree lies where
+        they have it, and comes before those that fewer support; what they have in one place is one."""
+        ratios = [pairs_log_likelihood_ratio(one.pairs) for one in supports]
+        strong = [place for place in np.argsort([-one for one in ratios], kind="stable") if ratios[place] > 0.0]
+        apart_m = self.attempt.footprints_m[0] / 2
+        peaks: list[tuple[Peak, int, int]] = []
+        for place in [*strong, *(n for n in range(len(self.peaks)) if n not in strong)]:
+            peak, nearest, pairs = self.peaks[place], self.nearest[place], 0
+            if place < len(supports):
+                pairs = supports[place].pairs
+            if place in strong:
+                peak, nearest = replace(peak, ne_m=supports[place].ne_m), supports[place].keyframe_id
+            if all(math.dist(peak.ne_m, other.ne_m) >= apart_m for other, _, _ in peaks[: len(strong)]):
+                peaks.append((peak, nearest, pairs))
+        return replace(
+            self,
+            peaks=tuple(peak for peak, _, _ in peaks),
+            nearest=tuple(nearest for _, nearest, _ in peaks),
+            pairs=tuple(pairs for _, _, pairs in peaks),
+        )
 
     @property
     def contrast(self) -> float:
@@ -67,6 +102,7 @@ class TargetHypothesis:
             "log_over_next": _log_times(peak.sharpness, next_best or self.spread),
             "log_over_rest": _log_times(peak.sharpness, rest or self.spread),
             "log_over_wrong": _log_times(peak.sharpness, float(np.mean(self.chance)) if self.chance else rest),
+            PAIRS: float(self.pairs[place]) if self.pairs else 0.0,
         }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,19 @@ from runtime.centred import centred
 from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
-from runtime.matching.acceptance import Acceptance
+from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
 from runtime.place.hypothesis import TargetHypothesis, compare
 from runtime.place.nudge import Reading, nudge_of, sharpened
+from runtime.place.pairs import KEYFRAMES, PLACES, PairFinder
 from runtime.place.target import Target
 from runtime.place.versions import Layer, wrong_layouts
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
+
+if TYPE_CHECKING:  # optional, and so is what runs it
+    from runtime.features.network import FeatureNetwork
 
 HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
 _MAX_SKETCHED = 24  # attempts compared by their middle alone, of those that the vectors rank first
@@ -83,8 +87,8 @@ class Locator:
     """Finds targets in a history; it notices keyframes that are added meanwhile.
 
     ``view``: the gallery's view; by default the drone's, or the satellite tiles of a history that has nothing else.
-    ``query``: the view that targets are. ``galleries``: the history's, where others search it too. For one thread at
-    a time.
+    ``query``: the view that targets are. ``galleries``: the history's, where others search it too. ``network``:
+    looks for local features where the layout alone is not accepted; optional. For one thread at a time.
     """
 
     def __init__(
@@ -94,7 +98,9 @@ class Locator:
         view: ViewKind | None = None,
         query: ViewKind = ViewKind.SATELLITE,
         galleries: GalleryCache | None = None,
+        network: FeatureNetwork | None = None,
     ) -> None:
+        self._pairs = None if network is None else PairFinder(history, network)
         self._history = history
         self._embedder = embedder
         self._view = view
@@ -149,6 +155,19 @@ class Locator:
         return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
 
     def _judged(
+        self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
+    ) -> tuple[TargetHypothesis | None, int]:
+        """See `_by_layout`; where the layout of that place is not accepted, the network looks at the best ones too."""
+        hypothesis, tried = self._by_layout(target, view, any_heading, acceptance)
+        if hypothesis is None or not hypothesis.peaks or self._pairs is None:
+            return hypothesis, tried
+        if acceptance is not None and acceptance.accepts(hypothesis.places(tried)):
+            return hypothesis, tried
+        rung = self._gallery.rung(view, hypothesis.attempt.footprints_m[0])
+        near = [rung.near(np.array(peak.ne_m), rung.footprint_m, KEYFRAMES) for peak in hypothesis.peaks[:PLACES]]
+        return hypothesis.supported(self._pairs.supports(target, hypothesis, self._gallery.origin, near)), tried
+
+    def _by_layout(
         self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
     ) -> tuple[TargetHypothesis | None, int]:
         """The hypothesis whose best place stands out most, with what chance makes here, and how many were tried. Where
@@ -244,6 +263,8 @@ class Locator:
         if refusal:
             return PlaceAnswer.no_match(refusal, candidates, best.probability)
         reason = f"it stands out of its surroundings by {hypothesis.contrast:.1f} deviations"
+        if hypothesis.pairs and hypothesis.pairs[0] > CHANCE_PAIRS:
+            reason += f", and {hypothesis.pairs[0]} local features agree on it"
         return PlaceAnswer(Decision.MATCH, best.ground, sigma_m, best.probability, candidates, reason)
 
     def _candidates(

@@ -1,12 +1,13 @@
 """What is accepted on each ground by a model fitted on all others: ``python -m tests.bench.acceptance_grounds``.
 
-    python -m tests.bench.acceptance_grounds [--ground NAME] [--work DIR] [--write BUNDLE]
+    python -m tests.bench.acceptance_grounds [--ground NAME] [--work DIR] [--features DIR] [--write BUNDLE]
 
 Each ground (`ground_sites.py`) is asked for places that it holds and for others (`grounds.py`); the answers are kept in
 --work, and a finished ground is not asked again. One model over features without a unit is then fitted on all grounds
 but one, its threshold set there so that at most 1 % of the out-of-coverage queries would pass, and counted on the one
 left out. --write fits on those grounds whose data may be learned from and puts the model into a bundle's table for
-satellite images among a drone's views, which is what was asked; the table keeps the sigma of what it accepts.
+satellite images among a drone's views, which is what was asked; the table keeps the sigma of what it accepts. With
+--features the network of that folder looks at the best places as well, and its pairs count; the model stays the same.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rich.table import Table
 
 from runtime.bundle import Bundle, write_acceptance
 from runtime.embedder.embedder import Embedder
+from runtime.features.network import FeatureNetwork
 from runtime.matching.acceptance import Acceptance
 from runtime.matching.acceptance_fit import evenly, fitted
 from runtime.values import ViewKind
@@ -55,20 +57,21 @@ class Answer:
         return self.kind.startswith((OUT, FOREIGN))
 
 
-def answers_of(name: str, folder: Path) -> list[Answer]:
+def answers_of(name: str, folder: Path, network: FeatureNetwork | None) -> list[Answer]:
     """The answers of one ground, from ``folder`` where it was asked before."""
-    kept = folder / f"{name.replace(', ', '-')}.answers.json"
+    beside = "" if network is None else f".{network.name}"
+    kept = folder / f"{name.replace(', ', '-')}{beside}.answers.json"
     if kept.exists():
         return [Answer(**row) for row in json.loads(kept.read_text())]
     embedder = Embedder(Bundle.load(), threads=1)
     with SITES[name](folder, embedder) as ground:
-        found = _asked(ground, embedder)
+        found = _asked(ground, embedder, network)
     kept.write_text(json.dumps([asdict(one) for one in found]))
     return found
 
 
-def _asked(ground: Ground, embedder: Embedder) -> list[Answer]:
-    answering, found = Answering(ground, embedder), []
+def _asked(ground: Ground, embedder: Embedder, network: FeatureNetwork | None) -> list[Answer]:
+    answering, found = Answering(ground, embedder, network), []
     for number, one in enumerate(ground.asked):
         places, error_m = answering(one)
         found.append(Answer(ground.name, one.kind, list(places), error_m is not None and error_m <= ground.right_m))
@@ -133,12 +136,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground", choices=list(SITES), action="append", help="default: all of them")
     parser.add_argument("--work", type=Path, default=Path("out/grounds"))
+    parser.add_argument("--features", type=Path, metavar="DIR", help="folder of homing-export --features")
     parser.add_argument("--write", type=Path, metavar="BUNDLE")
     options = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"{DATA} is absent: there is nothing to measure on.")
     options.work.mkdir(parents=True, exist_ok=True)
-    answers = {name: answers_of(name, options.work) for name in options.ground or SITES}
+    network = None if options.features is None else FeatureNetwork.load(options.features)
+    answers = {name: answers_of(name, options.work, network) for name in options.ground or SITES}
     if len(answers) > 1:
         Console(width=170).print(report(answers))
     if options.write is not None:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.features.network import FeatureNetwork
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.history.reader import Gallery, Mark, StoredRung
@@ -94,8 +95,8 @@ class Without:
 class Answering:
     """Locates in a ground's history, without what each question leaves out."""
 
-    def __init__(self, ground: Ground, embedder: Tower) -> None:
-        self._ground, self._embedder = ground, embedder
+    def __init__(self, ground: Ground, embedder: Tower, network: FeatureNetwork | None = None) -> None:
+        self._ground, self._embedder, self._network = ground, embedder, network
         self._without: frozenset[int] | None = None
         self._locator: Locator | None = None
 
@@ -104,7 +105,8 @@ class Answering:
         if self._locator is None or asked.without != self._without:
             source = Without(self._ground.history, asked.without) if asked.without else self._ground.history
             views = self._ground.gallery, self._ground.query
-            self._locator = Locator(self._ground.history, self._embedder, *views, GalleryCache(source))
+            galleries = GalleryCache(source)
+            self._locator = Locator(self._ground.history, self._embedder, *views, galleries, self._network)
             self._without = asked.without
         found = self._locator.features(asked.target, any_heading=not asked.target.north_up)
         if found is None:

@@ -17,7 +17,7 @@ from runtime.bundle import Bundle
 from runtime.config.sections import BackendName
 from runtime.embedder.backends import BACKENDS, ORDER, backend, order_here
 from runtime.embedder.embedder import Embedder
-from runtime.embedder.onnx_engine import OnnxEngine, input_of, load_gpu_libraries
+from runtime.embedder.onnx_engine import OnnxEngine, input_of
 from runtime.embedder.onnx_tensorrt import provider_settings
 from runtime.embedder.parity_record import passed_sample, record_path
 from runtime.embedder.parity_set import parity_images
@@ -25,6 +25,7 @@ from runtime.embedder.tensorrt_native import TensorRt
 from runtime.errors import BundleError, EngineError, UsageError
 from runtime.gpu.key import BULK, FLIGHT
 from runtime.machine import default_threads, gpu_in_sight
+from runtime.onnx_session import load_gpu_libraries
 from runtime.values import ViewKind
 from tests.runtime.small_bundle import small_bundle
 

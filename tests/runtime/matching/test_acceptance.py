@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import BundleError
-from runtime.matching.acceptance import Acceptance
+from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
 from runtime.matching.acceptance_fit import evenly
 
 TABLE: dict[str, Any] = {
@@ -96,3 +96,17 @@ def test_grounds_and_kinds_count_evenly_but_few_rows_count_little() -> None:
     assert weights.sum() == pytest.approx(1.0)
     assert weights[:30].sum() == pytest.approx(weights[30:40].sum()) == pytest.approx(weights[40:50].sum())
     assert weights[50:].sum() == pytest.approx(weights[40:50].sum() / 2)
+
+
+def test_pairs_that_agree_speak_for_a_place_and_few_never_against_it() -> None:
+    acceptance = Acceptance.of({**TABLE, "rivals": True})
+    assert acceptance is not None
+    faint = {"sharpness": 0.1, "margin": 0.04}
+    by_layout = acceptance.log_likelihood_ratio(faint)
+    ratios = [acceptance.log_likelihood_ratio({**faint, "pairs": pairs}) for pairs in (0.0, 5.0, CHANCE_PAIRS)]
+    assert ratios == [by_layout] * 3
+    more = [acceptance.log_likelihood_ratio({**faint, "pairs": CHANCE_PAIRS + n}) for n in (1.0, 4.0, 9.0)]
+    assert by_layout < more[0] < more[1] < more[2]
+    assert not acceptance.accepts([faint]) and acceptance.accepts([{**faint, "pairs": CHANCE_PAIRS + 9.0}])
+    hopeless = {"sharpness": -1e6, "margin": 0.0, "pairs": CHANCE_PAIRS + 9.0}
+    assert not acceptance.accepts([hopeless])

@@ -94,9 +94,10 @@ class Land:
         return Target(image, gsd_m if known else None, True, position, "target")
 
     def record(
-        self, history: History, tower: Colours, places: list[tuple[float, float]], view: ViewKind = ViewKind.DRONE
-    ) -> None:
-        """Keyframes about places, embedded at every rung."""
+        self, history: History, tower: Colours, places: list[tuple[float, float]], view: ViewKind = ViewKind.DRONE,
+        gsd_m: float | None = None,
+    ) -> None:  # fmt: skip
+        """Keyframes about places, embedded at every rung; their crops of ``gsd_m``, else of the tower's size."""
         for north, east in places:
             crops = [cv2.resize(self.cut(north, east, rung, rung / SIZE_PX), (SIZE_PX, SIZE_PX)) for rung in RUNGS_M]
             made = tower.embed(view, np.stack(crops))
@@ -105,7 +106,8 @@ class Land:
             pose = Pose(0, height_agl_m=Measured(100, 1, "test"), attitude=Attitude.level(Measured(0.0, 0.1, "test")))
             maps = made.maps if made.maps is not None else [None] * len(RUNGS_M)
             stored = [StoredEmbedding(r, 0.0, v, m) for r, v, m in zip(RUNGS_M, made.vectors, maps, strict=True)]
-            keyframe = Keyframe(0, "survey", view, "", pose, at, ground, 1.0, RUNGS_M[-1], crops[-1])
+            crop = crops[-1] if gsd_m is None else self.cut(north, east, RUNGS_M[-1], gsd_m)
+            keyframe = Keyframe(0, "survey", view, "", pose, at, ground, 1.0, RUNGS_M[-1], crop)
             history.add(keyframe, stored)
 
 

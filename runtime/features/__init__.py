@@ -1,0 +1,1 @@
+"""Local features that a network finds and describes: optional, from a folder that `homing-export --features` makes."""
