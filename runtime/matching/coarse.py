@@ -1,4 +1,4 @@
-"""Codes of a large gallery's rows, a fourth of their size and less, and nearest neighbours by them in two steps.
+"""Codes of a large gallery's rows, an eighth of their size, and nearest neighbours by them in two steps.
 
 The codes are a product quantiser's of four bits for every two numbers, and are compared by faiss's kernels (extra
 ``large``), which hold their tables in registers: André, Kermarrec and Le Scouarnec, "Quicker ADC: unlocking the hidden
