@@ -23,7 +23,10 @@ _LATTICE = 17  # projected points per side of a crop; between them the map is sm
 _NO_SECOND_MAP: Any = None  # cv2.remap's first map holds x and y together, which takes half the time of two
 _COARSEST_CROP_PX = 2.0  # crop pixels that one frame pixel may cover on the ground: coarser shows nothing to compare
 _COARSEST_NADIR_PX = 3.0  # and never less than so many frame pixels straight down: a small frame is not refused for it
+_MOST_AHEAD_RAD = math.radians(47.0)  # off straight down, of what crops are cut about: their far half is sharp still
+_LEAST_WITHIN = 0.25  # of the field of view: the crop's centre stays so far from the picture's edge
 _MAX_RECTIFIED_RAD = math.radians(85.0)  # of tilt: beyond it the axis may miss the ground
+_SIDES = 0.85 ** np.arange(1, 25)  # of a square's largest side, tried from the largest on: down to 2 %
 _MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
 
 
@@ -71,6 +74,19 @@ class GroundPlane:
         north, east = self.ground_of(np.array([[self.camera.width_px / 2, self.camera.height_px / 2]]))[0]
         return float(north), float(east)
 
+    def crop_centre(self) -> tuple[float, float]:
+        """(north, east) of the ground point that crops are cut about: the one at the image's centre, or where the
+        camera looks further ahead than 47 degrees one before it that is seen sharply, well inside the picture."""
+        ahead_rad = self.tilt_rad
+        focal_px = min(self.camera.fx_px, self.camera.fy_px)
+        half_view_rad = math.atan(min(self.camera.width_px, self.camera.height_px) / 2 / focal_px)
+        nearer_rad = max(_MOST_AHEAD_RAD, ahead_rad - 2 * _LEAST_WITHIN * half_view_rad)
+        if ahead_rad <= nearer_rad:
+            return self.ground_of_axis()
+        away_m = self.height_agl_m * math.tan(nearer_rad)
+        north, east = self.ned_from_camera[:2, 2] / math.sin(ahead_rad)
+        return float(north * away_m), float(east * away_m)
+
     def metres_per_pixel(self, ground_ne_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) metres of ground that one pixel covers at (N, 2) ground points, along the line of sight, where it covers
         the most; infinite behind the camera. Distortion is left out."""
@@ -84,13 +100,18 @@ class GroundPlane:
         return np.asarray(np.where(cos_off_axis > 0, metres, np.inf))
 
     def visible_footprint_m(self, min_coverage: float = 0.9, size_px: int = 256) -> float:
-        """Side of the largest north-up square about the image's centre of which ``min_coverage`` is seen sharply enough
+        """Side of the largest north-up square about `crop_centre` of which ``min_coverage`` is seen sharply enough
         for a crop of ``size_px``; 0 where the camera looks too far ahead to show any."""
-        north, east = self.ground_of_axis()
+        north, east = self.crop_centre()
         if not math.isfinite(north):
             return 0.0
         low, high = 0.0, 4.0 * self.height_agl_m
-        for _ in range(12):  # bisection: 4 h / 2^12 is a thousandth of the height
+        for side_m in high * _SIDES:  # a large square may do where a small one is too fine
+            if self.coverage(north, east, side_m, size_px) >= min_coverage:
+                low = side_m
+                break
+            high = side_m
+        for _ in range(8):  # bisection to a thousandth of the height
             middle = (low + high) / 2
             enough = self.coverage(north, east, middle, size_px) >= min_coverage
             low, high = (middle, high) if enough else (low, middle)
@@ -111,10 +132,10 @@ class GroundPlane:
         return np.asarray(inside & (self.metres_per_pixel(ground_ne_m) <= coarsest_m))
 
     def ground_sigma_m(self, tilt_sigma_rad: float, height_sigma_m: float, heading_sigma_rad: float) -> float:
-        """1-sigma of the ground point at the image's centre against the camera, along the line of sight or across it,
-        whichever is larger, in metres: it grows with the square of the tilt's secant."""
-        tilt_rad = min(self.tilt_rad, _MAX_RECTIFIED_RAD)
-        away_m = self.height_agl_m * math.tan(tilt_rad)
+        """1-sigma of the ground point that crops are cut about against the camera, along the line of sight or across
+        it, whichever is larger, in metres: it grows with the square of the tilt's secant."""
+        away_m = math.hypot(*self.crop_centre())
+        tilt_rad = min(math.atan2(away_m, self.height_agl_m), _MAX_RECTIFIED_RAD)
         along_m = math.hypot(
             self.height_agl_m * tilt_sigma_rad / math.cos(tilt_rad) ** 2, math.tan(tilt_rad) * height_sigma_m
         )
@@ -123,7 +144,7 @@ class GroundPlane:
 
 
 def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, size_px: int) -> View:
-    """The north-up nadir crop of ``footprint_m`` about the ground point at the image's centre.
+    """The north-up nadir crop of ``footprint_m`` about the plane's `GroundPlane.crop_centre`.
 
     Without attitude, height or heading it is the plain centre crop, and says so (``rectified`` False).
 
@@ -134,7 +155,7 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
     plane = GroundPlane.of(camera, pose)
     if plane is None or plane.tilt_rad > _MAX_RECTIFIED_RAD:
         return centre_crop(frame, size_px)
-    north, east = plane.ground_of_axis()
+    north, east = plane.crop_centre()
     image = _warp(frame.image, plane, north, east, footprint_m, size_px)
     return View(
         image=image,

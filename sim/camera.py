@@ -31,10 +31,10 @@ class CameraFaults:
     jpeg_quality: int | None = 88  # None: no compression
 
 
-def default_camera() -> CameraModel:
-    """640 x 480, 70 degrees across, straight down, with a mild barrel distortion."""
+def default_camera(pitch_deg: float = -90.0) -> CameraModel:
+    """640 x 480, 70 degrees across, with a mild barrel distortion; straight down, or mounted at another pitch."""
     return replace(
-        CameraModel.from_hfov(640, 480, 70.0, delay_s=DELAY_MEAN_S),
+        CameraModel.from_hfov(640, 480, 70.0, pitch_deg=pitch_deg, delay_s=DELAY_MEAN_S),
         distortion=(-0.09, 0.03, 4e-4, -3e-4, 0.0),
     )
 
@@ -42,6 +42,9 @@ def default_camera() -> CameraModel:
 def delay_s(rng: np.random.Generator) -> float:
     """A frame's delay between exposure and arrival: 60 ± 20 ms, never under 10."""
     return max(0.010, float(rng.normal(DELAY_MEAN_S, DELAY_SIGMA_S)))
+
+
+_LEAST_DOWN = 0.1  # of the axis: a camera that looks at the horizon sees nothing smeared by its own way
 
 
 class SimulatedCamera:
@@ -82,9 +85,11 @@ class SimulatedCamera:
     ) -> tuple[float, float]:
         """How far the ground at the image's centre moves across it during the exposure, in pixels (x, y)."""
         body_from_camera = rotation(self.model.body_from_camera)
-        in_camera = (rotation(ned_from_body) * body_from_camera).inv().apply(velocity)
+        ned_from_camera = rotation(ned_from_body) * body_from_camera
+        in_camera = ned_from_camera.inv().apply(velocity)
         turning = body_from_camera.inv().apply(rates)
-        depth = max(1.0, -float(position[2]))
+        down = max(_LEAST_DOWN, float(ned_from_camera.as_matrix()[2, 2]))
+        depth = max(1.0, -float(position[2]) / down)
         dx = -in_camera[0] / depth - turning[1]
         dy = -in_camera[1] / depth + turning[0]
         t = self._faults.exposure_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from runtime.cli.left_out import tell
 from runtime.cli.output import progress, warn
 from runtime.cli.record_images import record_images
 from runtime.cli.record_map import record_map
-from runtime.cli.recording import completed, opened, recorded
+from runtime.cli.recording import by_terrain, completed, opened, recorded
 from runtime.cli.source_options import check_options
 from runtime.errors import ImageError
 from runtime.record.map_plan import HEIGHTS_M, MOST_TILES
@@ -26,8 +27,9 @@ from runtime.sources.logs.choice import Asked
 from runtime.sources.photo import CameraFlags
 from runtime.sources.subtitles.order import Order
 from runtime.sources.video import Filmed
-from runtime.survey.survey import Skipped
+from runtime.survey.survey import Skipped, Survey
 from runtime.survey.video import frame_reader, gathered, survey_video
+from runtime.terrain import Datum
 
 _INTERRUPTED = 130  # as the shell counts SIGINT
 
@@ -61,17 +63,21 @@ def record(
     camera: Annotated[Path | None, typer.Option(help="Its calibration: a .json, or a .toml with [camera].")] = None,
     height_agl_m: Annotated[float | None, typer.Option(help="Height above ground.")] = None,
     heading_deg: Annotated[float | None, typer.Option(help="Where the image's top points, from true north.")] = None,
+    terrain: Annotated[Path | None, typer.Option(help="The ground's heights: a raster of any kind.")] = None,
+    terrain_heights: Annotated[Datum, typer.Option(help="What they are above: the sea, or WGS-84's ellipsoid.")]
+    = Datum.ORTHOMETRIC,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Record a flight, or a map, into a history; adding to one that is there is fine."""
     check_options(context)
     flags = CameraFlags(camera_pitch_deg, hfov_deg, height_agl_m, heading_deg, read_camera(camera))
     asked = Asked(vehicle, boot)
+    levelled = partial(by_terrain, terrain, terrain_heights)
     try:
         if images is not None:
             used = [path for path in (telemetry, camera) if path is not None]
             log_of = partial(read_photo_log, telemetry, asked, time_offset_s)
-            kept, skipped = record_images(images, history, bundle, flags, recursive, log_of, used)
+            kept, skipped = record_images(images, history, bundle, flags, recursive, log_of, used, levelled)
         elif map_file is not None:
             kept, skipped = record_map(
                 map_file, history, bundle, MapOptions(tile_m, stride_m, max_tiles, heights, jobs, update, cluster)
@@ -79,7 +85,7 @@ def record(
         else:
             film = FilmFile(video, bag, image_topic)
             filmed = film.filmed(telemetry, gps_order, asked, time_offset_s, flags)
-            kept, skipped = _record_film(film, filmed, history, bundle)
+            kept, skipped = _record_film(film, filmed, history, bundle, levelled)
     except KeyboardInterrupt:
         warn(f"Interrupted; what was recorded is kept in {history}, and the same command goes on from there.")
         raise typer.Exit(_INTERRUPTED) from None
@@ -89,12 +95,12 @@ def record(
 
 
 def _record_film(
-    film: FilmFile, filmed: Filmed, history: Path, bundle: Path | None
+    film: FilmFile, filmed: Filmed, history: Path, bundle: Path | None, levelled: Callable[[Survey], Survey]
 ) -> tuple[int, list[Skipped]]:
     with film.open() as frames:
         refuse_useless_views(filmed.sampled(frames.length_s), Bundle.load(bundle), str(film.path))
         with progress("reading", max(frames.frames, 1)) as steps:
             read = survey_video(frames, filmed, steps.step)
     with opened(history, bundle) as target, film.open() as frames:
-        kept, skipped = recorded(completed(read), film.path.name, MOVED, frame_reader(frames), target)
+        kept, skipped = recorded(completed(levelled(read)), film.path.name, MOVED, frame_reader(frames), target)
     return kept, gathered(skipped, film.path)

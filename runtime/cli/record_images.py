@@ -16,7 +16,7 @@ from runtime.record.surveyed import PHOTO_MOVED, photo_reader
 from runtime.sources.folder import SUFFIXES, PhotoFolder, endings, folders_below, photo_folder
 from runtime.sources.logged import PhotoLog
 from runtime.sources.photo import CameraFlags
-from runtime.survey.survey import Skipped, survey
+from runtime.survey.survey import Skipped, Survey, survey
 
 LogOf = Callable[[Sequence[Path]], PhotoLog | None]
 
@@ -29,10 +29,12 @@ def record_images(
     recursive: bool,
     log_of: LogOf,
     used: Sequence[Path] = (),
+    levelled: Callable[[Survey], Survey] = lambda read: read,
 ) -> tuple[int, list[Skipped]]:
     """Records a folder's photos, and with ``recursive`` those of all folders in it; where it holds none itself, as a
     card's DCIM, its folders are read in any case, and that is said. ``log_of`` gives the log of the photos' flight, if
-    there is one; ``used``: files that are read besides, wherever they lie.
+    there is one; ``used``: files that are read besides, wherever they lie. ``levelled`` takes the photos' heights above
+    the terrain, where there is a model of it.
 
     Returns:
         How many keyframes were added, and what was left out.
@@ -46,7 +48,7 @@ def record_images(
     kept, skipped = 0, []
     with opened(history, bundle) as target:
         for one in folders:
-            more, left_out = _record_folder(one, flags, log, target)
+            more, left_out = _record_folder(one, flags, log, target, levelled)
             above = "" if one.path == folder else f"{one.path.relative_to(folder)}/"
             kept += more
             skipped += [Skipped(f"{above}{item.image}", item.reason) for item in left_out]
@@ -88,7 +90,11 @@ def _nothing(folder: Path, chosen: Sequence[PhotoFolder]) -> str:
 
 
 def _record_folder(
-    found: PhotoFolder, flags: CameraFlags, log: PhotoLog | None, target: tuple[History, Embedder]
+    found: PhotoFolder,
+    flags: CameraFlags,
+    log: PhotoLog | None,
+    target: tuple[History, Embedder],
+    levelled: Callable[[Survey], Survey],
 ) -> tuple[int, list[Skipped]]:
     left_out = [Skipped(name, reason) for name, reason in found.skipped]
     if not found.images:
@@ -96,6 +102,6 @@ def _record_folder(
     with progress("reading", len(found.images)) as steps:
         read = survey(found.images, flags, steps.step, log)
     kept, skipped = recorded(
-        completed(read), read.flight(found.path), PHOTO_MOVED, photo_reader(found.path), target
+        completed(levelled(read)), read.flight(found.path), PHOTO_MOVED, photo_reader(found.path), target
     )
     return kept, [*left_out, *skipped]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runtime.bundle import Bundle
 from runtime.cli.output import progress, warn
+from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
 from runtime.history.history import History
 from runtime.record.known import Known
@@ -15,8 +16,11 @@ from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import picture_of
 from runtime.record.surveyed import record as record_photos
 from runtime.sources.lens import ASSUMED_HFOV_DEG
+from runtime.sources.raster.terrain import read_terrain
 from runtime.survey.complete import complete, pairs_to_match
+from runtime.survey.over_terrain import over_terrain
 from runtime.survey.survey import Skipped, Survey, Surveyed
+from runtime.terrain import SOURCE, Datum
 from runtime.values import Frame
 
 _THREADS = 2
@@ -30,6 +34,16 @@ def opened(path: Path, bundle: Path | None) -> Iterator[tuple[History, Embedder]
         yield history, Embedder(loaded, threads=_THREADS)
 
 
+def by_terrain(file: Path | None, heights: Datum, read: Survey) -> Survey:
+    """A survey with its heights taken above an elevation model, where one is given."""
+    if file is None:
+        return read
+    lifted = over_terrain(read, lambda places: read_terrain(file, places, heights))
+    count = sum(one.pose.height_agl_m is not None and one.pose.height_agl_m.source == SOURCE for one in lifted.photos)
+    warn(f"{file}: {counted(count, 'picture')} of {len(lifted.photos)} stand above its {heights.value} heights.")
+    return lifted
+
+
 def completed(read: Survey) -> Survey:
     """A survey with what its overlaps show; what was found, and what had to be assumed, is said on stderr."""
     if read.assumed_lens:
@@ -39,6 +53,8 @@ def completed(read: Survey) -> Survey:
         return complete(read)
     with progress("matching overlaps", pairs) as steps:
         ready = complete(read, steps.step)
+    if ready.pitch is not None:
+        warn(ready.pitch.sentence())
     if ready.solution is not None:
         warn(ready.solution.summary())
     if ready.turned:

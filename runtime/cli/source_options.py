@@ -14,6 +14,7 @@ GO_WITH = {  # every option that is not for all of them, by its name in the prog
     "heights": ("map_file",), "jobs": ("map_file",), "update": ("map_file",),
     "telemetry": _CAMERA, "vehicle": _CAMERA, "boot": _CAMERA, "time_offset_s": _CAMERA,
     "gps_order": ("video",), "rate_hz": ("video", "bag"), "image_topic": ("bag",), "camera": _CAMERA,
+    "terrain": _CAMERA, "terrain_heights": _CAMERA,
     "camera_pitch_deg": _CAMERA, "hfov_deg": _CAMERA, "height_agl_m": _CAMERA, "heading_deg": _CAMERA,
 }  # fmt: skip
 

@@ -63,7 +63,7 @@ def layout_target(frame: Frame, known: Known, plane: GroundPlane, size_px: int) 
 
 def _hypotheses(answer: PlaceAnswer, known: Known, plane: GroundPlane) -> tuple[Hypothesis, ...]:
     """The candidates of an answer as places where the frame may have been taken, the likeliest first."""
-    north_m, east_m = plane.ground_of_axis()
+    north_m, east_m = plane.crop_centre()
     tilt_m = math.tan(known.prior.tilt_sigma_rad) * plane.height_agl_m  # the axis is off by the attitude's error
     sigma_m = math.hypot(_CANDIDATE_SIGMA_M if answer.sigma_m is None else answer.sigma_m, tilt_m)
     return tuple(

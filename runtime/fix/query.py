@@ -108,7 +108,7 @@ def sight_upright(crop: ImageRGB, footprint_m: float, known: Known, kind: Kind) 
     features = features_of(crop, kind, kind.of_query)
     plane = GroundPlane.of(known.camera, known.pose)
     assert plane is not None
-    north, east = plane.ground_of_axis()
+    north, east = plane.crop_centre()
     metres = (features.points.astype(np.float64) / crop.shape[0] - 0.5) * footprint_m + [east, -north]
     return Sighting(kind, features, metres / plane.height_agl_m, known.prior)
 

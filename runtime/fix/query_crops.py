@@ -58,7 +58,7 @@ def query_crops(
         for rung in chosen(_covered(rungs, plane, size_px)):
             small = _shrunk(frame, plane, rung, size_px)
             image = rectify(small, known.camera, pose, rung, size_px).image
-            found.append(QueryCrop(rung, pose, plane.ground_of_axis(), image))
+            found.append(QueryCrop(rung, pose, plane.crop_centre(), image))
     return found
 
 
@@ -78,7 +78,7 @@ def _shrunk(frame: Frame, plane: GroundPlane, rung_m: float, size_px: int) -> Fr
 def _covered(rungs: Sequence[float], plane: GroundPlane, size_px: int) -> list[float]:
     """Those that the camera shows well enough, the largest first; the smallest where it shows none; none where it looks
     past the ground."""
-    north, east = plane.ground_of_axis()
+    north, east = plane.crop_centre()
     if not math.isfinite(north):
         return []
     for number, rung in enumerate(largest_first := sorted(rungs, reverse=True)):

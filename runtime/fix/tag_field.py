@@ -138,4 +138,4 @@ def _camera_m(keyframe: Keyframe, origin: GeoPoint, camera: CameraModel) -> Arra
     if keyframe.position is not None:
         return np.array(north_east_m(origin, keyframe.position.point))
     plane = GroundPlane.of(camera, keyframe.pose)
-    return None if plane is None else np.array(north_east_m(origin, keyframe.ground)) - plane.ground_of_axis()
+    return None if plane is None else np.array(north_east_m(origin, keyframe.ground)) - plane.crop_centre()

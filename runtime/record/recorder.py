@@ -148,7 +148,7 @@ class Recorder:
             return Recorded(None, "blurred")
         plane, side_m = seen
         rungs = rungs_within(self._embedder.bundle.footprints_m, side_m)
-        ground = offset(position.point, *plane.ground_of_axis())
+        ground = offset(position.point, *plane.crop_centre())
         if not self._new(ground, side_m, max(rungs)):
             return Recorded(None, "has not moved since the last keyframe")
         probe = frame.image[::_PROBE_STEP_PX, ::_PROBE_STEP_PX]
@@ -180,7 +180,7 @@ class Recorder:
         return Recorded(new_id, "recorded")
 
     def _origin(self, fingerprint: str, plane: GroundPlane, side_m: float) -> Origin:
-        middle = plane.ground_of_axis()
+        middle = plane.crop_centre()
         coverage = plane.coverage(*middle, side_m, self._embedder.bundle.input_size_px)
         return Origin(fingerprint, coverage, float(plane.metres_per_pixel(np.array([middle]))[0]))
 

@@ -47,6 +47,11 @@ class CameraFlags:
     heading_deg: float | None = None
     calibrated: CameraModel | None = None
 
+    @property
+    def pitch_told(self) -> bool:
+        """Whether the user says how the camera is mounted."""
+        return self.camera_pitch_deg is not None or self.calibrated is not None
+
     def __post_init__(self) -> None:
         if self.height_agl_m is not None and not 0.0 < self.height_agl_m < math.inf:
             raise UsageError(f"A height of {self.height_agl_m:g} m above ground is not positive.")

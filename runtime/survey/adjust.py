@@ -17,13 +17,14 @@ from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from runtime.survey.mosaic import Ties
+from runtime.survey.rays import bluntness
 
 Array = NDArray[np.float64]
 
 PHOTO = 6  # unknowns of a photo: north, east, log height, heading, pitch, roll
 HEIGHT = 2  # among them
 COMMON = 4  # unknowns of the flight: lever forward and right, drift north and east
-_TIE_SIGMA = 4e-3  # of the height: terrain and houses are no plane; measured on two flights
+_TIE_SIGMA = 4e-3  # of the height, straight down: terrain and houses are no plane; measured on two flights
 _LEVER_SIGMA_M = 6.0
 _DRIFT_SIGMA_M_S = 0.1
 _DIFFERENCE_STEP = np.array([1e-3, 1e-3, 1e-6, 1e-6, 1e-6, 1e-6])
@@ -37,7 +38,8 @@ class Observed:
     """What is known of N photos beforehand; NaN where it is not.
 
     ``tag_ne_m`` (N, 2) and its ``tag_sigma_m`` (N,); ``time_s`` (N,) from the flight's middle;
-    ``log_height``, ``heading_rad``, ``pitch_rad``, ``roll_rad`` (N,), each with its sigma.
+    ``log_height``, ``heading_rad`` (N,), each with its sigma; ``tilt_sigma_rad`` of pitch and roll about those that are
+    known, which the ties' rays are free of.
     """
 
     tag_ne_m: Array
@@ -47,7 +49,6 @@ class Observed:
     log_height_sigma: Array
     heading_rad: Array
     heading_sigma_rad: Array
-    tilt_rad: Array  # (N, 2) pitch and roll
     tilt_sigma_rad: Array  # (N,)
 
 
@@ -72,7 +73,7 @@ class Adjusted:
 
 
 def ground_of(photos: Array, rays: Array) -> Array:
-    """(K, 2) north and east where (K, 3) body rays from (K, 6) poses meet the ground."""
+    """(K, 2) north and east where (K, 3) level rays from (K, 6) poses meet the ground."""
     turned = turn(photos).apply(rays)
     down = np.maximum(turned[:, 2:], 0.05)
     return np.asarray(photos[:, :2] + turned[:, :2] / down * heights_m(photos)[:, None])
@@ -84,7 +85,7 @@ def heights_m(photos: Array) -> Array:
 
 
 def turn(photos: Array) -> Rotation:
-    """The rotations ``ned_from_body`` of (K, 6) poses."""
+    """The rotations from the level frame to north, east, down of (K, 6) poses."""
     return Rotation.from_euler("ZYX", photos[:, 3:6])
 
 
@@ -121,6 +122,7 @@ class _Problem:
         self._ties = ties
         self._seen = observed
         self._count = len(observed.time_s)
+        self._tie_sigma = _TIE_SIGMA * np.maximum(bluntness(ties.first_ray), bluntness(ties.second_ray))
 
     def split(self, state: Array) -> tuple[Array, Array]:
         """The photos' (N, 6) and the common (4,) unknowns."""
@@ -128,7 +130,7 @@ class _Problem:
 
     def misfit(self, photos: Array) -> Array:
         """(K,) distance of each tie's two ground points, in heights."""
-        return np.asarray(np.linalg.norm(self._ties_of(photos, photos), axis=1) * _TIE_SIGMA)
+        return np.asarray(np.linalg.norm(self._ties_of(photos, photos), axis=1) * self._tie_sigma)
 
     def residuals(self, state: Array) -> Array:
         photos, common = self.split(state)
@@ -176,7 +178,7 @@ class _Problem:
         i, j = self._ties.first, self._ties.second
         apart = ground_of(first[i], self._ties.first_ray) - ground_of(second[j], self._ties.second_ray)
         level_m = np.sqrt(heights_m(first[i]) * heights_m(second[j]))
-        return np.asarray(apart / (level_m * _TIE_SIGMA)[:, None])
+        return np.asarray(apart / (level_m * self._tie_sigma)[:, None])
 
     def _tags_of(self, photos: Array, common: Array) -> Array:
         apart = tag_of(photos, self._seen.time_s, common) - self._seen.tag_ne_m
@@ -190,8 +192,8 @@ class _Problem:
             [
                 (photos[:, 2] - seen.log_height) / seen.log_height_sigma,
                 heading / seen.heading_sigma_rad,
-                (photos[:, 4] - seen.tilt_rad[:, 0]) / seen.tilt_sigma_rad,
-                (photos[:, 5] - seen.tilt_rad[:, 1]) / seen.tilt_sigma_rad,
+                photos[:, 4] / seen.tilt_sigma_rad,
+                photos[:, 5] / seen.tilt_sigma_rad,
             ],
             axis=1,
         )

@@ -6,16 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m
-from runtime.rotations import euler_of, rotation
 from runtime.survey.adjust import Array, Observed
 from runtime.survey.mosaic import Mosaic, Ties
 from runtime.survey.overlaps import Overlap
+from runtime.survey.rays import Look, meets_ground
 from runtime.values import Measured, Pose, Position
 
 Complex = NDArray[np.complex128]
@@ -53,29 +52,24 @@ def without_heading(pose: Pose) -> Pose:
     return pose if attitude is None else replace(pose, attitude=replace(attitude, heading_sigma_rad=math.inf))
 
 
-def ties_of(cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]) -> Ties:
-    """Overlaps in pixels as pairs of sight rays in the body frame."""
+def ties_of(told: Sequence[Tagged], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]) -> Ties:
+    """Overlaps in pixels as pairs of sight rays in the level frame; what lies near a photo's horizon is left out."""
+    looks = [Look.of(camera, one.pose) for camera, one in zip(cameras, told, strict=True)]
     first, second, number = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     rays: tuple[list[Array], list[Array]] = ([np.zeros((0, 3))], [np.zeros((0, 3))])
     for k, overlap in enumerate(overlaps):
-        count = len(overlap.first_px)
+        a, b = looks[overlap.first].rays(overlap.first_px), looks[overlap.second].rays(overlap.second_px)
+        below = meets_ground(a) & meets_ground(b)
+        count = int(below.sum())
         first.append(np.full(count, overlap.first))
         second.append(np.full(count, overlap.second))
         number.append(np.full(count, k))
-        rays[0].append(body_rays(cameras[overlap.first], overlap.first_px))
-        rays[1].append(body_rays(cameras[overlap.second], overlap.second_px))
+        rays[0].append(a[below])
+        rays[1].append(b[below])
     return Ties(
         np.concatenate(first), np.concatenate(second), np.concatenate(rays[0]), np.concatenate(rays[1]),
         np.concatenate(number),
     )  # fmt: skip
-
-
-def body_rays(camera: CameraModel, pixels: NDArray[np.float64]) -> Array:
-    """(N, 3) sight rays in the body frame (forward, right, down) of (N, 2) pixels."""
-    flat = cv2.undistortPoints(
-        pixels.reshape(-1, 1, 2).astype(np.float64), camera.matrix, np.array(camera.distortion)
-    ).reshape(-1, 2)
-    return np.asarray(rotation(camera.body_from_camera).apply(np.hstack([flat, np.ones((len(flat), 1))])))
 
 
 def tags_m(told: Sequence[Tagged]) -> Array:
@@ -87,7 +81,6 @@ def observed(told: Sequence[Tagged]) -> Observed:
     """What photos say of themselves as numbers, in metres from the first one's tag and seconds from their middle."""
     nan, poses = math.nan, [one.pose for one in told]
     time_s = _times_s(poses)
-    tilts = [_tilt(pose) for pose in poses]
     heights = [pose.height_agl_m or Measured(nan, nan, "") for pose in poses]
     headings = [pose.heading or Measured(nan, nan, "") for pose in poses]
     return Observed(
@@ -98,8 +91,7 @@ def observed(told: Sequence[Tagged]) -> Observed:
         log_height_sigma=np.array([height.sigma / height.value for height in heights]),
         heading_rad=np.array([heading.value for heading in headings]),
         heading_sigma_rad=np.array([heading.sigma for heading in headings]),
-        tilt_rad=np.array([tilt[:2] for tilt in tilts]),
-        tilt_sigma_rad=np.array([tilt[2] for tilt in tilts]),
+        tilt_sigma_rad=np.array([_MEASURED_TILT_SIGMA_RAD if p.attitude_measured else _TILT_SIGMA_RAD for p in poses]),
     )
 
 
@@ -108,14 +100,6 @@ def _times_s(poses: Sequence[Pose]) -> Array:
     known = [pose.t_ns for pose in poses if pose.t_ns is not None]
     times_ns = known if len(known) == len(poses) else [0] * len(poses)
     return np.array(times_ns, dtype=np.float64) * 1e-9
-
-
-def _tilt(pose: Pose) -> tuple[float, float, float]:
-    """Pitch, roll and their sigma."""
-    if pose.ned_from_body is None:
-        return 0.0, 0.0, _TILT_SIGMA_RAD
-    roll, pitch, _ = euler_of(pose.ned_from_body)
-    return pitch, roll, _MEASURED_TILT_SIGMA_RAD if pose.attitude_measured else _TILT_SIGMA_RAD
 
 
 def anchored(mosaic: Mosaic, seen: Observed) -> Anchored:
@@ -139,7 +123,6 @@ def anchored(mosaic: Mosaic, seen: Observed) -> Anchored:
     photos[:, 0], photos[:, 1] = at.real, at.imag
     photos[:, 2] = np.log(np.maximum(np.abs(mosaic.factor * factor), _MIN_HEIGHT_M))
     photos[:, 3] = np.angle(mosaic.factor * factor)
-    photos[:, 4:6] = seen.tilt_rad
     lever *= np.exp(-1j * np.angle(factor))  # the fit's nose still pointed along the mosaic's own north
     common = np.array([lever.real, lever.imag, drift.real, drift.imag])
     weighted = np.asarray(design * weight[:, None], dtype=np.complex128)
@@ -148,11 +131,11 @@ def anchored(mosaic: Mosaic, seen: Observed) -> Anchored:
 
 def _share(rows: Complex, ridge: Complex, misfit: Array, scale: complex, photos: Array, seen: Observed) -> float:
     """1-sigma of the fit's complex scale, as a share of it: from the tags' scatter, the larger one of the expected and
-    the found, and from tilts, which the mosaic leaves out and which shift a camera against the ground below it."""
+    the found, and from unknown tilts, which shift a camera against the ground below it."""
     information = rows.conj().T @ rows + ridge.conj().T @ ridge
     variance = float(np.linalg.pinv(information, hermitian=True)[0, 0].real)
     scatter = float(np.sum(misfit**2 / np.sqrt(1.0 + misfit**2))) / max(2 * len(misfit) - 4, 1)
-    off_m = np.exp(photos[:, 2]) * np.hypot(seen.tilt_sigma_rad, np.hypot(*seen.tilt_rad.T))
+    off_m = np.exp(photos[:, 2]) * seen.tilt_sigma_rad
     tilts = float(np.median(off_m / seen.tag_sigma_m)) ** 2
     return math.sqrt(max(variance, 0.0) * (max(1.0, scatter) + tilts)) / max(abs(scale), 1e-12)
 

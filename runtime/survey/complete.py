@@ -13,7 +13,9 @@ from runtime.survey.anchor import FLAG
 from runtime.survey.contradiction import Contradiction, Held, carried
 from runtime.survey.headings import turned_poses
 from runtime.survey.heights import held_heights
-from runtime.survey.overlaps import Overlap, candidate_pairs, overlap_of
+from runtime.survey.overlaps import Features, Overlap, alike, candidate_pairs, matched
+from runtime.survey.pitch import solved_pitch
+from runtime.survey.rays import Look
 from runtime.survey.solver import solve
 from runtime.survey.survey import Skipped, Step, Survey, Surveyed, missing
 
@@ -33,7 +35,10 @@ def _solved(read: Survey, step: Step) -> Survey:
     unsaid = _unsaid(read)
     if not unsaid:
         return read
-    overlaps = _overlaps(unsaid, _candidates(unsaid), step)
+    shared = _matched(unsaid, _candidates(unsaid), step)
+    read = _pitched(read, unsaid, shared)
+    unsaid = _unsaid(read)
+    overlaps = _alike(unsaid, shared)
     solution = solve([photo.told for photo in unsaid], [photo.camera for photo in unsaid], overlaps)
     outcomes = zip(solution.photos, solution.reasons, strict=True)
     outcome = {photo.index: found for photo, found in zip(unsaid, outcomes, strict=True)}
@@ -59,7 +64,7 @@ def _corrected(read: Survey, step: Step) -> Survey:
     """Photos whose pixels were turned get the heading that their overlaps show, then those whose heights are
     contradicted the height."""
     doubtful = _doubtful(read)
-    overlaps = _overlaps(doubtful, _candidates(doubtful, check=True), step)
+    overlaps = _alike(doubtful, _matched(doubtful, _candidates(doubtful, check=True), step))
     read = _upright(read, doubtful, overlaps)
     now = {photo.index: photo for photo in read.photos}
     return _levelled(read, [now[photo.index] for photo in doubtful], overlaps)
@@ -111,15 +116,39 @@ def _candidates(photos: Sequence[Surveyed], check: bool = False) -> list[tuple[i
     return candidate_pairs(places, neighbours=4, consecutive=1) if check else candidate_pairs(places)
 
 
-def _overlaps(photos: Sequence[Surveyed], pairs: Sequence[tuple[int, int]], step: Step) -> list[Overlap]:
-    features = [photo.features for photo in photos if photo.features is not None]
+def _matched(photos: Sequence[Surveyed], pairs: Sequence[tuple[int, int]], step: Step) -> list[Overlap]:
+    features = _features(photos)
     found = []
     for first, second in pairs:
-        overlap = overlap_of(first, second, features)
+        overlap = matched(first, second, features)
         if overlap is not None:
             found.append(overlap)
         step()
     return found
+
+
+def _pitched(read: Survey, unsaid: Sequence[Surveyed], shared: Sequence[Overlap]) -> Survey:
+    """With the pitch that the overlaps show in all cameras of which nobody says one."""
+    blind = {photo.index for photo in unsaid if not photo.pose.attitude_measured}
+    if read.pitch_told or len(blind) < len(unsaid):
+        return read
+    pitch = solved_pitch([photo.camera for photo in unsaid], shared)
+    if pitch is None:
+        return read
+    photos = tuple(
+        replace(photo, camera=pitch.mounted(photo.camera)) if photo.index in blind else photo for photo in read.photos
+    )
+    return replace(read, photos=photos, pitch=pitch)
+
+
+def _alike(photos: Sequence[Surveyed], shared: Sequence[Overlap]) -> list[Overlap]:
+    """Those of the overlaps that are similar on the ground, by how the photos looked, of each a few points."""
+    looks = [Look.of(photo.camera, photo.pose) for photo in photos]
+    return [one.thinned() for one in shared if alike(one, _features(photos), looks)]
+
+
+def _features(photos: Sequence[Surveyed]) -> list[Features]:
+    return [photo.features for photo in photos if photo.features is not None]
 
 
 def _not_recorded(photo: Surveyed) -> str:

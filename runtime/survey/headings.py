@@ -16,8 +16,9 @@ from runtime.survey.adjust import HEIGHT, Array, ground_of
 from runtime.survey.anchor import FLAG, SOURCE, Tagged, anchored, observed, ties_of, without_heading
 from runtime.survey.mosaic import Ties, assemble, components, within, without_false
 from runtime.survey.overlaps import Overlap
+from runtime.survey.rays import tilt_of
 from runtime.survey.solver import refusal
-from runtime.values import Attitude, Pose
+from runtime.values import Attitude, Pose, Quaternion
 
 MAX_HEADING_ERROR_RAD = math.radians(30.0)  # more than a bad compass: the pixels were turned
 _SEEN_SIGMA_RAD = math.radians(5.0)  # of what a mosaic of photos taken for level shows
@@ -34,7 +35,7 @@ def turned_poses(
     more than a compass errs and more than the tags' noise, and where the photo's overlaps then fit better.
     """
     bare = [Tagged(replace(without_heading(one.pose), height_agl_m=None), one.tag) for one in told]
-    ties = without_false(len(bare), ties_of(cameras, overlaps))
+    ties = without_false(len(bare), ties_of(bare, cameras, overlaps))
     found: list[Pose | None] = [None] * len(bare)
     for group in components(len(bare), ties):
         members = [told[k] for k in group]
@@ -53,8 +54,9 @@ def _turned(told: Sequence[Tagged], bare: Sequence[Tagged], ties: Ties) -> list[
         _turned_to(one.pose, heading) if wrong else one.pose
         for one, heading, wrong in zip(told, seen, doubted, strict=True)
     ]
-    before = _misfits([one.pose for one in told], start.photos, ties)
-    after = _misfits(candidates, start.photos, ties)
+    tilts = [tilt_of(one.pose) for one in told]
+    before = _misfits([one.pose for one in told], tilts, start.photos, ties)
+    after = _misfits(candidates, tilts, start.photos, ties)
     better = np.array(doubted) & (after < before)
     return [pose if fits else None for pose, fits in zip(candidates, better, strict=True)]
 
@@ -75,13 +77,15 @@ def _turned_to(pose: Pose, heading_rad: float) -> Pose:
     return replace(pose, attitude=Attitude(turned, _SEEN_SIGMA_RAD, SOURCE, pose.attitude.tilt_measured))
 
 
-def _misfits(poses: Sequence[Pose], placed: Array, ties: Ties) -> NDArray[np.float64]:
+def _misfits(
+    poses: Sequence[Pose], tilts: Sequence[Quaternion], placed: Array, ties: Ties
+) -> NDArray[np.float64]:
     """(N,) median distance, in heights, between the two ground points of a photo's ties, with the photos' attitudes as
-    they are and their places and heights as the mosaic has them."""
+    they are and their places and heights as the mosaic has them. ``tilts``: those that the ties are free of."""
     photos = placed.copy()
     for k, pose in enumerate(poses):
         if pose.ned_from_body is not None:
-            roll, pitch, yaw = euler_of(pose.ned_from_body)
+            roll, pitch, yaw = euler_of(quaternion(rotation(pose.ned_from_body) * rotation(tilts[k]).inv()))
             photos[k, 3:6] = yaw, pitch, roll
     apart = ground_of(photos[ties.first], ties.first_ray) - ground_of(photos[ties.second], ties.second_ray)
     apart_heights = np.linalg.norm(apart, axis=1) / np.exp(placed[ties.first, HEIGHT])

@@ -62,7 +62,7 @@ def held_heights(
     told: Sequence[Tagged], cameras: Sequence[CameraModel], overlaps: Sequence[Overlap]
 ) -> list[SeenHeight | None]:
     """What overlaps show of photos' heights, for each group that hangs together; see `seen_heights`."""
-    ties = without_false(len(told), ties_of(cameras, overlaps))
+    ties = without_false(len(told), ties_of(told, cameras, overlaps))
     found: list[SeenHeight | None] = [None] * len(told)
     for group in components(len(told), ties):
         if len(group) > 1:

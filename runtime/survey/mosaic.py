@@ -1,8 +1,9 @@
 """A first guess of a flight's geometry from overlaps alone: headings, heights and places, each by linear algebra.
 
-Nearly nadir photos of flat ground are similarities of it. With ground points as complex numbers north + i east and
-sight rays as forward + i right, photo k shows ``ground = h_k exp(i heading_k) ray + place_k``; ratios of heights and
-differences of headings between overlapping photos are synchronised over the whole flight, then places follow.
+Laid on level ground, photos are similarities of it. With ground points as complex numbers north + i east and sight
+rays, freed of the tilt that is known, as forward + i right, photo k shows
+``ground = h_k exp(i heading_k) ray + place_k``; ratios of heights and differences of headings between overlapping
+photos are synchronised over the whole flight, then places follow.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
 from runtime.survey.overlaps import similarity
+from runtime.survey.rays import bluntness, on_ground
 
 _MAX_TURN_MISFIT_RAD = 0.35  # an overlap that disagrees this much with the rest is a false one
 _MAX_LOG_SCALE_MISFIT = 0.3
@@ -27,7 +29,7 @@ _REWEIGHTINGS = 10  # enough for a third digit
 class Ties:
     """Pairs of sight rays to the same ground: photo ``first[k]`` along ``first_ray[k]``, and the second's.
 
-    ``first``, ``second`` (K,) int; ``first_ray``, ``second_ray`` (K, 3) in the body frame (forward, right, down);
+    ``first``, ``second`` (K,) int; ``first_ray``, ``second_ray`` (K, 3) in the level frame (forward, right, down);
     ``overlap`` (K,) the pair of photos that the tie belongs to.
     """
 
@@ -94,9 +96,10 @@ def _consistent(count: int, ties: Ties) -> Ties:
 def assemble(count: int, ties: Ties) -> Mosaic:
     """Heights, headings and places of ``count`` connected photos, in units and axes of their own."""
     factor = _factors(count, ties)
-    a, b = _plane(ties.first_ray), _plane(ties.second_ray)
+    a, b = on_ground(ties.first_ray), on_ground(ties.second_ray)
     shift = factor[ties.second] * b - factor[ties.first] * a  # place of the first less that of the second
-    level = np.sqrt(np.abs(factor[ties.first] * factor[ties.second]))
+    blunt = np.maximum(bluntness(ties.first_ray), bluntness(ties.second_ray))
+    level = np.sqrt(np.abs(factor[ties.first] * factor[ties.second])) * blunt
     rows = np.arange(len(ties))
     anchor = len(ties)  # one row that holds the first photo at zero
     weight = 1.0 / level
@@ -111,18 +114,15 @@ def assemble(count: int, ties: Ties) -> Mosaic:
     return Mosaic(factor, np.asarray(place, dtype=np.complex128))
 
 
-def _plane(rays: NDArray[np.float64]) -> NDArray[np.complex128]:
-    return np.asarray((rays[:, 0] + 1j * rays[:, 1]) / rays[:, 2], dtype=np.complex128)
-
-
 def _steps(ties: Ties) -> Sequence[tuple[int, int, complex]]:
     """Per overlap (i, j, r): a ray of i times r is that of j, so that factor_i = factor_j r."""
-    a, b = _plane(ties.first_ray), _plane(ties.second_ray)
+    a, b = on_ground(ties.first_ray), on_ground(ties.second_ray)
+    weight = 1.0 / np.maximum(bluntness(ties.first_ray), bluntness(ties.second_ray))
     steps = []
     for pair in np.unique(ties.overlap):
         own = ties.overlap == pair
         points = [np.stack([side[own].real, side[own].imag], axis=1) for side in (a, b)]
-        scale, turn, _ = similarity(points[0], points[1])
+        scale, turn, _ = similarity(points[0], points[1], weight[own])
         k = int(np.argmax(own))
         steps.append((int(ties.first[k]), int(ties.second[k]), scale * np.exp(1j * turn)))
     return steps

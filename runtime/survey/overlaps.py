@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from runtime.matching.rootsift import detect
+from runtime.survey.rays import Look, meets_ground, on_ground
 from runtime.values import ImageRGB
 
 _LONG_SIDE_PX = 800  # SIFT on more costs time and gives no better poses
@@ -21,6 +23,7 @@ _MIN_INLIERS = 20
 _MIN_SPREAD = 0.05  # of the long side: inliers on one roof say nothing of scale and heading
 _MIN_SCALE, _MAX_SCALE = 0.3, 3.0  # between two photos of one ground
 _MAX_SIMILARITY_MISFIT = 0.02  # of the long side: median misfit of a similarity between two nearly nadir photos
+_LEAST_BELOW = 5  # points below the horizon: one more than a homography needs
 _MAX_POINTS = 8  # per pair of photos: as many as a homography needs, and as many again
 NEIGHBOURS = 14  # nearest by tag
 CONSECUTIVE = 4  # in file order, whatever the tags say
@@ -44,6 +47,11 @@ class Overlap:
     first_px: NDArray[np.float64]
     second_px: NDArray[np.float64]
     inliers: int
+
+    def thinned(self) -> Overlap:
+        """With at most eight of the points, far from one another."""
+        kept = _spread(self.first_px, _MAX_POINTS)
+        return replace(self, first_px=self.first_px[kept], second_px=self.second_px[kept])
 
 
 def features_of(image: ImageRGB) -> Features:
@@ -71,8 +79,17 @@ def candidate_pairs(
     return sorted(pairs)
 
 
-def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap | None:
-    """Match two photos; None where they do not show the same plane."""
+def overlap_of(
+    first: int, second: int, features: Sequence[Features], looks: Sequence[Look] | None = None
+) -> Overlap | None:
+    """Match two photos; None where they do not show the same plane. ``looks``: how each photo looked; without them
+    photos are taken to look straight down."""
+    found = matched(first, second, features)
+    return None if found is None or not alike(found, features, looks) else found.thinned()
+
+
+def matched(first: int, second: int, features: Sequence[Features]) -> Overlap | None:
+    """All points that a homography explains between two photos, however they looked; None where they share none."""
     a, b = features[first], features[second]
     if len(a.points) < _MIN_INLIERS or len(b.points) < _MIN_INLIERS:
         return None
@@ -82,18 +99,30 @@ def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap
         return None
     first_px = a.points[[match.queryIdx for match in good]]
     second_px = b.points[[match.trainIdx for match in good]]
-    inside = _consistent(first_px, second_px, max(a.long_side_px, b.long_side_px))
+    long_side_px = max(a.long_side_px, b.long_side_px)
+    inside = _consistent(first_px, second_px, long_side_px)
     if inside is None:
         return None
-    first_px, second_px = first_px[inside], second_px[inside]
-    kept = _spread(first_px, _MAX_POINTS)
-    return Overlap(first, second, first_px[kept], second_px[kept], int(inside.sum()))
+    return Overlap(first, second, first_px[inside], second_px[inside], int(inside.sum()))
+
+
+def alike(overlap: Overlap, features: Sequence[Features], looks: Sequence[Look] | None = None) -> bool:
+    """Whether what two photos show of the same points is nearly a similarity, once each is laid on level ground by how
+    it looked (``looks``), as far as it does not lie near a horizon."""
+    a, b = overlap.first_px, overlap.second_px
+    most_px = _MAX_SIMILARITY_MISFIT * max(features[one].long_side_px for one in (overlap.first, overlap.second))
+    if looks is None:
+        scale, _, misfit_px = similarity(a, b)
+    else:
+        misfit, scale = ground_misfit(looks[overlap.first], looks[overlap.second], a, b)
+        misfit_px = misfit * looks[overlap.second].focal_px
+    return _MIN_SCALE < scale < _MAX_SCALE and misfit_px <= most_px
 
 
 def _consistent(
     first_px: NDArray[np.float64], second_px: NDArray[np.float64], long_side_px: int
 ) -> NDArray[np.bool_] | None:
-    """Inliers of a homography that is nearly a similarity, as two nadir photos of one ground are."""
+    """Inliers of a homography, spread over both photos."""
     threshold_px = _MAX_REPROJECTION_PX * max(1.0, long_side_px / _LONG_SIDE_PX)
     homography, mask = cv2.findHomography(first_px, second_px, cv2.USAC_MAGSAC, threshold_px)
     if homography is None or int(mask.sum()) < _MIN_INLIERS:
@@ -102,16 +131,34 @@ def _consistent(
     a, b = first_px[inside], second_px[inside]
     if min(a.std(axis=0).min(), b.std(axis=0).min()) < _MIN_SPREAD * long_side_px:
         return None
-    scale, _, misfit_px = similarity(a, b)
-    if not _MIN_SCALE < scale < _MAX_SCALE or misfit_px > _MAX_SIMILARITY_MISFIT * long_side_px:
-        return None
     return inside
 
 
-def similarity(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Least-squares similarity from (N, 2) to (N, 2): scale, turn from x towards y in radians, median misfit."""
+def ground_misfit(
+    first: Look, second: Look, first_px: NDArray[np.float64], second_px: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Median misfit in radians, and scale, of the similarity between points of two photos on level ground; infinite
+    where too few of them lie below the horizon."""
+    a, b = first.rays(first_px), second.rays(second_px)
+    below = meets_ground(a) & meets_ground(b)
+    if below.sum() < _LEAST_BELOW:
+        return math.inf, 0.0
+    a, b = a[below], b[below]
+    weight = np.minimum(a[:, 2], b[:, 2]) ** 2  # a radian covers the square of the secant
+    places = [np.stack([at.real, at.imag], axis=1) for at in (on_ground(a), on_ground(b))]
+    scale, _, misfit = similarity(places[0], places[1], weight)
+    return misfit, scale
+
+
+def similarity(
+    first: NDArray[np.float64], second: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+) -> tuple[float, float, float]:
+    """Least-squares similarity from (N, 2) to (N, 2): scale, turn from x towards y in radians, median misfit; with
+    (N,) weights, one over each point's sigma, the misfit too is weighted by them."""
+    w = np.ones(len(first)) if weight is None else weight
     a, b = _complex(first), _complex(second)
-    a, b = a - a.mean(), b - b.mean()
+    a, b = a - np.average(a, weights=w**2), b - np.average(b, weights=w**2)
+    a, b = a * w, b * w
     ratio = np.vdot(a, b) / max(float(np.vdot(a, a).real), 1e-12)
     misfit = np.median(np.abs(ratio * a - b))
     return float(np.abs(ratio)), float(np.angle(ratio)), float(misfit)

@@ -10,12 +10,13 @@ import numpy as np
 
 from runtime.camera_model import CameraModel
 from runtime.geodesy import north_east_m, offset
-from runtime.rotations import quaternion
+from runtime.rotations import quaternion, rotation
 from runtime.survey.adjust import Adjusted, Array, adjust, turn
 from runtime.survey.anchor import FLAG, MIN_TAG_SIGMA_M, SOURCE, Tagged, anchored, observed, tags_m, ties_of
 from runtime.survey.heights import SeenHeight, seen_heights
 from runtime.survey.mosaic import Ties, assemble, components, within, without_false
 from runtime.survey.overlaps import Overlap
+from runtime.survey.rays import tilt_of
 from runtime.values import Attitude, Measured, Pose, Position, PositionSource
 
 MIN_PHOTOS = 4  # fewer leave scale and heading to the noise of their tags
@@ -85,7 +86,7 @@ def solve(told: Sequence[Tagged], cameras: Sequence[CameraModel], overlaps: Sequ
         cameras: one per photo.
         overlaps: as `runtime.survey.overlaps` finds them.
     """
-    ties = without_false(len(told), ties_of(cameras, overlaps))
+    ties = without_false(len(told), ties_of(told, cameras, overlaps))
     photos: list[Solved | None] = [None] * len(told)
     heights: list[SeenHeight | None] = [None] * len(told)
     reasons = ["overlaps with no other photo"] * len(told)
@@ -146,7 +147,7 @@ def _solved(told: Sequence[Tagged], adjusted: Adjusted) -> list[Solved]:
         pose = replace(
             one.pose,
             height_agl_m=Measured(height_m, height_m * float(sigma[2]), SOURCE),
-            attitude=Attitude(quaternion(attitudes[k]), float(sigma[3]), SOURCE),
+            attitude=Attitude(quaternion(attitudes[k] * rotation(tilt_of(one.pose))), float(sigma[3]), SOURCE),
         )
         point = offset(told[0].tag.point, float(photo[0]), float(photo[1]))
         sigma_m = float(max(math.hypot(sigma[0], sigma[1]) / math.sqrt(2), _MIN_SOLVED_SIGMA_M))

@@ -16,6 +16,7 @@ from runtime.sources.photo import CameraFlags, Photo
 from runtime.survey.anchor import Tagged
 from runtime.survey.contradiction import Contradiction
 from runtime.survey.overlaps import Features, features_of
+from runtime.survey.pitch import Pitch
 from runtime.survey.solver import Solution
 from runtime.values import Pose, Position
 
@@ -57,7 +58,8 @@ class Survey:
 
     ``assumed_lens`` names the first photo whose field of view nobody knows; empty where all are known.
     ``turned`` names the photos whose pixels contradict their recorded heading, ``contradictions`` those whose overlaps
-    contradict their recorded height.
+    contradict their recorded height. ``pitch_told``: the user says how the camera is mounted; ``pitch`` what overlaps
+    show of it, where neither he nor the files say it and it does not look straight down.
     """
 
     photos: tuple[Surveyed, ...]
@@ -66,6 +68,8 @@ class Survey:
     assumed_lens: str = ""
     turned: tuple[str, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
+    pitch_told: bool = False
+    pitch: Pitch | None = None
 
     def flight(self, folder: Path) -> str:
         """A name for the flight: the folder's, with the day of the first photo where it is known."""
@@ -107,7 +111,7 @@ def survey(
                 photos.append(_surveyed(photo, photo.tag, index, fingerprint))
                 assumed = assumed or (photo.name if photo.lens_source == "assumed" else "")
         step()
-    return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed)
+    return Survey(tuple(photos), tuple(skipped), assumed_lens=assumed, pitch_told=flags.pitch_told)
 
 
 def _surveyed(photo: Photo, tag: Position, index: int, fingerprint: str) -> Surveyed:

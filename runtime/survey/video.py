@@ -64,7 +64,7 @@ def survey_video(video: Film, filmed: Filmed, step: Callable[[], None] = lambda:
     if not photos:
         raise TelemetryError(_nothing(video, filmed, last_s, left_out))
     skipped = tuple(Skipped(f"{video.path.name} ({count} frames)", reason) for reason, count in left_out.items())
-    return Survey(tuple(photos), skipped)
+    return Survey(tuple(photos), skipped, pitch_told=filmed.flags.pitch_told)
 
 
 def frame_name(path: Path, index: int) -> str:

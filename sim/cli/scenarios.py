@@ -134,6 +134,7 @@ _REMEMBERED = (
     ("dusk", "No GPS from boot, an hour before night, by a history of the day."),
     ("seasons", "No GPS from boot, by a history of another season."),
     ("altitude", "No GPS from boot, by a history that was recorded at another height."),
+    ("oblique", "No GPS from boot, by a camera that looks 45 degrees ahead, as it did when the history was recorded."),
 )
 COMMANDS: dict[str, Command] = {
     **{name: _with_survey(name, sentence) for name, sentence in _SURVEYED},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sim.camera import CameraFaults
+from runtime.camera_model import CameraModel
+from sim.camera import CameraFaults, default_camera
 from sim.scenario.plan import HEIGHT_M, Point
 
 # GPS first, and a second source set that flies by what the companion feeds; as a vehicle is set up for a fallback.
@@ -13,6 +14,7 @@ _DELAY = {"VISO_TYPE": 1.0, "VISO_DELAY_MS": 90.0}  # from exposure to ODOMETRY:
 FALLBACK = {**_DELAY, "EK3_SRC2_POSXY": 6.0, "EK3_SRC2_VELXY": 6.0, "EK3_SRC2_YAW": 1.0}
 # No receiver at all: what the companion feeds is the first and only source.
 NO_RECEIVER = {**_DELAY, "GPS1_TYPE": 0.0, "EK3_SRC1_POSXY": 6.0, "EK3_SRC1_VELXY": 6.0}
+STRAIGHT_DOWN_DEG = -90.0  # a camera's pitch; 0 looks at the horizon
 LITTLE_LIGHT = CameraFaults(exposure_s=0.010, noise=6.0)  # long exposures and gain, an hour before night
 
 
@@ -30,6 +32,18 @@ class Conditions:
     receiver: bool = True
     fed: bool = False
     faults: CameraFaults = CameraFaults()
+    camera_pitch_deg: float = field(default=STRAIGHT_DOWN_DEG, repr=False)
+
+    @property
+    def named(self) -> str:
+        """All of it, by which a kept survey is known; the camera's mount where it does not look straight down."""
+        ahead = "" if self.camera_pitch_deg == STRAIGHT_DOWN_DEG else f", camera at {self.camera_pitch_deg:g} deg"
+        return f"{self!r}{ahead}"
+
+    @property
+    def camera(self) -> CameraModel:
+        """As it is mounted."""
+        return default_camera(self.camera_pitch_deg)
 
     @property
     def parameters(self) -> dict[str, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.debrief.sightings import Moment, first_right_s
 from sim.scenario.aircraft import Flight, Launcher
@@ -66,6 +66,8 @@ WIND = Denied("wind", now=Conditions(receiver=False, fed=True, wind_m_s=9.0, gus
 DUSK = Denied("dusk", now=Conditions(receiver=False, fed=True, date="dusk", faults=LITTLE_LIGHT))
 SEASONS = Denied("seasons", before=Conditions(date="satellite"))
 ALTITUDE = Denied("altitude", before=Conditions(height_m=65.0))
+_AHEAD = Conditions(camera_pitch_deg=-45.0)
+OBLIQUE = Denied("oblique", before=_AHEAD, now=replace(_AHEAD, receiver=False, fed=True))
 
 
 def fly_denied(

@@ -79,7 +79,7 @@ def _depends_on(site: Site, launcher: Launcher, met: Conditions) -> list[str] | 
     if launcher.repeats is None or site.world.recipe is None:
         return None
     return [
-        f"survey over {site.world.recipe}", f"flown by seed {site.seed}", repr(site.plan), repr(met), launcher.repeats,
+        f"survey over {site.world.recipe}", f"flown by seed {site.seed}", repr(site.plan), met.named, launcher.repeats,
         f"bundle {bundle_digest(site.embedder.bundle)} by {site.embedder.backend}, {site.embedder.precision}",
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundle import Bundle
-from runtime.camera_model import CameraModel
+from runtime.camera_model import CameraModel, mount_of
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
 from runtime.embedder.embedder import Embedder
@@ -22,7 +22,7 @@ from runtime.replay.started import started
 from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
 from sim.autopilot.config import AutopilotConfig
-from sim.camera import SimulatedCamera, default_camera
+from sim.camera import SimulatedCamera
 from sim.flight import CameraRig, Companion, SimulatedFlight
 from sim.latencies import SimulatedLatencies
 from sim.overlapped import OverlappedWorkers
@@ -164,7 +164,7 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
         mode = "LOITER" if conditions.receiver else "ALT_HOLD"
         autopilot.start_in_flight((north, east, -conditions.height_m), mode)
     renderer = site.renderer if conditions.date == "flight" else site.renderer_on(conditions.date)
-    rig = CameraRig(SimulatedCamera(renderer, default_camera(), seed, conditions.faults), seed)
+    rig = CameraRig(SimulatedCamera(renderer, conditions.camera, seed, conditions.faults), seed)
     clock = SimulatedClock(autopilot)
     log = FlightLog.open(site.out / "logs", clock, unix_ns=_DATE_NS, name=name, frames=options.frames)
     assemblies: list[Assembly] = []
@@ -207,7 +207,7 @@ def daemon_sections(
 ) -> dict[str, Any]:
     """The same as the sections of a file; ``camera`` and ``vehicle`` are their addresses."""
     return {
-        "camera": {"uri": camera, **camera_section(default_camera())},
+        "camera": {"uri": camera, **camera_section((conditions or Conditions()).camera)},
         "vehicle": {"uri": vehicle},
         "history": {"path": str(site.history.resolve())},
         "record": {"enabled": record, "flight": "survey"},
@@ -242,6 +242,7 @@ def camera_section(camera: CameraModel) -> dict[str, object]:
         "cy_px": camera.cy_px,
         "distortion": list(camera.distortion),
         "delay_s": camera.delay_s,
+        "pitch_deg": round(mount_of(camera.body_from_camera)[0], 6),
     }
 
 

@@ -121,3 +121,17 @@ def test_a_camera_that_looks_at_the_horizon_shows_no_footprint() -> None:
         shown[pitch_deg] = plane.visible_footprint_m()
     assert shown[-90.0] == pytest.approx(shown[-60.0], rel=0.35) and shown[-45.0] > 60.0
     assert shown[-20.0] < 25.0 and shown[-5.0] == shown[10.0] == 0.0
+
+
+def test_a_camera_that_looks_far_ahead_is_cut_about_the_nearer_ground_that_it_sees_sharply() -> None:
+    ahead = Pose(0, height_agl_m=Measured(60.0, 1.0, "test"), attitude=Attitude.level(Measured(0.5, 0.01, "test")))
+    for pitch_deg, off_deg in ((-90.0, 0.0), (-45.0, 45.0), (-37.0, 47.0), (-30.0, 47.0)):
+        plane = GroundPlane.of(CameraModel.from_hfov(640, 480, 70.0, pitch_deg), ahead)
+        assert plane is not None
+        north, east = plane.crop_centre()
+        assert math.hypot(north, east) == pytest.approx(60.0 * math.tan(math.radians(off_deg)), rel=1e-3, abs=1e-3)
+        if off_deg:
+            assert math.atan2(east, north) == pytest.approx(0.5, abs=1e-6)
+        assert plane.visible_footprint_m() > 40.0  # about its centre the last one shows nothing sharply
+    narrow = GroundPlane.of(CameraModel.from_hfov(640, 480, 20.0, -25.0), ahead)
+    assert narrow is not None and narrow.coverage(*narrow.crop_centre(), 20.0, 64) > 0.9  # not outside its picture

@@ -1,0 +1,99 @@
+"""The ground's heights about a flight, from an elevation model: what a camera stands above, instead of level ground.
+
+Heights above the sea (orthometric) and above the ellipsoid differ by tens of metres, and a drone's own altitude by as
+much again from both. So what counts first is how far the ground lies above or below the take-off, of which every model
+says the same; an altitude above the sea is held only against a model that says such heights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geodesy import north_east_m, offset
+from runtime.values import GeoPoint, Measured, Position
+
+MODEL_SIGMA_M = 4.0  # of a height: what models of 30 m cells err by over open ground, buildings and trees in them
+SOURCE = "elevation model"
+_ROUNDS = 4  # of looking where a sight line ahead meets the ground: each divides the error by more than two
+
+
+class Datum(str, Enum):
+    """What an elevation model's heights are above."""
+
+    ORTHOMETRIC = "orthometric"  # the sea (the geoid): what altitudes of cameras and autopilots claim to be
+    ELLIPSOIDAL = "ellipsoidal"  # WGS-84's ellipsoid
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Terrain:
+    """``heights_m`` (N, N) float32 at nodes ``step_m`` apart, north-up about ``centre``; NaN where nothing is known."""
+
+    centre: GeoPoint
+    step_m: float
+    heights_m: NDArray[np.float32]
+    datum: Datum
+
+    def height_m(self, at: GeoPoint) -> float | None:
+        """The ground's height at a place, bilinear between the nodes; None where the model does not reach."""
+        north, east = north_east_m(self.centre, at)
+        half = (len(self.heights_m) - 1) / 2
+        row, column = half - north / self.step_m, half + east / self.step_m
+        top, left = math.floor(row), math.floor(column)
+        if not (0 <= top < len(self.heights_m) - 1 and 0 <= left < len(self.heights_m) - 1):
+            return None
+        (a, b), (c, d) = self.heights_m[top : top + 2, left : left + 2].astype(float).tolist()
+        down, right = row - top, column - left
+        height = (a * (1 - right) + b * right) * (1 - down) + (c * (1 - right) + d * right) * down
+        return height if math.isfinite(height) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """A camera's height over one level that the terrain knows: ``level_m`` in the model's heights, ``sigma_m``."""
+
+    level_m: float
+    sigma_m: float
+
+    @classmethod
+    def takeoff(cls, terrain: Terrain, place: GeoPoint, height_takeoff: Measured) -> Above | None:
+        """From the height above the take-off, and where that was."""
+        ground_m = terrain.height_m(place)
+        return None if ground_m is None else cls(ground_m + height_takeoff.value, height_takeoff.sigma)
+
+    @classmethod
+    def sea(cls, terrain: Terrain, altitude_amsl: Measured) -> Above | None:
+        """From an altitude above the sea; None where the model's heights are others."""
+        if terrain.datum is not Datum.ORTHOMETRIC:
+            return None
+        return cls(altitude_amsl.value, altitude_amsl.sigma)
+
+
+def height_over(
+    terrain: Terrain, above: Above, position: Position, ahead: tuple[float, float] | None = None
+) -> Measured | None:
+    """Height in metres above the ground that a camera sees, at level of that ground.
+
+    Args:
+        ahead: (north, east) metres, a metre above the ground, to where the camera looks; None: straight down.
+
+    Returns:
+        None where the model does not reach, or the camera would stand below the ground.
+    """
+    ground_m = terrain.height_m(position.point)
+    for _ in range(_ROUNDS if ahead is not None else 0):
+        if ground_m is None or above.level_m <= ground_m:
+            return None
+        height_m = above.level_m - ground_m
+        ground_m = terrain.height_m(offset(position.point, ahead[0] * height_m, ahead[1] * height_m))  # type: ignore[index]
+    if ground_m is None or above.level_m <= ground_m:
+        return None
+    return Measured(above.level_m - ground_m, math.hypot(above.sigma_m, MODEL_SIGMA_M), SOURCE)
