@@ -26,6 +26,7 @@ _COARSEST_NADIR_PX = 3.0  # and never less than so many frame pixels straight do
 _MOST_AHEAD_RAD = math.radians(47.0)  # off straight down, of what crops are cut about: their far half is sharp still
 _LEAST_WITHIN = 0.25  # of the field of view: the crop's centre stays so far from the picture's edge
 _MAX_RECTIFIED_RAD = math.radians(85.0)  # of tilt: beyond it the axis may miss the ground
+_MAX_TILT_RAD = math.radians(75.0)  # beyond it only lower rows see ground, and a degree moves it by 6 m in 100
 _SIDES = 0.85 ** np.arange(1, 25)  # of a square's largest side, tried from the largest on: down to 2 %
 _MAX_SUPERSAMPLING = 4  # a crop much coarser than the frame is averaged, not point-sampled
 
@@ -102,9 +103,9 @@ class GroundPlane:
     def visible_footprint_m(self, min_coverage: float = 0.9, size_px: int = 256) -> float:
         """Side of the largest north-up square about `crop_centre` of which ``min_coverage`` is seen sharply enough
         for a crop of ``size_px``; 0 where the camera looks too far ahead to show any."""
-        north, east = self.crop_centre()
-        if not math.isfinite(north):
+        if self.tilt_rad > _MAX_TILT_RAD:
             return 0.0
+        north, east = self.crop_centre()
         low, high = 0.0, 4.0 * self.height_agl_m
         for side_m in high * _SIDES:  # a large square may do where a small one is too fine
             if self.coverage(north, east, side_m, size_px) >= min_coverage:

@@ -11,7 +11,7 @@ _CAMERA = ("images", "video", "bag")
 GO_WITH = {  # every option that is not for all of them, by its name in the program
     "recursive": ("images",),
     "tile_m": ("map_file",), "stride_m": ("map_file",), "max_tiles": ("map_file",),
-    "heights": ("map_file",), "jobs": ("map_file",), "update": ("map_file",),
+    "heights": ("map_file",), "jobs": ("map_file",), "update": ("map_file",), "cluster": ("map_file",),
     "telemetry": _CAMERA, "vehicle": _CAMERA, "boot": _CAMERA, "time_offset_s": _CAMERA,
     "gps_order": ("video",), "rate_hz": ("video", "bag"), "image_topic": ("bag",), "camera": _CAMERA,
     "terrain": _CAMERA, "terrain_heights": _CAMERA,

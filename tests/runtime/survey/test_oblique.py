@@ -55,7 +55,9 @@ def close(solution: Solution, flown: list[Truth]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in errors(solution, flown).items()}
 
 
-@pytest.mark.parametrize("pitch_deg", [-60.0, -45.0, -30.0])
+@pytest.mark.parametrize(
+    "pitch_deg", [pytest.param(-60.0, marks=pytest.mark.long), -45.0, pytest.param(-30.0, marks=pytest.mark.long)]
+)
 def test_a_camera_mounted_ahead_is_solved_as_one_that_looks_down_is(pitch_deg: float) -> None:
     flown, camera = lawnmower(2, 5), looking(pitch_deg)
     overlaps = shared(flown, camera, 16)

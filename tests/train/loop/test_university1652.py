@@ -26,6 +26,7 @@ def _on(folder: Path, config: TrainConfig, name: str) -> TrainConfig:
     return TrainConfig.model_validate(plain)
 
 
+@pytest.mark.long
 def test_it_learns_from_the_layout_as_it_is_distributed(tmp_path: Path) -> None:
     """With a place that has no satellite, an empty class folder, and a gallery place that nobody asks for."""
     folder = university(tmp_path / "University-Release", places=5)
