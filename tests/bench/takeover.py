@@ -23,7 +23,8 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from runtime.events import ControlRequest, FrameArrived, LinkData, Tick
-from runtime.geodesy import offset
+from runtime.geodesy import distance_m, offset
+from runtime.values import GeoPoint
 from tests.runtime.daemon.cockpit import HOME, Cockpit
 from tests.runtime.daemon.offboard import LOITER, OFFBOARD, OffboardCockpit
 
@@ -37,6 +38,7 @@ _MS = 1_000_000
 _SECOND = 1_000_000_000
 _SECONDS = 12  # of one flight: it has not arrived by then
 _COPIES = 40  # of each second of it
+_HERE_M = 6.0  # that a vehicle flies in half a second, by which the position that it said last may be old
 _REQUESTS: tuple[dict[str, Any], ...] = (
     {"command": "status"}, {"command": "engage"}, {"command": "confirm"},
     {"command": "target", "latitude_deg": HOME.latitude_deg, "longitude_deg": HOME.longitude_deg},
@@ -112,9 +114,15 @@ class Takeovers(Cockpit):
         while (self.t_ns - beat_ns) % _SECOND < 760 * _MS:
             self.step()
 
+    def is_here(self, target: Any) -> bool:
+        """Whether a target is the point where the vehicle is, as the idle stream before OFFBOARD has it."""
+        if target.get_type() != "SET_POSITION_TARGET_GLOBAL_INT":
+            return False
+        return distance_m(GeoPoint(target.lat_int / 1e7, target.lon_int / 1e7), self.here) < _HERE_M
+
     def interleave(self, linger_ns: int = 160 * _MS) -> int:
         """One takeover; how many targets left after it had been read, until ``linger_ns`` later."""
-        chance, observer, late = self.chance, Observer(self.guided), 0
+        chance, observer, late, anew = self.chance, Observer(self.guided), 0, False
         way, switch_ns = chance.choice(self.ways), self.t_ns + chance.randrange(200) * _MS
         end_ns, switched, waiting = self.t_ns + 2 * _SECOND, False, b""
         while self.t_ns < end_ns:
@@ -126,12 +134,11 @@ class Takeovers(Cockpit):
             for event in events:
                 if isinstance(event, LinkData):
                     observer.given(event.data)
-                elif self.idles and observer.taken_over and isinstance(event, ControlRequest):
-                    if event.request["command"] == "engage":
-                        end_ns = self.t_ns  # an operator's new word: from here on the present point may idle
-                        break
+                elif isinstance(event, ControlRequest) and event.request["command"] == "engage":
+                    anew = self.idles  # an operator's new word: from here on the present point may idle
                 out = self.daemon.step(event)
-                late += observer.taken_over and sum(len(targets_in(data)) for _, data in out)
+                targets = [target for _, data in out for target in targets_in(data)]
+                late += observer.taken_over and sum(not (anew and self.is_here(target)) for target in targets)
                 self._out(out)
             if observer.taken_over and end_ns > self.t_ns + linger_ns:
                 end_ns = self.t_ns + linger_ns
