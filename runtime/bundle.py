@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -26,6 +26,7 @@ FORMAT_VERSION = 2  # 2: an embedding may end with the appearance
 MANIFEST = "bundle.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 PRECISIONS = ("fp32", "fp16", "int8")
+_ManifestT = TypeVar("_ManifestT", bound=BaseModel)
 _COVERED_SHARE = 0.97  # of a footprint's side, from which a square counts as covering it
 
 
@@ -242,11 +243,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _parse(path: Path) -> Manifest:
+def parse_manifest(path: Path, kind: type[_ManifestT], newest_format: int, absent: str) -> _ManifestT:
+    """A folder's JSON manifest of any ``kind``, checked; ``absent`` is the sentence where there is none.
+
+    Raises:
+        BundleError: there is none, it cannot be read, is damaged, or is of a format after ``newest_format``.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(f"{path.parent} is no bundle: it has no {MANIFEST}.") from error
+        raise BundleError(absent) from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -254,16 +260,18 @@ def _parse(path: Path) -> Manifest:
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if not isinstance(version, int):
         raise BundleError(f"{path} is damaged: it names no format version.")
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            f"{path} is of format {version}, this program reads up to {FORMAT_VERSION}: update homing."
-        )
+    if version > newest_format:
+        raise BundleError(f"{path} is of format {version}, this program reads up to {newest_format}: update homing.")
     try:
-        return Manifest.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BundleError(f"{path} is damaged: {where}: {first['msg']}.") from error
+
+
+def _parse(path: Path) -> Manifest:
+    return parse_manifest(path, Manifest, FORMAT_VERSION, f"{path.parent} is no bundle: it has no {MANIFEST}.")
 
 
 def _files(manifest: Manifest) -> Iterator[HashedFile]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from runtime.bundle import HashedFile, sha256_of
+from runtime.bundle import HashedFile, parse_manifest, sha256_of
 from runtime.errors import BundleError, StorageError
 
 FORMAT_VERSION = 1
@@ -56,27 +56,8 @@ def read_manifest(folder: Path) -> FeatureManifest:
     Raises:
         BundleError: it is none, is of a newer format, or a file differs.
     """
-    path = folder / MANIFEST
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{folder} holds no local features: it has no {MANIFEST}; homing-export --features makes one."
-        ) from error
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise BundleError(f"{path} is damaged: it is not JSON ({error}).") from error
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if not isinstance(version, int):
-        raise BundleError(f"{path} is damaged: it names no format version.")
-    if version > FORMAT_VERSION:
-        raise BundleError(f"{path} is of format {version}, this program reads up to {FORMAT_VERSION}: update homing.")
-    try:
-        manifest = FeatureManifest.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"{path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    absent = f"{folder} holds no local features: it has no {MANIFEST}; homing-export --features makes one."
+    manifest = parse_manifest(folder / MANIFEST, FeatureManifest, FORMAT_VERSION, absent)
     for named in manifest.files.values():
         _check(folder / named.file, named.sha256)
     return manifest
