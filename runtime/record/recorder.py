@@ -87,6 +87,17 @@ class _Seen:
     footprint_m: float
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A square of the ground, ``side_m`` about ``centre``, seen from ``position``; ``rungs_m``: footprints within."""
+
+    position: Position
+    plane: GroundPlane
+    side_m: float
+    rungs_m: tuple[float, ...]
+    centre: GeoPoint
+
+
 class Recorder:
     """Adds frames to a history as keyframes of one flight.
 
@@ -137,47 +148,61 @@ class Recorder:
         """
         previous, self._last_pose = self._last_pose, pose
         camera = (camera or self._camera).scaled_to(frame.image.shape[1], frame.image.shape[0])
-        seen = _seen_ground(pose, position, camera, self._embedder.bundle)
-        if isinstance(seen, str) or position is None:
-            return Recorded(None, str(seen))
-        if turning := _turning(previous, pose):
-            return Recorded(None, turning)
-        if is_plain(frame.image):
-            return Recorded(None, PLAIN)
-        if self._blur.blurred(frame.image):
-            return Recorded(None, "blurred")
-        plane, side_m = seen
-        rungs = rungs_within(self._embedder.bundle.footprints_m, side_m)
-        ground = offset(position.point, *plane.crop_centre())
-        if not self._new(ground, side_m, max(rungs)):
-            return Recorded(None, "has not moved since the last keyframe")
         probe = frame.image[::_PROBE_STEP_PX, ::_PROBE_STEP_PX]
-        if _same(self._last_kept, probe):
-            return Recorded(None, STUCK)
-        crop = rectify(frame, camera, pose, side_m, self._crop_px(side_m, plane)).image
+        view = self._new_view(frame, pose, position, camera, previous, probe)
+        if isinstance(view, str):
+            return Recorded(None, view)
         keyframe = Keyframe(
             keyframe_id=0,
             flight=self._flight,
             view=ViewKind.DRONE,
             name=name or frame.source,
             pose=pose,
-            position=position,
-            ground=ground,
-            ground_sigma_m=_ground_sigma_m(pose, position, plane),
-            footprint_m=side_m,
-            crop=crop,
+            position=view.position,
+            ground=view.centre,
+            ground_sigma_m=_ground_sigma_m(pose, view.position, view.plane),
+            footprint_m=view.side_m,
+            crop=rectify(frame, camera, pose, view.side_m, self._crop_px(view.side_m, view.plane)).image,
             tag=tag,
         )
-        origin = self._origin(fingerprint, plane, side_m)
+        origin = self._origin(fingerprint, view.plane, view.side_m)
         if reason := refusal(keyframe, origin):  # asked before the network is, which costs much more
             return Recorded(None, reason)
         try:
-            new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, rungs), origin)
+            new_id = self._history.add(keyframe, self._embeddings(frame, camera, pose, view.rungs_m), origin)
         except KeyframeRefusedError as error:
             return Recorded(None, error.reason)
         self._last_kept = probe.copy()
-        self._seen.append(_Seen(ground, side_m))
+        self._seen.append(_Seen(view.centre, view.side_m))
         return Recorded(new_id, "recorded")
+
+    def _new_view(
+        self,
+        frame: Frame,
+        pose: Pose,
+        position: Position | None,
+        camera: CameraModel,
+        previous: Pose | None,
+        probe: NDArray[np.uint8],
+    ) -> _View | str:
+        """What a frame shows of the ground where the flight has not seen it, or why it is not to be kept."""
+        seen = _seen_ground(pose, position, camera, self._embedder.bundle)
+        if isinstance(seen, str) or position is None:
+            return str(seen)
+        if turning := _turning(previous, pose):
+            return turning
+        if is_plain(frame.image):
+            return PLAIN
+        if self._blur.blurred(frame.image):
+            return "blurred"
+        plane, side_m = seen
+        rungs_m = rungs_within(self._embedder.bundle.footprints_m, side_m)
+        centre = offset(position.point, *plane.crop_centre())
+        if not self._new(centre, side_m, max(rungs_m)):
+            return "has not moved since the last keyframe"
+        if _same(self._last_kept, probe):
+            return STUCK
+        return _View(position, plane, side_m, rungs_m, centre)
 
     def _origin(self, fingerprint: str, plane: GroundPlane, side_m: float) -> Origin:
         middle = plane.crop_centre()
