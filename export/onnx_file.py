@@ -7,7 +7,8 @@ from pathlib import Path
 
 import onnx
 
-from runtime.errors import BundleError, StorageError
+from runtime.errors import BundleError
+from runtime.whole_file import write_whole
 
 OPSET = 18
 _PRODUCER = "homing"
@@ -26,10 +27,7 @@ def write(model: onnx.ModelProto, path: Path, description: str) -> str:
     except onnx.checker.ValidationError as error:
         raise BundleError(f"the exported model is not valid: {error}") from error
     data: bytes = model.SerializeToString(deterministic=True)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+    write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from export.writer import write_onnx
-from runtime.errors import StorageError
+from runtime.whole_file import write_whole
 from train.weights import LITE0_LAST, lite0_imagenet
 
 SIZE_PX = 224
@@ -50,10 +50,7 @@ def write_pooled(path: Path) -> None:
     write_onnx(PooledLastLayer(), path, SIZE_PX, "EfficientNet-Lite0, ImageNet, last layer pooled", outputs=("pooled",))
     model = onnx.load(path)
     _store_halved(model)
-    try:
-        path.write_bytes(model.SerializeToString(deterministic=True))
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+    write_whole(path, model.SerializeToString(deterministic=True))
 
 
 def _store_halved(model: onnx.ModelProto) -> None:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runtime.errors import BundleError, StorageError
+from runtime.errors import BundleError
 from runtime.values import ViewKind
+from runtime.whole_file import write_whole
 
 FORMAT_VERSION = 2  # 2: an embedding may end with the appearance
 MANIFEST = "bundle.json"
@@ -229,12 +229,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         StorageError: it cannot be written.
     """
     text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    draft = path / (MANIFEST + ".new")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path / MANIFEST)
-    except OSError as error:
-        raise StorageError(f"{path / MANIFEST} cannot be written: {error.strerror}.") from error
+    write_whole(path / MANIFEST, text.encode())
 
 
 def sha256_of(path: Path) -> str:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from runtime.bundle import MANIFEST
 from runtime.errors import BundleError, StorageError, UsageError
+from runtime.whole_file import write_whole
 
 SIGNATURE = "bundle.sig"
 _PREFIX = b"homing bundle 1\n"  # a signature made for something else is none for a bundle
@@ -61,12 +62,7 @@ def sign(bundle: Path, private_key: Path) -> str:
     signature = key.sign(_PREFIX + _manifest(bundle))
     public = key.public_key()
     content = {"algorithm": "Ed25519", "key": fingerprint(public), "signature": base64.b64encode(signature).decode()}
-    draft = bundle / (SIGNATURE + ".new")
-    try:
-        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        draft.replace(bundle / SIGNATURE)
-    except OSError as error:
-        raise StorageError(f"{bundle / SIGNATURE} cannot be written: {error.strerror}.") from error
+    write_whole(bundle / SIGNATURE, (json.dumps(content, indent=2) + "\n").encode())
     return fingerprint(public)
 
 

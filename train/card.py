@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.errors import HomingError, StorageError, UsageError
+from runtime.errors import HomingError, UsageError
+from runtime.whole_file import write_whole
 from train.backbones import BackboneSpec
 from train.towers import Towers, load_towers
 
@@ -85,10 +86,7 @@ def main(
     towers, notes = load_towers(checkpoint)
     reports = [_read(folder / "report.json") for folder in evaluation or []]
     accepted = _read(_reliability_in(reliability)) if reliability is not None else None
-    try:
-        out.write_text(card(towers, notes, reports, accepted, data), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+    write_whole(out, card(towers, notes, reports, accepted, data).encode())
 
 
 def _reliability_in(folder: Path) -> Path:

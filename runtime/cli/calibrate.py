@@ -18,9 +18,9 @@ from runtime.cli.output import emit, progress, say, warn
 from runtime.errors import CalibrationError, ImageError, StorageError, UsageError
 from runtime.report.calibration import draw_calibration
 from runtime.report.figures import write_png
-from runtime.report.files import write_whole
 from runtime.sources.video import open_video
 from runtime.values import ImageRGB
+from runtime.whole_file import write_whole
 
 calibrate_app = typer.Typer(
     name="calibrate", help="The lens of a camera, its mount and its delay.", no_args_is_help=True

@@ -21,10 +21,10 @@ from runtime.mounting.drawn import draw_mount
 from runtime.mounting.footage import Film, Footage, OwnLog, Photos
 from runtime.mounting.judged import enough_pairs, shown
 from runtime.report.figures import write_png
-from runtime.report.files import write_whole
 from runtime.rotations import quaternion
 from runtime.sources.folder import photo_folder
 from runtime.sources.logs.choice import Asked
+from runtime.whole_file import write_whole
 
 _KEEPS = ("tilt", "turn", "delay")
 

@@ -14,13 +14,14 @@ from runtime.cli.history_made import compact, coverage, merge, prune
 from runtime.cli.output import emit, progress, say
 from runtime.counted import counted
 from runtime.embedder.embedder import Embedder
-from runtime.errors import HistoryError, StorageError, UsageError
+from runtime.errors import HistoryError, UsageError
 from runtime.history.export import as_geojson, as_gpx, as_kml
 from runtime.history.history import History
 from runtime.history.reembed import reembed as embed_again
 from runtime.history.repair import repair as repair_history
 from runtime.history.verify import KEYFRAME, examine, kinds_of
 from runtime.values import Keyframe, Measured
+from runtime.whole_file import write_whole
 
 history_app = typer.Typer(name="history", help="Look into a flight history.", no_args_is_help=True)
 for _command in (merge, prune, compact, coverage):
@@ -98,10 +99,7 @@ def export(
     if out is None:
         say(text)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror or error}.") from error
+    write_whole(out, text.encode())
 
 
 @history_app.command()

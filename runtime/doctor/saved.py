@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.errors import StorageError, UsageError
+from runtime.whole_file import write_whole
 
 _FORMAT = 1
 
@@ -48,17 +48,10 @@ class SavedParameters:
             "system_id": self._system_id,
             "parameters": [asdict(change) for change in self._changes.values()],
         }
-        partial = self.path.with_name(self.path.name + ".partial")
         try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(record, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
-        except OSError as error:
-            raise StorageError(
-                f"{self.path} cannot be written: {error.strerror or error}; no parameter was set."
-            ) from None
+            write_whole(self.path, (json.dumps(record, indent=1) + "\n").encode(), durable=True)
+        except StorageError as error:
+            raise StorageError(f"{error} No parameter was set.") from None
 
 
 class _Change(BaseModel):

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.embedder.engine import Backend
+from runtime.errors import StorageError
 from runtime.machine import cache_directory
 from runtime.values import ViewKind
+from runtime.whole_file import write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +75,6 @@ def keep(path: Path, engine: str, cosine_min: float, sample: Sample) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, data in ((path.with_suffix(".npz"), packed.getvalue()), (path, json.dumps(record).encode())):
-            draft = target.with_name(target.name + ".new")
-            draft.write_bytes(data)
-            draft.replace(target)
-    except OSError:
+            write_whole(target, data)
+    except (OSError, StorageError):
         return

@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.bundle import HashedFile, parse_manifest, sha256_of
-from runtime.errors import BundleError, StorageError
+from runtime.errors import BundleError
+from runtime.whole_file import write_whole
 
 FORMAT_VERSION = 1
 MANIFEST = "features.json"
@@ -70,10 +71,7 @@ def write_manifest(folder: Path, manifest: FeatureManifest) -> None:
         StorageError: it cannot be written.
     """
     text = json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n"
-    try:
-        (folder / MANIFEST).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{folder / MANIFEST} cannot be written: {error.strerror}.") from error
+    write_whole(folder / MANIFEST, text.encode())
 
 
 def _check(path: Path, sha256: str) -> None:

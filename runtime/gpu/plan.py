@@ -16,6 +16,7 @@ from runtime.errors import EngineError, StorageError, UsageError
 from runtime.gpu.key import Profile
 from runtime.gpu.tensorrt_library import logger
 from runtime.machine import cache_directory
+from runtime.whole_file import write_whole
 
 Told = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
@@ -120,13 +121,11 @@ def _timing_cache(trt: Any, config: Any) -> Path:
 
 
 def _keep_timings(config: Any, path: Path) -> None:
-    draft = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(bytes(config.get_timing_cache().serialize()))
-        draft.replace(path)
     except OSError as error:
         raise StorageError(f"the timing cache {path} cannot be written: {error.strerror}.") from error
+    write_whole(path, bytes(config.get_timing_cache().serialize()))
 
 
 class TimeLeft:

@@ -7,11 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import MissionError, StorageError, UsageError
+from runtime.errors import MissionError, UsageError
 from runtime.mavlink.dialect import mavlink
 from runtime.mission.items import Mission, MissionItem
 from runtime.values import GeoPoint
 from runtime.vehicle.telemetry.state import GeoHeight
+from runtime.whole_file import write_whole
 
 _FIRMWARE = {"ardupilot": mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA, "px4": mavlink.MAV_AUTOPILOT_PX4}
 _ALTITUDE_MODE = {0: 2, 5: 2, 3: 1, 6: 1, 10: 4, 11: 4}  # QGroundControl's, by frame: above the sea, home, terrain
@@ -28,13 +29,7 @@ def check_suffix(path: Path) -> None:
 def write_mission(mission: Mission, path: Path) -> None:
     """Write a mission in the format that the name says. Raises UsageError or StorageError."""
     check_suffix(path)
-    text = _WRITERS[path.suffix](mission)
-    draft = path.with_name(path.name + ".new")
-    try:
-        draft.write_text(text, encoding="ascii")
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"the mission cannot be written to {path}: {error.strerror or error}") from error
+    write_whole(path, _WRITERS[path.suffix](mission).encode("ascii"))
 
 
 def read_mission(path: Path) -> Mission:

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from runtime.geodesy import north_east_m
-from runtime.report.files import write_whole
 from runtime.values import GeoPoint, ImageRGB
+from runtime.whole_file import write_whole
 
 # A fixed salt and no date: the same flight gives the same bytes.
 _SVG_STYLE: Any = {"svg.hashsalt": "homing", "svg.fonttype": "none"}

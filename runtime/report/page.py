@@ -10,8 +10,8 @@ import cv2
 import jinja2
 from markupsafe import Markup
 
-from runtime.report.files import write_whole
 from runtime.values import ImageRGB
+from runtime.whole_file import write_whole
 
 _JPEG_QUALITY = 88
 

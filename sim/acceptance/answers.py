@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.place.locator import Locator
 from runtime.values import GeoPoint, ViewKind
+from runtime.whole_file import write_whole
 from sim.acceptance.map_site import MapSite
 from sim.acceptance.questions import TARGET, Counts, Question
 from sim.acceptance.survey_site import SurveySite
@@ -109,9 +109,7 @@ def _read(kept: Path) -> list[Answer]:
 
 
 def _write(kept: Path, answers: list[Answer]) -> None:
-    draft = kept.with_suffix(".draft")
     try:
-        draft.write_text(json.dumps([dataclasses.asdict(one) for one in answers]), encoding="utf-8")
-        os.replace(draft, kept)
-    except OSError as error:
-        raise StorageError(f"{kept} cannot be written: {error.strerror}; give another folder with --out.") from error
+        write_whole(kept, json.dumps([dataclasses.asdict(one) for one in answers]).encode())
+    except StorageError as error:
+        raise StorageError(f"{error} Give another folder with --out.") from error

@@ -12,12 +12,12 @@ the vehicle's own first packet.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from pathlib import Path
 
 from runtime.errors import StorageError
 from runtime.mavlink.signing import EPOCH_UNIX_S, STAMPS_PER_S
+from runtime.whole_file import write_whole
 
 _LOG = logging.getLogger(__name__)
 _AHEAD = 20 * STAMPS_PER_S  # reserved
@@ -84,17 +84,11 @@ class StampFile:
         return True
 
     def _write(self, stamp: int) -> None:
-        draft = self.path.with_name(self.path.name + ".new")
         try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-                file.write(f"{stamp}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        except OSError as error:
+            write_whole(self.path, f"{stamp}\n".encode(), mode=0o600, durable=True)
+        except StorageError as error:
             raise StorageError(
-                f"the signing stamp cannot be written to {self.path}: {error.strerror or error}; "
-                "without it a restarted vehicle link may be refused."
+                f"The signing stamp: {error} Without it a restarted vehicle link may be refused."
             ) from None
 
 

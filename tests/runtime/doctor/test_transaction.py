@@ -124,7 +124,7 @@ def test_a_value_that_px4_cannot_hold_is_named(value: float, why: str, tmp_path:
 def test_without_a_place_for_the_old_values_nothing_is_set(tmp_path: Path) -> None:
     direct, keeper = talking()
     saved = SavedParameters(tmp_path / "gone" / "old.json", "ardupilot", 1)
-    with pytest.raises(StorageError, match="no parameter was set"):
+    with pytest.raises(StorageError, match="No parameter was set"):
         Transaction(direct, saved).set(wishes(direct, A=3))
     assert keeper.written == []
 

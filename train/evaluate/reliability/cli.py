@@ -16,6 +16,7 @@ import typer
 
 from runtime.bundle import Bundle, write_manifest
 from runtime.errors import HomingError, StorageError, UsageError
+from runtime.whole_file import write_whole
 from train.data.pairs import Pair
 from train.data.places import Square, read_places
 from train.data.university import University
@@ -58,7 +59,7 @@ def measure(
             outside = ", ".join(f"{kind} {share}" for kind, share in reliability.outside.items())
             typer.echo(f"{name}: right places accepted {reliability.accepted}; out-of-coverage queries: {outside}")
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    (out / "reliability.json").write_text(text, encoding="utf-8")
+    write_whole(out / "reliability.json", text.encode())
     if bundle is not None:
         manifest = Bundle.load(bundle).manifest
         write_manifest(bundle, manifest.model_copy(update={"training": {**manifest.training, KEY: result}}))
