@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from runtime.errors import UsageError
 from runtime.rotations import quaternion, rotation
@@ -18,6 +17,8 @@ _VERTICAL = 1.0 - 1e-9  # sine of a pitch within 3 thousandths of a degree of st
 
 def body_from_mount(pitch_deg: float, roll_deg: float = 0.0, yaw_deg: float = 0.0) -> Quaternion:
     """How a camera sits in the body: pitch 0 looks forward, -90 straight down with the image's top forward."""
+    from scipy.spatial.transform import Rotation  # a quarter of a second, which reading a configuration need not wait
+
     body_from_gimbal = Rotation.from_euler("ZYX", [yaw_deg, pitch_deg, roll_deg], degrees=True)
     # A camera looking forward: its x (right) is body y, its y (down) body z, its z (axis) body x.
     gimbal_from_camera = Rotation.from_matrix([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -47,7 +48,7 @@ class CameraModel:
     cx_px: float
     cy_px: float
     distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    body_from_camera: Quaternion = body_from_mount(-90.0)
+    body_from_camera: Quaternion = field(default_factory=lambda: body_from_mount(-90.0))
     delay_s: float = 0.0
 
     @classmethod

@@ -7,16 +7,20 @@ What runs for every message in flight is plain arithmetic.
 from __future__ import annotations
 
 import math
-
-from scipy.spatial.transform import Rotation
+from typing import TYPE_CHECKING
 
 from runtime.values import Quaternion, yaw_of
+
+if TYPE_CHECKING:  # scipy.spatial takes a quarter of a second to import: where a rotation is made, it is there already
+    from scipy.spatial.transform import Rotation
 
 _NOSE_VERTICAL = 1.0 - 1e-9  # sine of a pitch within 3 thousandths of a degree of vertical, where yaw and roll are one
 
 
 def rotation(quaternion: Quaternion) -> Rotation:
     """scipy's rotation of our (w, x, y, z); scipy before 1.14 knows only the scalar-last order."""
+    from scipy.spatial.transform import Rotation
+
     w, x, y, z = quaternion
     return Rotation.from_quat([x, y, z, w])
 

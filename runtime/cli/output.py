@@ -9,13 +9,14 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from runtime.finite import finite
+
+if TYPE_CHECKING:  # `homing run` shows no bar
+    from rich.progress import Progress
 
 SCHEMA = 1
 
@@ -60,6 +61,9 @@ Progressing = Callable[[str, int], AbstractContextManager[Steps]]  # `progress`,
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Steps]:
     """Progress of ``total`` steps on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield Steps(None, what, max(total, 1))
@@ -72,6 +76,9 @@ def progress(what: str, total: int) -> Iterator[Steps]:
 @contextmanager
 def share_done() -> Iterator[Callable[[float, str], None]]:
     """A bar with the time left on a terminal's stderr, told (share, what is being done); nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda share, what: None

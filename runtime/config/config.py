@@ -29,7 +29,10 @@ from runtime.config.sections import (
     VehicleSection,
 )
 from runtime.errors import CommandingError, ConfigError, DrawingError
+from runtime.injection.settings import Route
 from runtime.sources.drawing import read_drawing
+from runtime.vehicle.config import VehicleConfig
+from runtime.vehicle.link.lines import link_names
 
 
 class Config(Section):
@@ -57,6 +60,19 @@ class Config(Section):
         if not self.page.control:
             return None
         return self.page.token_file or self.history.path.with_name("homing-page.token")
+
+    def vehicle_room(self) -> VehicleConfig:
+        """What the vehicle room needs to know before the first byte."""
+        return VehicleConfig(
+            system_id=self.vehicle.system_id,
+            component_id=self.vehicle.component_id,
+            loiter_radius_m=self.guidance.loiter_radius_m,
+            px4_hold=self.vehicle.px4_guided_mode == "hold",
+            operator_system_id=self.ground.operator_system_id,
+            links=link_names(len(self.vehicle.uri)),
+            unix_time=self.injection.route == Route.GPS_INPUT.value,
+            probe_global_position=self.injection.route == Route.GLOBAL_POSITION.value,
+        )
 
 
 def load_config(path: Path | str) -> Config:

@@ -22,6 +22,7 @@ from runtime.finite import finite
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.0  # before a server that failed listens again
 _ANSWER_WITHIN_S = 120.0  # a locate over a large history on a small computer
+SCHEMA = 1
 _MAX_PATH_BYTES = 107  # sockaddr_un.sun_path, with its closing zero
 
 Request = dict[str, Any]
@@ -108,29 +109,30 @@ class _Handler(socketserver.StreamRequestHandler):
         except Exception as error:  # the edge of the client's thread
             self.server.failed(error)
             with contextlib.suppress(OSError):
-                self.wfile.write(json.dumps(_refusal("the daemon failed at this; its log says why.")).encode() + b"\n")
+                self.wfile.write(json.dumps(refusal("the daemon failed at this; its log says why.")).encode() + b"\n")
 
     def _answer(self) -> dict[str, Any]:
         line, uid = self.rfile.readline(MAX_LINE_BYTES), peer_uid(self.connection)  # read first: who writes hears why
         if not is_trusted(uid):
             self.server.foreign_users += 1
-            return _refusal(f"this daemon takes no requests of user {uid}; ask as user {os.geteuid()} or as root.")
+            return refusal(f"this daemon takes no requests of user {uid}; ask as user {os.geteuid()} or as root.")
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
-            return _refusal("a request is one JSON object on one line.")
+            return refusal("a request is one JSON object on one line.")
         replies: Queue[dict[str, Any]] = Queue(1)
         self.server.submit(request, replies.put)
         try:
             return replies.get(timeout=_ANSWER_WITHIN_S)
         except Empty:
-            return _refusal("the daemon is too busy to answer.")
+            return refusal("the daemon is too busy to answer.")
 
 
-def _refusal(sentence: str) -> dict[str, Any]:
-    return {"schema": 1, "error": sentence}
+def refusal(sentence: str) -> dict[str, Any]:
+    """An answer that is a refusal."""
+    return {"schema": SCHEMA, "error": sentence}
 
 
 def _check_length(path: Path) -> None:

@@ -27,7 +27,7 @@ from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
 from runtime.history.history import History
 from runtime.injection.injection import Injection
-from runtime.injection.settings import InjectionSettings, Route
+from runtime.injection.settings import InjectionSettings
 from runtime.localizer.navigation import Navigation, NavigationSource
 from runtime.localizer.vision import TrackingLimits, VisionLocalizer
 from runtime.matching.gallery import GalleryCache
@@ -35,8 +35,6 @@ from runtime.odometry.odometer import Odometer
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
-from runtime.vehicle.config import VehicleConfig
-from runtime.vehicle.link.lines import link_names
 from runtime.vehicle.vehicle import Vehicle
 
 _LOG = logging.getLogger(__name__)
@@ -90,7 +88,7 @@ def assemble(
     camera = config.camera.model()
     galleries = GalleryCache(history)  # one for all who search
     rooms = Rooms(
-        vehicle=Vehicle(_vehicle_config(config)),
+        vehicle=Vehicle(config.vehicle_room()),
         frames=FrameGate(
             config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground, config.fix.takeoff_above_ground_m
         ),
@@ -143,19 +141,6 @@ def _navigation(config: Config) -> Navigation:
     section = config.navigation
     limits = TrackingLimits(coast_s=section.coast_s, blind_s=SIGHT.seconds, max_sigma_m=section.max_sigma_m)
     return Navigation(NavigationSource(section.source), VisionLocalizer(limits=limits))
-
-
-def _vehicle_config(config: Config) -> VehicleConfig:
-    return VehicleConfig(
-        system_id=config.vehicle.system_id,
-        component_id=config.vehicle.component_id,
-        loiter_radius_m=config.guidance.loiter_radius_m,
-        px4_hold=config.vehicle.px4_guided_mode == "hold",
-        operator_system_id=config.ground.operator_system_id,
-        links=link_names(len(config.vehicle.uri)),
-        unix_time=config.injection.route == Route.GPS_INPUT.value,
-        probe_global_position=config.injection.route == Route.GLOBAL_POSITION.value,
-    )
 
 
 def _settings(config: Config, dry_run: bool) -> DaemonSettings:

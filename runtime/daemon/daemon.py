@@ -17,12 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.control.control import refusal
 from runtime.daemon.camera_watch import CameraWatch
 from runtime.daemon.feeding import Feeding
 from runtime.daemon.ground import Ground
 from runtime.daemon.latencies import Latencies
 from runtime.daemon.motion import Motion
-from runtime.daemon.operator_handler import OperatorHandler, refusal
+from runtime.daemon.operator_handler import OperatorHandler
 from runtime.daemon.perception import Perception, PerceptionSettings
 from runtime.daemon.records import (
     control_record,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from runtime.control.control import SCHEMA, refusal
 from runtime.daemon.autopilot_answer import autopilot_answer
 from runtime.daemon.records import seconds
 from runtime.daemon.rooms import Rooms
@@ -19,7 +20,6 @@ from runtime.events import Answer, JobDone, JobKind
 from runtime.guidance.reasons import Reason
 from runtime.values import Coverage, GeoPoint
 
-SCHEMA = 1
 _LOG = logging.getLogger(__name__)
 
 
@@ -186,8 +186,3 @@ class OperatorHandler:
     def _disengage(self, t_ns: int) -> Answer:
         self._release(t_ns, Reason.OPERATOR_DISENGAGED)
         return {"engaged": False}
-
-
-def refusal(sentence: str) -> Answer:
-    """An answer that is a refusal."""
-    return {"schema": SCHEMA, "error": sentence}

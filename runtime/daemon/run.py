@@ -11,21 +11,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from queue import Empty, Full, Queue
-from typing import Any, Protocol
+from typing import Protocol
 
 from runtime.clock import Clock
 from runtime.daemon.daemon import Daemon
-from runtime.daemon.operator_handler import refusal
+from runtime.daemon.inbox import Inbox
+from runtime.daemon.listening import Exchanged
 from runtime.daemon.status import snapshot
 from runtime.errors import VehicleError
 from runtime.events import (
     VEHICLE_LINK,
-    Answer,
     ControlRequest,
     Event,
     FrameArrived,
-    JobDone,
     LinkBytes,
     LinkData,
     Tick,
@@ -40,9 +38,7 @@ from runtime.vehicle.telemetry.state import LinkCounters
 TICK_NS = 50_000_000  # 20 Hz: guidance and the vehicle's own timers
 SHOW_NS = 500_000_000  # between two snapshots for whoever watches: people see no more
 _POLL_S = 0.01  # between two polls of the camera
-_REQUESTS = 16
 _MAX_LAST_READS = 10  # of a link that never falls quiet, before the end
-_ENDED = refusal("the daemon has ended; start it again with `homing run`.")
 _LOG = logging.getLogger(__name__)
 
 
@@ -69,61 +65,6 @@ class Patience:
     uri: str
 
 
-class Inbox:
-    """What other threads have for the daemon: the operator's requests, of which few fit, and ended jobs."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._queue: Queue[ControlRequest] = Queue(_REQUESTS)
-        self._endings: Queue[JobDone] = Queue()  # bounded by there being one job of a kind at a time
-        self._lock = threading.Lock()  # no request slips in while `close` empties the queue
-        self._closed = False
-        self._wake: Callable[[], None] = lambda: None
-        self.refused = 0
-
-    def wakes(self, wake: Callable[[], None]) -> None:
-        """``wake`` is called, from any thread, whenever a job has ended: its result waits for nothing else."""
-        self._wake = wake
-
-    def control(self, request: dict[str, Any], reply: Callable[[Answer], None]) -> None:
-        """From any thread: ``reply`` will be called once."""
-        try:
-            with self._lock:
-                if not self._closed:
-                    self._queue.put_nowait(ControlRequest(self._clock.now_ns(), request, reply))
-                    return
-        except Full:
-            self.refused += 1
-            reply(refusal("the daemon is too busy to take a request."))
-            return
-        reply(_ENDED)
-
-    def close(self) -> None:
-        """The loop has ended: refuses the requests that wait, and all that come."""
-        with self._lock:
-            self._closed = True
-        while True:
-            try:
-                self._queue.get_nowait().reply(_ENDED)
-            except Empty:
-                return
-
-    def job_done(self, done: JobDone) -> None:
-        """From a worker's thread."""
-        self._endings.put(done)
-        self._wake()
-
-    def next(self) -> ControlRequest | JobDone | None:
-        """The oldest ending or request."""
-        for queue in (self._endings, self._queue):
-            try:
-                event: ControlRequest | JobDone = queue.get_nowait()
-                return event
-            except Empty:
-                continue
-        return None
-
-
 class Loop:
     """Turns what the adapters bring into the daemon's events, until it is told to stop."""
 
@@ -138,10 +79,12 @@ class Loop:
         counts: Callable[[], dict[str, int]] = dict,
         service: ServiceManager | None = None,
         show: Callable[[Snapshot], None] | None = None,
+        before: Sequence[Exchanged] = (),
     ) -> None:
         """``links`` by name; the loop sleeps on the vehicle's. ``counts``: what went wrong where requests come from.
         ``service``: who starts the daemon again when it no longer makes progress; by default nobody. ``show`` is handed
-        a snapshot twice a second, in the deciding thread: it must only put it down."""
+        a snapshot twice a second, in the deciding thread: it must only put it down. ``before``: what was exchanged with
+        the vehicle before this."""
         self._daemon = daemon
         self._camera = camera
         self._links = links
@@ -152,6 +95,7 @@ class Loop:
         self._counts = counts
         self._service = service or ServiceManager()
         self._show = show
+        self._before = before
         self._show_due_ns = 0
         self._camera_dropped = 0
         self._answered = False
@@ -174,6 +118,7 @@ class Loop:
             self._service.stopping()
 
     def _turn(self, stop: threading.Event) -> None:
+        self._catch_up()
         begun_ns = due_ns = self._clock.now_ns()
         while not stop.is_set():
             self._link.wait(_POLL_S)
@@ -190,6 +135,15 @@ class Loop:
                 self._check_answered(now_ns - begun_ns)
                 self._count()
                 self._service.progressed(now_ns, ready=self._answered, status=self._daemon.headline())
+
+    def _catch_up(self) -> None:
+        """What came before the loop began is heard first, and what was said is only put into the log."""
+        before, self._before = self._before, ()
+        for one in before:
+            if one.direction == "in":
+                self._step(LinkData(one.t_ns, one.data, one.link))
+            else:
+                self._daemon.rooms.journal.link(one.link, one.data, one.t_ns, one.direction)
 
     def _be_seen(self, t_ns: int) -> None:
         """Puts a snapshot down for whoever watches; nothing in it may end the flight."""

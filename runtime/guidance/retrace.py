@@ -4,6 +4,8 @@ Two squares whose half sides together reach across the larger of their distances
 between their centres: such keyframes are linked. Gaps are bridged along the edges of a Delaunay triangulation, in which
 the nearest keyframes of two patches are always neighbours; a bridged metre costs `BARE_COST` covered ones. Only one
 keyframe of a cell about as large as its half side is linked; what is flown is measured against all of them.
+
+scipy's parts are imported where they are used: the configuration needs this module, and need not wait for them.
 """
 
 from __future__ import annotations
@@ -14,9 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import Delaunay, cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from runtime.guidance.covered_ground import Array, CoveredGround
@@ -73,6 +72,9 @@ class Retrace:
 
     def _shortest(self, ends_m: Array, region: BaseGeometry) -> Array | None:
         """(M, 2) from start to target over keyframes."""
+        from scipy.sparse import csr_matrix
+        from scipy.sparse.csgraph import dijkstra
+
         count = len(self._nodes)
         places = np.concatenate([self._nodes, ends_m])
         links = [self._links, *(self._to(place, count + k) for k, place in enumerate(ends_m))]
@@ -150,6 +152,8 @@ def _sizes_m(half_m: Array) -> Array:
 
 def _neighbours(nodes_m: Array, half_m: Array) -> Indices:
     """(E, 2) pairs that may be linked: squares of about one size that overlap, and neighbours of any size."""
+    from scipy.spatial import Delaunay, cKDTree
+
     if len(nodes_m) < 2:
         return np.zeros((0, 2), np.intp)
     found, sizes_m = [], _sizes_m(half_m)

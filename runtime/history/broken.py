@@ -9,6 +9,7 @@ from runtime.counted import counted
 from runtime.history.format_1 import POSITIONS as POSITIONS_OF_FORMAT_1
 from runtime.history.ranges import keyframe_fault, position_fault
 from runtime.history.rows import CAMERA, KEYFRAME_COLUMNS, POSITION_COLUMNS
+from runtime.history.sound_rows import SOUND_KEYFRAME, SOUND_POSITION
 
 COLUMNS_WITHOUT_CROP = ", ".join("NULL" if name == "crop" else name for name in KEYFRAME_COLUMNS)
 
@@ -22,11 +23,13 @@ def positions_query(format_version: int) -> str:
 def broken_keyframes(connection: sqlite3.Connection) -> dict[int, str]:
     """The ids of the keyframes that cannot be used, each with what is wrong; crops and embeddings are not looked at."""
     broken: dict[int, str] = {}
-    for keyframe_id, *row in connection.execute(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe ORDER BY id"):
+    suspect = f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe WHERE ({SOUND_KEYFRAME}) IS NOT TRUE ORDER BY id"
+    for keyframe_id, *row in connection.execute(suspect):
         if fault := keyframe_fault(row):
             broken[keyframe_id] = fault
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for row in connection.execute(positions_query(version)):
+    suspect = f"SELECT * FROM ({positions_query(version)}) WHERE ({SOUND_POSITION}) IS NOT TRUE"
+    for row in connection.execute(suspect):
         if isinstance(row[0], int) and row[1] == CAMERA and (fault := position_fault(row)):
             broken.setdefault(row[0], fault)  # one whose tag alone is wrong is as good without it
     return broken

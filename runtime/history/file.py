@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS origin (
     keyframe_id INTEGER PRIMARY KEY REFERENCES keyframe(id), fingerprint TEXT NOT NULL,
     coverage REAL NOT NULL, metres_per_pixel REAL)
 """
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE keyframe (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(map(_column, KEYFRAME_COLUMNS))});
 {POSITION_TABLE};
@@ -129,7 +129,7 @@ def _write_schema(path: Path, meta: dict[str, str]) -> None:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
-        connection.executescript(f"BEGIN; {_SCHEMA} {'; '.join(_COUNTER)}; COMMIT;")
+        connection.executescript(f"BEGIN; {SCHEMA} {'; '.join(_COUNTER)}; COMMIT;")
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     finally:
         connection.close()

@@ -17,36 +17,36 @@ Bounds = tuple[float, float]
 
 _LATITUDE, _LONGITUDE = (-90.0, 90.0), (-180.0, 180.0)
 _HEIGHT_M = (-1_000.0, 30_000.0)  # below the Dead Sea to where the highest aircraft fly
-_SIGMA = (0.0, math.inf)  # infinite: nothing says how good it is
-_SPEED_M_S = (-1_000.0, 1_000.0)
+SIGMA = (0.0, math.inf)  # infinite: nothing says how good it is
+SPEED_M_S = (-1_000.0, 1_000.0)
 _ANGLE = (-2 * math.pi, 2 * math.pi)
 FOOTPRINT_M = (1.0, 5_000.0)
 _UNIT = (-1.001, 1.001)
-_NORM = (0.99, 1.01)
+NORM = (0.99, 1.01)
 
-_NEEDED: Mapping[str, Bounds] = {
+NEEDED: Mapping[str, Bounds] = {
     "t_ns": (float(UNKNOWN_T_NS), 2.0**63),
     "attitude_measured": (0, 1),
-    "ground_latitude_deg": _LATITUDE, "ground_longitude_deg": _LONGITUDE, "ground_sigma_m": _SIGMA,
+    "ground_latitude_deg": _LATITUDE, "ground_longitude_deg": _LONGITUDE, "ground_sigma_m": SIGMA,
     "footprint_m": FOOTPRINT_M,
 }  # fmt: skip
-_OPTIONAL: Mapping[str, Bounds] = {
+OPTIONAL: Mapping[str, Bounds] = {
     "altitude_amsl_m": _HEIGHT_M, "height_takeoff_m": (-_HEIGHT_M[1], _HEIGHT_M[1]), "height_agl_m": (0.0, 30_000.0),
     "attitude_w": _UNIT, "attitude_x": _UNIT, "attitude_y": _UNIT, "attitude_z": _UNIT,
     "heading_rad": _ANGLE,
 }  # fmt: skip
-_MEASURED = (
+MEASURED = (
     ("altitude_amsl_m", "altitude_amsl_sigma_m", "altitude_amsl_source"),
     ("height_takeoff_m", "height_takeoff_sigma_m", "height_takeoff_source"),
     ("height_agl_m", "height_agl_sigma_m", "height_agl_source"),
     ("heading_rad", "heading_sigma_rad", "heading_source"),
 )
-_POSITION_NEEDED: Mapping[str, Bounds] = {
-    "latitude_deg": _LATITUDE, "longitude_deg": _LONGITUDE, "variance_north_m2": _SIGMA, "variance_east_m2": _SIGMA,
+POSITION_NEEDED: Mapping[str, Bounds] = {
+    "latitude_deg": _LATITUDE, "longitude_deg": _LONGITUDE, "variance_north_m2": SIGMA, "variance_east_m2": SIGMA,
     "covariance_north_east_m2": (-1e12, 1e12),
 }  # fmt: skip
-_VIEWS, _SOURCES = frozenset(kind.value for kind in ViewKind), frozenset(one.value for one in PositionSource)
-_VELOCITY = ("velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s")
+VIEWS, SOURCES = frozenset(kind.value for kind in ViewKind), frozenset(one.value for one in PositionSource)
+VELOCITY = ("velocity_north_m_s", "velocity_east_m_s", "velocity_down_m_s")
 
 
 def keyframe_fault(row: Sequence[Any]) -> str:
@@ -54,12 +54,12 @@ def keyframe_fault(row: Sequence[Any]) -> str:
     values = dict(zip(KEYFRAME_COLUMNS, row, strict=True))
     if not isinstance(values["flight"], str) or not isinstance(values["name"], str):
         return "its flight or its name is no text"
-    if values["view"] not in _VIEWS:
+    if values["view"] not in VIEWS:
         return f"a view {values['view']!r} is not known"
     if not isinstance(values["t_ns"], int):
         return "t_ns is no whole number"
     return (
-        _out_of_range(values, _NEEDED, _OPTIONAL)
+        _out_of_range(values, NEEDED, OPTIONAL)
         or _nowhere(values["ground_latitude_deg"], values["ground_longitude_deg"])
         or _measured_fault(values)
         or _attitude_fault(values)
@@ -69,12 +69,12 @@ def keyframe_fault(row: Sequence[Any]) -> str:
 def position_fault(row: Sequence[Any]) -> str:
     """What is wrong with a row of `POSITION_COLUMNS`; empty when nothing is."""
     values = dict(zip(POSITION_COLUMNS, row, strict=True))
-    if values["role"] not in (CAMERA, TAG) or values["source"] not in _SOURCES:
+    if values["role"] not in (CAMERA, TAG) or values["source"] not in SOURCES:
         return f"a position {values['role']!r} by {values['source']!r} is not known"
-    velocity = [values[name] for name in _VELOCITY]
+    velocity = [values[name] for name in VELOCITY]
     partly = any(one is None for one in velocity) and any(one is not None for one in velocity)
     return (
-        _out_of_range(values, _POSITION_NEEDED, dict.fromkeys(_VELOCITY, _SPEED_M_S))
+        _out_of_range(values, POSITION_NEEDED, dict.fromkeys(VELOCITY, SPEED_M_S))
         or _nowhere(values["latitude_deg"], values["longitude_deg"])
         or _covariance_fault(values)
         or ("its velocity is known only in part" if partly else "")
@@ -113,11 +113,11 @@ def _nowhere(latitude_deg: float, longitude_deg: float) -> str:
 
 
 def _measured_fault(values: Mapping[str, Any]) -> str:
-    for name, sigma, source in _MEASURED:
+    for name, sigma, source in MEASURED:
         if values[name] is None:
             continue
-        if not within(values[sigma], _SIGMA):
-            return _said(sigma, values[sigma], _SIGMA)
+        if not within(values[sigma], SIGMA):
+            return _said(sigma, values[sigma], SIGMA)
         if not isinstance(values[source], str | None):
             return f"{source} is no text"
     return ""
@@ -130,7 +130,7 @@ def _attitude_fault(values: Mapping[str, Any]) -> str:
     if any(part is None for part in parts):
         return "its attitude is known only in part"
     norm = math.sqrt(sum(part * part for part in parts))
-    return "" if within(norm, _NORM) else f"its attitude is no rotation (a quaternion of length {norm:g})"
+    return "" if within(norm, NORM) else f"its attitude is no rotation (a quaternion of length {norm:g})"
 
 
 def _covariance_fault(values: Mapping[str, Any]) -> str:

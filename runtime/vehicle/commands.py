@@ -199,6 +199,11 @@ class CommandQueue:
         )
 
 
+def is_for(answer: Any, system_id: int, component_id: int) -> bool:
+    """Whether a COMMAND_ACK is for that component; 0 is an older peer's broadcast."""
+    return answer.target_system in (0, system_id) and answer.target_component in (0, component_id)
+
+
 def result_name(result: int) -> str:
     """MAV_RESULT's name without its prefix."""
     return _RESULTS.get(result, f"RESULT_{result}")

@@ -15,7 +15,7 @@ from runtime.mavlink.dialect import mavlink
 from runtime.mavlink.framing import Packet
 from runtime.reports.messages import addressee
 from runtime.values import Aiding, AidingRoute, Setpoint
-from runtime.vehicle.commands import EXTERNAL_POSITION_ESTIMATE, Command, CommandQueue, result_name
+from runtime.vehicle.commands import EXTERNAL_POSITION_ESTIMATE, Command, CommandQueue, is_for, result_name
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.events import (
     CommandDone,
@@ -202,25 +202,15 @@ class Vehicle:
         return [Rebooted(t_ns, before_ns * 1e-9, remote_ns * 1e-9)]
 
     def _acknowledged(self, message: Any, t_ns: int) -> list[VehicleEvent]:
-        """Only an answer to us: source (checked by the caller), target and command. 0 is an older peer's broadcast."""
-        if message.target_system not in (0, self._lines.system_id):
-            return []
-        if message.target_component not in (0, self._config.component_id):
+        """Only an answer to us: source (checked by the caller), target and command."""
+        if not is_for(message, self._lines.system_id, self._config.component_id):
             return []
         if message.command == EXTERNAL_POSITION_ESTIMATE:  # none of the queue's: it is never repeated
             return [CommandDone(t_ns, message.command, 0.0, result_name(message.result), message.result == 0, 1)]
-        done = self._concluded(self._commands.acknowledged(message.command, message.result, t_ns))
+        done = self._streams.concluded(self._commands.acknowledged(message.command, message.result, t_ns))
         if not done and message.command == mavlink.MAV_CMD_DO_REPOSITION and message.result in _REFUSED:
             return [TargetRefused(t_ns, result_name(message.result))]  # of a target, which is none of the queue's
         return done
-
-    def _concluded(self, events: list[VehicleEvent]) -> list[VehicleEvent]:
-        """Tell the streams how their requests ended; that a stream was asked for is their business alone."""
-        for event in events:
-            if isinstance(event, CommandDone) and event.command == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL:
-                refused = not event.accepted and event.result != "NO_ANSWER"
-                self._streams.answered(int(event.parameter), event.accepted, refused, event.t_ns)
-        return events
 
     # --- time -----------------------------------------------------------------------------------------------
 
@@ -240,7 +230,7 @@ class Vehicle:
             return events
         self._clock.tick(t_ns)
         events += self._streams.tick(t_ns)
-        events += self._concluded(self._commands.tick(t_ns))
+        events += self._streams.concluded(self._commands.tick(t_ns))
         self._parameters.tick(t_ns, self._roster.autopilot)
         return events
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
-from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.daemon.inbox import Inbox
+from runtime.daemon.run import Loop, Patience
 from runtime.daemon.workers import InlineWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.events import VEHICLE_LINK, JobKind

@@ -27,7 +27,7 @@ from runtime.bundle import Bundle
 from runtime.clock import MonotonicClock
 from runtime.config.config import Config
 from runtime.daemon.assembly import Assembly, assemble
-from runtime.daemon.run import Inbox
+from runtime.daemon.inbox import Inbox
 from runtime.daemon.workers import ThreadWorkers
 from runtime.embedder.embedder import Embedder
 from runtime.events import Event, FrameArrived, LinkData, Tick

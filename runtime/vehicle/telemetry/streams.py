@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runtime.mavlink.dialect import mavlink
 from runtime.vehicle.commands import Command
-from runtime.vehicle.events import StreamChanged, VehicleEvent
+from runtime.vehicle.events import CommandDone, StreamChanged, VehicleEvent
 from runtime.vehicle.stack import StreamRequest
 
 _SLOW = 0.5  # share of the wanted rate below which a stream is asked for again; 30 % loss must not trip it
@@ -82,6 +82,14 @@ class StreamKeeper:
         if stream is not None:
             stream.arrivals.append(t_ns)
             stream.began_ns = t_ns if stream.began_ns is None else stream.began_ns
+
+    def concluded(self, events: list[VehicleEvent]) -> list[VehicleEvent]:
+        """The same events, once it is noted how requests ended: they are nobody else's business."""
+        for event in events:
+            if isinstance(event, CommandDone) and event.command == mavlink.MAV_CMD_SET_MESSAGE_INTERVAL:
+                refused = not event.accepted and event.result != "NO_ANSWER"
+                self.answered(int(event.parameter), event.accepted, refused, event.t_ns)
+        return events
 
     def answered(self, message_id: int, accepted: bool, refused: bool, t_ns: int) -> None:
         """The request's command ended. ``refused``: the autopilot said no, rather than nothing."""

@@ -348,3 +348,14 @@ def test_a_dry_run_and_ctrl_c(
     sent = flight.log("setpoint")
     assert sent and not any(record["sent"] for record in sent)
     assert abs(flight.server.truth.position_ned_m[0] + 100.0) < 10.0
+
+
+def test_the_vehicle_is_listened_to_before_what_takes_a_second_to_import() -> None:
+    """And the deciding thread finds those parts of scipy there that its modules import where they use them."""
+    order = (
+        "import sys, runtime.cli.main, runtime.cli.run;"
+        "print({'scipy', 'cv2', 'onnxruntime', 'rich'} & set(sys.modules));"
+        "import runtime.cli.fly; print({'scipy.spatial.transform', 'scipy.sparse.csgraph'} - set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", order], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["set()", "set()", ""]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.daemon.inbox import Inbox
+from runtime.daemon.run import Loop, Patience
 from runtime.events import VEHICLE_LINK
 from runtime.freshness import MODE
 from runtime.geodesy import offset

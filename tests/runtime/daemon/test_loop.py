@@ -13,7 +13,8 @@ import pytest
 
 from runtime.camera.reader import CameraReader
 from runtime.daemon.daemon import Daemon
-from runtime.daemon.run import Inbox, Loop, Patience
+from runtime.daemon.inbox import Inbox
+from runtime.daemon.run import Loop, Patience
 from runtime.daemon.status import status
 from runtime.errors import CameraError, VehicleError
 from runtime.events import VEHICLE_LINK, JobDone, JobKind

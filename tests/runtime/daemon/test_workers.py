@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.clock import MonotonicClock
-from runtime.daemon.run import Inbox
+from runtime.daemon.inbox import Inbox
 from runtime.daemon.workers import InlineWorkers, Job, ThreadWorkers
 from runtime.errors import ControlError
 from runtime.events import ControlRequest, JobDone, JobKind
