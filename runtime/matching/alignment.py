@@ -17,6 +17,7 @@ from runtime.machine import default_threads
 Array = NDArray[np.float32]
 
 _CHUNK = 512  # gallery maps flattened at a time: 25 MB of a 64 x 14 x 14 map
+_SPECTRA_AT_ONCE = 4  # maps that are transformed at a time: 0.6 MB of 64 x 16 x 16 maps
 _SPECTRA_CHUNK = 16  # gallery maps whose spectra are made at a time: 2.5 MB of 64 x 16 x 16 maps, which fit a cache
 
 
@@ -82,7 +83,8 @@ def surfaces_of_many(
     shifts = np.arange(-reach, reach + 1)
     rows, columns = np.meshgrid(shifts % sides[0], shifts % sides[1], indexing="ij")
     threads = default_threads()
-    wanted = _by_frequency(queries * weights[:, None], sides, threads).conj()
+    wanted = _by_frequency(queries * weights[:, None], sides, threads)
+    np.conjugate(wanted, out=wanted)
     dots = np.empty((len(queries), len(gallery), len(shifts), len(shifts)), np.float32)
     for start in range(0, len(gallery), _SPECTRA_CHUNK):
         chunk = gallery[start : start + _SPECTRA_CHUNK].astype(np.float32)
@@ -98,9 +100,14 @@ def _overlaps(weights: Array, reach: int) -> Array:
 
 
 def _by_frequency(maps: Array, sides: tuple[int, ...], threads: int) -> NDArray[np.complex64]:
-    """(F, N, C) spectra of (N, C, h, w) maps, padded with zeros to ``sides``."""
-    spectra = fft.rfft2(maps, sides, workers=threads)
-    return np.ascontiguousarray(spectra.reshape(*maps.shape[:2], -1).transpose(2, 0, 1))
+    """(F, N, C) spectra of (N, C, h, w) maps, padded with zeros to ``sides``; of few maps at a time two copies are
+    held."""
+    count, channels = maps.shape[:2]
+    found = np.empty((sides[0] * (sides[1] // 2 + 1), count, channels), np.complex64)
+    for start in range(0, count, _SPECTRA_AT_ONCE):
+        some = fft.rfft2(maps[start : start + _SPECTRA_AT_ONCE], sides, workers=threads)
+        found[:, start : start + len(some)] = some.reshape(len(some), channels, -1).transpose(2, 0, 1)
+    return found
 
 
 def best_shifts(means: Array) -> Alignment:

@@ -26,9 +26,9 @@ from runtime.matching.pool import Embedded, Pool, RungKey, Searched, exact
 from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
-MAPS_BYTES = 16 << 20  # 490 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
-_ROWS_AT_ONCE = 8_192  # keyframes' embeddings are read from the file together: 16 MB while they are put together
-_MAPS_AT_ONCE = 32  # are read from the file together: 2 MB in single precision
+MAPS_BYTES = 8 << 20  # 245 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
+_ROWS_AT_ONCE = 2_048  # keyframes' embeddings are read from the file together: 4 MB while they are put together
+_MAPS_AT_ONCE = 8  # are read from the file together: 0.5 MB in single precision, and three times that meanwhile
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
 
 

@@ -4,7 +4,7 @@ for each."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,31 +119,32 @@ def compare(
     ``wrong``: copies of the layers whose layout is wrong, for what chance makes.
     """
     rung = layers[0].rung
-    every = fields_of([layers, *wrong], rows)
-    fields = next(every)
+    fields, chance = fields_of([layers, *wrong], rows)
     peaks = _distinct(fields, top, rung.footprint_m / 2)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
     area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
-    spread = _spread(fields)
-    del fields  # before those of the copies are made
-    chance = tuple(best for best in map(sharpest, every) if best > 0.0)
-    return TargetHypothesis(attempt, peaks, nearest, spread, area_m2, chance)
+    return TargetHypothesis(
+        attempt, peaks, nearest, _spread(fields), area_m2, tuple(best for best in chance if best > 0.0)
+    )
 
 
-def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> Iterator[list[Field]]:
-    """For each version of a target's layers its scores on each of the areas that ``rows`` lie in; versions share the
-    rungs, and the work on the keyframes' maps, of which few are held at a time. Fields are made when asked for."""
+def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> tuple[list[Field], list[float]]:
+    """The scores of the first of some versions of a target's layers on each of the areas that ``rows`` lie in, and for
+    each other version the sharpness of its sharpest place. Versions share the rungs, and the work on the keyframes'
+    maps, of which few are held at a time; and only one area's lattices are."""
     rung = versions[0][0].rung
     groups = rung.groups(rows)
-    grounds = [[Ground(rung.ne_m[group], rung.footprint_m) for group in groups]]
-    grounds += [[ground.another() for ground in grounds[0]] for _ in versions[1:]]
-    for same in zip(*versions, strict=True):
-        parts = [same[0].rung.rows_of(rung.ids[group]) for group in groups]
-        if any(len(part) for part in parts):
-            for part, *on in zip(parts, *grounds, strict=True):
-                _lay(same, part, on)
-    while grounds:
-        yield [ground.field() for ground in grounds.pop(0)]
+    laid = [(same, [same[0].rung.rows_of(rung.ids[group]) for group in groups]) for same in zip(*versions, strict=True)]
+    laid = [(same, parts) for same, parts in laid if any(len(part) for part in parts)]
+    fields, best = [], [0.0] * (len(versions) - 1)
+    for number, group in enumerate(groups):
+        ground = Ground(rung.ne_m[group], rung.footprint_m)
+        grounds = [ground, *(ground.another() for _ in best)]
+        for same, parts in laid:
+            _lay(same, parts[number], grounds)
+        fields.append(ground.field())
+        best = [max(one, sharpest([other.field()])) for one, other in zip(best, grounds[1:], strict=True)]
+    return fields, best
 
 
 def _lay(versions: Sequence[Layer], rows: NDArray[np.int64], grounds: Sequence[Ground]) -> None:

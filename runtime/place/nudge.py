@@ -46,9 +46,9 @@ def nudge_of(reading: Reading) -> Nudge | None:
     """How else the target fits its best places better; None where it fits best as it was read."""
     rows = _rows_about(reading)
     versions = [reading.layers, *(nudged(reading.layers, turn, scale) for turn, scale in _NUDGES)]
-    as_read, *others = map(sharpest, fields_of(versions, rows))
+    fields, others = fields_of(versions, rows)
     best = int(np.argmax(others))
-    if others[best] < _WORTH * as_read:
+    if others[best] < _WORTH * sharpest(fields):
         return None
     turn_rad, scale = _NUDGES[best]
     attempt = reading.hypothesis.attempt

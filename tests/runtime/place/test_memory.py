@@ -24,17 +24,18 @@ class LongWay:
     ne_m: NDArray[np.float64]
     spatial: NDArray[np.float16]
     footprint_m: float = _FOOTPRINT_M
+    areas: int = 1  # in which they lie, far from one another
 
     @classmethod
-    def of(cls, count: int, step_m: float = 100.0) -> LongWay:
+    def of(cls, count: int, step_m: float = 100.0, areas: int = 1) -> LongWay:
         rng = np.random.default_rng(1)
         maps = rng.standard_normal((count, _CHANNELS, _CELLS, _CELLS))
         unit = maps / np.linalg.norm(maps, axis=1, keepdims=True)
         places = np.arange(count)[:, None] * np.array([step_m, step_m])
-        return cls(np.arange(1, count + 1), places, unit.astype(np.float16))
+        return cls(np.arange(1, count + 1), places, unit.astype(np.float16), areas=areas)
 
     def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        return [rows]
+        return np.array_split(rows, self.areas)
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.flatnonzero(np.isin(self.ids, ids))
@@ -66,11 +67,17 @@ def test_memory_goes_with_the_ground_that_was_flown_over_and_not_with_how_far_it
     assert far < 2 * near < lattice_bytes / 50  # the table of tiles is all that grows
 
 
+def test_the_lattices_of_one_area_are_held_at_a_time() -> None:
+    together, one_by_one = (_peak_bytes(LongWay.of(60, areas=areas), wrong=True) for areas in (1, 20))
+    assert one_by_one < together / 2
+
+
 def test_each_version_is_scored_as_it_is_alone() -> None:
-    way = LongWay.of(6)
+    way = LongWay.of(6, areas=2)
     layers, rows = _layers(way, 3), np.arange(6)
     versions = [layers, *wrong_layouts(layers)]
-    together = [sharpest(fields) for fields in fields_of(versions, rows)]
-    alone = [sharpest(next(fields_of([one], rows))) for one in versions]
+    fields, others = fields_of(versions, rows)
+    together = [sharpest(fields), *others]
+    alone = [sharpest(fields_of([one], rows)[0]) for one in versions]
     np.testing.assert_allclose(together, alone, rtol=1e-4)
-    assert together[0] > max(together[1:])
+    assert together[0] > max(together[1:]) and len(fields) == 2
