@@ -70,28 +70,32 @@ def surfaces(
     return Surfaces(dots.reshape(len(gallery), size, size), _overlaps(cells, reach))
 
 
-def surfaces_of_many(
-    queries: Array, gallery: NDArray[np.floating], max_shift_cells: int, weights: Array
-) -> list[Surfaces]:
-    """Scores of all translations of each of ``queries`` (Q, C, h, w) over ``gallery`` (N, C, h, w), by the correlation
-    theorem: the gallery's spectra cost as much as one or two by `surfaces`, and each query after them a twelfth of one.
+class Sought:
+    """Q queries whose every translation over any number of gallery maps is scored by the correlation theorem: a gallery
+    map's spectra cost as much as one or two queries by `surfaces`, and each query after them a twelfth of one."""
 
-    ``weights`` (Q, h, w): as there, of each query.
-    """
-    reach = int(min(max_shift_cells, min(queries.shape[2:]) - 1))
-    sides = tuple(fft.next_fast_len(side + reach, real=True) for side in queries.shape[2:])  # no shift wraps around
-    shifts = np.arange(-reach, reach + 1)
-    rows, columns = np.meshgrid(shifts % sides[0], shifts % sides[1], indexing="ij")
-    threads = default_threads()
-    wanted = _by_frequency(queries * weights[:, None], sides, threads)
-    np.conjugate(wanted, out=wanted)
-    dots = np.empty((len(queries), len(gallery), len(shifts), len(shifts)), np.float32)
-    for start in range(0, len(gallery), _SPECTRA_CHUNK):
-        chunk = gallery[start : start + _SPECTRA_CHUNK].astype(np.float32)
-        products = np.matmul(_by_frequency(chunk, sides, threads), wanted.transpose(0, 2, 1))  # (F, n, Q)
-        spectra = products.transpose(2, 1, 0).reshape(len(queries), len(chunk), sides[0], -1)
-        dots[:, start : start + len(chunk)] = fft.irfft2(spectra, sides, workers=threads)[..., rows, columns]
-    return [Surfaces(one, _overlaps(cells, reach)) for one, cells in zip(dots, weights, strict=True)]
+    def __init__(self, queries: Array, max_shift_cells: int, weights: Array) -> None:
+        """``queries`` (Q, C, h, w); ``weights`` (Q, h, w) of their cells, as in `surfaces`."""
+        reach = int(min(max_shift_cells, min(queries.shape[2:]) - 1))
+        self._sides = tuple(fft.next_fast_len(side + reach, real=True) for side in queries.shape[2:])  # none wraps
+        self._shifts = np.arange(-reach, reach + 1)
+        self._threads = default_threads()
+        self._wanted = _by_frequency(queries * weights[:, None], self._sides, self._threads)
+        np.conjugate(self._wanted, out=self._wanted)
+        self._counts = [_overlaps(cells, reach) for cells in weights]
+
+    def surfaces(self, gallery: NDArray[np.floating]) -> list[Surfaces]:
+        """Scores of all translations of each query over ``gallery`` (N, C, h, w)."""
+        sides, size, queries = self._sides, len(self._shifts), len(self._counts)
+        rows, columns = np.meshgrid(self._shifts % sides[0], self._shifts % sides[1], indexing="ij")
+        dots = np.empty((queries, len(gallery), size, size), np.float32)
+        for start in range(0, len(gallery), _SPECTRA_CHUNK):
+            chunk = gallery[start : start + _SPECTRA_CHUNK].astype(np.float32)
+            spectra = _by_frequency(chunk, sides, self._threads)
+            products = np.matmul(spectra, self._wanted.transpose(0, 2, 1))  # (F, n, Q)
+            spectra = products.transpose(2, 1, 0).reshape(queries, len(chunk), sides[0], -1)
+            dots[:, start : start + len(chunk)] = fft.irfft2(spectra, sides, workers=self._threads)[..., rows, columns]
+        return [Surfaces(one, counts) for one, counts in zip(dots, self._counts, strict=True)]
 
 
 def _overlaps(weights: Array, reach: int) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import BundleError
 from runtime.matching.acceptance import PAIRS, pairs_log_likelihood_ratio
-from runtime.matching.alignment import surfaces_of_many
+from runtime.matching.alignment import Sought
 from runtime.place.attempt import Attempt
 from runtime.place.field import Field, Peak
 from runtime.place.gallery import Rung
@@ -134,36 +134,49 @@ def fields_of(versions: Sequence[Sequence[Layer]], rows: NDArray[np.int64]) -> t
     maps, of which few are held at a time; and only one area's lattices are."""
     rung = versions[0][0].rung
     groups = rung.groups(rows)
-    laid = [(same, [same[0].rung.rows_of(rung.ids[group]) for group in groups]) for same in zip(*versions, strict=True)]
-    laid = [(same, parts) for same, parts in laid if any(len(part) for part in parts)]
+    parts = [[one.rung.rows_of(rung.ids[group]) for group in groups] for one in versions[0]]
+    laid = [
+        (_Laid(same), rows_in)
+        for same, rows_in in zip(zip(*versions, strict=True), parts, strict=True)
+        if any(len(some) for some in rows_in)
+    ]
     fields, best = [], [0.0] * (len(versions) - 1)
     for number, group in enumerate(groups):
         ground = Ground(rung.ne_m[group], rung.footprint_m)
         grounds = [ground, *(ground.another() for _ in best)]
-        for same, parts in laid:
-            _lay(same, parts[number], grounds)
+        for layers, rows_in in laid:
+            layers.lay(rows_in[number], grounds)
         fields.append(ground.field())
         best = [max(one, sharpest([other.field()])) for one, other in zip(best, grounds[1:], strict=True)]
     return fields, best
 
 
-def _lay(versions: Sequence[Layer], rows: NDArray[np.int64], grounds: Sequence[Ground]) -> None:
-    """Lays each version of a target's crops at one rung on its own ground, over ``rows`` of the rung's keyframes. Every
-    rung counts the same per square metre, however many crops and cells it has."""
-    rung, queries = versions[0].rung, np.concatenate([one.queries for one in versions])
-    weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
-    cell_m = rung.footprint_m / queries.shape[-1]
-    shares = [cell_m**2 / max(sum(float(crop.weights.sum()) for crop in one.crops), 1e-6) for one in versions]
-    for layer, ground, share in zip(versions, grounds, shares, strict=True):
-        for crop in layer.crops:
-            ground.expect(share * float(crop.weights.sum()), cell_m)
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        scores = iter(surfaces_of_many(queries, _maps(rung, some), queries.shape[-1] // 2, weights))
-        for layer, ground, share in zip(versions, grounds, shares, strict=True):
+class _Laid:
+    """Each version of a target's crops at one rung, to be laid on its own ground. Every rung counts the same per square
+    metre, however many crops and cells it has."""
+
+    def __init__(self, versions: Sequence[Layer]) -> None:
+        self._versions, self._rung = versions, versions[0].rung
+        queries = np.concatenate([one.queries for one in versions])
+        weights = np.stack([crop.weights for layer in versions for crop in layer.crops])
+        self._sought = Sought(queries, queries.shape[-1] // 2, weights)
+        self._cell_m = self._rung.footprint_m / queries.shape[-1]
+        sums = [sum(float(crop.weights.sum()) for crop in one.crops) for one in versions]
+        self._shares = [self._cell_m**2 / max(one, 1e-6) for one in sums]
+
+    def lay(self, rows: NDArray[np.int64], grounds: Sequence[Ground]) -> None:
+        """Over ``rows`` of the rung's keyframes."""
+        rung, cell_m, every = self._rung, self._cell_m, list(zip(self._versions, grounds, self._shares, strict=True))
+        for layer, ground, share in every:
             for crop in layer.crops:
-                one = next(scores)
-                ground.add(rung.ne_m[some] - np.array(crop.ne_m), share * one.dots, share * one.counts, cell_m)
+                ground.expect(share * float(crop.weights.sum()), cell_m)
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            scores = iter(self._sought.surfaces(_maps(rung, some)))
+            for layer, ground, share in every:
+                for crop in layer.crops:
+                    one = next(scores)
+                    ground.add(rung.ne_m[some] - np.array(crop.ne_m), share * one.dots, share * one.counts, cell_m)
 
 
 def _maps(rung: Rung, rows: NDArray[np.int64]) -> NDArray[np.float16]:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.centred import centred
-from runtime.matching.alignment import align, surfaces, surfaces_of_many
+from runtime.matching.alignment import Sought, align, surfaces
 
 Maps = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ def test_every_translation_is_scored_as_by_sliding(weighted: bool) -> None:
     query = unit_map(5, 6, 1)
     gallery = np.stack([unit_map(5, 6, seed) for seed in (2, 3)])
     weights = np.random.default_rng(4).random((6, 6)).astype(np.float32) if weighted else np.ones((6, 6), np.float32)
-    (found,) = surfaces_of_many(query[None], gallery, 3, weights[None])
+    (found,) = Sought(query[None], 3, weights[None]).surfaces(gallery)
     every = [found, surfaces(query, gallery, 3, weights if weighted else None)]
     assert all(one.dots.shape == (2, 7, 7) and one.counts.shape == (7, 7) for one in every)
     for n in range(2):
@@ -54,7 +54,7 @@ def test_many_queries_over_many_maps_are_scored_as_each_over_each(height: int, w
     gallery = rng.standard_normal((150, 4, height, width)).astype(np.float16)
     queries = rng.standard_normal((3, 4, height, width)).astype(np.float32)
     weights = rng.random((3, height, width)).astype(np.float32)
-    for query, shown, found in zip(queries, weights, surfaces_of_many(queries, gallery, reach, weights), strict=True):
+    for query, shown, found in zip(queries, weights, Sought(queries, reach, weights).surfaces(gallery), strict=True):
         product = surfaces(query, gallery, reach, shown)
         np.testing.assert_allclose(found.dots, product.dots, atol=2e-5 * float(np.abs(product.dots).max()))
 
