@@ -13,6 +13,7 @@ from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.telemetry.timesync import TimeSync
 
 _BOOT_STAMPED = frozenset({"ATTITUDE", "GLOBAL_POSITION_INT", "POSITION_TARGET_GLOBAL_INT", "SYSTEM_TIME"})
+_SOON_NS, _SOON_TIMES = 100_000_000, 10  # until an answer is believed; the first one may meet a loop that just begins
 _STRANGE_ANSWERS = 3  # one may be a packet that was held back somewhere
 
 _APART_NS = 2_000_000_000  # farther than packets are ever delayed or reordered
@@ -50,15 +51,18 @@ class AutopilotClock:
         self._put = put
         self._period_ns = int(config.timesync_period_s * 1e9)
         self._asked_ns: int | None = None
+        self._soon = _SOON_TIMES
         self._one = OneClock()
         self._strange = 0  # answers of another clock to what had been answered
         self.sync = TimeSync(config.timesync_max_rtt_s, config.timesync_stale_s)
         self.two = False  # for good
 
     def tick(self, t_ns: int) -> None:
-        """Asks when it is due."""
-        if self._asked_ns is None or t_ns - self._asked_ns >= self._period_ns:
+        """Asks when it is due, at first sooner."""
+        soon = self._soon > 0 and self.sync.current(t_ns) is None
+        if self._asked_ns is None or t_ns - self._asked_ns >= (_SOON_NS if soon else self._period_ns):
             self._asked_ns = t_ns
+            self._soon -= soon
             self._put(mavlink.MAVLink_timesync_message(0, self.sync.ask(t_ns)))
 
     def reading(self, name: str, message: Any, t_ns: int) -> int | None:

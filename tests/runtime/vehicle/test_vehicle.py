@@ -409,3 +409,24 @@ def test_a_position_at_an_impossible_height_is_no_report() -> None:
     wire.inject(wire.peer.voice.say(high))
     assert wire.vehicle.state.telemetry.altitude_amsl_m == before.altitude_amsl_m
     assert wire.vehicle.state.telemetry.position == before.position
+
+
+def asked_for_time(wire: Wire) -> int:
+    return sum(packet.name == "TIMESYNC" and packet.message.tc1 == 0 for _, packet in wire.sent)
+
+
+def test_an_answer_that_comes_too_late_at_first_costs_a_tenth_of_a_second() -> None:
+    wire = Wire(delay_ns=40 * MS)
+    while not asked_for_time(wire):
+        wire.step()
+    wire.run(0.09)  # its answer is there, and took longer than may be believed
+    wire.delay_ns = 3 * MS
+    assert not wire.vehicle.state.time_synced
+    wire.run(0.06)
+    assert wire.vehicle.state.time_synced
+
+
+def test_who_never_answers_in_time_is_not_asked_ten_times_a_second() -> None:
+    wire = Wire(delay_ns=40 * MS)
+    wire.run(11.0)
+    assert 20 <= asked_for_time(wire) <= 32
