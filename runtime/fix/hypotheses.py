@@ -18,6 +18,7 @@ from runtime.fix.local_features import Kind
 from runtime.fix.memory import Memory
 from runtime.fix.query import Known
 from runtime.fix.retrieve import Match, Matches
+from runtime.fix.tilt import tilt_slopes_m
 from runtime.fix.verification import Verifications
 from runtime.fix.verify import log_likelihood_ratio
 from runtime.geodesy import offset, offsets
@@ -80,6 +81,7 @@ def _verified(
         inliers=agreed.strongest.inliers,
         log_likelihood_ratio=log_likelihood_ratio(agreed.strongest.inliers, kind),
         similarity=_highest(ids, similarities),
+        tilt_slopes_m=tilt_slopes_m(agreed, known),
     )
 
 

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from runtime.fix.query import Known
+from runtime.fix.tilt import map_slopes_m
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
@@ -75,6 +76,7 @@ def _hypotheses(answer: PlaceAnswer, known: Known, plane: GroundPlane) -> tuple[
             inliers=0,
             log_likelihood_ratio=one.log_likelihood_ratio or 0.0,  # no table, nothing measured
             similarity=one.similarity,
+            tilt_slopes_m=map_slopes_m(known.heading_rad, plane.height_agl_m),
         )
         for one in answer.candidates
     )

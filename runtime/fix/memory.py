@@ -248,4 +248,5 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         footprint_m=keyframe.footprint_m,
         sigma_m=keyframe.ground_sigma_m,
         scale_sigma=min(height.sigma / height.value, _MAX_SCALE_SIGMA) if height is not None and tall else 0.0,
+        heading_rad=keyframe.pose.heading.value if tall and keyframe.pose.heading is not None else None,
     )

@@ -44,7 +44,8 @@ class Sighting:
 class Ground:
     """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin, around
     ``centre`` (2,). ``height_m`` of its camera above it; infinite where it was cut from a map. ``scale_sigma``: 1-sigma
-    of its scale as a share, that of its camera's height."""
+    of its scale as a share, that of its camera's height. ``heading_rad`` of the nose as it was seen; None: a map's,
+    or nobody knows."""
 
     keyframe_id: int
     flight: str
@@ -55,6 +56,7 @@ class Ground:
     footprint_m: float
     sigma_m: float
     scale_sigma: float = 0.0
+    heading_rad: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

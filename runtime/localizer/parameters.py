@@ -52,9 +52,9 @@ class FixModel:
 
     ``wrong``: the share of fixes that lie anywhere on ``area_m2``; ``carried_away``: how likely, at any fix, the
     aircraft is where no kept place is. ``floor_m``: of the remembered positions themselves, per axis; no filter sees
-    it, and it is added to what is said; or ``floor_share`` of the sigma that fixes have said of late, where that is
-    more: what their remembered pictures err by in place and tilt is one error for a whole flight, which no number of
-    fixes tells.
+    it, and it is added to what is said. ``tilt_sigma_rad``: per axis, of the attitude and of how the camera is mounted,
+    in the frame of the body: one error for a whole flight, of which each fix says how it moves it, and which shows once
+    the aircraft turns. What the pairs of a fix themselves tell of its tilt is taken off.
     """
 
     shared_sigma_m: float = 1.5
@@ -68,7 +68,7 @@ class FixModel:
     carried_away: float = 1e-4
     area_m2: float = 1e6
     floor_m: float = 1.0
-    floor_share: float = 0.4
+    tilt_sigma_rad: float = math.radians(0.3)
 
     @property
     def factors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

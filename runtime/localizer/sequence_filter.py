@@ -20,7 +20,6 @@ from runtime.localizer.updates import Place, after_displacement, after_fix
 from runtime.values import Displacement
 
 _ASKED = 8  # answers kept
-_NEWEST_SHARE = 0.2  # of the newest fix in what fixes have said of their sigma of late: some five of them
 _SAME_PLACE = 3.0  # Bhattacharyya: means five sigma apart, or one spread twenty times as wide as the other
 
 
@@ -40,16 +39,13 @@ _Change = Callable[[GaussianSum | None], tuple[GaussianSum | None, float]]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One measurement, the belief after it, and the log of how likely all measurements were up to it. ``says_m2``: the
-    variance per axis that it says of itself, where it is an accepted fix; ``said_m2``: what fixes have said of late."""
+    """One measurement, the belief after it, and the log of how likely all measurements were up to it."""
 
     t_ns: int
     change: _Change
     belief: GaussianSum | None
     reference_t_ns: int | None
     log_evidence: float
-    says_m2: float | None = None
-    said_m2: float = 0.0
 
 
 class SequenceFilter:
@@ -77,8 +73,7 @@ class SequenceFilter:
     def fixed(self, t_ns: int, places: Sequence[Place], wrong: float | None = None) -> bool:
         """Takes a fix; ``wrong``: how likely no place of it is right, else as the parameters say. False: too late."""
         share = self._parameters.fixes.wrong if wrong is None else wrong
-        says_m2 = float(np.trace(places[0].covariance_m2)) / 2 if places and wrong is None else None
-        return self._insert(t_ns, lambda belief: after_fix(belief, places, share, self._parameters), says_m2=says_m2)
+        return self._insert(t_ns, lambda belief: after_fix(belief, places, share, self._parameters))
 
     def displaced(self, displacement: Displacement) -> bool:
         """Takes what odometry says of the way from a reference picture to a later one. False: too late, or before any
@@ -113,8 +108,8 @@ class SequenceFilter:
         together = distances(belief, int(belief.log_weights.argmax()), POSITION.stop) < _SAME_PLACE
         share = float(belief.weights[together].sum())
         mean, covariance = belief.taken(together).moments()
-        model, floor = self._parameters.fixes, np.zeros_like(covariance)
-        floor[POSITION, POSITION] = np.eye(2) * max(model.floor_m**2, model.floor_share**2 * step.said_m2)
+        floor = np.zeros_like(covariance)
+        floor[POSITION, POSITION] = np.eye(2) * self._parameters.fixes.floor_m**2
         return Ruling(mean, covariance + floor, share)
 
     def _step_at(self, t_ns: int) -> _Step | None:
@@ -145,9 +140,7 @@ class SequenceFilter:
             return False
         return self._insert(t_ns, _silently(referenced), reference=True)
 
-    def _insert(
-        self, t_ns: int, change: _Change, reference: bool = False, says_m2: float | None = None
-    ) -> bool:
+    def _insert(self, t_ns: int, change: _Change, reference: bool = False) -> bool:
         """Takes a measurement at its instant, and those that are later again."""
         self._asked.clear()
         horizon_ns = int(self._parameters.bounds.replay_s * 1e9)
@@ -158,23 +151,17 @@ class SequenceFilter:
         later = self._steps[at:]
         del self._steps[at:]
         before = self._steps[-1] if self._steps else _Step(t_ns, change, None, None, 0.0)
-        self._append(before, t_ns, change, t_ns if reference else before.reference_t_ns, says_m2)
+        self._append(before, t_ns, change, t_ns if reference else before.reference_t_ns)
         for step in later:
             moved = reference and step.reference_t_ns == before.reference_t_ns
             reference_t_ns = t_ns if moved else step.reference_t_ns
-            self._append(self._steps[-1], step.t_ns, step.change, reference_t_ns, step.says_m2)
+            self._append(self._steps[-1], step.t_ns, step.change, reference_t_ns)
         self._forget(horizon_ns)
         return True
 
-    def _append(
-        self, before: _Step, t_ns: int, change: _Change, reference_t_ns: int | None, says_m2: float | None
-    ) -> None:
+    def _append(self, before: _Step, t_ns: int, change: _Change, reference_t_ns: int | None) -> None:
         belief, evidence = change(self._coasted(before, t_ns))
-        said_m2 = before.said_m2
-        if says_m2 is not None:
-            said_m2 = said_m2 + _NEWEST_SHARE * (says_m2 - said_m2) if said_m2 else says_m2
-        evidence += before.log_evidence
-        self._steps.append(_Step(t_ns, change, belief, reference_t_ns, evidence, says_m2, said_m2))
+        self._steps.append(_Step(t_ns, change, belief, reference_t_ns, before.log_evidence + evidence))
 
     def _forget(self, horizon_ns: int) -> None:
         oldest_ns = self._steps[-1].t_ns - horizon_ns

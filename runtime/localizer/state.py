@@ -2,7 +2,8 @@
 
 Metres north and east of a fixed point, in this order: position, velocity, the error that successive fixes share, the
 natural log of odometry's scale error, odometry's heading error (radians clockwise), and the position at the instant of
-odometry's reference picture (a stochastic clone: Roumeliotis and Burdick, ICRA 2002).
+odometry's reference picture (a stochastic clone: Roumeliotis and Burdick, ICRA 2002); then, in radians, by how much the
+attitude errs in the frame of the body, forward and to the right, which shows in fixes as the aircraft turns.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from runtime.localizer.gaussian_sum import Array, GaussianSum
 from runtime.localizer.parameters import FilterParameters, FixModel, OdometryModel
 
 POSITION, VELOCITY, SHARED, REFERENCE = slice(0, 2), slice(2, 4), slice(4, 6), slice(8, 10)
-SCALE, HEADING, SIZE = 6, 7, 10
+TILT = slice(10, 12)
+SCALE, HEADING, SIZE = 6, 7, 12
 PLACE = 4  # the leading numbers by which two places are told apart: position and velocity
-FIX_SLOPES = np.zeros((2, SIZE))  # a fix sees position and shared error together
-FIX_SLOPES[:, POSITION] = FIX_SLOPES[:, SHARED] = np.eye(2)
 _ANYWHERE_M2 = 1e9  # variance of a position that nothing is known of: 30 km; far more would cost digits
 
 
@@ -31,6 +31,7 @@ def unknown(parameters: FilterParameters) -> GaussianSum:
     covariances[:, VELOCITY, VELOCITY] = np.eye(2) * parameters.motion.speed_sigma_m_s**2
     covariances[:, SCALE, SCALE] = parameters.odometry.scale_sigma**2
     covariances[:, HEADING, HEADING] = parameters.odometry.heading_sigma_rad**2
+    covariances[:, TILT, TILT] = np.eye(2) * model.tilt_sigma_rad**2
     belief = GaussianSum(logs, np.zeros((count, SIZE)), covariances, np.arange(count))
     return anywhere(belief, model).normalised()[0]
 
@@ -107,6 +108,14 @@ def manoeuvred(belief: GaussianSum, seconds: float, odometry: OdometryModel) -> 
     noise[POSITION, VELOCITY] = noise[VELOCITY, POSITION] = psd * seconds**2 / 2.0
     noise[VELOCITY, VELOCITY] = psd * seconds
     return belief.moved(np.eye(SIZE), noise)
+
+
+def fix_slopes(tilt_slopes_m: Array) -> Array:
+    """(2, SIZE) what a fix sees: position, shared error and the attitude's, by its ``tilt_slopes_m`` (2, 2)."""
+    slopes = np.zeros((2, SIZE))
+    slopes[:, POSITION] = slopes[:, SHARED] = np.eye(2)
+    slopes[:, TILT] = tilt_slopes_m
+    return slopes
 
 
 def expected_displacement(belief: GaussianSum) -> tuple[Array, Array]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from runtime.localizer.gaussian_sum import Array, GaussianSum, joined, reduced
 from runtime.localizer.parameters import Bounds, FilterParameters, FixModel
 from runtime.localizer.state import (
-    FIX_SLOPES,
     HEADING,
     PLACE,
     SCALE,
     anywhere,
     anywhere_around,
     expected_displacement,
+    fix_slopes,
     manoeuvred,
     unknown,
 )
@@ -27,11 +27,12 @@ from runtime.values import Displacement
 @dataclass(frozen=True, slots=True)
 class Place:
     """One place that a fix holds possible: ``north_east_m`` (2,), ``covariance_m2`` (2, 2), ``share``: how much of the
-    fix's weight it has; the shares of one fix have the sum one."""
+    fix's weight it has; the shares of one fix have the sum one. ``tilt_slopes_m`` (2, 2): see `Hypothesis`."""
 
     north_east_m: Array
     covariance_m2: Array
     share: float = 1.0
+    tilt_slopes_m: Array = field(default_factory=lambda: np.zeros((2, 2)))
 
 
 def after_fix(
@@ -98,8 +99,9 @@ def _found(belief: GaussianSum | None, places: Sequence[Place], parameters: Filt
 def _seen(belief: GaussianSum, place: Place, model: FixModel) -> GaussianSum:
     """The belief where the aircraft is at a place, by each component's level."""
     noises = place.covariance_m2 * (model.factors[0][belief.levels] ** 2)[:, None, None]
-    residuals = place.north_east_m - belief.means @ FIX_SLOPES.T
-    return belief.measured(residuals, FIX_SLOPES, noises)[0]
+    slopes = fix_slopes(place.tilt_slopes_m)
+    residuals = place.north_east_m - belief.means @ slopes.T
+    return belief.measured(residuals, slopes, noises)[0]
 
 
 def _levels_changed(belief: GaussianSum, model: FixModel) -> GaussianSum:

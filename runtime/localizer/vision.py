@@ -12,7 +12,7 @@ from runtime.localizer.fix_difference import FixDifference, difference_of
 from runtime.localizer.gaussian_sum import Array
 from runtime.localizer.parameters import FilterParameters
 from runtime.localizer.sequence_filter import Ruling, SequenceFilter
-from runtime.localizer.state import POSITION, SHARED, VELOCITY
+from runtime.localizer.state import POSITION, SHARED, TILT, VELOCITY
 from runtime.localizer.updates import Place
 from runtime.values import (
     Covariance,
@@ -206,7 +206,7 @@ class VisionLocalizer:
     def _place(self, hypothesis: Hypothesis, share: float) -> Place:
         assert self._origin is not None
         at = np.array(north_east_m(self._origin, hypothesis.aircraft))
-        return Place(at, np.array(hypothesis.covariance_m2), share)
+        return Place(at, np.array(hypothesis.covariance_m2), share, np.array(hypothesis.tilt_slopes_m))
 
     def _seen_again(self, t_ns: int) -> None:
         """After blindness nothing speaks for the place any more: it may be any other, until fixes agree anew."""
@@ -270,6 +270,8 @@ def _covariance(ruling: Ruling) -> Covariance:
 
 
 def _agrees(ruling: Ruling, place: Place) -> bool:
-    off = place.north_east_m - ruling.mean[POSITION] - ruling.mean[SHARED]
+    tilt = place.tilt_slopes_m
+    off = place.north_east_m - ruling.mean[POSITION] - ruling.mean[SHARED] - tilt @ ruling.mean[TILT]
     spread = ruling.covariance[POSITION, POSITION] + ruling.covariance[SHARED, SHARED] + place.covariance_m2
+    spread = spread + tilt @ ruling.covariance[TILT, TILT] @ tilt.T
     return float(off @ np.linalg.solve(spread, off)) < _AGREES_SIGMA**2

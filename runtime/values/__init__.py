@@ -23,7 +23,16 @@ from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.coverage import Coverage
 from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
 from runtime.values.odometry import Displacement, Odometry, OdometryFault
-from runtime.values.quantities import Covariance, GeoPoint, Measured, Quaternion, Velocity, axis_sigma_m, circular
+from runtime.values.quantities import (
+    Covariance,
+    GeoPoint,
+    Measured,
+    Quaternion,
+    Slopes,
+    Velocity,
+    axis_sigma_m,
+    circular,
+)
 from runtime.values.snapshot import Sighting, Snapshot
 from runtime.values.views import Embeddings, Frame, ImageRGB, Keyframe, Maps, Vectors, View, ViewKind
 
@@ -62,6 +71,7 @@ __all__ = [
     "ReceiverFix",
     "Setpoint",
     "Sighting",
+    "Slopes",
     "Snapshot",
     "TrackingState",
     "Vectors",

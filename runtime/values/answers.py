@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime.values.quantities import Covariance, GeoPoint, axis_sigma_m
+from runtime.values.quantities import Covariance, GeoPoint, Slopes, axis_sigma_m
 
 
 class Decision(str, Enum):
@@ -29,6 +29,9 @@ class Hypothesis:
     on this ground, so that with even odds beforehand that the frame is over the map, place i has the probability
     exp(l_i) / (1 + sum_j exp(l_j)), and none of them has 1 / (1 + sum_j exp(l_j)).
     ``similarity``: the highest cosine of its keyframes with the frame, None where none was found by it.
+    ``tilt_slopes_m``: how far ``aircraft`` is off, north and east, for a radian by which the attitude errs, so that the
+    aircraft seems to be farther forward (first column) or to the right (second), and erred alike when the keyframes
+    were recorded: over ground that was seen on the same heading nothing, twice the height on the way back.
     """
 
     aircraft: GeoPoint
@@ -38,6 +41,7 @@ class Hypothesis:
     inliers: int
     log_likelihood_ratio: float
     similarity: float | None
+    tilt_slopes_m: Slopes = ((0.0, 0.0), (0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

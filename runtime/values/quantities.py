@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 Quaternion = tuple[float, float, float, float]  # (w, x, y, z)
 Velocity = tuple[float, float, float]  # north, east, down in m/s
+Slopes = tuple[tuple[float, float], tuple[float, float]]  # derivatives: rows north and east
 Covariance = tuple[tuple[float, float], tuple[float, float]]  # ((nn, ne), (ne, ee)) in m2: north first, then east
 
 

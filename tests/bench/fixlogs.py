@@ -39,7 +39,7 @@ _START_SIGMA_M = 15.0
 _SPEED_SHARE, _COURSE_RAD = 0.15, 0.3  # how well speed and course are known at the start of a run
 INSIDE_68, INSIDE_95 = 2.28, 5.99  # chi-square with two degrees of freedom
 _FIX_SIGMA_M = 12.0  # of each fix alone, before the filter has found how good they are
-_FARTHEST = 40.0  # squared sigmas that still count in a score: farther is as wrong
+FARTHEST = 40.0  # squared sigmas that still count in a score: farther is as wrong
 _STEP_S = 1.0  # from one image to the next: the cameras are released by distance, and the logs hold no times
 
 
@@ -252,7 +252,7 @@ def figures(log: FixLog, answer: Filtered) -> Figures:
         fixes_m=np.hypot(*(log.measured_m - log.true_m)[fixed].T),
         inside_68=float(np.mean(squares < INSIDE_68)),
         inside_95=float(np.mean(squares < INSIDE_95)),
-        score=float(np.mean(-0.5 * np.minimum(squares, _FARTHEST) - 0.5 * spreads)),
+        score=float(np.mean(-0.5 * np.minimum(squares, FARTHEST) - 0.5 * spreads)),
     )
 
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from runtime.fix.tilt import over_map
 from runtime.localizer.parameters import FilterParameters, FixModel
 from runtime.localizer.sequence_filter import SequenceFilter
-from runtime.localizer.state import HEADING, POSITION, SCALE, VELOCITY
+from runtime.localizer.state import HEADING, POSITION, SCALE, TILT, VELOCITY
 from runtime.localizer.updates import Place
 from runtime.values import Displacement
 from tests.runtime.localizer.flights import FRAME_S, Errors, FixSeen, Flown, displacement, flown, t_ns_of
 
 PARAMETERS = FilterParameters(fixes=FixModel(floor_m=0.0))  # the truth of these flights is that of their fixes
+LEAN_RAD = np.radians([0.8, -0.3])  # forward and to the right
 CHI_SQUARE_68, CHI_SQUARE_95 = 2.28, 5.99  # with two degrees of freedom
 
 
@@ -108,35 +110,41 @@ def test_hovering_over_one_place_tells_nothing_of_what_its_fixes_have_in_common(
     assert sigma_m > 0.95 * PARAMETERS.fixes.shared_sigma_m
 
 
-def sigma_said_m(fixes: list[float], floor_share: float) -> float:
-    """Of an aircraft that hovers, once fixes of these sigmas have come, one a second."""
-    sequence = SequenceFilter(replace(PARAMETERS, fixes=replace(PARAMETERS.fixes, floor_share=floor_share)))
-    for second, sigma_m in enumerate(fixes):
-        assert sequence.fixed(second * 10**9, [Place(np.zeros(2), np.eye(2) * sigma_m**2)])
-    ruling = sequence.ruling(len(fixes) * 10**9)
+def leaning(headings_rad: list[float], says_so: bool = True) -> tuple[float, float, SequenceFilter]:
+    """How far off the filter is, and its sigma, after a fix a second over a map, 100 m below an aircraft whose attitude
+    errs by LEAN_RAD in the frame of the body. ``says_so``: the fixes say how a tilt moves them."""
+    random, sequence, at_m = np.random.default_rng(23), SequenceFilter(PARAMETERS), np.zeros(2)
+    for second, heading_rad in enumerate(headings_rad):
+        turn = over_map(heading_rad, 100.0)
+        place = Place(at_m + turn @ LEAN_RAD + random.normal(0.0, 1.0, 2), np.eye(2) * 3.0**2)
+        place = replace(place, tilt_slopes_m=turn) if says_so else place
+        assert sequence.fixed(t_ns_of(10 * second), [place])
+        way_m = 8.0 * np.array([math.cos(heading_rad), math.sin(heading_rad)])
+        assert sequence.displaced(displacement(10 * second, 10 * second + 10, way_m, 0.05))
+        at_m = at_m + way_m
+    ruling = sequence.ruling(t_ns_of(10 * len(headings_rad)))
     assert ruling is not None
-    return math.sqrt(np.trace(ruling.covariance[POSITION, POSITION]) / 2)
+    sigma_m = math.sqrt(np.trace(ruling.covariance[POSITION, POSITION]) / 2)
+    return float(np.hypot(*(ruling.mean[POSITION] - at_m))), sigma_m, sequence
 
 
-def test_what_is_said_has_a_floor_in_what_fixes_say_of_themselves() -> None:
-    """The filter believes what it believes; of the error that all fixes of a flight share, what is said tells."""
-    for said_m in (3.0, 6.0):
-        floor_m = math.sqrt(sigma_said_m([said_m] * 40, 0.4) ** 2 - sigma_said_m([said_m] * 40, 0.0) ** 2)
-        assert floor_m == pytest.approx(0.4 * said_m, rel=1e-3)
-    better = [6.0] * 40 + [3.0] * 20  # which is forgotten, not kept as the worst there was
-    assert sigma_said_m(better, 0.4) ** 2 - sigma_said_m(better, 0.0) ** 2 == pytest.approx(1.2**2, rel=0.05)
+def test_a_tilt_of_the_body_is_told_from_what_fixes_share_once_the_aircraft_turns() -> None:
+    there_and_back = [0.3] * 12 + [0.3 + math.pi] * 12 + [0.3] * 12 + [0.3 + math.pi] * 12
+    off_m, _, sequence = leaning(there_and_back)
+    unaware_m, *_ = leaning(there_and_back, says_so=False)
+    ruling = sequence.ruling(t_ns_of(480))
+    assert ruling is not None
+    assert np.hypot(*(ruling.mean[TILT] - LEAN_RAD)) < 0.5 * np.hypot(*LEAN_RAD)  # that is no tilt to be expected
+    assert off_m < 0.6 * unaware_m
 
 
-def test_a_refused_fix_says_nothing_of_the_floor() -> None:
-    sequence = SequenceFilter(PARAMETERS)
-    place = Place(np.zeros(2), np.eye(2) * 9.0)
-    for second in range(20):
-        assert sequence.fixed(second * 10**9, [place])
-    before = sequence.ruling(20 * 10**9)
-    assert sequence.fixed(19 * 10**9, [Place(np.zeros(2), np.eye(2) * 1e4)], wrong=0.8)
-    after = sequence.ruling(20 * 10**9)
-    assert before is not None and after is not None
-    assert np.allclose(before.covariance[POSITION, POSITION], after.covariance[POSITION, POSITION], rtol=0.02)
+def test_on_one_heading_a_tilt_stays_in_what_is_said_however_many_fixes_come() -> None:
+    _, sigma_m, sequence = leaning([0.3] * 60)
+    _, unaware_m, _ = leaning([0.3] * 60, says_so=False)
+    ruling = sequence.ruling(t_ns_of(600))
+    assert ruling is not None
+    assert np.diag(ruling.covariance)[TILT] == pytest.approx(PARAMETERS.fixes.tilt_sigma_rad**2, rel=0.35)
+    assert sigma_m**2 - unaware_m**2 > (70.0 * PARAMETERS.fixes.tilt_sigma_rad) ** 2
 
 
 def test_the_scale_and_heading_errors_of_odometry_are_learned() -> None:
