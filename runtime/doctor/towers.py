@@ -44,6 +44,7 @@ class Towers:
                 threads=None if section is None else section.threads,
                 precision=None if section is None else section.precision,
                 backends=order,
+                quiet=True,
             )
         except HomingError as error:
             yield Finding("engine", "wrong", str(error))

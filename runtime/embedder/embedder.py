@@ -47,8 +47,8 @@ class Embedder:
 
     ``backends`` are tried in order (None: what suits this computer); each one that does not run, or fails parity, is
     in ``passed_over`` and in the log. ``precision`` None: the backend's own, so float16 on a GPU and float32 on a CPU.
-    ``bulk``: for many crops at a time, not for flight. ``engines`` makes an engine of a model file in their place:
-    the seam for others.
+    ``bulk``: for many crops at a time, not for flight. ``quiet``: not in the log, for a caller who says it himself.
+    ``engines`` makes an engine of a model file in their place: the seam for others.
 
     Raises:
         BundleError: a tower has no such precision, cannot be run here, or fails parity.
@@ -62,8 +62,9 @@ class Embedder:
         engines: Callable[[Path], Engine] | None = None,
         backends: Sequence[str] | None = None,
         bulk: bool = False,
+        quiet: bool = False,
     ) -> None:
-        self.bundle, self._bulk = bundle, bulk
+        self.bundle, self._bulk, self._quiet = bundle, bulk, quiet
         self.passed_over: tuple[PassedOver, ...] = ()
         self._threads = default_threads() if threads is None else threads
         self._engines: dict[ViewKind, Engine] = {}
@@ -141,7 +142,7 @@ class Embedder:
                 passed.append(PassedOver(name, str(error)))
                 continue
             self.passed_over = tuple(passed)
-            for warning in self.warnings:
+            for warning in () if self._quiet else self.warnings:
                 log.warning("%s", warning)
             return parity
         reasons = " ".join(f"{p.backend}: {p.reason}" for p in passed)

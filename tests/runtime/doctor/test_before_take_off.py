@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -23,13 +24,15 @@ from runtime.doctor.history import covered
 from runtime.doctor.later import Later
 from runtime.doctor.link import flying_findings, link_findings, of_parameters, of_rates, of_time
 from runtime.doctor.preflight import of_daemon
-from runtime.doctor.towers import of_key
+from runtime.doctor.towers import Towers, of_key
 from runtime.errors import CameraError
 from runtime.geodesy import offset
 from runtime.guidance.limits import Area
+from runtime.machine import gpu_in_sight
 from runtime.values import Coverage, Frame, GeoPoint
 from runtime.vehicle.telemetry.streams import StreamHealth
 from tests.runtime.doctor.test_held import configured, seen
+from tests.runtime.small_bundle import small_bundle
 
 CAMERA = CameraSection(uri="/dev/video0", width_px=640, height_px=480, hfov_deg=70.0)
 TIMES = tuple(number / 25.0 for number in range(50))
@@ -199,3 +202,14 @@ def test_what_never_ends_is_left_behind_and_what_fails_is_raised() -> None:
 
     with pytest.raises(ValueError, match="of ours"):
         Later("camera", fails).within(5.0)
+
+
+@pytest.mark.skipif(gpu_in_sight(), reason="a GPU is in sight")
+def test_what_does_not_run_the_towers_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config, backends = configured(tmp_path, ""), ("onnxruntime-cuda", "onnxruntime-cpu")
+    path = small_bundle(tmp_path / "bundle").path
+    section = config.bundle.model_copy(update={"path": path, "backends": backends})
+    with caplog.at_level(logging.WARNING):
+        found = list(Towers(config.model_copy(update={"bundle": section}), None).findings())
+    assert states(found)["onnxruntime-cuda"] == "warning" and states(found)["engine"] == "ok"
+    assert not caplog.records
