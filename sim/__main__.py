@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NoReturn
 
 from runtime.cli.missing import start
@@ -9,6 +10,8 @@ from runtime.cli.missing import start
 
 def main() -> NoReturn:
     """The console script `homing-sim`."""
+    # Read when NumPy is first imported. A simulation has threads of its own, and OpenBLAS's spin between products.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start("homing-sim", "sim.cli.main", "cpu,sim")
 
 

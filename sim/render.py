@@ -172,7 +172,8 @@ class Renderer:
 
 def _all_fall(turn: Array, lens: Lens) -> bool:
     """Whether every ray surely ends on the ground."""
-    least = turn[2, 2] - sum(abs(turn[2, i]) * float(np.abs(rays).max()) for i, rays in ((0, lens.x), (1, lens.y)))
+    reach_x, reach_y = max(lens.most_x[-1], -lens.least_x[0]), max(lens.most_y[-1], -lens.least_y[0])
+    least = turn[2, 2] - (abs(turn[2, 0]) * float(reach_x) + abs(turn[2, 1]) * float(reach_y))
     return bool(least > terrain.HORIZON)
 
 

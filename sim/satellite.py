@@ -10,8 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from affine import Affine
 
 from runtime.errors import StorageError
 from runtime.geodesy import offset
@@ -109,6 +107,9 @@ def write_geotiff(world: AnyWorld, path: Path, gsd_m: float = NATIVE_GSD_M, side
     Raises:
         StorageError: the file cannot be written.
     """
+    import rasterio  # a scenario that flies over a procedural world writes none
+    from affine import Affine
+
     side = side_m if side_m is not None else world.size_m
     image = SatelliteImage(world).render((0.0, 0.0), side, gsd_m)
     south_west, north_east = offset(world.origin, -side / 2, -side / 2), offset(world.origin, side / 2, side / 2)

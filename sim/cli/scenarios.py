@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.scenario.hangar import Hangar
 
 BUILTIN = "builtin"
+_GARBAGE = 50_000, 20, 20  # objects, and rounds: the track grows by one every 20 ms, and next to nothing is in circles
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ def fly_scenario(
             take_history(site, options.history)
         gc.collect()
         gc.freeze()  # what is loaded stays: to look through it again and again takes a second of a scenario
+        gc.set_threshold(*_GARBAGE)
         cv2.setNumThreads(1)  # the camera, the fixes and the odometry have a thread each
         scenario = CATALOGUE[name]
         frames: KeptFrames = "exact" if options.whole_frames else "pictures"

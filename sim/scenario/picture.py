@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from runtime.errors import StorageError
 from runtime.geodesy import north_east_m, offset
 from runtime.history.history import History
-from runtime.report.figures import Background, Line, Marks, paint_map
+from runtime.report.figures import Background, Line, Marks, lay_out, paint_map
 from runtime.report.flight import Picture
 from runtime.values import GeoPoint
 from sim.scenario.aircraft import Truth
@@ -57,6 +57,7 @@ def write_picture(
     _look_at(axes, origin, lines)
     axes.set_title(f"a simulated flight of the {autopilot}, seed {site.seed}", fontsize=11)
     right.legend(loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    lay_out(figure)
     try:
         figure.savefig(path, format="jpg", pil_kwargs={"quality": _JPEG_QUALITY, "optimize": True})
     except OSError as error:

@@ -7,7 +7,6 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
-import trimesh
 
 from sim.world.dates import Date
 from sim.world.layout import Car, House, Layout, Tree
@@ -191,6 +190,8 @@ def _crowns(parts: _Parts, trees: Sequence[Tree], date: Date, rng: np.random.Gen
 
 def _lump(rng: np.random.Generator, conifer: bool) -> Array:
     """A unit crown, (F, 3, 3) with z down: a sphere or a cone, dented at random."""
+    import trimesh  # a fifth of all that a scenario imports, and a world that was lit before needs none of it
+
     sphere = trimesh.creation.icosphere(1, 1.0)
     v = np.asarray(sphere.vertices, np.float64)
     dents = tile(rng, 64, 1.0)

@@ -103,3 +103,11 @@ def test_a_library_of_another_extra_is_missing(
     tree = ast.parse("import a.b\ntry:\n    from c.d import e\nexcept ImportError:\n    from . import f\n"
                      "def later():\n    import g\nif TYPE_CHECKING:\n    import h\n")  # fmt: skip
     assert list(at_import(tree.body)) == ["a", "c"]
+
+
+def test_what_only_a_new_world_needs_is_in_the_extra_and_is_not_imported_before(
+    audit: ModuleType, distributions_of: Mapping[str, list[str]]
+) -> None:
+    later = {"trimesh", "rasterio", "affine"}  # a fifth of all modules that a scenario would import
+    assert not later & libraries(ROOT / "sim")
+    assert not missing(later, held(audit, EXTRAS["sim"]), distributions_of)

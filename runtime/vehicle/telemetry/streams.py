@@ -71,15 +71,18 @@ class StreamKeeper:
     def __init__(self, submit: Callable[[Command, int], None]) -> None:
         self._submit = submit
         self._streams: dict[int, _Stream] = {}
+        self._told: tuple[int, tuple[StreamHealth, ...]] | None = None  # asked for several times of one instant
 
     def start(self, requests: tuple[StreamRequest, ...]) -> None:
         """(Re)start from nothing: a new connection or a rebooted autopilot."""
+        self._told = None
         self._streams = {request.message_id: _Stream(request) for request in requests}
 
     def seen(self, message_id: int, t_ns: int) -> None:
         """A message arrived."""
         stream = self._streams.get(message_id)
         if stream is not None:
+            self._told = None
             stream.arrivals.append(t_ns)
             stream.began_ns = t_ns if stream.began_ns is None else stream.began_ns
 
@@ -96,6 +99,7 @@ class StreamKeeper:
         stream = self._streams.get(message_id)
         if stream is None:
             return
+        self._told = None
         stream.queued = False
         stream.denied = refused
         stream.accepted = accepted
@@ -115,6 +119,7 @@ class StreamKeeper:
 
     def tick(self, t_ns: int) -> list[VehicleEvent]:
         """Judge every stream and ask for what is due."""
+        self._told = None
         events: list[VehicleEvent] = []
         for stream in self._streams.values():
             before, rate = stream.status, stream.rate_hz(t_ns)
@@ -137,10 +142,14 @@ class StreamKeeper:
 
     def health(self, t_ns: int) -> tuple[StreamHealth, ...]:
         """Every stream's measured rate and status."""
-        return tuple(
+        if self._told is not None and self._told[0] == t_ns:
+            return self._told[1]
+        health = tuple(
             StreamHealth(s.request.name, s.request.rate_hz, s.rate_hz(t_ns), s.request.required, s.status)
             for s in self._streams.values()
         )
+        self._told = t_ns, health
+        return health
 
 
 def _confirmed(stream: _Stream) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.errors import StorageError
 from runtime.geodesy import offset
-from runtime.report.figures import Background, Line, Marks, draw_map, draw_series
+from runtime.report.figures import Background, Line, Marks, draw_map, draw_series, svg_of, write_png
 from runtime.report.flight import FlightReport, Picture, Table, write_flight_report
 from runtime.report.locate import LocateItem, write_locate_report
 from runtime.values import Candidate, Decision, GeoPoint, PlaceAnswer
@@ -30,6 +30,16 @@ def flight_report() -> FlightReport:
         (Picture("target", "what was asked for", IMAGE),), (draw_series("error", "m", [("fix", [0, 1], [2, 1])]),),
         (Table("Commands", ("time", "what"), (("1.0", "goto"),)),),
     )  # fmt: skip
+
+
+def test_a_figure_is_laid_out_once_and_looks_the_same_whatever_was_written_before(tmp_path: Path) -> None:
+    twice, once = (draw_series("error", "m", [("fix", [0, 1], [2, 1]), ("sight", [0, 1], [1, 1])]) for _ in range(2))
+    svg = svg_of(twice)
+    write_png(twice, tmp_path / "twice.png")
+    assert twice.get_layout_engine() is None  # each `savefig` would draw it once more for that
+    write_png(once, tmp_path / "once.png")
+    assert (tmp_path / "twice.png").read_bytes() == (tmp_path / "once.png").read_bytes()
+    assert svg_of(once) == svg
 
 
 def test_flight_report_is_one_file_without_references(tmp_path: Path) -> None:

@@ -62,6 +62,21 @@ def test_every_required_stream_is_believed_within_a_second_of_the_first_heartbea
     assert wire.vehicle.state.streams_missing == ()
 
 
+def test_what_is_told_of_one_instant_knows_all_that_came_by_then() -> None:
+    keeper = StreamKeeper(lambda command, t_ns: None)
+    keeper.start((StreamRequest(ATTITUDE, "ATTITUDE", 30.0, required=True),))
+    before = keeper.health(SECOND)
+    assert keeper.health(SECOND) is before and before[0].rate_hz == 0.0
+    keeper.seen(ATTITUDE, SECOND)
+    assert keeper.health(SECOND)[0].rate_hz > 0.0
+    assert keeper.health(60 * SECOND)[0].rate_hz == 0.0
+    keeper.answered(ATTITUDE, False, True, 60 * SECOND)
+    keeper.tick(60 * SECOND)
+    assert keeper.health(60 * SECOND)[0].status == "denied"
+    keeper.start(())
+    assert keeper.health(60 * SECOND) == ()
+
+
 def test_a_stream_that_begins_too_slowly_is_not_believed() -> None:
     """Three messages within half a second of a stream at 30 Hz are one at 6 Hz; two are nothing to go by."""
     keeper = StreamKeeper(lambda command, t_ns: None)
