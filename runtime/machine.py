@@ -7,6 +7,9 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
+import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +23,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _ARENAS = 2  # of blocks that glibc keeps: by default eight for each core
 _TIMEX_BYTES = 512  # more than struct timex takes anywhere
 _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
+_BEHIND = 10  # of niceness: a tenth of the time of a thread that did not stand back, where both want one core
+_LEAST_PRIORITY = 19
 _MOST_THREADS = 4  # more threads than that gain nothing on towers of a few milliseconds
 
 
@@ -81,6 +86,16 @@ def give_freed_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def stand_back() -> None:
+    """Lets the calling thread, and those that it starts from now on, wait behind this process's others where cores are
+    short; for work that nobody waits for by the millisecond. Linux alone keeps a priority for every thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):  # a sandbox may forbid it: then it only goes on as before
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(own + _BEHIND, _LEAST_PRIORITY))
 
 
 def default_threads() -> int:

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from runtime.camera.reader import CameraReader
 from runtime.camera.source import Camera, open_camera
 from runtime.camera.uri import is_live
@@ -30,7 +32,7 @@ from runtime.daemon.workers import ThreadWorkers
 from runtime.events import VEHICLE_LINK, JobDone, JobKind
 from runtime.flightlog.flightlog import FlightLog
 from runtime.flightlog.space import Space
-from runtime.machine import give_freed_memory_back
+from runtime.machine import give_freed_memory_back, usable_cores
 from runtime.replay.started import started
 from runtime.service import ServiceManager
 from runtime.vehicle.link.opened import Links
@@ -84,6 +86,7 @@ def fly(
     for posting in (inbox, camera):
         posting.wakes(links.by_name[VEHICLE_LINK].wake)
     sys.setswitchinterval(_HOLD_S)
+    cv2.setNumThreads(max(1, usable_cores() - 1))  # on two cores odometry and the fixes have one each
     gc.collect()
     give_freed_memory_back()
     gc.freeze()  # what is loaded stays: to look through all of it costs the deciding thread 30 to 50 ms at a time

@@ -19,8 +19,10 @@ from typing import Any, Protocol
 
 from runtime.clock import Now
 from runtime.events import JobDone, JobKind
+from runtime.machine import stand_back
 
 _LOG = logging.getLogger(__name__)
+_PRESSING = frozenset({JobKind.ODOMETRY})  # every frame's estimate waits for it; all else gives way to it
 _END_WITHIN_S = 30.0  # the history is not closed under a job; one that takes longer is left behind
 
 
@@ -77,7 +79,8 @@ class InlineWorkers:
 class ThreadWorkers:
     """A thread for each kind of job, from the start on; ``post`` takes the events, from those threads.
 
-    A worker is free again just before it posts: the event of a job may still wait for the deciding thread.
+    A worker is free again just before it posts: the event of a job may still wait for the deciding thread. Where cores
+    are short all but the pressing kinds stand back.
     """
 
     def __init__(self, post: Callable[[JobDone], None], now_ns: Now = time.monotonic_ns) -> None:
@@ -115,6 +118,8 @@ class ThreadWorkers:
                 _LOG.error("the %s worker did not end within %.0f s and is left behind", kind.value, _END_WITHIN_S)
 
     def _run(self, kind: JobKind) -> None:
+        if kind not in _PRESSING:
+            stand_back()
         while (given := self._inbox[kind].get()) is not None:
             job, t_ns = given
             begun_ns = self._now_ns()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from typing import Any
@@ -80,6 +82,19 @@ def test_threads_work_side_by_side_and_post_events() -> None:
     assert all(isinstance(event, JobDone) and event.result == "found" and event.elapsed_ns > 0 for event in events)
     assert {event.subject for event in events if isinstance(event, JobDone)} == {"locate", "fix"}
     assert len({*threads, threading.get_ident()}) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is the whole process's")
+def test_every_frames_odometry_goes_before_whatever_else_wants_a_core() -> None:
+    done: list[JobDone] = []
+    workers = ThreadWorkers(done.append)
+    for kind in JobKind:
+        workers.start(Job(kind, None, lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), 0)
+    workers.close()
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    said = {one.kind: one.result for one in done}
+    assert said.pop(JobKind.ODOMETRY) == own
+    assert len(said) == len(JobKind) - 1 and set(said.values()) == {min(own + 10, 19)}
 
 
 def test_what_a_job_raised_is_handed_on_and_the_worker_goes_on() -> None:
