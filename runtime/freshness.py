@@ -81,6 +81,11 @@ READY = MaxAge("READY, for the pilot's switch that grants", 1.0, "it is decided 
 CONSENT = MaxAge(
     "the operator's consent", 300.0, "long enough to tell the pilot, short of another flight", "guidance.consent_s"
 )
+WORD_BEFORE_TAKEOVER = MaxAge(
+    "the operator's `engage`, when the pilot is seen to leave the guided mode: said so shortly before, it ends with it",
+    3.0,
+    "1.5 s that a heartbeat may be old, and 1.5 s to hear of a word: it is no answer to a word that is younger",
+)
 CAMERA = MaxAge(
     "the camera's last frame: without another it is silent", 1.0, "a camera in flight gives several a second"
 )

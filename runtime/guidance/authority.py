@@ -12,15 +12,21 @@ whoever wants to fly again confirms the target again, engages again, and the pil
 | another's target or companion or autopilot is seen | stays without consent | ends | ends |
 | `consent_s` have passed since `engage` | ends | ends | goes on: it was granted in time and has its own rules |
 | another target is confirmed | is replaced | ends | refused while it runs |
-| the pilot leaves the guided mode, a condition fails in flight | – | – | ends |
+| the pilot leaves the guided mode, at most 3 s after `engage` was last said | ends | ends | ends |
+| the pilot leaves the guided mode later, a condition fails in flight | – | – | ends |
 | arrived, and confirmed or not confirmed by the live view | – | – | ends |
 | the operator engages again | stays | lasts `consent_s` from now | is not changed |
 
 Wherever consent or a flight ends, the confirmation that it rested on ends too.
+
+The three seconds: a word that was on its way when the pilot took the vehicle was said of the flight before, by somebody
+who could not know. Read in the other order, it would wait for the pilot's next switch. Whoever leaves the guided mode
+later, to enter it again, may do so for the word's sake, and it stands.
 """
 
 from __future__ import annotations
 
+from runtime.freshness import WORD_BEFORE_TAKEOVER
 from runtime.guidance.reasons import ENDS_CONFIRMATION, Reason
 from runtime.values import GeoPoint
 
@@ -32,7 +38,7 @@ class Authority:
         self._guided: bool | None = None  # the mode last seen; None: none seen since start, reboot or link loss
         self._target: GeoPoint | None = None
         self._consent = False
-        self._consent_until_ns = 0
+        self._consent_since_ns, self._consent_until_ns = 0, 0
         self._granted = False
         self._given_up_for: Reason | None = None
 
@@ -68,9 +74,9 @@ class Authority:
             self.latch(Reason.TARGET_CHANGED)
         self._target = target
 
-    def consented(self, until_ns: int) -> None:
+    def consented(self, t_ns: int, until_ns: int) -> None:
         """The operator engages: a transition before ``until_ns`` may grant. It changes nothing while granted."""
-        self._consent, self._consent_until_ns = True, until_ns
+        self._consent, self._consent_since_ns, self._consent_until_ns = True, t_ns, until_ns
         self._given_up_for = None
 
     def time_passed(self, t_ns: int) -> None:
@@ -83,9 +89,12 @@ class Authority:
         self.time_passed(t_ns)
         if self._guided is False and guided and ready and self._consent:
             self._granted = True
-        if self._granted and not guided:
+        if not guided and (self._granted or (self._guided and self._just_consented(t_ns))):
             self.latch(Reason.MODE_CHANGED)
         self._guided = guided
+
+    def _just_consented(self, t_ns: int) -> bool:
+        return self._consent and t_ns - self._consent_since_ns < WORD_BEFORE_TAKEOVER.ns
 
     def mode_forgotten(self) -> None:
         """After a reboot or a lost link the mode next seen is a beginning, not a transition."""

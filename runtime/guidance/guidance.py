@@ -122,7 +122,7 @@ class Guidance:
             raise CommandingError("commanding is disabled in the configuration; see [commanding].")
         if self.target is None:
             raise CommandingError("no target is confirmed; give one with `homing target` and `homing confirm`.")
-        self._authority.consented(t_ns + self._settings.consent_ns)
+        self._authority.consented(t_ns, t_ns + self._settings.consent_ns)
 
     def release(self, t_ns: int, vehicle: Situation, estimate: Estimate, cause: Reason) -> Setpoint | None:
         """Gives authority and consent up; one target that holds here when the vehicle was, and is, ours.

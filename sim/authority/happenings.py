@@ -71,6 +71,13 @@ def _left_and_entered(pilot: Pilot) -> None:
     pilot.mode("GUIDED")
 
 
+def _left_on_a_word(pilot: Pilot) -> None:
+    pilot.mode("GUIDED")
+    pilot.asks("engage")
+    pilot.t_ns += 40_000_000
+    pilot.mode("LOITER")
+
+
 def _passes(seconds: float) -> Callable[[Pilot], None]:
     def wait(pilot: Pilot) -> None:
         pilot.t_ns += round(seconds * 1e9)
@@ -119,6 +126,8 @@ def _people() -> tuple[Happening, ...]:
         Happening(pilots, "enters the guided mode", at_once=_mode("GUIDED"), is_mode=True),
         Happening(pilots, "enters any other mode", at_once=_mode("LOITER"), is_mode=True),
         Happening(pilots, "leaves the guided mode and enters it at once", at_once=_left_and_entered, is_mode=True),
+        Happening(pilots, "enters the guided mode, the operator engages, and 40 ms later the pilot leaves it",
+                  at_once=_left_on_a_word, is_mode=True),
         Happening(pilots, "moves a stick", {"sticks_moved": True}),
         Happening(others, "send a target, a pause or a manoeuvre", at_once=_heard(Reason.FOREIGN_TARGET)),
         Happening(
@@ -127,7 +136,7 @@ def _people() -> tuple[Happening, ...]:
         Happening(
             others, "are a second companion", {"single_companion": False}, at_once=_heard(Reason.SECOND_COMPANION)
         ),
-    )
+    )  # fmt: skip
 
 
 def _link() -> tuple[Happening, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.freshness import WORD_BEFORE_TAKEOVER
 from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import ENDS_CONFIRMATION, Reason
 
@@ -55,10 +56,19 @@ class ConfirmationWithoutEnd(Authority):
         self._target = target
 
 
+class WordsThatOutliveATakeover(Authority):
+    """What the operator said just before the pilot left the guided mode waits for the next switch."""
+
+    def consented(self, t_ns: int, until_ns: int) -> None:
+        """As if it had been said long ago."""
+        super().consented(t_ns - WORD_BEFORE_TAKEOVER.ns, until_ns)
+
+
 CONSENT_MUTANTS: tuple[type[Authority], ...] = (
     ConsentWithoutTimeLimit,
     ConsentForLaterFlights,
     ConsentForSeveralFlights,
     ConfirmationWithoutEnd,
+    WordsThatOutliveATakeover,
 )
 """One for each rule of how consent ends."""

@@ -17,6 +17,7 @@ from sim.authority.pilot import AMSL_OF_TAKEOFF_M, HOME, Line
 
 S = 1_000_000_000
 CONSENT_NS, SWITCH_NS, PATIENCE_NS = 300 * S, 1 * S, 2 * S
+UNAWARE_NS = 3 * S  # a word so young when the pilot leaves the guided mode was not the pilot's reason
 HALF_SIDE_M, FARTHEST_M, FLOOR_M, CEILING_M, RESERVE_PERCENT = 500.0, 450.0, 30.0, 90.0, 30.0
 CIRCLE_M = 180.0  # a plane that circles at 80 m: a quarter wider, and 80 m
 SLACK_M = 3.0, 6.0  # in height, of a multicopter and of a plane
@@ -86,9 +87,12 @@ class Referee:
             self._flying, self._arrived, self._bad_since_ns = True, False, None
             assert self._told is not None and self._told.estimate is not None
             self._source = self._told.estimate.source
-        elif not line.guided and self._flying:
+        elif not line.guided and (self._flying or (self._guided and self._was_unaware(line.t_ns))):
             self._end(wholly=True)
         self._guided = line.guided
+
+    def _was_unaware(self, t_ns: int) -> bool:
+        return self._engaged_ns is not None and t_ns - self._engaged_ns < UNAWARE_NS
 
     def _may_be_granted(self, t_ns: int) -> bool:
         told = self._told

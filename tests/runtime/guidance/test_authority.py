@@ -227,7 +227,7 @@ def test_every_authority_that_outlives_its_end_is_caught(mutant: type[Authority]
         return bool(faults_of(pilot))
 
     quick = [one for one in HAPPENINGS if not one.words.startswith("arrives")]
-    ways = product(quick, (State.READY, State.ENGAGED), (False, True))
+    ways = product(quick, (State.READY, State.ENGAGED, State.MONITOR), (False, True))
     assert any(caught(*way) for way in ways)
 
 
@@ -322,6 +322,7 @@ def test_every_reason_is_shown_by_something_that_may_happen() -> None:
         (CONSENT_MUTANTS[1], lambda p: p.latch(Reason.WAS_DISARMED)),
         (CONSENT_MUTANTS[2], lambda p: (p.mode("GUIDED"), p.ticks(3), p.mode("LOITER"))),
         (CONSENT_MUTANTS[3], lambda p: (p.mode("GUIDED"), p.ticks(3), p.mode("LOITER"), p.tick(), p.asks("engage"))),
+        (CONSENT_MUTANTS[4], lambda p: (p.latch(Reason.FOREIGN_TARGET), p.mode("GUIDED"), word_and_takeover(p, 2.9))),
     ],
 )
 def test_a_story_for_each_rule_that_only_the_mutant_flies(
@@ -341,3 +342,32 @@ def test_a_story_for_each_rule_that_only_the_mutant_flies(
 
 def wait(pilot: Pilot, seconds: float) -> None:
     pilot.t_ns += round(seconds * 1e9)
+
+
+def word_and_takeover(pilot: Pilot, seconds: float) -> None:
+    """In the guided mode: the operator confirms and engages, and so much later the pilot leaves it."""
+    pilot.asks("confirm", TARGET)
+    pilot.asks("engage")
+    wait(pilot, seconds)
+    pilot.mode("LOITER")
+
+
+@pytest.mark.parametrize(("seconds", "flies"), [(0.0, False), (0.04, False), (2.9, False), (3.0, True), (60.0, True)])
+def test_a_word_that_the_takeover_overtook_leads_to_nothing(seconds: float, flies: bool) -> None:
+    """A pilot who leaves later than that may do so for the word's sake: to enter the mode again, with which it flies."""
+    pilot = Pilot()
+    pilot.mode("GUIDED", first=True)
+    pilot.tick()
+    word_and_takeover(pilot, seconds)
+    told = pilot.tick()
+    assert (told.state is State.READY, told.idle is not None) == (flies, False)
+    assert (Reason.MODE_CHANGED in told.reasons, pilot.guidance.target is None) == (not flies, not flies)
+    pilot.mode("GUIDED")
+    assert (pilot.tick().setpoint is not None) == flies and faults_of(pilot) == []
+    if not flies:  # and a word of the operator's that came after it does
+        pilot.mode("LOITER")
+        pilot.asks("confirm", TARGET)
+        pilot.asks("engage")
+        pilot.tick()
+        pilot.mode("GUIDED")
+        assert pilot.tick().setpoint is not None and faults_of(pilot) == []
