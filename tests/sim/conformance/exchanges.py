@@ -58,17 +58,17 @@ def parameters(side: Side) -> Facts:
     name, wanted = ("MPC_XY_CRUISE" if side.peer.firmware.name == "PX4" else "WPNAV_SPEED"), 7.0
     read = mavlink.MAVLink_param_request_read_message(1, 1, name.encode(), -1)
     unknown = mavlink.MAVLink_param_request_read_message(1, 1, b"NO_SUCH_NAME", -1)
-    before = side.answer(read, "PARAM_VALUE")
-    told = side.answer(side.peer.firmware.parameter_set(name, wanted), "PARAM_VALUE")
-    after = side.answer(read, "PARAM_VALUE")
+    before = side.parameter(read)
+    told = side.parameter(side.peer.firmware.parameter_set(name, wanted))
+    after = side.parameter(read)
     value = side.peer.firmware.parameter_value
     if before is not None:
-        side.answer(side.peer.firmware.parameter_set(name, value(before)), "PARAM_VALUE")
+        side.parameter(side.peer.firmware.parameter_set(name, value(before)))
     return {
         "a known name": "answered" if before is not None else SILENCE,
         "setting it": "answered" if told is not None and value(told) == wanted else SILENCE,
         "it stays": after is not None and value(after) == wanted,
-        "an unknown name": "answered" if side.answer(unknown, "PARAM_VALUE", 2.0) is not None else SILENCE,
+        "an unknown name": "answered" if side.parameter(unknown, 2.0) is not None else SILENCE,
     }
 
 

@@ -130,6 +130,18 @@ class Side:
         self.until(lambda: any(m.get_type() == kind for m in self.peer.heard[before:]), most_s)
         return next((m for m in self.peer.heard[before:] if m.get_type() == kind), None)
 
+    def parameter(self, message: Any, most_s: float = _ACK_S) -> Any:
+        """Sends what reads or sets a parameter, and gives the first PARAM_VALUE of that name; None if none comes. PX4
+        tells of others meanwhile, and of what was set more than once."""
+        before, name = len(self.peer.heard), _name(message)
+
+        def values() -> list[Any]:
+            return [m for m in self.peer.heard[before:] if m.get_type() == "PARAM_VALUE" and _name(m) == name]
+
+        self.peer.send(message)
+        self.until(lambda: bool(values()), most_s)
+        return next(iter(values()), None)
+
     def command(self, number: int, *parameters: float) -> str:
         """COMMAND_LONG: its result, IN_PROGRESS left out."""
         padded = [*parameters, *[0.0] * (7 - len(parameters))]
@@ -159,3 +171,9 @@ class Side:
         self.until(lambda: bool(results()), _ACK_S)
         found = results()
         return SILENCE if not found else mavlink.enums["MAV_RESULT"][found[0]].name.removeprefix("MAV_RESULT_")
+
+
+def _name(message: Any) -> str:
+    """The parameter that a message is about."""
+    name = message.param_id
+    return name if isinstance(name, str) else bytes(name).rstrip(b"\0").decode()
