@@ -1,13 +1,14 @@
 """Somebody takes over in the middle of everything: what is sent once the byte that says so has been read.
 
-    python -m tests.bench.takeover [--px4] --interleavings 10000
+    python -m tests.bench.takeover [--px4 | --px4-hold] --interleavings 10000
 
 Each time a flight under way is taken over at a random moment, by the pilot in a random mode or by a ground station that
 sends the vehicle elsewhere, which is overheard; the bytes that tell of it arrive cut
 anywhere, copied, or behind others, between ticks that come early, late and in bursts, frames, finished jobs and the
 operator's own requests. An observer of its own reads the same bytes with pymavlink alone: from the call that gives the
 daemon the last byte of a heartbeat of another mode, or of the stranger's target, no target may leave. ``--px4``: in
-OFFBOARD, where every target is repeated ten times a second.
+OFFBOARD, where every target is repeated ten times a second. ``--px4-hold``: in Hold, where a target is a DO_REPOSITION
+that is sent again while its acknowledgement is out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from runtime.geodesy import distance_m, offset
 from runtime.values import GeoPoint
 from tests.runtime.daemon.cockpit import HOME, Cockpit
 from tests.runtime.daemon.offboard import LOITER, OFFBOARD, OffboardCockpit
+from tests.runtime.daemon.px4 import HOLD, HoldCockpit
 
 GUIDED = 4
 STRANGER = "a stranger's target"
@@ -34,6 +36,7 @@ MODES = ("LOITER", "RTL", "LAND", "BRAKE", "STABILIZE", "ALT_HOLD", "AUTO", STRA
 TARGETS = frozenset(
     {"SET_POSITION_TARGET_GLOBAL_INT", "SET_POSITION_TARGET_LOCAL_NED", "SET_ATTITUDE_TARGET", "MISSION_ITEM_INT"}
 )
+_COMMANDS = frozenset({"COMMAND_INT", "COMMAND_LONG"})
 _MS = 1_000_000
 _SECOND = 1_000_000_000
 _SECONDS = 12  # of one flight: it has not arrived by then
@@ -179,9 +182,20 @@ class OffboardTakeovers(Takeovers, OffboardCockpit):
         return self.pilot_wants(OFFBOARD if mode == "GUIDED" else LOITER)
 
 
+class HoldTakeovers(Takeovers, HoldCockpit):
+    """The same of a PX4 that is guided in Hold."""
+
+    guided = HOLD
+    ways: tuple[str, ...] = ("LOITER", "ALT_HOLD", "STABILIZE", "AUTO", "RTL", "LAND", STRANGER)
+
+
 def targets_in(data: bytes) -> list[Any]:
-    """The position targets in bytes that were sent, parsed anew."""
-    return [m for m in mavlink.MAVLink(None).parse_buffer(data) or [] if m.get_type() in TARGETS]
+    """The position targets and repositions in bytes that were sent, parsed anew."""
+    return [m for m in mavlink.MAVLink(None).parse_buffer(data) or [] if m.get_type() in TARGETS or _repositions(m)]
+
+
+def _repositions(message: Any) -> bool:
+    return message.get_type() in _COMMANDS and message.command == mavlink.MAV_CMD_DO_REPOSITION
 
 
 def takeovers(number: int, seed: int, kind: type[Takeovers] = Takeovers) -> Iterator[tuple[int, bool]]:
@@ -223,12 +237,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--interleavings", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--px4", action="store_true")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--px4", dest="kind", action="store_const", const=OffboardTakeovers, default=Takeovers)
+    kinds.add_argument("--px4-hold", dest="kind", action="store_const", const=HoldTakeovers)
     options = parser.parse_args()
     begun_s = sum(os.times()[:4])
     late, read, done = 0, 0, 0
-    kind = OffboardTakeovers if options.px4 else Takeovers
-    for too_late, taken in takeovers(options.interleavings, options.seed, kind):
+    for too_late, taken in takeovers(options.interleavings, options.seed, options.kind):
         late, read, done = late + too_late, read + taken, done + 1
         if done % 500 == 0:
             print(f"{done} takeovers, {read} of them read, {late} targets after one", flush=True)

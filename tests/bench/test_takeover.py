@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.daemon.daemon import Daemon
 from runtime.events import Event, LinkBytes, LinkData
-from tests.bench.takeover import STRANGER, OffboardTakeovers, Takeovers
+from tests.bench.takeover import STRANGER, HoldTakeovers, OffboardTakeovers, Takeovers, targets_in
 from tests.runtime.vehicle.peer import MS
 
 
@@ -22,6 +22,16 @@ def test_nothing_is_repeated_in_offboard_once_somebody_elses_word_has_been_read(
     assert flight.engage(), "targets flow before it"
     flight.ways = (STRANGER,)
     flight.fly_to_the_next_heartbeat()
+    assert flight.interleave() == 0
+    assert flight.counts["taken over"] == 1, "it was read"
+
+
+def test_no_reposition_follows_the_pilot_who_leaves_hold_in_the_middle_of_one() -> None:
+    flight = HoldTakeovers(0)
+    assert flight.engage(), "repositions leave before it"
+    flight.ways = ("LOITER",)
+    flight.fly_to_the_next_heartbeat()
+    assert {target.get_type() for target in targets_in(bytes(flight.wire))} == {"COMMAND_INT"}
     assert flight.interleave() == 0
     assert flight.counts["taken over"] == 1, "it was read"
 

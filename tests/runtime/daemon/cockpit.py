@@ -163,6 +163,8 @@ def operator_limits() -> Limits:
 class Cockpit:
     """Everything on one simulated clock. The vehicle hovers 60 m up, 150 m south of home, in LOITER."""
 
+    px4_hold = False
+
     def __init__(
         self,
         *,
@@ -205,7 +207,9 @@ class Cockpit:
         self.daemon = self.make()
 
     def make(self) -> Daemon:
-        self.vehicle = Vehicle(VehicleConfig(operator_system_id=self.operator_system_id, links=self.links))
+        self.vehicle = Vehicle(
+            VehicleConfig(operator_system_id=self.operator_system_id, links=self.links, px4_hold=self.px4_hold)
+        )
         self.workers = InlineWorkers(lambda kind: int(self.latency_ms.get(kind, 0.0) * 1e6))
         rooms = Rooms(
             vehicle=self.vehicle,
