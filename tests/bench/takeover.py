@@ -138,7 +138,7 @@ class Takeovers(Cockpit):
                 if isinstance(event, LinkData):
                     observer.given(event.data)
                 elif isinstance(event, ControlRequest) and event.request["command"] == "engage":
-                    anew = self.idles and observer.taken_over  # a word after it: from here on the present point may idle
+                    anew = self.idles and observer.taken_over  # a word after it: the present point may idle
                 out = self.daemon.step(event)
                 targets = [target for _, data in out for target in targets_in(data)]
                 late += observer.taken_over and sum(not (anew and self.is_here(target)) for target in targets)

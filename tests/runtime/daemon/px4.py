@@ -1,4 +1,4 @@
-"""The built-in autopilot behind PX4's manners, as PX4 1.18 showed them: its modes, its messages, a reposition in Hold."""
+"""The built-in autopilot behind PX4's manners, as PX4 1.18 showed them: its modes, its messages, Hold."""
 
 from __future__ import annotations
 
