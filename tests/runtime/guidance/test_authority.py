@@ -354,7 +354,7 @@ def word_and_takeover(pilot: Pilot, seconds: float) -> None:
 
 @pytest.mark.parametrize(("seconds", "flies"), [(0.0, False), (0.04, False), (2.9, False), (3.0, True), (60.0, True)])
 def test_a_word_that_the_takeover_overtook_leads_to_nothing(seconds: float, flies: bool) -> None:
-    """A pilot who leaves later than that may do so for the word's sake: to enter the mode again, with which it flies."""
+    """A pilot who leaves later may do so for the word's sake: to enter the mode again, with which it flies."""
     pilot = Pilot()
     pilot.mode("GUIDED", first=True)
     pilot.tick()
