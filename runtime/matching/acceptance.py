@@ -12,6 +12,9 @@ makes on this ground. Places exclude each other, and with even odds that one of 
 
     p_i = exp(l_i) / (1 + sum_j exp(l_j)).
 
+A place at the edge of what was flown over, about which it is not seen that the target fits less on every side, has the
+probability that the right one is there or beyond. It is never accepted.
+
 Pairs of learned local features that agree on a place are evidence of another kind: they add to its log-odds whatever
 the table, and take nothing away.
 
@@ -30,6 +33,7 @@ import numpy as np
 from runtime.errors import BundleError
 
 PAIRS = "pairs"  # of a place: agreeing pairs of learned features, where a network looked (`runtime.place.pairs`)
+OPEN = "open"  # of a place: 1 where the right one may lie beyond what was flown over (`runtime.place.field.Peak`)
 CHANCE_PAIRS = 12  # the most that agreed with pictures of elsewhere; see docs/benchmarks.md
 _RARER_BY_PAIR = 1.6  # a pair more that agrees by chance
 _FLOOR = 1e-4  # no finite sample supports a probability nearer to 0 or 1
@@ -85,11 +89,16 @@ class Acceptance:
 
     def log_likelihood_ratio(self, features: Mapping[str, float]) -> float:
         """Natural log of how much likelier these features are at the right place than where chance made them; for
-        even odds beforehand the log-odds that the place is the right one, its rivals left aside.
+        even odds beforehand the log-odds that the place is the right one, its rivals left aside; the least there is
+        of one that is `OPEN`.
 
         Raises:
             BundleError: the table asks for a feature that this program does not compute.
         """
+        return -_MOST_LOG_ODDS if features.get(OPEN) else self._of_score(features)
+
+    def _of_score(self, features: Mapping[str, float]) -> float:
+        """The same of a score: that the right one is there, or beyond."""
         missing = [name for name in self.features if name not in features]
         if missing:
             raise BundleError(f"the bundle's acceptance needs {missing[0]}, which this version does not compute.")
@@ -103,15 +112,15 @@ class Acceptance:
         Raises:
             BundleError: the table asks for a feature that this program does not compute.
         """
-        ratios = [self.log_likelihood_ratio(features) for features in places]
+        ratios = [self._of_score(features) for features in places]
         if not self.rivals:
             return [_within(1.0 / (1.0 + math.exp(-one))) for one in ratios]
         none_of_them = float(np.logaddexp.reduce([0.0, *ratios]))
         return [_within(math.exp(one - none_of_them)) for one in ratios]
 
     def accepts(self, places: Sequence[Mapping[str, float]]) -> bool:
-        """Whether the best of these places is probable enough."""
-        return self.probabilities(places)[0] >= self.threshold
+        """Whether the best of these places is probable enough, and not one that may lie beyond."""
+        return self.probabilities(places)[0] >= self.threshold and not places[0].get(OPEN)
 
     def place_sigma_m(self, ground_sigma_m: float) -> float:
         """1-sigma per axis of a place, grown where the keyframes are less sure of their ground than in the fit."""

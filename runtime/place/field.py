@@ -14,19 +14,22 @@ Nodes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A place that fits: its (north, east) in metres, how far it stands out of its surroundings (``sharpness``),
-    the mean cosine there (``similarity``), and how many full overlaps of a keyframe back it (``cover``)."""
+    """A place that fits: its (north, east) in metres, how far it stands out of its surroundings (``sharpness``), the
+    mean cosine there (``similarity``), and how many full overlaps of a keyframe back it (``cover``). ``open``: it is
+    not seen that the target fits less on every side, at the border of what was flown over: it may lie out there."""
 
     ne_m: tuple[float, float]
     sharpness: float
     similarity: float
     cover: float
+    open: bool = False
 
 
 @dataclass(frozen=True)
 class Field:
     """Fitting scores of the N nodes of a lattice with enough evidence: ``nodes`` (N, 2) rows (north) and columns (east)
-    in rising order, ``sharpness``, ``similarity`` and ``cover`` (N,); node (i, j) lies at
+    in rising order, ``sharpness``, ``similarity`` and ``cover`` (N,), whether each is as sharp as all of its neighbours
+    (``tops``) and whether it may be the edge of something beyond (``opens``, see `Peak`); node (i, j) lies at
     ``origin_ne_m + (i, j) * pitch_m``."""
 
     origin_ne_m: Array
@@ -35,6 +38,8 @@ class Field:
     sharpness: Array
     similarity: Array
     cover: Array
+    tops: NDArray[np.bool_]
+    opens: NDArray[np.bool_]
 
     @property
     def area_m2(self) -> float:
@@ -43,13 +48,14 @@ class Field:
 
     def peaks(self, count: int, apart_m: float) -> list[Peak]:
         """The sharpest places, best first, no two nearer than ``apart_m``."""
-        left, ne_m = self.sharpness.copy(), self.nodes * self.pitch_m
+        at = np.flatnonzero(self.tops)
+        left, ne_m = self.sharpness[at], self.nodes[at] * self.pitch_m
         found: list[Peak] = []
         while len(found) < count and len(left):
             best = int(left.argmax())
             if left[best] == -np.inf:
                 break
-            found.append(self._peak(best))
+            found.append(self._peak(int(at[best])))
             left[np.hypot(*(ne_m - ne_m[best]).T) < apart_m] = -np.inf
         return found
 
@@ -69,9 +75,8 @@ class Field:
 
     def _peak(self, n: int) -> Peak:
         at = self.origin_ne_m + (self.nodes[n] + np.array([self._vertex(n, 0), self._vertex(n, 1)])) * self.pitch_m
-        return Peak(
-            (float(at[0]), float(at[1])), float(self.sharpness[n]), float(self.similarity[n]), float(self.cover[n])
-        )
+        sharpness, similarity, cover = (float(one[n]) for one in (self.sharpness, self.similarity, self.cover))
+        return Peak((float(at[0]), float(at[1])), sharpness, similarity, cover, bool(self.opens[n]))
 
     def _vertex(self, n: int, axis: int) -> float:
         """Where between the nodes the top lies, by a parabola along one axis."""

@@ -3,12 +3,15 @@
 Each keyframe scores the target at every translation over its own ground. Laid where the keyframes belong and summed,
 these scores agree at a true place and scatter for an out-of-coverage query: the whole flight acts as one feature map.
 What counts is how far a peak stands out of its surroundings (a few cells), since that is layout; the broad rise around
-it is the kind of ground. All its lengths go with the footprint, as the cells of the maps do.
+it is the kind of ground. And a place is a point about which the target fits less on every side: at the border of what was
+flown over that is not seen, and a street that leads out to the true place fits best where the ground ends. All its
+lengths go with the footprint, as the cells of the maps do.
 """
 
 from __future__ import annotations
 
 from copy import copy
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +23,11 @@ from runtime.place.lattice import Block, Lattice
 _PITCH = 3 / 80  # of the footprint, between the lattice's nodes: about half a cell of a map
 _SMOOTHING = _PITCH  # of the footprint: joins samples of keyframes that fall between the nodes
 _SURROUNDINGS = 10 / 80  # of the footprint: a true peak is half of that wide; beyond is the kind of ground
+APART = 2 * _SURROUNDINGS  # of the footprint: so far a peak's own flanks reach; what fits beyond is another place
 _MIN_COVER = 0.5  # of one keyframe's full overlap: less is too little evidence to score
+_MIN_COVER_BEYOND = 0.25  # of the same, beyond it: less does not even tell whether the target fits less there
+_FALLS = 0.5  # of a place's sharpness: so much less fits about it, at its surroundings' distance; along a street less falls
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 _KERNEL = 4.0  # deviations to the edge of OpenCV's Gaussian kernels in double precision
 
 
@@ -88,29 +95,39 @@ class Ground:
         """The scores so far."""
         border = _reach(self._smoothing) + _reach(self._surroundings)
         parts = [self._scored(block) for block in self._lattice.blocks(border)]
-        nodes, sharpness, similarity, cover = (np.concatenate(one) for one in zip(*parts, strict=True))
+        nodes, *scores = (np.concatenate(one) for one in zip(*parts, strict=True))
         order = np.lexsort((nodes[:, 1], nodes[:, 0]))
-        return Field(self._origin, self._pitch_m, nodes[order], sharpness[order], similarity[order], cover[order])
+        return Field(self._origin, self._pitch_m, nodes[order], *(one[order] for one in scores))
 
-    def _scored(self, block: Block) -> tuple[NDArray[np.int64], Array, Array, Array]:
-        """Of a block's nodes with enough evidence: where they are, sharpness, similarity, cover."""
+    def _scored(self, block: Block) -> tuple[NDArray[Any], ...]:
+        """Of a block's nodes with enough evidence: where they are, sharpness, similarity, cover, top, open."""
         here = block.nodes >= 0
         dots, counts = (np.where(here, sums[block.nodes], 0.0).astype(float) for sums in (self._dots, self._counts))
         similarity, counts = _blurred(dots, self._smoothing), _blurred(counts, self._smoothing)
         cover = counts / (max(self._full, 1e-9) * self._pitch_m**2)
         known = (cover >= _MIN_COVER) & here & self._flown[block.nodes]
         similarity /= np.maximum(counts, 1e-9)
+        beyond = np.where(known, -np.inf, np.where(cover < _MIN_COVER_BEYOND, np.inf, similarity))
         similarity[~known] = 0.0
         weight = _blurred(known.astype(np.float64), self._surroundings)
         sharpness = similarity - _blurred(similarity, self._surroundings) / np.maximum(weight, 1e-6)
+        opens = cv2.dilate(beyond, _ring(self._surroundings)) > similarity - _FALLS * sharpness
+        tops = sharpness >= cv2.dilate(np.where(known, sharpness, -np.inf), _NEIGHBOURS)
         inner = known[block.inner]
         corner = np.array([block.first[axis] + block.inner[axis].start for axis in (0, 1)])
-        found = (one[block.inner][inner] for one in (sharpness, similarity, cover))
+        found = (one[block.inner][inner] for one in (sharpness, similarity, cover, tops, opens))
         return np.argwhere(inner) + corner, *found
 
 
 def _reach(sigma: float) -> int:
     return int(np.ceil(_KERNEL * sigma)) + 1
+
+
+def _ring(radius: float) -> NDArray[np.uint8]:
+    """The nodes that lie about so far from the middle one."""
+    reach = round(radius)
+    north, east = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return (np.abs(np.hypot(north, east) - reach) <= 0.5).astype(np.uint8)
 
 
 def _blurred(image: Array, sigma: float) -> Array:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
-from runtime.matching.acceptance import PAIRS, pairs_log_likelihood_ratio
+from runtime.matching.acceptance import OPEN, PAIRS, pairs_log_likelihood_ratio
 from runtime.matching.alignment import Sought
 from runtime.place.attempt import Attempt
 from runtime.place.field import Field, Peak
 from runtime.place.gallery import Rung
-from runtime.place.ground import Ground
+from runtime.place.ground import APART, Ground
 from runtime.place.versions import Layer
 
 _REST = 5  # other places, the best ones: what chance makes of this target elsewhere on this ground
@@ -56,14 +56,14 @@ class TargetHypothesis:
         they have it, and comes before those that fewer support; what they have in one place is one."""
         ratios = [pairs_log_likelihood_ratio(one.pairs) for one in supports]
         strong = [place for place in np.argsort([-one for one in ratios], kind="stable") if ratios[place] > 0.0]
-        apart_m = self.attempt.footprints_m[0] / 2
+        apart_m = APART * self.attempt.footprints_m[0]
         peaks: list[tuple[Peak, int, int]] = []
         for place in [*strong, *(n for n in range(len(self.peaks)) if n not in strong)]:
             peak, nearest, pairs = self.peaks[place], self.nearest[place], 0
             if place < len(supports):
                 pairs = supports[place].pairs
             if place in strong:
-                peak, nearest = replace(peak, ne_m=supports[place].ne_m), supports[place].keyframe_id
+                peak, nearest = replace(peak, ne_m=supports[place].ne_m, open=False), supports[place].keyframe_id
             if all(math.dist(peak.ne_m, other.ne_m) >= apart_m for other, _, _ in peaks[: len(strong)]):
                 peaks.append((peak, nearest, pairs))
         return replace(
@@ -103,6 +103,7 @@ class TargetHypothesis:
             "log_over_rest": _log_times(peak.sharpness, rest or self.spread),
             "log_over_wrong": _log_times(peak.sharpness, float(np.mean(self.chance)) if self.chance else rest),
             PAIRS: float(self.pairs[place]) if self.pairs else 0.0,
+            OPEN: float(peak.open),
         }
 
 
@@ -120,7 +121,7 @@ def compare(
     """
     rung = layers[0].rung
     fields, chance = fields_of([layers, *wrong], rows)
-    peaks = _distinct(fields, top, rung.footprint_m / 2)
+    peaks = _distinct(fields, top, APART * rung.footprint_m)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)
     area_m2 = sum(field.area_m2 for field in fields) * len(rung.ids) / max(len(rows), 1)
     return TargetHypothesis(

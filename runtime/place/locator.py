@@ -259,7 +259,7 @@ class Locator:
             return PlaceAnswer.no_match(reason, candidates)
         keyframe = self._history.keyframe(best.keyframe_id, crop=False)
         sigma_m = acceptance.place_sigma_m(keyframe.ground_sigma_m)
-        refusal = _refusal(target, best, acceptance, sigma_m)
+        refusal = _refusal(target, best, acceptance, sigma_m, hypothesis.peaks[0].open)
         if refusal:
             return PlaceAnswer.no_match(refusal, candidates, best.probability)
         reason = f"it stands out of its surroundings by {hypothesis.contrast:.1f} deviations"
@@ -302,12 +302,14 @@ def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:
     ]
 
 
-def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: float) -> str:
+def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: float, is_open: bool) -> str:
     """Why the best place is not accepted; empty when it is."""
     assert best.probability is not None
     if best.probability < acceptance.threshold:
         asked = acceptance.threshold
         return f"no place stands out: the best has probability {best.probability:.2f}, {asked:.2f} is asked for"
+    if is_open:
+        return "it fits best at the edge of what the history shows, so its middle may lie beyond"
     if target.position is not None:
         apart_m = distance_m(target.position, best.ground)
         if apart_m > max(_MAX_FROM_OWN_POSITION_M, 4 * sigma_m):

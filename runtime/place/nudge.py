@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.place.attempt import Attempt
+from runtime.place.ground import APART
 from runtime.place.hypothesis import TargetHypothesis, fields_of, sharpest
 from runtime.place.versions import Layer, nudged
 
@@ -62,7 +63,7 @@ def sharpened(before: TargetHypothesis, again: TargetHypothesis) -> TargetHypoth
     if not again.peaks or again.peaks[0].sharpness <= before.peaks[0].sharpness:
         return before
     best = again.peaks[0]
-    apart_m = before.attempt.footprints_m[0] / 2
+    apart_m = APART * before.attempt.footprints_m[0]
     kept = [n for n, one in enumerate(before.peaks) if math.dist(one.ne_m, best.ne_m) >= apart_m]
     return replace(
         before,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from runtime.place.field import Field
-from runtime.place.ground import Ground
+from runtime.place.ground import APART, Ground
 
 CELL_M = 5.0
 
@@ -46,6 +46,36 @@ def test_peaks_are_distinct_and_sorted() -> None:
         for other in found[:number]:
             assert np.hypot(one.ne_m[0] - other.ne_m[0], one.ne_m[1] - other.ne_m[1]) >= 20.0 - 3.0
     assert {tuple(np.round(np.array(one.ne_m) / 10).astype(int)) for one in found[:2]} == {(0, 0), (3, 3)}
+
+
+def test_a_place_is_open_where_its_surroundings_are_not_seen_on_every_side() -> None:
+    """The square of one keyframe ends 40 m from its middle."""
+    for north, is_open in ((0.0, False), (-25.0, False), (34.0, True), (39.0, True), (48.0, True)):
+        best = field_of([(north, 5.0)], [(0.0, 0.0)]).peaks(1, 20.0)[0]
+        assert best.open == is_open and (abs(best.ne_m[0] - north) < 1.0 or north > 40.0)
+        more = field_of([(north, 5.0)], [(0.0, 0.0), (40.0, 0.0)]).peaks(1, 20.0)[0]
+        assert abs(more.ne_m[0] - north) < 1.0 and not more.open, "what lies further north was seen too"
+
+
+def test_a_street_that_leads_out_of_the_flown_ground_is_open_where_it_leaves() -> None:
+    """It fits the better, the nearer to the true place, 30 m beyond."""
+    street = [(70.0 - 6.0 * step, 0.0) for step in range(10)]
+    centres = np.array([(0.0, 0.0), (0.0, 30.0)])
+    ground = Ground(centres, 80.0)
+    ground.expect(100.0, CELL_M)
+    dots = [sum(0.85**step * bump(at, (north, east)) for step, at in enumerate(street)) for north, east in centres]
+    ground.add(centres, np.concatenate(dots).astype(np.float32), COUNTS, CELL_M)
+    best = ground.field().peaks(1, 20.0)[0]
+    assert best.ne_m[0] > 30.0 and abs(best.ne_m[1]) < 2.0 and best.open
+
+
+def test_two_houses_of_a_row_are_two_places() -> None:
+    """23 m apart, as houses are: that one fits says that the other may be meant."""
+    found = field_of([(-11.5, 0.0), (11.5, 3.0)], [(0.0, 0.0), (5.0, 9.0)]).peaks(4, APART * 80.0)
+    assert {round(one.ne_m[0] / 11.5) for one in found[:2]} == {-1, 1}
+    assert found[1].sharpness > 0.8 * found[0].sharpness
+    alone = field_of([(11.5, 3.0)], [(0.0, 0.0), (5.0, 9.0)]).peaks(4, APART * 80.0)
+    assert all(one.sharpness < 0.1 * alone[0].sharpness for one in alone[1:]), "its own flanks are none"
 
 
 def test_a_broad_rise_is_no_peak() -> None:

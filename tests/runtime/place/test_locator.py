@@ -14,6 +14,7 @@ from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.place.gallery import MAX_EXHAUSTIVE
+from runtime.place.ground import APART
 from runtime.place.locator import Locator
 from runtime.place.target import Target
 from runtime.values import Decision, PlaceAnswer
@@ -64,7 +65,7 @@ def test_candidates_are_distinct_places_best_first(history: History, land: Land,
     assert probabilities == sorted(probabilities, reverse=True)
     for number, one in enumerate(answer.candidates):
         for other in answer.candidates[:number]:
-            assert distance_m(one.ground, other.ground) > RUNGS_M[-1] / 2 - 3.0
+            assert distance_m(one.ground, other.ground) > APART * RUNGS_M[-1] - 0.5 * 3.0
     assert len(Locator(history, tower).locate(land.target(3.0, -7.0), top=1).candidates) == 1
 
 
