@@ -3,8 +3,8 @@
 Each keyframe scores the target at every translation over its own ground. Laid where the keyframes belong and summed,
 these scores agree at a true place and scatter for an out-of-coverage query: the whole flight acts as one feature map.
 What counts is how far a peak stands out of its surroundings (a few cells), since that is layout; the broad rise around
-it is the kind of ground. And a place is a point about which the target fits less on every side: at the border of what was
-flown over that is not seen, and a street that leads out to the true place fits best where the ground ends. All its
+it is the kind of ground. And a place is a point about which the target fits less on every side: at the border of what
+was flown over that is not seen, and a street that leads out to the true place fits best where the ground ends. All its
 lengths go with the footprint, as the cells of the maps do.
 """
 
@@ -26,7 +26,7 @@ _SURROUNDINGS = 10 / 80  # of the footprint: a true peak is half of that wide; b
 APART = 2 * _SURROUNDINGS  # of the footprint: so far a peak's own flanks reach; what fits beyond is another place
 _MIN_COVER = 0.5  # of one keyframe's full overlap: less is too little evidence to score
 _MIN_COVER_BEYOND = 0.25  # of the same, beyond it: less does not even tell whether the target fits less there
-_FALLS = 0.5  # of a place's sharpness: so much less fits about it, at its surroundings' distance; along a street less falls
+_FALLS = 0.5  # of a place's sharpness: by so much the fit falls to its surroundings; along a street by less
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _KERNEL = 4.0  # deviations to the edge of OpenCV's Gaussian kernels in double precision
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import BundleError
-from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
+from runtime.matching.acceptance import CHANCE_PAIRS, OPEN, Acceptance
 from runtime.matching.acceptance_fit import evenly
 
 TABLE: dict[str, Any] = {
@@ -110,3 +110,13 @@ def test_pairs_that_agree_speak_for_a_place_and_few_never_against_it() -> None:
     assert not acceptance.accepts([faint]) and acceptance.accepts([{**faint, "pairs": CHANCE_PAIRS + 9.0}])
     hopeless = {"sharpness": -1e6, "margin": 0.0, "pairs": CHANCE_PAIRS + 9.0}
     assert not acceptance.accepts([hopeless])
+
+
+def test_a_place_beyond_which_the_right_one_may_lie_takes_its_share_and_is_never_accepted() -> None:
+    acceptance = Acceptance.of(TABLE | {"rivals": True})
+    assert acceptance is not None
+    sure, faint = {"sharpness": 0.16, "margin": 0.05}, {"sharpness": 0.11, "margin": 0.0}
+    at_the_edge = sure | {OPEN: 1.0}
+    assert acceptance.accepts([sure, faint]) and not acceptance.accepts([at_the_edge, faint])
+    assert acceptance.probabilities([at_the_edge, faint]) == acceptance.probabilities([sure, faint])
+    assert acceptance.log_likelihood_ratio(at_the_edge) < -9.0 < 3.0 < acceptance.log_likelihood_ratio(sure)

@@ -80,6 +80,18 @@ def test_a_query_out_of_coverage_is_not_accepted(
     assert answer.candidates and "no place stands out" in answer.reason
 
 
+@pytest.mark.parametrize(("north", "east"), [(124.0, 0.0), (0.0, -126.0)])
+def test_where_the_middle_may_lie_beyond_what_was_flown_nothing_is_accepted(
+    history: History, land: Land, tower: Colours, north: float, east: float
+) -> None:
+    """It is as probable as what is accepted, at the edge of the flown ground, 122 m from the middle."""
+    answer = Locator(history, tower).locate(land.target(north, east))
+    assert answer.decision is Decision.NO_MATCH and answer.place is None
+    assert answer.probability is not None and answer.probability > TABLE["threshold"]
+    assert "its middle may lie beyond" in answer.reason
+    assert Locator(history, tower).locate(land.target(0.9 * north, 0.9 * east)).decision is Decision.MATCH
+
+
 def test_unknown_scale_is_searched(history: History, land: Land, tower: Colours) -> None:
     for north, east in PLACES[:2]:
         target = land.target(north, east, side_m=80.0, known=False, gsd_m=0.4)
