@@ -127,7 +127,7 @@ def _ring(radius: float) -> NDArray[np.uint8]:
     """The nodes that lie about so far from the middle one."""
     reach = round(radius)
     north, east = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return (np.abs(np.hypot(north, east) - reach) <= 0.5).astype(np.uint8)
+    return np.asarray(np.abs(np.hypot(north, east) - reach) <= 0.5, np.uint8)
 
 
 def _blurred(image: Array, sigma: float) -> Array:
