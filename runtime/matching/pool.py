@@ -56,4 +56,4 @@ class _Growing:
             return Index(vectors, leading)
         with self._lock:
             codes = self._codes.setdefault(leading, coarse.Codes(leading))
-        return coarse.TwoSteps(vectors, codes, leading)
+        return coarse.InSteps(vectors, codes, leading)

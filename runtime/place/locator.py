@@ -212,12 +212,17 @@ class Locator:
         """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
         crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
         vectors, maps = self._embedded(crops)
-        rungs = [self._rung(view, one.footprints_m[0]) for one in attempts]
-        similarity = [rung.index.search(vectors[[n]], 1)[1].max(initial=-1.0) for n, rung in enumerate(rungs)]
+        sides_m = np.array([one.footprints_m[0] for one in attempts])
+        rungs = {side_m: self._rung(view, side_m) for side_m in np.unique(sides_m).tolist()}
+        similarity = np.full(len(attempts), -1.0, np.float32)
+        for side_m, rung in rungs.items():
+            own = np.flatnonzero(sides_m == side_m)  # together: one by one they would each read all vectors
+            similarity[own] = rung.index.search(vectors[own], 1)[1].max(axis=1, initial=-1.0)
         hypotheses = []
         for n in np.argsort(similarity)[::-1][:_MAX_SKETCHED]:
-            layer = Layer(rungs[n], crops[n : n + 1], maps[n : n + 1])
-            hypotheses.append(compare(attempts[n], [layer], rungs[n].shortlist(vectors[[n]]), 1))
+            rung = rungs[float(sides_m[n])]
+            layer = Layer(rung, crops[n : n + 1], maps[n : n + 1])
+            hypotheses.append(compare(attempts[n], [layer], rung.shortlist(vectors[[n]]), 1))
         return hypotheses
 
     def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

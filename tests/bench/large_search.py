@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from runtime.bundle import Bundle
 from runtime.embedder.embedder import Embedder
 from runtime.machine import usable_cores
-from runtime.matching.coarse import Codes, TwoSteps, unit
-from runtime.matching.growing_rows import GrowingRows
+from runtime.matching.coarse import Codes, InSteps, unit
+from runtime.matching.growing_rows import GrowingRows, lies_in_file
 from runtime.matching.milvus import Milvus
 from runtime.matching.search import Index
 from runtime.values import ViewKind
@@ -102,7 +102,7 @@ def two_steps(rows: NDArray[np.float16], _: str) -> Search:
     import faiss
 
     faiss.omp_set_num_threads(1)
-    index = TwoSteps(rows, Codes())
+    index = InSteps(rows, Codes())
     return lambda query: index.search(query, TOP)
 
 
@@ -133,7 +133,7 @@ def measured(way: str, folder: Path, size: int, queries: int, address: str) -> d
     base = np.load(folder / "base.npy")
     rows = changed(base[_HELD_OUT:], size, 1).first(size)
     questions = _questions(base, queries)
-    before_mb = resident_mb() if isinstance(rows, np.memmap) else resident_mb() - rows.nbytes / 2**20
+    before_mb = resident_mb() if lies_in_file(rows) else resident_mb() - rows.nbytes / 2**20
     started, began = time.perf_counter(), time.process_time()
     search = WAYS[way](rows, address)
     built = {"build_s": time.perf_counter() - started, "build_cpu_s": time.process_time() - began}

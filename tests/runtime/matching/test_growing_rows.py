@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.matching.growing_rows import GrowingRows, released
+from runtime.matching.growing_rows import GrowingRows, lies_in_file, picked, released
 
 
 def test_it_is_a_concatenation_and_what_was_handed_out_stays() -> None:
@@ -46,7 +46,22 @@ def test_large_rows_lie_in_a_file_and_read_the_same() -> None:
         large.append(more)
     held = large.first(600)
     large.append(more)
-    assert isinstance(large.first(1000), np.memmap) and not isinstance(small.first(1000), np.memmap)
+    assert lies_in_file(large.first(1000)) and not lies_in_file(small.first(1000))
     np.testing.assert_array_equal(large.first(1000), small.first(1000))
     released(held)
     np.testing.assert_array_equal(held, small.first(600))
+    which = rng.permutation(600)[:50]
+    for columns in (slice(None), slice(4), slice(2, 9)):
+        np.testing.assert_array_equal(picked(held[:, columns], which), small.first(600)[which, columns])
+    np.testing.assert_array_equal(picked(held[::3, ::2], which[:9] // 3), small.first(600)[::3, ::2][which[:9] // 3])
+
+
+def test_rows_for_which_there_is_room_are_not_copied_again() -> None:
+    grown, arrays = GrowingRows(np.int64), set()
+    for room in (300, 700):
+        grown.reserve(room)
+        for number in range(len(grown), room):
+            grown.append(np.array([number]))
+            arrays.add(id(grown.first(1).base))
+    assert len(arrays) == 2
+    np.testing.assert_array_equal(grown.first(700), np.arange(700))

@@ -24,6 +24,17 @@ def test_it_agrees_with_sorting_everything(count: int, dimension: int) -> None:
     np.testing.assert_allclose(np.take_along_axis(cosines, ids, axis=1), similarity, atol=2e-3)
 
 
+@pytest.mark.parametrize(("count", "k"), [(5, 9), (4_200, 1), (9_000, 7)])
+def test_many_queries_at_once_find_the_same(count: int, k: int) -> None:
+    rows, queries = 3.0 * unit_rows(count, 24, 8), 0.2 * unit_rows(30, 24, 9)
+    ids, similarity = Index(rows, leading=16).search(queries, k)
+    kept, asked = (one[:, :16] / np.linalg.norm(one[:, :16], axis=1, keepdims=True) for one in (rows, queries))
+    cosines = asked @ kept.T
+    np.testing.assert_allclose(similarity, -np.sort(-cosines, axis=1)[:, :k], atol=1e-3)
+    np.testing.assert_allclose(np.take_along_axis(cosines, ids, axis=1), similarity, atol=1e-3)
+    assert all(len(set(row)) == min(k, count) for row in ids.tolist())
+
+
 def test_rows_need_not_be_unit() -> None:
     rows = unit_rows(20, 32, 3)
     ids, similarity = Index(7.0 * rows).search(0.1 * rows, 1)
