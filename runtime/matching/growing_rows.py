@@ -93,7 +93,8 @@ def _in_file(shape: tuple[int, ...], dtype: Any, size: int) -> NDArray[Any]:
         mapped = _Mapped(file.fileno(), size)
         mapped.descriptor = os.dup(file.fileno())
     weakref.finalize(mapped, os.close, mapped.descriptor)
-    return np.ndarray(shape, dtype, buffer=mapped)
+    rows: NDArray[Any] = np.ndarray(shape, dtype, buffer=mapped)
+    return rows
 
 
 def lies_in_file(rows: NDArray[Any]) -> bool:

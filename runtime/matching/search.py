@@ -12,7 +12,6 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-
 _MANY = 8  # queries: of so many, products of matrices in single precision are faster than a stream of halves for each
 _ROWS_AT_ONCE = 4_096  # are made single: 8 MB
 
@@ -88,5 +87,5 @@ def _best(similarity: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     if k >= similarity.shape[1]:
         return np.broadcast_to(np.arange(similarity.shape[1]), similarity.shape)
     if k == 1:
-        return similarity.argmax(axis=1)[:, None]
+        return np.asarray(similarity.argmax(axis=1)[:, None], np.int64)
     return np.argpartition(-similarity, k - 1, axis=1)[:, :k]

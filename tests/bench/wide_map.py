@@ -1,13 +1,14 @@
 """A map of many square kilometres on one drone, beside one of them: ``python -m tests.bench.wide_map``.
 
-    python -m tests.bench.wide_map [--km2 N] [--frames N] [--targets N] [--unknown N] [--side M] [--keep FOLDER]
+    python -m tests.bench.wide_map [--km2 N] [--frames N] [--targets N] [--unknown N] [--side M]
+        [--filler HISTORY] [--ways N] [--keep FOLDER]
 
-Two procedural worlds are recorded as `homing record --map --heights 80 120` does it. The second fills up the rest of
-each history, of 1 km2 and of ``--km2``: laid beside the first again and again, each time turned or mirrored in one of
-eight ways (places, maps and crops; its 8 layouts are all that chance has to offer, however often they are laid) and with
-its vectors changed as places differ, a + s (b - c) of three of them. Frames and targets show the first world on another
-date: frames with attitude 1 degree, heading 3 degrees and height 3 % wrong, targets of 120 m a side. Each history is
-asked by a process of its own, on one thread; times are the processor's.
+A procedural world is recorded as `homing record --map --heights 80 120` does it. Another map's history (`--filler`), or
+that of a second world, fills up to `--km2`: laid beside the first again and again, each time turned or mirrored in one
+of `--ways` (places, maps and crops: so chance has as many layouts of it to offer, however often they are laid), with its
+vectors changed as places differ, a + s (b - c) of three. Frames and targets show the first world on another
+date: frames with attitude 1 degree, heading 3 degrees and height 3 % wrong, targets of 120 m a side. The first world
+alone and the whole are asked by a process each, on one thread; times are the processor's.
 """
 
 from __future__ import annotations
@@ -56,7 +57,6 @@ _GSD_M, _RIM_M, _HEIGHT_M = 0.5, 100.0, 100.0
 _TARGET_M, _TARGET_PX = 120.0, 240
 _RIGHT_M = 15.0
 _CHANGE = (0.1, 0.6)  # s
-_SOME = 2_000  # keyframes written together
 
 
 def write_map(seed: int, side_m: float, path: Path) -> None:
@@ -71,65 +71,64 @@ def write_map(seed: int, side_m: float, path: Path) -> None:
         file.write(np.moveaxis(image, 2, 0))
 
 
-def filled(first: Path, filler: Path, out: Path, km2: float, side_m: float) -> int:
-    """A history of ``first`` with ``filler`` laid around it until there are so many square kilometres: how many
-    keyframes."""
+def filled(first: Path, filler: Path, out: Path, km2: float, side_m: float, ways: int = 8) -> None:
+    """A history of ``first``, of that side, with ``filler`` laid around it until it has so many square kilometres."""
     shutil.copy(first, out)
     with sqlite3.connect(out) as connection:
         connection.execute("ATTACH ? AS other", (str(filler),))
-        source = _Filler(connection, side_m)
-        copies = round((km2 * 1e6 - side_m**2) / side_m**2)
-        for number in range(copies):
+        source = _Filler(connection, side_m, ways)
+        for number in range(round((km2 - side_m**2 / 1e6) / source.km2)):
             source.lay(number + 1)
         connection.commit()
-        found = connection.execute("SELECT count(*) FROM keyframe").fetchone()[0]
-        connection.execute("DETACH other")
-    return int(found)
 
 
 class _Filler:
-    """The second world's rows, to be laid many times."""
+    """Another map's rows, to be laid many times."""
 
-    def __init__(self, connection: sqlite3.Connection, side_m: float) -> None:
-        self._connection, self._side_m = connection, side_m
-        self._rng = np.random.default_rng(3)
+    def __init__(self, connection: sqlite3.Connection, side_m: float, ways: int) -> None:
+        self._connection, self._ways, self._rng = connection, ways, np.random.default_rng(3)
         columns = [row[1] for row in connection.execute("PRAGMA other.table_info(keyframe)")]
         self._keyframes = connection.execute("SELECT * FROM other.keyframe ORDER BY id").fetchall()
-        at = columns.index("ground_latitude_deg"), columns.index("ground_longitude_deg")
-        self._at = at
-        ground = np.array([[row[at[0]], row[at[1]]] for row in self._keyframes])
-        self._ne_m = np.stack(north_east_array_m(ORIGIN, *ground.T), axis=-1).reshape(-1, 2)
-        self._ids = [row[0] for row in self._keyframes]
+        self._at = columns.index("ground_latitude_deg"), columns.index("ground_longitude_deg")
+        ground = np.array([[row[self._at[0]], row[self._at[1]]] for row in self._keyframes])
+        middle = GeoPoint(*(float(value) for value in (ground.min(axis=0) + ground.max(axis=0)) / 2))
+        self._ne_m = np.asarray(north_east_array_m(middle, *ground.T)).reshape(-1, 2)
         self._cuts = {row[0]: row[1:] for row in connection.execute("SELECT * FROM other.cut")}
-        self._embeddings = self._read()
+        tile_m = max(cut[3] for cut in self._cuts.values()) / 1e3
+        reach_m = np.abs(self._ne_m).max() + tile_m / 2
+        self._apart_m = max(2 * reach_m, side_m / 2 + reach_m) + tile_m
         picture = connection.execute("SELECT * FROM other.picture").fetchone()
+        self.km2 = picture[4] ** 2 * picture[5] * picture[6] / 1e6
         self._picture = connection.execute("SELECT max(id) + 1 FROM picture").fetchone()[0]
-        connection.execute(f"INSERT INTO picture VALUES ({', '.join('?' * len(picture))})", (self._picture, *picture[1:]))
-        cells = connection.execute("SELECT level, cell_row, cell_column, fingerprint, image FROM other.cell").fetchall()
-        fields = "picture_id, level, cell_row, cell_column, fingerprint, image"
+        marks = ", ".join("?" * len(picture))
+        connection.execute(f"INSERT INTO picture VALUES ({marks})", (self._picture, *picture[1:]))
+        fields = "level, cell_row, cell_column, fingerprint, image"
+        cells = connection.execute(f"SELECT {fields} FROM other.cell").fetchall()
         connection.executemany(
-            f"INSERT INTO cell ({fields}) VALUES (?, ?, ?, ?, ?, ?)", [(self._picture, *cell) for cell in cells]
+            f"INSERT INTO cell (picture_id, {fields}) VALUES (?, ?, ?, ?, ?, ?)", [(self._picture, *c) for c in cells]
         )
+        self._embeddings = self._read()
 
     def _read(self) -> dict[int, tuple[list[Any], NDArray[np.float32], list[list[bytes]]]]:
         """By rung: the other columns of each keyframe, its vectors, and its maps in eight ways."""
         rungs = {}
-        for (rung,) in self._connection.execute("SELECT DISTINCT footprint_mm FROM other.embedding").fetchall():
+        for (rung,) in self._connection.execute("SELECT DISTINCT footprint_mm FROM main.embedding").fetchall():
             rows = self._connection.execute(
                 "SELECT embedding_space_id, view, vector, map_channels, map_rows, map_columns, map "
                 "FROM other.embedding WHERE footprint_mm = ? ORDER BY keyframe_id", (rung,),
             ).fetchall()  # fmt: skip
             vectors = np.stack([np.frombuffer(row[2], np.float16).astype(np.float32) for row in rows])
             maps = [map_of(row[3:], True) for row in rows]
-            ways = [[pack(_laid(one, way)).data for one in maps if one is not None] for way in range(8)]
+            ways = [[row[6] for row in rows]]
+            ways += [[pack(_laid(one, way)).data for one in maps if one is not None] for way in range(1, self._ways)]
             rungs[rung] = ([(*row[:2], *row[3:6]) for row in rows], vectors, ways)
         return rungs
 
     def lay(self, number: int) -> None:
         """Once more, on the ``number``-th square of a spiral around the first."""
         row, column = _spiral(number)
-        way = number % 8
-        ne_m = _turned(self._ne_m, way) + np.array([row, column]) * self._side_m
+        way = number % self._ways
+        ne_m = _turned(self._ne_m, way) + np.array([row, column]) * self._apart_m
         first = self._connection.execute("SELECT max(id) + 1 FROM keyframe").fetchone()[0]
         keyframes, cuts = [], []
         for n, keyframe in enumerate(self._keyframes):
@@ -137,7 +136,7 @@ class _Filler:
             changed[0], changed[self._at[0]], changed[self._at[1]] = first + n, place.latitude_deg, place.longitude_deg
             keyframes.append(changed)
             _, north_mm, east_mm, side_mm, turn_rad, side_px = self._cuts[keyframe[0]]
-            apart_mm = self._rng.integers(-9_000, 9_000, 2)  # and by itself, no other square is so far
+            apart_mm = self._rng.integers(-9_000, 9_000, 2)  # no two keyframes may show the same square
             turn_rad += (way % 4) * math.pi / 2
             cuts.append((first + n, self._picture, north_mm + int(apart_mm[0]), east_mm + int(apart_mm[1]), side_mm,
                          turn_rad, side_px))  # fmt: skip
@@ -276,11 +275,13 @@ def main() -> None:
     """Make, record, ask, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--km2", type=float, default=100.0)
-    parser.add_argument("--side", type=float, default=800.0, help="of the two worlds' maps, in metres")
+    parser.add_argument("--side", type=float, default=800.0, help="of the worlds' maps, in metres")
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--targets", type=int, default=200)
     parser.add_argument("--unknown", type=int, default=20, help="of the targets, with scale and heading unknown too")
-    parser.add_argument("--keep", type=Path, help="a folder for what is made, and where it is taken from if it is there")
+    parser.add_argument("--filler", type=Path, help="a map's history, instead of a second world's")
+    parser.add_argument("--ways", type=int, default=8, help="1 to 8; packing each takes seconds")
+    parser.add_argument("--keep", type=Path, help="a folder for what is made; what is there already is not made again")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -289,7 +290,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = options.keep or Path(place)
         folder.mkdir(exist_ok=True)
-        for seed in _SEEDS:
+        for seed in _SEEDS[: 1 if options.filler else 2]:
             path, history = folder / f"{seed}.tif", folder / f"{seed}.db"
             if not (folder / f"{seed}.done").exists():
                 write_map(seed, options.side, path)
@@ -297,11 +298,11 @@ def main() -> None:
                 (folder / f"{seed}.done").touch()
         if not (folder / "places.npy").exists():
             write_questions(folder, options.frames, options.targets, options.side / 2 - _RIM_M)
-        for km2 in (1.0, options.km2):
-            history = folder / f"{km2:g}_km2.db"
-            if not history.exists():
-                filled(folder / f"{_SEEDS[0]}.db", folder / f"{_SEEDS[1]}.db", history, km2, options.side)
-            print(f"{km2:g} km2: {history.stat().st_size / 1e6 / km2:.1f} MB a km2", flush=True)
+        first, wide = folder / f"{_SEEDS[0]}.db", folder / "wide.db"
+        if not wide.exists():
+            filled(first, options.filler or folder / f"{_SEEDS[1]}.db", wide, options.km2, options.side, options.ways)
+        for history in (first, wide):
+            print(f"{history.stem}: {history.stat().st_size / 1e6:.0f} MB", flush=True)
             command = [sys.executable, "-m", "tests.bench.wide_map", "--child", str(history), "--keep", str(folder)]
             run = subprocess.run([*command, "--unknown", str(options.unknown)], check=False, stdout=subprocess.PIPE)
             print(run.stdout.decode().strip(), flush=True)
