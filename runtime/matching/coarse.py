@@ -86,7 +86,7 @@ class _Axes:
 
     def bytes_of(self, rows: Array) -> NDArray[np.int8]:
         """(N, F) of rows (N, D) that the mean has been taken from."""
-        return np.clip(np.rint(rows @ self.fine / self.step), -_MOST_BYTE, _MOST_BYTE).astype(np.int8)
+        return np.asarray(np.clip(np.rint(rows @ self.fine / self.step), -_MOST_BYTE, _MOST_BYTE), np.int8)
 
 
 def _shared_out(variances: NDArray[np.float64], codes: int) -> list[int]:
