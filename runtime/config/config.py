@@ -145,7 +145,7 @@ def _resolved(config: Config, folder: Path) -> Config:
     def at(path: Path) -> Path:
         return folder / path.expanduser()
 
-    paths = {"path": config.bundle.path, "signed_by": config.bundle.signed_by}
+    paths = {name: getattr(config.bundle, name) for name in ("path", "signed_by", "features")}
     link = {"signing_key": config.link.signing_key, "signing_stamp": config.link.signing_stamp}
     token = config.page.token_file
     bundle = {name: None if path is None else at(path) for name, path in paths.items()}

@@ -166,6 +166,11 @@ class BundleSection(Section):
         default=None,
         description="Of the towers; without it, fp16 on a GPU and fp32 on a CPU.",
     )
+    features: Path | None = Field(
+        default=None,
+        description="Folder of `homing-export --features`: learned local features, asked where layout and corners are "
+        "not enough; without it, none are.",
+    )
 
 
 class HistorySection(Section):

@@ -19,6 +19,7 @@ from runtime.daemon.rooms import NoRecorder, RecordRoom, Rooms
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import Embedder
+from runtime.features.network import FeatureNetwork
 from runtime.fix.fixer import Fixer
 from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.journal import Journal
@@ -73,7 +74,7 @@ def assemble(
 
     Raises:
         CommandingError: commanding is enabled without its limits.
-        BundleError: the bundle is missing, damaged or not signed as it must be.
+        BundleError: the bundle is missing, damaged or not signed as it must be; or the local features are.
         EmbeddingSpaceError: the history was recorded with towers of another space.
         HistoryError: the history is damaged or of another format.
         StorageError: the history cannot be made or opened.
@@ -84,6 +85,8 @@ def assemble(
         _LOG.warning("[commanding] waive: this is commanded all the same: %s", waived)
     if embedder is None:
         embedder = load_embedder(config)
+    features = config.bundle.features
+    network = None if features is None else FeatureNetwork.load(features)
     history = _history(config, embedder.bundle)
     camera = config.camera.model()
     galleries = GalleryCache(history)  # one for all who search
@@ -92,11 +95,11 @@ def assemble(
         frames=FrameGate(
             config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground, config.fix.takeoff_above_ground_m
         ),
-        fixer=Fixer(history, embedder, camera, galleries=galleries),
+        fixer=Fixer(history, embedder, camera, galleries=galleries, network=network),
         odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
         targets=TargetHandler(
-            Locator(history, embedder, galleries=galleries),
+            Locator(history, embedder, galleries=galleries, network=network),
             config.target.any_heading,
             config.target.max_disagreement_m,
             history.coverage,

@@ -11,6 +11,7 @@ from runtime.doctor.finding import Finding
 from runtime.embedder.backends import BACKENDS, ORDER, order_here
 from runtime.embedder.embedder import Embedder
 from runtime.errors import HomingError
+from runtime.features.network import FeatureNetwork
 from runtime.machine import gpu_in_sight
 from runtime.signature import signed_by, verify
 
@@ -34,6 +35,7 @@ class Towers:
         yield Finding("bundle", "ok", f"{bundle.path}: every file is the one its manifest names")
         yield _signature(bundle, None if self._section is None else self._section.signed_by)
         yield from self._engine(bundle)
+        yield from self._features()
 
     def _engine(self, bundle: Bundle) -> Iterator[Finding]:
         section = self._section
@@ -58,6 +60,17 @@ class Towers:
         yield Finding("engine", "ok", f"{embedder.precision} on {embedder.backend}")
         yield of_key(embedder.backend, gpu_in_sight())
         yield Finding("parity", "ok", f"cosine >= {embedder.parity:.6f} with the reference, on this computer")
+
+    def _features(self) -> Iterator[Finding]:
+        folder = None if self._section is None else self._section.features
+        if folder is None:
+            return
+        try:
+            network = FeatureNetwork.load(folder)
+        except HomingError as error:
+            yield Finding("features", "wrong", str(error))
+        else:
+            yield Finding("features", "ok", f"{network.name}, {network.manifest.points} points of a picture")
 
 
 def of_key(backend: str, gpu: bool) -> Finding:

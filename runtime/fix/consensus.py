@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.fix.planar_pose import PlanarPose, Prior, solve
 from runtime.fix.sheets import Sheets
-from runtime.fix.verify import NOISE, Verified
+from runtime.fix.verify import NOISE, Ground, Verified
 
 Array = NDArray[np.float64]
 
@@ -100,17 +100,20 @@ def _sheets(agreeing: Sequence[Verified]) -> Sheets:
 def _covariance(agreeing: Sequence[Verified], pose: PlanarPose, places: Array) -> Array:
     """(2, 2) m2, north and east: the pose's own, the part of the georeference that neighbours share, how far the
     keyframes lie apart, and what the camera's way from them is off by, since the error of their heights, and so of
-    their scale, is one they share. ``places`` (N, 2): east and south."""
+    their scale, is one they share. An oblique view is sure of the ground below its own camera and not of what it shows,
+    so the way is from there. ``places`` (N, 2): east and south."""
     weights = np.array([one.inliers for one in agreeing], dtype=np.float64)
     weights /= weights.sum()
-    georeference, own_share = _georeference(agreeing), _own_share(agreeing)
+    georeference, own_share = _georeference_at_pivot(agreeing), _own_share(agreeing)
     own = float(own_share[0] * georeference[0] ** 2) if len(agreeing) == 1 else 0.0  # of several it is in the pose's
     shared = float(weights @ ((1.0 - own_share) * georeference**2))
     centred = places - weights @ places
     spread = (centred.T * weights) @ centred * float(np.sum(weights**2))
-    away = np.array([pose.east_m, pose.south_m]) - weights @ np.array([one.keyframe.centre for one in agreeing])
+    away = np.array([pose.east_m, pose.south_m]) - weights @ np.array([_pivot(one.keyframe) for one in agreeing])
+    across = np.array([-away[1], away[0]])
     stretch = float(weights @ np.array([one.keyframe.scale_sigma**2 for one in agreeing])) * np.outer(away, away)
-    east_south = pose.covariance_m2 + spread + stretch + np.eye(2) * (own + shared)
+    turn = float(weights @ np.array([_turn_sigma_rad(one.keyframe) ** 2 for one in agreeing]))
+    east_south = pose.covariance_m2 + spread + stretch + turn * np.outer(across, across) + np.eye(2) * (own + shared)
     return np.asarray(_NORTH_EAST_FROM_EAST_SOUTH @ east_south @ _NORTH_EAST_FROM_EAST_SOUTH.T)
 
 
@@ -125,3 +128,20 @@ def _own_share(agreeing: Sequence[Verified]) -> Array:
 def _georeference(agreeing: Sequence[Verified]) -> Array:
     """(N,) 1-sigma of the keyframes' places."""
     return np.array([min(one.keyframe.sigma_m, _MAX_SIGMA_M) for one in agreeing])
+
+
+def _pivot(keyframe: Ground) -> Array:
+    return keyframe.centre if keyframe.camera is None else keyframe.camera.place
+
+
+def _turn_sigma_rad(keyframe: Ground) -> float:
+    return 0.0 if keyframe.camera is None else keyframe.camera.turn_sigma_rad
+
+
+def _georeference_at_pivot(agreeing: Sequence[Verified]) -> Array:
+    """(N,) 1-sigma of the keyframes' ground, of oblique ones below their cameras."""
+    centres, cameras = _georeference(agreeing), [one.keyframe.camera for one in agreeing]
+    return np.array([
+        sigma_m if camera is None else min(sigma_m, camera.sigma_m)
+        for sigma_m, camera in zip(centres, cameras, strict=True)
+    ])  # fmt: skip

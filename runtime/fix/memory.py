@@ -17,10 +17,11 @@ from runtime.errors import CropDamagedError, HomingError
 from runtime.fix.local_features import Features, Kind, features_of
 from runtime.fix.rung_choice import fewest_rungs
 from runtime.fix.tag_field import TagField, tag_field_of
-from runtime.fix.verify import Ground
+from runtime.fix.verify import Ground, ObliqueCamera
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
+from runtime.matching.boresight import TILT_SIGMA_RAD, sight_of
 from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, ViewKind
@@ -249,4 +250,15 @@ def ground_of(keyframe: Keyframe, features: Features, origin: GeoPoint) -> Groun
         sigma_m=keyframe.ground_sigma_m,
         scale_sigma=min(height.sigma / height.value, _MAX_SCALE_SIGMA) if height is not None and tall else 0.0,
         heading_rad=keyframe.pose.heading.value if tall and keyframe.pose.heading is not None else None,
+        camera=_oblique_camera(keyframe, origin),
     )
+
+
+def _oblique_camera(keyframe: Keyframe, origin: GeoPoint) -> ObliqueCamera | None:
+    """Of a view whose attitude was measured; None where it looks down, or was taken to be level."""
+    sight = sight_of(keyframe, origin) if keyframe.view is ViewKind.DRONE else None
+    if sight is None or keyframe.pose.heading is None or not keyframe.pose.attitude_measured:
+        return None
+    north_m, east_m = sight.camera_m
+    sigma_m = math.hypot(sight.position_sigma_m, sight.height_m * TILT_SIGMA_RAD)
+    return ObliqueCamera(np.array([east_m, -north_m]), sigma_m, keyframe.pose.heading.sigma)

@@ -41,11 +41,22 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class ObliqueCamera:
+    """Where a keyframe's camera was, (2,) metres east and south: there its ground errs by ``sigma_m`` alone, away from
+    there by the errors of its heading, ``turn_sigma_rad``, and of its scale too."""
+
+    place: Array
+    sigma_m: float
+    turn_sigma_rad: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """A keyframe's features on the ground: ``points`` (N, 2) metres east and south of the map's origin, around
     ``centre`` (2,). ``height_m`` of its camera above it; infinite where it was cut from a map. ``scale_sigma``: 1-sigma
     of its scale as a share, that of its camera's height. ``heading_rad`` of the nose as it was seen; None: a map's,
-    or nobody knows."""
+    or nobody knows. ``camera`` of an oblique view, which its errors turn and stretch the ground about; None: they do so
+    about its centre."""
 
     keyframe_id: int
     flight: str
@@ -57,6 +68,7 @@ class Ground:
     sigma_m: float
     scale_sigma: float = 0.0
     heading_rad: float | None = None
+    camera: ObliqueCamera | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,37 @@ def describe(grey: NDArray[Any], corners: Sequence[Sequence[float]], size_px: fl
 _FIRST_OCTAVE = 1 << 8  # OpenCV packs octave 0, layer 1 so: the image itself, never doubled
 
 
+def upright(grey: NDArray[Any], limit: int) -> tuple[Points, Descriptors]:
+    """``limit`` corners of an (H, W) image, described as by `describe`: for images that are north-up and of one ground
+    resolution already, at a sixth of the time of `detect` nearly as many pairs, and no pair that is turned."""
+    corners = cv2.goodFeaturesToTrack(grey, limit, _MIN_CORNER_QUALITY, _MIN_CORNER_DISTANCE_PX)
+    if np.ndim(corners) == 0:  # None: an even image
+        return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
+    return describe(grey, corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX)
+
+
+_MIN_CORNER_QUALITY = 0.01  # of the strongest corner
+_MIN_CORNER_DISTANCE_PX = 4.0
+_UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
+
+
+def pairs_of(a: Descriptors, b: Descriptors, max_ratio: float) -> NDArray[np.int64]:
+    """(M, 2) rows of ``a`` and ``b`` that are each other's best, and clearly so: Lowe's test on distances."""
+    if len(a) < 2 or len(b) < 2:
+        return np.zeros((0, 2), np.int64)
+    similarity = a @ b.T
+    best = similarity.argmax(axis=1)
+    rows = np.arange(len(a))
+    top = similarity[rows, best]
+    mutual = similarity.argmax(axis=0)[best] == rows
+    similarity[rows, best] = -1.0
+    second = similarity.max(axis=1)
+    # Unit rows: squared distance is 2 - 2 s, so Lowe's ratio of distances needs no root.
+    clear = (1.0 - top) < max_ratio**2 * (1.0 - second)
+    keep = np.flatnonzero(mutual & clear)
+    return np.stack([keep, best[keep]], axis=1).astype(np.int64)
+
+
 def _rooted(keypoints: Sequence[cv2.KeyPoint], descriptors: NDArray[Any] | None) -> tuple[Points, Descriptors]:
     """The square root of SIFT descriptors of sum 1: their products are Hellinger's kernel."""
     if descriptors is None or not len(keypoints):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from runtime.matching.boresight import Boresights
 from runtime.matching.gallery import Snapshot
 from runtime.values import ViewKind
 
@@ -17,14 +18,24 @@ _MAX_LATTICE_GAP = 3.0  # footprints: keyframes further apart share no lattice
 
 class Rung:
     """All keyframes of a view at one footprint: ``ids`` (N,) ascending, ``ne_m`` (N, 2) from the gallery's origin,
-    ``index`` over the leading ``shared_dim`` of their vectors."""
+    ``index`` over the leading ``shared_dim`` of their vectors. ``boresights``: by how much the ground of oblique views
+    lies off, which is taken back."""
 
-    def __init__(self, gallery: Snapshot, view: ViewKind, footprint_m: float, shared_dim: int | None = None) -> None:
+    def __init__(
+        self,
+        gallery: Snapshot,
+        view: ViewKind,
+        footprint_m: float,
+        shared_dim: int | None = None,
+        boresights: Boresights | None = None,
+    ) -> None:
         self._gallery = gallery
         self._keyframes = gallery.rung(view, footprint_m)
         self.footprint_m = footprint_m
         self.ids = self._keyframes.ids
         self.ne_m = self._keyframes.places_m
+        if boresights is not None:
+            self.ne_m = self.ne_m - boresights.shifts_m(self.ids)
         self.index = self._keyframes.index(shared_dim)
 
     def shortlist(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -32,7 +43,7 @@ class Rung:
         if len(self.ids) <= MAX_EXHAUSTIVE:
             return np.arange(len(self.ids))
         best = np.unique(self.index.search(vectors, SHORTLIST)[0])
-        near = self._keyframes.tree.query_ball_point(self.ne_m[best], self.footprint_m / 2)
+        near = self._keyframes.tree.query_ball_point(self._keyframes.places_m[best], self.footprint_m / 2)
         return np.unique(np.concatenate([best, *(np.asarray(rows, dtype=np.int64) for rows in near)]))
 
     def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

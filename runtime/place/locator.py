@@ -20,6 +20,7 @@ from runtime.errors import BundleError
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
+from runtime.matching.boresight import Boresights
 from runtime.matching.gallery import GalleryCache
 from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
 from runtime.place.gallery import Rung
@@ -107,6 +108,7 @@ class Locator:
         self._query = query
         self._galleries = galleries or GalleryCache(history)
         self._gallery = self._galleries.snapshot()
+        self._boresights = Boresights(history)
 
     def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
         """The place of a target's centre, and the ``top`` distinct candidates in either case.
@@ -138,12 +140,18 @@ class Locator:
         return hypothesis.places(tried), offset(self._gallery.origin, *hypothesis.peaks[0].ne_m)
 
     def _refreshed(self) -> ViewKind | None:
-        self._gallery = self._galleries.snapshot()
+        generation, self._gallery = self._gallery.generation, self._galleries.snapshot()
+        if self._gallery.generation != generation:
+            self._boresights = Boresights(self._history)
         asked_for = (ViewKind.DRONE, ViewKind.SATELLITE) if self._view is None else (self._view,)
         return next((view for view in asked_for if self._gallery.footprints(view)), None)
 
     def _rung(self, view: ViewKind, footprint_m: float) -> Rung:
-        return Rung(self._gallery, view, footprint_m, self._embedder.bundle.shared_dim)
+        drone = view is ViewKind.DRONE
+        if drone:
+            self._boresights.refresh(self._gallery.last_id)
+        boresights = self._boresights if drone else None
+        return Rung(self._gallery, view, footprint_m, self._embedder.bundle.shared_dim, boresights)
 
     def _footprints(self, view: ViewKind) -> list[float]:
         """The rungs that most keyframes have; a larger one would leave ground unsearched."""
@@ -165,7 +173,8 @@ class Locator:
             return hypothesis, tried
         rung = self._gallery.rung(view, hypothesis.attempt.footprints_m[0])
         near = [rung.near(np.array(peak.ne_m), rung.footprint_m, KEYFRAMES) for peak in hypothesis.peaks[:PLACES]]
-        return hypothesis.supported(self._pairs.supports(target, hypothesis, self._gallery.origin, near)), tried
+        origin, shift_m = self._gallery.origin, self._boresights.shift_m
+        return hypothesis.supported(self._pairs.supports(target, hypothesis, origin, near, shift_m)), tried
 
     def _by_layout(
         self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
@@ -263,7 +272,8 @@ class Locator:
             reason = "the bundle has no acceptance table for these views, so no place can be accepted"
             return PlaceAnswer.no_match(reason, candidates)
         keyframe = self._history.keyframe(best.keyframe_id, crop=False)
-        sigma_m = acceptance.place_sigma_m(keyframe.ground_sigma_m)
+        ground_sigma_m = min(keyframe.ground_sigma_m, self._boresights.sigma_m(best.keyframe_id))
+        sigma_m = acceptance.place_sigma_m(ground_sigma_m)
         refusal = _refusal(target, best, acceptance, sigma_m, hypothesis.peaks[0].open)
         if refusal:
             return PlaceAnswer.no_match(refusal, candidates, best.probability)

@@ -9,7 +9,7 @@ layout says, and takes nothing from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,17 @@ class PairFinder:
         self._history, self._network = history, network
 
     def supports(
-        self, target: Target, found: TargetHypothesis, origin: GeoPoint, near: Sequence[Sequence[int]]
+        self,
+        target: Target,
+        found: TargetHypothesis,
+        origin: GeoPoint,
+        near: Sequence[Sequence[int]],
+        shift_m: Callable[[int], NDArray[np.float64]] = lambda keyframe_id: np.zeros(2),
     ) -> list[Support]:
         """For each of the best places of a hypothesis what most pairs with one of its keyframes agree on.
 
-        ``origin``: of the places' metres; ``near``: for each place the keyframes to look at, the nearest first.
+        ``origin``: of the places' metres; ``near``: for each place the keyframes to look at, the nearest first;
+        ``shift_m``: (2,) metres north and east by which the ground of one of them lies off.
         """
         attempt = found.attempt
         gsd_m = max(attempt.gsd_m, attempt.gsd_m * min(target.image.shape[:2]) / TARGET_PX)
@@ -62,7 +68,9 @@ class PairFinder:
         most = []
         for peak, ids in zip(found.peaks[:PLACES], near, strict=False):
             keyframes = [one for keyframe_id in ids[:KEYFRAMES] if (one := self._keyframe(keyframe_id)) is not None]
-            cuts = [_window(one, _offset_m(one, origin, peak.ne_m), gsd_m, size_px) for one in keyframes]
+            places = [np.array(peak.ne_m) + shift_m(one.keyframe_id) for one in keyframes]
+            offsets = [_offset_m(one, origin, place) for one, place in zip(keyframes, places, strict=True)]
+            cuts = [_window(one, offset, gsd_m, size_px) for one, offset in zip(keyframes, offsets, strict=True)]
             agreed = [_agreed(asked, one) for one in self._described(cuts)]
             supports = [
                 Support(one.count, _moved(peak.ne_m, one.centre_px, gsd_m), keyframe.keyframe_id)
@@ -135,6 +143,6 @@ def _window(keyframe: Keyframe, offset_m: tuple[float, float], gsd_m: float, siz
     return _Cut(np.asarray(image, np.uint8), np.asarray(shown > 0))
 
 
-def _offset_m(keyframe: Keyframe, origin: GeoPoint, place_ne_m: tuple[float, float]) -> tuple[float, float]:
+def _offset_m(keyframe: Keyframe, origin: GeoPoint, place_m: NDArray[np.float64]) -> tuple[float, float]:
     north_m, east_m = north_east_m(origin, keyframe.ground)
-    return place_ne_m[0] - north_m, place_ne_m[1] - east_m
+    return float(place_m[0] - north_m), float(place_m[1] - east_m)

@@ -1,18 +1,23 @@
 """How many local features of photos that share no ground agree by chance: what the least inliers rest on.
 
-    python -m tests.bench.chance_pairs
+    python -m tests.bench.chance_pairs [--features DIR]
+
+``--features``: a folder of `homing-export --features`, whose features alone are asked.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from runtime.fix.local_features import DENSE, INVARIANT, UPRIGHT, features_of, pair
+from runtime.features.network import FeatureNetwork
+from runtime.fix.local_features import DENSE, INVARIANT, UPRIGHT, features_of, learned, pair
 from runtime.fix.planar_pose import Prior, solve
 from runtime.fix.verify import agreeing, agreeing_posed, implausible
 
@@ -32,17 +37,23 @@ def _sized(photo: np.ndarray, side_px: int) -> np.ndarray:
     return cv2.resize(photo, (side_px, side_px), interpolation=cv2.INTER_AREA)
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Print how often how many pairs agree, and how often plausibly so."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", type=Path, help="a folder of homing-export --features: these alone")
+    options = parser.parse_args(words)
     if not DATA.is_dir():
         raise SystemExit(f"{DATA} is absent: there is nothing to measure on.")
     foreign = _photos(DATA / "texture" / "rsscn7", 18)
     queries = _photos(DATA / "flights" / "caliterra", 6) + _photos(DATA / "flights" / "brighton", 2)
+    posed = Prior(0.035, 0.06, _SIDE_M, 2.0)
     kinds = {
-        "upright, pose known": (UPRIGHT, 256, Prior(0.035, 0.06, _SIDE_M, 2.0)),
-        "twice as many of them": (DENSE, 256, Prior(0.035, 0.06, _SIDE_M, 2.0)),
+        "upright, pose known": (UPRIGHT, 256, posed),
+        "twice as many of them": (DENSE, 256, posed),
         "invariant, pose unknown": (INVARIANT, 512, Prior(math.radians(10.0))),
     }
+    if options.features is not None:
+        kinds = {"learned, pose known": (learned(FeatureNetwork.load(options.features)), 256, posed)}
     for name, (kind, side_px, prior) in kinds.items():
         asked = [features_of(_sized(photo, side_px), kind, kind.of_query) for photo in queries]
         known = [features_of(_sized(photo, 400), kind, kind.of_keyframe) for photo in foreign]
@@ -50,7 +61,7 @@ def main() -> None:
         for query in asked:
             rays = query.points.astype(np.float64) / side_px - 0.5
             for other in known:
-                pairs = pair(query, other)
+                pairs = pair(query, other, kind.max_ratio)
                 if len(pairs) < 5:
                     continue
                 ground = (other.points.astype(np.float64)[pairs[:, 1]] / 400 - 0.5) * _SIDE_M

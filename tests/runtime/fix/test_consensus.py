@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.fix.consensus import consensus_of, consensuses_of
 from runtime.fix.local_features import Features
 from runtime.fix.planar_pose import PlanarPose, Prior, solve
-from runtime.fix.verify import Ground, Verified
+from runtime.fix.verify import Ground, ObliqueCamera, Verified
 
 PRIOR = Prior(math.radians(10.0))
 TRUTH = PlanarPose(20.0, -10.0, 50.0, np.eye(3), np.zeros((2, 2)), 0.0)
@@ -107,3 +108,21 @@ def test_tiles_of_one_map_err_as_one() -> None:
     agreed = consensus_of(tiles, (0.0, 0.0), PRIOR)
     assert (agreed.pose.east_m, agreed.pose.south_m) == pytest.approx((rigid.east_m, rigid.south_m), abs=0.02)
     assert agreed.sigma_m > SIGMA_M  # many tiles do not average it away
+
+
+def test_an_oblique_keyframe_is_sure_of_where_its_camera_was() -> None:
+    """What it shows lies off by what its pose errs by; a camera that looks from where it did has that error too."""
+    one = passed(1, (1.0, 0.0), np.zeros(2), height_m=50.0)
+    shown = replace(one.keyframe, sigma_m=7.0, scale_sigma=0.1)
+    here, opposite = np.array([20.0, -10.0]), 2 * shown.centre - [20.0, -10.0]
+    sigma_m = [
+        consensus_of([replace(one, keyframe=replace(shown, camera=camera))], (1.0, 0.0), PRIOR).sigma_m
+        for camera in (ObliqueCamera(here, 1.5, 0.05), None, ObliqueCamera(opposite, 1.5, 0.05))
+    ]
+    assert sigma_m[0] == pytest.approx(math.hypot(one.pose.sigma_m, 1.5), rel=0.1)
+    assert sigma_m[0] + 3.0 < sigma_m[1] and sigma_m[0] + 3.0 < sigma_m[2]
+    across_m = consensus_of(
+        [replace(one, keyframe=replace(shown, scale_sigma=0.0, camera=ObliqueCamera(opposite, 1.5, 0.05)))],
+        (1.0, 0.0), PRIOR,
+    ).covariance_m2  # fmt: skip
+    assert across_m[0, 0] > across_m[1, 1] + 15.0  # it looks east: a turn moves north and south
