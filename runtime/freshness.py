@@ -93,7 +93,9 @@ CAMERA_QUICK = MaxAge(
     "the same of a camera whose frames come quickly and evenly", 0.2, "five at 25 Hz; with a tick, told within 0.3 s"
 )
 CAMERA_FAULT = MaxAge(
-    "the last fault that the camera showed, before it counts as well again", 1.0, "one good frame among bad is no cure"
+    "the last fault that the camera showed, before it counts as well again",
+    1.2,
+    "one good frame among bad is no cure; and longer than `CAMERA`, or each frame of a slow camera would count as one",
 )
 FROZEN = MaxAge(
     "a picture that a camera repeats to the last bit", 0.6, "of a slow one: three frames at 4 Hz, told within a second"
