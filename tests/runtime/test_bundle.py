@@ -143,7 +143,7 @@ def test_a_calibration_is_written_and_replaced_per_ordered_pair(bundle_path: Pat
 
 
 def test_a_calibration_that_cannot_be_written_leaves_the_old_one(bundle_path: Path) -> None:
-    (bundle_path / (MANIFEST + ".new")).mkdir()  # stands where the draft would go
+    (bundle_path / (MANIFEST + ".part")).mkdir()  # stands where the draft would go
     with pytest.raises(StorageError, match="cannot be written"):
         write_acceptance(bundle_path, ViewKind.DRONE, ViewKind.DRONE, {"threshold": 0.1})
     Bundle.load(bundle_path)
