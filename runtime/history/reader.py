@@ -27,7 +27,7 @@ from runtime.values import Coverage, Keyframe, Maps, Position, ViewKind
 
 _LOG = logging.getLogger(__name__)
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
-_CHUNK = 500  # ids in one statement; SQLite before 3.32 takes at most 999 parameters
+_CHUNK = 500  # ids in one statement, as SQLite before 3.32 takes at most 999 parameters; rows in memory at a time
 COLUMNS = ", ".join(KEYFRAME_COLUMNS)
 _A_RUNG = "typeof(footprint_mm) = 'integer' AND footprint_mm > 0"
 _VIEWS = ", ".join(f"'{kind.value}'" for kind in ViewKind)
@@ -181,10 +181,7 @@ class HistoryReader:
                 except CropDamagedError as error:
                     _LOG.warning("%s", error)
         else:
-            rows = self.ask(*self._filtered(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id))
-            positions = self._positions("WHERE keyframe_id > ?", (after_id,))
-            for row in rows:
-                yield keyframe_of(row, positions.get(row[0], {}))
+            yield from self._without_crops(view, after_id)
 
     def coverage(self) -> Coverage:
         """The ground that its keyframes show; ten thousand take some ten milliseconds."""
@@ -327,6 +324,16 @@ class HistoryReader:
         if broken and broken != self.broken:
             _LOG.warning("%s", sentence(str(self.path), broken))
         self.broken = broken
+
+    def _without_crops(self, view: ViewKind | None, after_id: int) -> Iterator[Keyframe]:
+        query, (_, *rest) = self._filtered(f"SELECT id, {COLUMNS_WITHOUT_CROP} FROM keyframe", view, after_id)
+        rows = self.ask(f"{query} LIMIT {_CHUNK}", (after_id, *rest))
+        while rows:
+            positions = self._positions("WHERE keyframe_id BETWEEN ? AND ?", (rows[0][0], rows[-1][0]))
+            for row in rows:
+                yield keyframe_of(row, positions.get(row[0], {}))
+            more = len(rows) == _CHUNK
+            rows = self.ask(f"{query} LIMIT {_CHUNK}", (rows[-1][0], *rest)) if more else []
 
     def _positions(self, where: str = "", parameters: Sequence[Any] = ()) -> dict[int, dict[str, Position]]:
         """The positions of keyframes, by id and role."""

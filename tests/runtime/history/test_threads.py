@@ -91,6 +91,22 @@ def test_closing_waits_for_no_reader_and_breaks_none(path: Path) -> None:
     assert len(list(one_at_a_time)) == 2  # what had been asked for is still handed out
 
 
+def test_a_long_history_is_read_in_pieces_and_whole(path: Path) -> None:
+    with foreign(path) as other:
+        columns = ", ".join(row[1] for row in other.execute("PRAGMA table_info(keyframe)") if row[1] != "id")
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 997)"
+        other.execute(f"{numbers} INSERT INTO keyframe ({columns}) SELECT {columns} FROM keyframe, n WHERE id = 1")
+        others = ", ".join(row[1] for row in other.execute("PRAGMA table_info(position)") if row[1] != "keyframe_id")
+        other.execute(
+            f"INSERT INTO position (keyframe_id, {others}) "
+            f"SELECT keyframe.id, {others} FROM keyframe, position WHERE keyframe.id > 3 AND keyframe_id = 1"
+        )
+    with History.open(path) as history:
+        found = list(history.keyframes(crops=False))
+        assert [one.keyframe_id for one in found] == list(range(1, 1001)) and all(one.position for one in found)
+        assert [one.keyframe_id for one in history.keyframes(crops=False, after_id=500)] == list(range(501, 1001))
+
+
 def test_growth_is_told_from_rewriting(path: Path) -> None:
     with History.open(path, write=True) as history:
         before = history.mark()
