@@ -34,6 +34,9 @@ def describe(grey: NDArray[Any], corners: Sequence[Sequence[float]], size_px: fl
 
 
 _FIRST_OCTAVE = 1 << 8  # OpenCV packs octave 0, layer 1 so: the image itself, never doubled
+_MIN_CORNER_QUALITY = 0.01  # of the strongest corner
+_MIN_CORNER_DISTANCE_PX = 4.0
+_UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
 
 
 def upright(grey: NDArray[Any], limit: int) -> tuple[Points, Descriptors]:
@@ -43,11 +46,6 @@ def upright(grey: NDArray[Any], limit: int) -> tuple[Points, Descriptors]:
     if np.ndim(corners) == 0:  # None: an even image
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
     return describe(grey, corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX)
-
-
-_MIN_CORNER_QUALITY = 0.01  # of the strongest corner
-_MIN_CORNER_DISTANCE_PX = 4.0
-_UPRIGHT_SIZE_PX = 4.0  # a descriptor of 24 pixels
 
 
 def pairs_of(a: Descriptors, b: Descriptors, max_ratio: float) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.matching.rootsift import pairs_of
 from runtime.odometry.picture import LEVEL, Grey, Picture
 
 Pixels = NDArray[np.float32]
@@ -83,19 +84,10 @@ def guess_by_descriptors(reference: Picture, other: Picture) -> Matrix | None:
     It takes some 50 ms: for the frame after a gap."""
     points, descriptors = reference.described()
     others, theirs = other.described()
-    if min(len(points), len(others)) < _MIN_PAIRS:
+    pairs = pairs_of(descriptors, theirs, _MAX_RATIO)
+    if len(pairs) < _MIN_PAIRS:
         return None
-    nearness = descriptors @ theirs.T
-    best = nearness.argmax(axis=1)
-    rows = np.arange(len(points))
-    top = nearness[rows, best]
-    mutual = nearness.argmax(axis=0)[best] == rows
-    nearness[rows, best] = -1.0
-    clear = 1.0 - top < _MAX_RATIO**2 * (1.0 - nearness.max(axis=1))  # unit rows: squared distances are 2 - 2 s
-    kept = mutual & clear
-    if kept.sum() < _MIN_PAIRS:
-        return None
-    found, mask = cv2.findHomography(points[kept], others[best[kept]], cv2.USAC_MAGSAC, _GUESS_PX)
+    found, mask = cv2.findHomography(points[pairs[:, 0]], others[pairs[:, 1]], cv2.USAC_MAGSAC, _GUESS_PX)
     if np.ndim(found) != 2 or int(mask.sum()) < _MIN_PAIRS:
         return None
     return np.asarray(found, np.float64)
