@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+from runtime.cli.interruption import INTERRUPTION
 from runtime.cli.output import warn
 from runtime.errors import HomingError
 
@@ -27,6 +28,7 @@ def enter(app: typer.Typer, words: list[str] | None = None) -> NoReturn:
     )
     for name, value in _LIBRARIES.items():
         os.environ.setdefault(name, value)
+    INTERRUPTION.listen()
     try:
         app(words)
         status = 0

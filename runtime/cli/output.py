@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from runtime.cli.interruption import INTERRUPTION
 from runtime.finite import finite
 
 if TYPE_CHECKING:  # `homing run` shows no bar
@@ -47,7 +48,12 @@ class Steps:
         self._task = progress.add_task(what, total=total) if progress is not None else None
 
     def step(self) -> None:
-        """One more is done."""
+        """One more is done.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed, and a library kept it to itself.
+        """
+        INTERRUPTION.check()
         self._done += 1
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task)

@@ -7,10 +7,10 @@ itself, so its path, or its address, must mean the same to all.
 from __future__ import annotations
 
 import logging
-import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -91,21 +91,25 @@ def _result(future: Any) -> list[Made]:
 
 
 class _Makers:
-    """Of a worker's process: what makes tiles of the map that it works on, with its embedder."""
+    """Of a worker's process: what makes tiles of the map that it works on, with its embedder; in a thread of its own,
+    as GDAL's settings and what it has open belong to one, and a worker may call from several."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "map")
         self._work: TileWork | None = None
         self._maker: TileMaker | None = None
         self._open = ExitStack()
 
     def make(self, work: TileWork, start: Callable[[], Tower], places: Sequence[Place]) -> list[Made]:
-        with self._lock:  # one open map is for one thread
-            if self._maker is None or work != self._work:
-                self._open.close()
-                opened = self._open.enter_context(open_map(work.path))
-                self._maker, self._work = TileMaker(opened, start(), work), work
-            return self._maker.make(places)
+        return self._thread.submit(self._make, work, start, places).result()
+
+    def _make(self, work: TileWork, start: Callable[[], Tower], places: Sequence[Place]) -> list[Made]:
+        if self._maker is None or work != self._work:
+            self._maker = None
+            self._open.close()
+            opened = self._open.enter_context(open_map(work.path))
+            self._maker, self._work = TileMaker(opened, start(), work), work
+        return self._maker.make(places)
 
 
 _MAKERS = _Makers()

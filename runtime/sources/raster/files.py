@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,20 @@ def opened(path: Path) -> Iterator[Opened]:
     drivers = list(_DRIVERS) if url is None else ["GTiff"]
     with ExitStack() as stack:
         with reading(path):
-            stack.enter_context(rasterio.Env(**settings))
+            stack.enter_context(_in_this_thread(rasterio.Env(**settings)))
             dataset = stack.enter_context(DatasetReader(path if url is None else remote.name_of(url), driver=drivers))
             file = Opened(path, dataset, stack)
         yield file
+
+
+@contextmanager
+def _in_this_thread(settings: AbstractContextManager[Any]) -> Iterator[None]:
+    """GDAL's settings, which belong to the thread that enters them: a file that another one closes, or that is still
+    open when the process ends, leaves them to the end of theirs."""
+    thread = threading.get_ident()
+    settings.__enter__()
+    try:
+        yield
+    finally:
+        if threading.get_ident() == thread:
+            settings.__exit__(None, None, None)

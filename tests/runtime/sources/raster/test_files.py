@@ -7,6 +7,8 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,15 @@ def test_nothing_is_said_on_stderr(rgb: NDArray[np.uint8], twin: Path, tmp_path:
     )  # fmt: skip
     assert len(run.stdout.splitlines()) == 5
     assert run.stderr == ""
+
+
+def test_a_file_that_another_thread_opened_is_closed_without_a_word(rgb: NDArray[np.uint8], tmp_path: Path) -> None:
+    """As at the end of a process whose worker thread had it open."""
+    path = write(tmp_path / "town.tif", rgb)
+    with ThreadPoolExecutor(1) as other, ExitStack() as stack:
+        with opened(path) as ours:
+            other.submit(stack.enter_context, opened(path)).result()
+            stack.close()
+            assert rasterio.env.hasenv(), "the settings of a file that is open in this thread are gone"
+            assert ours.band_count == 3
+        assert not rasterio.env.hasenv()
