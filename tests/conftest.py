@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from runtime.machine import usable_cores
 # when they are first imported.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ[_variable] = "1"
+
+# What one process compiles, the next finds compiled: the suite starts hundreds of them, each with the same imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No example has a deadline: how long one takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)
