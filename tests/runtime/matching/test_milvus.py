@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,12 @@ from runtime.matching.search import Index
 from runtime.values import ViewKind
 from tests.runtime.history.recording import FOOTPRINTS_M, SPACE, embeddings, keyframe
 
-with warnings.catch_warnings():  # of its own dependencies
-    warnings.simplefilter("ignore")
-    pytest.importorskip("pymilvus", reason="Milvus's client is not installed (extra `cluster`)")
-    pytest.importorskip("milvus_lite", reason="Milvus's embedded form is not installed (extra `cluster`)")
-
-pytestmark = pytest.mark.filterwarnings("ignore")
+# Found, and imported where it is used: every process of the suite collects this file, and one runs it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of its own dependencies
+    pytest.mark.skipif(find_spec("pymilvus") is None, reason="Milvus's client is not installed (extra `cluster`)"),
+    pytest.mark.skipif(find_spec("milvus_lite") is None, reason="its embedded form is not installed (extra `cluster`)"),
+]
 
 RUNG_M = FOOTPRINTS_M[0]
 

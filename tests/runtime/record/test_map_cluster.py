@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,16 @@ from runtime.values import Embeddings, ViewKind
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 
 pytest.importorskip("rasterio")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra `cluster`)")
 from runtime.record.map_record import MapOptions, Towers, planned, record_map  # noqa: E402
 from runtime.record.map_tiles import open_map  # noqa: E402
 from tests.runtime.record.test_map_record import Bars, contents  # noqa: E402
 from tests.runtime.record.test_map_tiles import write_map  # noqa: E402
 
-pytestmark = [pytest.mark.filterwarnings("ignore")]  # of Dask's own sockets and threads, as it ends
+# Found, and imported where it is used: every process of the suite collects this file, and one runs it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Dask's own sockets and threads, as it ends
+    pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed (extra `cluster`)"),
+]
 
 RUNGS_M = (32.0, 64.0)
 
@@ -75,7 +76,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def threads() -> Iterator[str]:
     """The address of a scheduler whose workers are threads of this process."""
-    with distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster:
         yield cluster.scheduler_address
 
 

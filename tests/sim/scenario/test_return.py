@@ -33,8 +33,8 @@ from tests.sim.listener import Listener
 
 pytestmark = pytest.mark.slow
 
-SEED, SIDE_M = 100_017, 600.0  # room for a third of the survey, and for places far from it
-PERIOD_NS = 2_000_000_000  # of the survey's frames: a sixth of a view further on
+SEED, SIDE_M = 100_017, 440.0  # room for a third of the survey, and for places far from it
+PERIOD_NS = 3_000_000_000  # of the survey's frames: a quarter of a view further on
 
 
 @pytest.fixture(scope="module")
