@@ -20,9 +20,13 @@ _ASSUMED = " height above take-off, flat ground"
 def above_flat_ground(above_takeoff: Measured) -> Measured:
     """Height above ground in metres from the one above take-off, with the barometer's error and the terrain's in its
     sigma."""
-    relief_m = max(RELIEF_M, FLAT_GROUND_SHARE * abs(above_takeoff.value))
-    sigma_m = math.hypot(above_takeoff.sigma, relief_m)
-    return Measured(above_takeoff.value, sigma_m, f"{above_takeoff.source}{_ASSUMED}")
+    return above_level(above_takeoff, max(RELIEF_M, FLAT_GROUND_SHARE * abs(above_takeoff.value)))
+
+
+def above_level(height: Measured, relief_m: float) -> Measured:
+    """Height above ground in metres from the one above a level, about which the ground below lies ``relief_m`` (1-sigma)
+    higher or lower."""
+    return Measured(height.value, math.hypot(height.sigma, relief_m), f"{height.source}{_ASSUMED}")
 
 
 def is_above_flat_ground(height: Measured) -> bool:

@@ -19,6 +19,7 @@ from runtime.values import GeoPoint, Measured, Position
 
 MODEL_SIGMA_M = 4.0  # of a height: what models of 30 m cells err by over open ground, buildings and trees in them
 SOURCE = "elevation model"
+_BESIDE = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 _ROUNDS = 4  # of looking where a sight line ahead meets the ground: each divides the error by more than two
 
 
@@ -54,6 +55,18 @@ class Terrain:
         down, right = row - top, column - left
         height = (a * (1 - right) + b * right) * (1 - down) + (c * (1 - right) + d * right) * down
         return height if math.isfinite(height) else None
+
+    def spread_m(self, at: GeoPoint, sigma_m: float) -> float:
+        """1-sigma of the height at a place that is known to ``sigma_m`` per axis: the root mean square of how far the
+        ground one sigma to each side lies above or below it; 0 where the model does not reach."""
+        here = self.height_m(at)
+        beside = [self.height_m(offset(at, sigma_m * north, sigma_m * east)) for north, east in _BESIDE]
+        apart = [height - here for height in beside if height is not None and here is not None]
+        return math.sqrt(sum(one**2 for one in apart) / len(apart)) if apart else 0.0
+
+    def level(self) -> tuple[float, float]:
+        """The mean of all heights, and their standard deviation: all that is known of a place that may be anywhere."""
+        return float(np.nanmean(self.heights_m)), float(np.nanstd(self.heights_m))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ into the camera and, through its distortion, to the frame; nothing is resampled 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.camera_model import CameraModel
 from runtime.rotations import rotation
-from runtime.values import Frame, ImageRGB, Pose, View
+from runtime.values import Frame, ImageRGB, Measured, Pose, View
 
 _LATTICE = 17  # projected points per side of a crop; between them the map is smooth enough to interpolate
 _NO_SECOND_MAP: Any = None  # cv2.remap's first map holds x and y together, which takes half the time of two
@@ -142,6 +142,16 @@ class GroundPlane:
         )
         across_m = math.hypot(self.height_agl_m * tilt_sigma_rad / math.cos(tilt_rad), away_m * heading_sigma_rad)
         return max(along_m, across_m)
+
+
+def ahead_per_m(camera: CameraModel, pose: Pose) -> tuple[float, float] | None:
+    """(north, east) metres, from a metre above the ground, to the middle of what a camera sees of it; None where the
+    pose's heading is unknown or the camera sees no ground."""
+    if pose.heading is None:
+        return None
+    plane = GroundPlane.of(camera, replace(pose, height_agl_m=Measured(1.0, 1.0, "unit")))
+    ahead = None if plane is None else plane.crop_centre()
+    return ahead if ahead is not None and all(map(math.isfinite, ahead)) else None
 
 
 def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, size_px: int) -> View:

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,13 +17,14 @@ from runtime.camera_model import CameraModel
 from runtime.machine import usable_cores
 from sim.raster import shading, terrain
 from sim.raster.lens import Lens, lens_of
-from sim.raster.solids import solids_of
-from sim.raster.sunlight import sunlight_of
+from sim.raster.solids import Solids, solids_of
+from sim.raster.sunlight import Sunlight, sunlight_of
 from sim.raster.visible import seen_by_lens, seen_from_above
 from sim.world.dates import Date, Sensor
 from sim.world.ground import GroundRaster
 from sim.world.meshes import Mesh
 from sim.world.noise import tile
+from sim.world.relief import Relief
 from sim.world.world import AnyWorld, Scene, World
 from sim.world_cache import Arrays, WorldCache
 
@@ -45,13 +47,29 @@ class LitScene:
     ground: GroundRaster
 
 
-class Renderer:
-    """Renders one scene; unless it is lit already, building it bakes sun and shadow into the ground."""
+class _Standing(NamedTuple):
+    """What stands on the ground, and the light that it leaves itself."""
 
-    def __init__(self, scene: Scene | LitScene) -> None:
+    solids: Solids
+    sunlight: Sunlight
+
+    @classmethod
+    def of(cls, mesh: Mesh, date: Date) -> _Standing:
+        solids = solids_of(mesh)
+        return cls(solids, sunlight_of(solids, date.to_sun))
+
+
+class Renderer:
+    """Renders one scene; unless it is lit already, building it bakes sun and shadow into the ground.
+
+    ``relief``: what a lens sees is lifted by it; a map, and light and shadow, are those of flat ground.
+    """
+
+    def __init__(self, scene: Scene | LitScene, relief: Relief | None = None) -> None:
         date = scene.date
-        self._solids = solids_of(scene.mesh)
-        self._sunlight = sunlight_of(self._solids, date.to_sun)
+        self._relief = relief or Relief.flat()
+        self._flat = _Standing.of(scene.mesh, date)
+        self._lifted = self._flat if self._relief.is_flat else _Standing.of(self._relief.lifted(scene.mesh), date)
         rng = np.random.default_rng([date.seed, 5])
         self._fine = terrain.as_fine(tile(rng, 1024, 0.4))
         leaf = tile(rng, shading.LEAF_SIDE, 0.7, 2.0).ravel()
@@ -70,7 +88,7 @@ class Renderer:
         turn32, eye32 = np.ascontiguousarray(turn, np.float32), eye.astype(np.float32)
         ground = self._aside.submit(self._ground_seen_by_lens, turn32, eye32, lens)
         nearness, face = np.empty(lens.x.shape, np.float32), np.empty(lens.x.shape, np.int32)
-        seen_by_lens(self._solids, lens, np.ascontiguousarray(turn), eye, nearness, face)
+        seen_by_lens(self._lifted.solids, lens, np.ascontiguousarray(turn), eye, nearness, face)
         pixels, out = shading.pixels_showing(face), ground.result()
 
         def put(some: Index) -> None:
@@ -78,7 +96,7 @@ class Renderer:
             shading.points_seen_by_lens(
                 some, lens.x.ravel(), lens.y.ravel(), nearness.ravel(), turn32, eye32, points, rays
             )
-            self._shade(some, face, points, rays, out)
+            self._shade(self._lifted, some, face, points, rays, out)
 
         others = self._aside.submit(put, pixels[len(pixels) // 2 :])
         put(pixels[: len(pixels) // 2])
@@ -90,6 +108,7 @@ class Renderer:
         column, row, fine_column, fine_row = maps = np.empty((4, *lens.x.shape), np.float32)
         terrain.ground_behind(
             turn, eye, xs, ys, raster.north_m, raster.west_m, raster.gsd_m, _FINE_TEXEL_M, len(self._fine),
+            self._relief.heights_m, self._relief.step_m, 0 if self._relief.is_flat else terrain.ROUNDS,
             *maps.reshape(4, -1),
         )  # fmt: skip
         fine = cv2.remap(self._fine, fine_column, fine_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
@@ -109,10 +128,12 @@ class Renderer:
         )
         return out
 
-    def _shade(self, pixels: Index, face: Index, points: Array, rays: Array, out: Image) -> None:
+    def _shade(
+        self, standing: _Standing, pixels: Index, face: Index, points: Array, rays: Array, out: Image
+    ) -> None:
         faces = face.ravel()[pixels]
         shading.shade_objects(
-            pixels, faces, points, rays, self._solids, self._sunlight, self._look, self._response, out
+            pixels, faces, points, rays, *standing, self._look, self._response, out
         )
 
     def orthographic(self, centre_ne_m: tuple[float, float], side_m: float, gsd_m: float) -> Image:
@@ -131,7 +152,7 @@ class Renderer:
         rows, columns = out.shape[:2]
         lean = self.scene.date.tilt_north, self.scene.date.tilt_east
         down, face = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.int32)
-        seen_from_above(self._solids, north_m, west_m, step_m, *lean, down, face)
+        seen_from_above(self._flat.solids, north_m, west_m, step_m, *lean, down, face)
         raster = self.scene.ground
         east = west_m + (np.arange(columns) + 0.5) * step_m
         north = north_m - (np.arange(rows) + 0.5) * step_m
@@ -142,7 +163,7 @@ class Renderer:
         pixels = shading.pixels_showing(face)
         points, rays = np.empty((3, len(pixels)), np.float32), np.empty((3, len(pixels)), np.float32)
         shading.points_seen_from_above(pixels, columns, north_m, west_m, step_m, *lean, down.ravel(), points, rays)
-        self._shade(pixels, face, points, rays, out)
+        self._shade(self._flat, pixels, face, points, rays, out)
 
     def _lit(self, raster: GroundRaster) -> GroundRaster:
         """The ground raster times the light on it."""
@@ -161,12 +182,12 @@ class Renderer:
 
     def _shadows(self, raster: GroundRaster, row0: int, out: Image) -> None:
         """Rows of the ground raster, 255 where a ray towards the sun is stopped."""
-        sun = self._sunlight.beams
+        sun = self._flat.sunlight.beams
         down, face = np.empty(out.shape, np.float32), np.empty(out.shape, np.int32)
         # A beam to a point at that height meets flat ground a little beside it.
         north_m = raster.north_m - row0 * raster.gsd_m + _ABOVE_GROUND_M * sun.lean_north
         west_m = raster.west_m + _ABOVE_GROUND_M * sun.lean_east
-        seen_from_above(self._solids, north_m, west_m, raster.gsd_m, sun.lean_north, sun.lean_east, down, face)
+        seen_from_above(self._flat.solids, north_m, west_m, raster.gsd_m, sun.lean_north, sun.lean_east, down, face)
         out[:] = (down < -_ABOVE_GROUND_M) * np.uint8(255)
 
 

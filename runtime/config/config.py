@@ -147,11 +147,12 @@ def _resolved(config: Config, folder: Path) -> Config:
 
     paths = {name: getattr(config.bundle, name) for name in ("path", "signed_by", "features")}
     link = {"signing_key": config.link.signing_key, "signing_stamp": config.link.signing_stamp}
-    token = config.page.token_file
+    token, terrain = config.page.token_file, config.fix.terrain
     bundle = {name: None if path is None else at(path) for name, path in paths.items()}
     return config.model_copy(
         update={
             "history": config.history.model_copy(update={"path": at(config.history.path)}),
+            "fix": config.fix.model_copy(update={"terrain": terrain and at(terrain)}),
             "page": config.page.model_copy(update={"token_file": token and at(token)}),
             "control": config.control.model_copy(update={"socket": at(config.control.socket)}),
             "log": config.log.model_copy(update={"directory": at(config.log.directory)}),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.control.client import default_socket
 from runtime.freshness import POSE_WAIT
+from runtime.terrain import Datum
 
 
 class Section(BaseModel):
@@ -210,6 +211,16 @@ class FixSection(Section):
         description=(
             "How far the take-off point lies above that ground: 40 on a hill above the fields, negative in a valley."
         ),
+    )
+    terrain: Path | None = Field(
+        default=None,
+        description="An elevation model of the ground, any raster that GDAL reads: without a range finder, heights above "
+        "ground are by it.",
+    )
+    terrain_heights: Datum = Field(
+        default=Datum.ORTHOMETRIC,
+        description="What its heights are above: the sea (`orthometric`) or WGS-84's `ellipsoidal` one; the latter serves "
+        "only a flight that began with GPS.",
     )
 
 

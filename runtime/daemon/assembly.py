@@ -14,6 +14,7 @@ from runtime.computer import ComputerLoad
 from runtime.config.config import Config
 from runtime.daemon.daemon import Daemon, DaemonSettings
 from runtime.daemon.frame_gate import FrameGate
+from runtime.daemon.ground_below import FlatGround, GroundBelow, OverTerrain, UnknownGround
 from runtime.daemon.perception import PerceptionSettings
 from runtime.daemon.rooms import NoRecorder, RecordRoom, Rooms
 from runtime.daemon.target_handler import TargetHandler
@@ -26,6 +27,7 @@ from runtime.flightlog.journal import Journal
 from runtime.freshness import SIGHT
 from runtime.guidance.authority import Authority
 from runtime.guidance.guidance import Guidance
+from runtime.guidance.limits import Limits
 from runtime.history.history import History
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings
@@ -36,6 +38,8 @@ from runtime.odometry.odometer import Odometer
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
+from runtime.sources.raster.terrain import read_terrain
+from runtime.values import GeoPoint
 from runtime.vehicle.vehicle import Vehicle
 
 _LOG = logging.getLogger(__name__)
@@ -78,6 +82,7 @@ def assemble(
         EmbeddingSpaceError: the history was recorded with towers of another space.
         HistoryError: the history is damaged or of another format.
         StorageError: the history cannot be made or opened.
+        ImageError, GeoreferenceError: the elevation model cannot be read, or is of another place.
     """
     limits = config.commanding.limits()
     if limits is not None and limits.waived:
@@ -92,9 +97,8 @@ def assemble(
     galleries = GalleryCache(history)  # one for all who search
     rooms = Rooms(
         vehicle=Vehicle(config.vehicle_room()),
-        frames=FrameGate(
-            config.camera.delay_s, config.fix.max_pose_wait_s, config.fix.flat_ground, config.fix.takeoff_above_ground_m
-        ),
+        frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s),
+        ground=_ground(config, limits, history, camera),
         fixer=Fixer(history, embedder, camera, galleries=galleries, network=network),
         odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
@@ -130,6 +134,19 @@ def _history(config: Config, bundle: Bundle) -> History:
     if config.record.enabled:
         return History.append(path, bundle.embedding_space_id, bundle.name)
     return History.open(path, embedding_space_id=bundle.embedding_space_id)
+
+
+def _ground(config: Config, limits: Limits | None, history: History, camera: CameraModel) -> GroundBelow:
+    """What the operator knows of the ground; an elevation model is read about his polygon and what is remembered."""
+    section = config.fix
+    level = FlatGround(section.takeoff_above_ground_m) if section.flat_ground else UnknownGround()
+    if section.terrain is None:
+        return level
+    places = [] if limits is None else list(limits.area.corners)
+    covered = history.coverage().centres_deg
+    if len(covered):
+        places += [GeoPoint(*covered.min(axis=0).tolist()), GeoPoint(*covered.max(axis=0).tolist())]
+    return OverTerrain(read_terrain(section.terrain, places, section.terrain_heights), camera, level)
 
 
 def _recorder(

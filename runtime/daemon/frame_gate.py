@@ -6,7 +6,6 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from runtime.heights import above_flat_ground
 from runtime.values import Frame, NavState, Pose, Position
 
 _WAITING = 8  # frames: 320 ms at 25 Hz; another means that telemetry lags behind by more than it may
@@ -36,18 +35,11 @@ class PosedFrame:
 
 
 class FrameGate:
-    """A few frames wait; a frame that comes while the daemon works, or waits too long, is dropped.
+    """A few frames wait; a frame that comes while the daemon works, or waits too long, is dropped."""
 
-    ``flat_ground``: without a range finder the ground is level, ``takeoff_above_ground_m`` below the take-off point.
-    """
-
-    def __init__(
-        self, delay_s: float, max_wait_s: float, flat_ground: bool, takeoff_above_ground_m: float = 0.0
-    ) -> None:
+    def __init__(self, delay_s: float, max_wait_s: float) -> None:
         self._delay_ns = round(delay_s * 1e9)
         self._max_wait_ns = round(max_wait_s * 1e9)
-        self._flat_ground = flat_ground
-        self._takeoff_above_ground_m = takeoff_above_ground_m
         self._waiting: deque[tuple[int, Frame]] = deque()
         self.dropped: Counter[str] = Counter()
 
@@ -66,17 +58,10 @@ class FrameGate:
             state = poses.at(frame.t_ns)
             if state is not None:
                 self._waiting.popleft()
-                return PosedFrame(frame, self._grounded(state.pose), state.position, arrived_t_ns)
+                return PosedFrame(frame, state.pose, state.position, arrived_t_ns)
             why = poses.missing(frame.t_ns) or "no_pose"
             if why in ("too_new", "no_attitude", "no_position") and t_ns - arrived_t_ns <= self._max_wait_ns:
                 return None
             self._waiting.popleft()
             self.dropped[f"pose_{why}"] += 1
         return None
-
-    def _grounded(self, pose: Pose) -> Pose:
-        height = pose.height_takeoff_m
-        if pose.height_agl_m is not None or height is None or not self._flat_ground:
-            return pose
-        above_ground = replace(height, value=height.value + self._takeoff_above_ground_m)
-        return replace(pose, height_agl_m=above_flat_ground(above_ground))

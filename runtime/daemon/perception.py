@@ -21,8 +21,9 @@ from runtime.errors import EngineError, HistoryBusyError
 from runtime.events import FrameArrived, JobDone, JobKind
 from runtime.flightlog.beliefs import KeyframeRecord
 from runtime.localizer.fix_difference import FixDifference
+from runtime.localizer.navigation import GpsStanding
 from runtime.record.recorder import Recorded
-from runtime.values import Decision, Fix, Frame, Sighting
+from runtime.values import Decision, Fix, Frame, Pose, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Perception:
         posed = self._rooms.frames.next(t_ns, self._rooms.vehicle.poses)
         if posed is None:
             return
+        posed = replace(posed, pose=self._grounded(posed.pose, t_ns))
         if not self._rooms.navigation.autopilot_is_witness:
             posed = replace(posed, position=None)  # neither recorded nor compared with
         self._latencies.add("pose_wait", t_ns - posed.arrived_t_ns)
@@ -109,6 +111,15 @@ class Perception:
             self._start_fix(t_ns, posed)
         elif not self._start_record(t_ns, posed) and due:
             self._counts["frames_dropped_busy"] += 1
+
+    def _grounded(self, pose: Pose, t_ns: int) -> Pose:
+        """The pose with a height above ground, where a range finder gave it none."""
+        if pose.height_agl_m is not None:
+            return pose
+        navigation, home = self._rooms.navigation, self._rooms.vehicle.telemetry.home
+        takeoff = None if home is None or navigation.gps is GpsStanding.ABSENT else home.position
+        height = self._rooms.ground.height_agl_m(pose, lambda: navigation.estimate(t_ns), takeoff)
+        return pose if height is None else replace(pose, height_agl_m=height)
 
     def fixed(self, done: JobDone) -> None:
         """Takes the result of a fix; its frame may be recorded from now on."""

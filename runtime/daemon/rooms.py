@@ -9,6 +9,7 @@ from typing import Protocol
 from runtime.clock import Now
 from runtime.computer import ComputerLoad
 from runtime.daemon.frame_gate import FrameGate, Poses
+from runtime.daemon.ground_below import FlatGround, GroundBelow
 from runtime.daemon.target_handler import TargetHandler
 from runtime.daemon.workers import Workers
 from runtime.embedder.embedder import EngineReport
@@ -160,6 +161,7 @@ class Rooms:
     navigation: Navigation
     guidance: Guidance
     workers: Workers
+    ground: GroundBelow = FlatGround()
     injection: Injection = field(default_factory=lambda: Injection(InjectionSettings()))
     journal: Journal = field(default_factory=NullFlightLog)
     engine: EngineReport | None = None  # None where no network runs

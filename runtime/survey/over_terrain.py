@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,8 +9,8 @@ from runtime.errors import TelemetryError
 from runtime.heights import is_above_flat_ground
 from runtime.survey.survey import Survey, Surveyed
 from runtime.terrain import Above, Terrain, height_over
-from runtime.values import GeoPoint, Measured, Pose
-from runtime.view import GroundPlane
+from runtime.values import GeoPoint
+from runtime.view import ahead_per_m
 
 _ON_THE_GROUND_M = 30.0  # above take-off: a flight that is seen from below that began under where it was first seen
 
@@ -57,14 +56,5 @@ def _lifted(photo: Surveyed, terrain: Terrain, takeoff: GeoPoint | None) -> Surv
         above = Above.sea(terrain, pose.altitude_amsl_m)
     if above is None:
         return photo
-    height = height_over(terrain, above, photo.position, _ahead(photo, pose))
+    height = height_over(terrain, above, photo.position, ahead_per_m(photo.camera, pose))
     return photo if height is None else replace(photo, pose=replace(pose, height_agl_m=height))
-
-
-def _ahead(photo: Surveyed, pose: Pose) -> tuple[float, float] | None:
-    """(north, east) metres, from a metre above the ground, to where the photo looks; None where that is unknown."""
-    if pose.heading is None:
-        return None
-    plane = GroundPlane.of(photo.camera, replace(pose, height_agl_m=Measured(1.0, 1.0, "unit")))
-    ahead = None if plane is None else plane.crop_centre()
-    return ahead if ahead is not None and all(map(math.isfinite, ahead)) else None

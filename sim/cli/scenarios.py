@@ -136,6 +136,8 @@ _REMEMBERED = (
     ("seasons", "No GPS from boot, by a history of another season."),
     ("altitude", "No GPS from boot, by a history that was recorded at another height."),
     ("oblique", "No GPS from boot, by a camera that looks 45 degrees ahead, as it did when the history was recorded."),
+    ("relief", "No GPS from boot, over hills of 100 m whose elevation model is aboard."),
+    ("relief-unknown", "No GPS from boot, over hills of 100 m that are taken for level ground."),
 )
 COMMANDS: dict[str, Command] = {
     **{name: _with_survey(name, sentence) for name, sentence in _SURVEYED},

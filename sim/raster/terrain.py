@@ -1,16 +1,17 @@
-"""The levels of the pixels that show flat ground, or sky."""
+"""The levels of the pixels that show ground, flat or lifted, or sky."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.compiled import compiled
+from sim.compiled import compiled, inlined
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int32]
 
+ROUNDS = 12  # of looking where a ray meets lifted ground: each divides the error by how much steeper than it the ray is
 HORIZON = 1e-3  # a ray that falls by less than this per unit of depth sees the sky
 FINE_ZERO, FINE_PER_SIGMA = 128, 28  # of the fine noise as it is kept, in bytes: 4.5 deviations fit
 _DETAIL = 0.06  # deviation of the fine noise, as a share of brightness
@@ -22,12 +23,28 @@ def as_fine(noise: Array) -> Image:
     return np.clip(np.round(noise * FINE_PER_SIGMA) + FINE_ZERO, 0, 255).astype(np.uint8)
 
 
+@inlined
+def _lifted(heights_m: Array, row: np.float32, column: np.float32) -> np.float32:
+    """The height between the nodes, bilinear; beyond them that of the border."""
+    last = np.float32(len(heights_m) - 1)
+    down, right = min(max(row, _ZERO), last), min(max(column, _ZERO), last)
+    i, j = min(int(down), len(heights_m) - 2), min(int(right), len(heights_m) - 2)
+    v, u = down - np.float32(i), right - np.float32(j)
+    upper = heights_m[i, j] * (_ONE - u) + heights_m[i, j + 1] * u
+    lower = heights_m[i + 1, j] * (_ONE - u) + heights_m[i + 1, j + 1] * u
+    return np.float32(upper * (_ONE - v) + lower * v)
+
+
 @compiled
 def ground_behind(
     turn: Array, eye_m: Array, xs: Array, ys: Array, north_m: float, west_m: float, gsd_m: float,
-    fine_texel_m: float, fine_side: int, column: Array, row: Array, fine_column: Array, fine_row: Array,
+    fine_texel_m: float, fine_side: int, heights_m: Array, step_m: float, rounds: int,
+    column: Array, row: Array, fine_column: Array, fine_row: Array,
 ) -> None:  # fmt: skip
-    """Where on the ground raster, and on the endless fine noise, each pixel's ray ends: four maps, filled; all flat."""
+    """Where on the ground raster, and on the endless fine noise, each pixel's ray ends: four maps, filled; all flat.
+
+    The ground is lifted by ``heights_m`` (see `Relief`), where the ray ends after some ``rounds``; 0: it is not lifted.
+    """
     a0, a1, a2 = turn[0, 0], turn[0, 1], turn[0, 2]
     b0, b1, b2 = turn[1, 0], turn[1, 1], turn[1, 2]
     c0, c1, c2 = turn[2, 0], turn[2, 1], turn[2, 2]
@@ -35,10 +52,17 @@ def ground_behind(
     north1, west1, per_m = np.float32(north_m), np.float32(west_m), np.float32(1.0 / gsd_m)
     fine_per_m, side, horizon = np.float32(1.0 / fine_texel_m), np.float32(fine_side), np.float32(HORIZON)
     per_side = _ONE / side
+    per_step, half = np.float32(1.0 / step_m), np.float32((len(heights_m) - 1) / 2)
     for i in range(len(xs)):
         x, y = xs[i], ys[i]
-        reach = height / max(c0 * x + c1 * y + c2, horizon)
-        north, east = north0 + (a0 * x + a1 * y + a2) * reach, east0 + (b0 * x + b1 * y + b2) * reach
+        fall = max(c0 * x + c1 * y + c2, horizon)
+        to_north, to_east, reach = a0 * x + a1 * y + a2, b0 * x + b1 * y + b2, height / fall
+        for _ in range(rounds):
+            lifted = _lifted(
+                heights_m, half - (north0 + to_north * reach) * per_step, half + (east0 + to_east * reach) * per_step
+            )
+            reach = max(height - lifted, _ZERO) / fall
+        north, east = north0 + to_north * reach, east0 + to_east * reach
         column[i], row[i] = (east - west1) * per_m - _HALF, (north1 - north) * per_m - _HALF
         a, b = north * fine_per_m, east * fine_per_m
         fine_row[i] = a - np.floor(a * per_side) * side

@@ -42,7 +42,7 @@ CATALOGUE: dict[str, Entry] = {
         scenario.name: Entry(partial(denied.fly_without_gps, scenario), write_sight_report)
         for scenario in (
             denied.FROM_START, denied.BY_MAP, denied.KIDNAPPED, denied.WIND, denied.DUSK, denied.SEASONS,
-            denied.ALTITUDE, denied.OBLIQUE,
+            denied.ALTITUDE, denied.OBLIQUE, denied.RELIEF, denied.RELIEF_UNKNOWN,
         )
     },
 }  # fmt: skip

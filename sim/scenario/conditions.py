@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import Enum
 
 from runtime.camera_model import CameraModel
 from sim.camera import CameraFaults, default_camera
@@ -16,6 +17,14 @@ FALLBACK = {**_DELAY, "EK3_SRC2_POSXY": 6.0, "EK3_SRC2_VELXY": 6.0, "EK3_SRC2_YA
 NO_RECEIVER = {**_DELAY, "GPS1_TYPE": 0.0, "EK3_SRC1_POSXY": 6.0, "EK3_SRC1_VELXY": 6.0}
 STRAIGHT_DOWN_DEG = -90.0  # a camera's pitch; 0 looks at the horizon
 LITTLE_LIGHT = CameraFaults(exposure_s=0.010, noise=6.0)  # long exposures and gain, an hour before night
+
+
+class Hills(Enum):
+    """What the ground does below the flight, and whether the daemon has an elevation model of it."""
+
+    NONE = "level ground"
+    KNOWN = "hills, with their elevation model"
+    UNKNOWN = "hills that nobody has told of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,15 @@ class Conditions:
     fed: bool = False
     faults: CameraFaults = CameraFaults()
     camera_pitch_deg: float = field(default=STRAIGHT_DOWN_DEG, repr=False)
+    hills: Hills = field(default=Hills.NONE, repr=False)
 
     @property
     def named(self) -> str:
-        """All of it, by which a kept survey is known; the camera's mount where it does not look straight down."""
+        """All of it, by which a kept survey is known; the camera's mount where it does not look straight down, and the
+        ground where it is not level."""
         ahead = "" if self.camera_pitch_deg == STRAIGHT_DOWN_DEG else f", camera at {self.camera_pitch_deg:g} deg"
-        return f"{self!r}{ahead}"
+        over = "" if self.hills is Hills.NONE else f", {self.hills.value}"
+        return f"{self!r}{ahead}{over}"
 
     @property
     def camera(self) -> CameraModel:

@@ -27,7 +27,7 @@ from sim.scenario.by_sight import (
     upwind_of_middle,
     wait_until,
 )
-from sim.scenario.conditions import LITTLE_LIGHT, Conditions
+from sim.scenario.conditions import LITTLE_LIGHT, Conditions, Hills
 from sim.scenario.course import Course, Done, Say
 from sim.scenario.engagement import ARRIVE_WEIGHT, arrive, leg_of, status_of
 from sim.scenario.histories import cut_map, fly_history
@@ -67,6 +67,10 @@ DUSK = Denied("dusk", now=Conditions(receiver=False, fed=True, date="dusk", faul
 SEASONS = Denied("seasons", before=Conditions(date="satellite"))
 ALTITUDE = Denied("altitude", before=Conditions(height_m=65.0))
 _AHEAD = Conditions(camera_pitch_deg=-45.0)
+RELIEF, RELIEF_UNKNOWN = (
+    Denied(name, Conditions(hills=hills), Conditions(receiver=False, fed=True, hills=hills))
+    for name, hills in (("relief", Hills.KNOWN), ("relief-unknown", Hills.UNKNOWN))
+)
 OBLIQUE = Denied("oblique", before=_AHEAD, now=replace(_AHEAD, receiver=False, fed=True))
 
 

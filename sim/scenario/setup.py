@@ -29,14 +29,16 @@ from sim.overlapped import OverlappedWorkers
 from sim.render import Renderer, renderer_of
 from sim.satellite import whole_image
 from sim.scenario.aircraft import Run
-from sim.scenario.conditions import Conditions
+from sim.scenario.conditions import Conditions, Hills
 from sim.scenario.kept_survey import KeptSurveys
 from sim.scenario.pace import AsFastAsPossible, Pace
 from sim.scenario.plan import Point, ScenarioPlan, make_plan
+from sim.world.relief import Relief, hills
 from sim.world.world import AnyWorld
 from sim.world_cache import WorldCache
 
 GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude has its own error on top
+RELIEF_M = 100.0  # from the lowest ground of a site with hills to the highest
 _BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
 _FIX_INTERVAL_S = 1.0
 CRUISE_M_S = 8.0
@@ -79,9 +81,22 @@ class Site:
         """The history that the survey records and every run searches."""
         return self.out / "history.db"
 
-    def renderer_on(self, date: str) -> Renderer:
-        """The world on a date, lit once."""
-        return renderer_of(self.world, date, self.cache)
+    def renderer_for(self, conditions: Conditions) -> Renderer:
+        """The world as a flight meets it: lit once for a date, over its hills or level."""
+        level = renderer_of(self.world, conditions.date, self.cache)
+        return level if conditions.hills is Hills.NONE else Renderer(level.scene, self.relief)
+
+    @property
+    def relief(self) -> Relief:
+        """The hills of this site, for flights that meet them."""
+        return hills(self.seed, max(side_ne_m(self.world)), RELIEF_M, self.plan.home)
+
+    def elevation_model(self) -> Path:
+        """A file of it, written once."""
+        path = self.out / "elevation.tif"
+        if not path.exists():
+            self.relief.write(path, self.world.origin, GROUND_AMSL_M)
+        return path.resolve()
 
     def seed_of(self, name: str) -> int:
         """The seed of a flight."""
@@ -163,8 +178,7 @@ def make_run(site: Site, name: str, options: RunOptions, record: bool, airborne:
         north, east = airborne[0] - site.plan.home[0], airborne[1] - site.plan.home[1]
         mode = "LOITER" if conditions.receiver else "ALT_HOLD"
         autopilot.start_in_flight((north, east, -conditions.height_m), mode)
-    renderer = site.renderer if conditions.date == "flight" else site.renderer_on(conditions.date)
-    rig = CameraRig(SimulatedCamera(renderer, conditions.camera, seed, conditions.faults), seed)
+    rig = CameraRig(SimulatedCamera(site.renderer_for(conditions), conditions.camera, seed, conditions.faults), seed)
     clock = SimulatedClock(autopilot)
     log = FlightLog.open(site.out / "logs", clock, unix_ns=_DATE_NS, name=name, frames=options.frames)
     assemblies: list[Assembly] = []
@@ -211,11 +225,17 @@ def daemon_sections(
         "vehicle": {"uri": vehicle},
         "history": {"path": str(site.history.resolve())},
         "record": {"enabled": record, "flight": "survey"},
-        "fix": {"interval_s": _FIX_INTERVAL_S},
+        "fix": {"interval_s": _FIX_INTERVAL_S, **terrain_key(site, conditions)},
         "guidance": {"cruise_speed_m_s": CRUISE_M_S, "route": route_of(conditions or Conditions())},
         "commanding": commanding_section(site.world),
         **(injection_section(conditions) if conditions is not None and conditions.fed else {}),
     }
+
+
+def terrain_key(site: Site, conditions: Conditions | None) -> dict[str, str]:
+    """[fix] terrain of a configuration, for an operator who has the model of the hills below."""
+    known = conditions is not None and conditions.hills is Hills.KNOWN
+    return {"terrain": str(site.elevation_model())} if known else {}
 
 
 def route_of(conditions: Conditions) -> str:

@@ -58,7 +58,7 @@ class Airfield:
             NotFlownError: the vehicle does not get there; the message has its last words.
         """
         met, pilot = self._conditions, self._wires.pilot
-        self._camera.look_through(SimulatedCamera(site.renderer_on(met.date), met.camera, site.seed, met.faults))
+        self._camera.look_through(SimulatedCamera(site.renderer_for(met), met.camera, site.seed, met.faults))
         fed = replace(met, receiver=True, fed=True)  # set up for a GPS with the camera behind it
         sections = daemon_sections(site, record, self._stream.url, self._wires.companion_uri, fed)
         sections["log"] = {"frames": self._frames}

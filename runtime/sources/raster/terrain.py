@@ -26,7 +26,8 @@ _FOOT_M = {"ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "us survey foot": 1200.
 
 
 def read_terrain(path: Path, places: Sequence[GeoPoint], datum: Datum = Datum.ORTHOMETRIC) -> Terrain:
-    """The ground's heights about some places, from the first band of a raster in any coordinate system.
+    """The ground's heights about some places, or all of them where none is given, from the first band of a raster in any
+    coordinate system.
 
     Raises:
         ImageError: the file is missing, or no raster that can be read.
@@ -36,19 +37,28 @@ def read_terrain(path: Path, places: Sequence[GeoPoint], datum: Datum = Datum.OR
     try:
         import rasterio
     except ImportError:
-        raise HomingError("--terrain needs rasterio; install it with `pip install homing[geo]`.") from None
+        raise HomingError("An elevation model needs rasterio; install it with `pip install homing[geo]`.") from None
     if not path.is_file():
         raise ImageError(f"{path}: no such file.")
-    nodes, centre, step_m = _nodes(places)
     with reading(path), rasterio.open(path) as dataset:
         if dataset.crs is None or dataset.transform.is_identity:
             raise GeoreferenceError(f"{path}: does not say where its heights lie; give a GeoTIFF that does.")
+        places = places or _corners(dataset)
+        nodes, centre, step_m = _nodes(places)
         heights = _at(dataset, nodes)
     side = math.isqrt(len(nodes))
     terrain = Terrain(centre, step_m, heights.reshape(side, side).astype(np.float32), datum)
     if not any(terrain.height_m(place) is not None for place in places):
         raise GeoreferenceError(f"{path}: has no heights where this flight was; give the model of that ground.")
     return terrain
+
+
+def _corners(dataset: Any) -> list[GeoPoint]:
+    """Two opposite ones of what a raster shows, and the middle."""
+    from rasterio.warp import transform_bounds
+
+    west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
+    return [GeoPoint(south, west), GeoPoint((south + north) / 2, (west + east) / 2), GeoPoint(north, east)]
 
 
 def _nodes(places: Sequence[GeoPoint]) -> tuple[NDArray[np.float64], GeoPoint, float]:

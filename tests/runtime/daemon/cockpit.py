@@ -213,7 +213,7 @@ class Cockpit:
         self.workers = InlineWorkers(lambda kind: int(self.latency_ms.get(kind, 0.0) * 1e6))
         rooms = Rooms(
             vehicle=self.vehicle,
-            frames=FrameGate(DELAY_NS * 1e-9, 0.5, True),
+            frames=FrameGate(DELAY_NS * 1e-9, 0.5),
             fixer=self.eyes,
             odometer=self.odometer,
             recorder=self.notebook,

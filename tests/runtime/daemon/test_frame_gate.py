@@ -9,7 +9,6 @@ import pytest
 
 from runtime.daemon.frame_gate import FrameGate
 from runtime.geodesy import distance_m, offset
-from runtime.heights import RELIEF_M
 from runtime.rotations import ned_from_euler
 from runtime.values import Frame, GeoPoint, Measured
 from runtime.vehicle.telemetry.poses import AttitudeSample, PoseBuffer, PositionSample
@@ -34,7 +33,7 @@ def telemetry(poses: PoseBuffer, t_ns: int, agl_m: float | None = None) -> None:
 
 
 def test_a_frame_waits_until_telemetry_covers_its_exposure() -> None:
-    gate, poses = FrameGate(0.06, 0.5, True), PoseBuffer()
+    gate, poses = FrameGate(0.06, 0.5), PoseBuffer()
     for t_ns in (0, 100 * MS):
         telemetry(poses, t_ns)
     gate.arrived(310 * MS, frame(300 * MS))  # exposed at 240 ms
@@ -50,7 +49,7 @@ def test_a_frame_waits_until_telemetry_covers_its_exposure() -> None:
 
 
 def test_a_frame_that_waits_in_vain_is_dropped_by_name() -> None:
-    gate, poses = FrameGate(0.0, 0.5, True), PoseBuffer()
+    gate, poses = FrameGate(0.0, 0.5), PoseBuffer()
     gate.arrived(0, frame(0))
     assert gate.next(400 * MS, poses) is None and not gate.dropped
     assert gate.next(501 * MS, poses) is None
@@ -58,7 +57,7 @@ def test_a_frame_that_waits_in_vain_is_dropped_by_name() -> None:
 
 
 def test_a_frame_older_than_all_telemetry_is_dropped_at_once() -> None:
-    gate, poses = FrameGate(0.0, 0.5, True), PoseBuffer()
+    gate, poses = FrameGate(0.0, 0.5), PoseBuffer()
     telemetry(poses, 1000 * MS)
     telemetry(poses, 1100 * MS)
     gate.arrived(1100 * MS, frame(500 * MS))
@@ -67,7 +66,7 @@ def test_a_frame_older_than_all_telemetry_is_dropped_at_once() -> None:
 
 
 def test_no_more_than_eight_wait_and_the_oldest_goes() -> None:
-    gate, poses = FrameGate(0.0, 10.0, True), PoseBuffer()
+    gate, poses = FrameGate(0.0, 10.0), PoseBuffer()
     telemetry(poses, 0)
     for index in range(10):
         gate.arrived(index * MS, frame(500 * MS + index * MS, index))
@@ -77,30 +76,3 @@ def test_no_more_than_eight_wait_and_the_oldest_goes() -> None:
     first, second = gate.next(600 * MS, poses), gate.next(600 * MS, poses)
     assert first is not None and second is not None
     assert (first.frame.index, second.frame.index) == (2, 3)
-
-
-@pytest.mark.parametrize(("flat", "agl_m", "expected"), [(True, None, 50.0), (True, 47.0, 47.0), (False, None, None)])
-def test_height_above_ground(flat: bool, agl_m: float | None, expected: float | None) -> None:
-    gate, poses = FrameGate(0.0, 0.5, flat), PoseBuffer()
-    for t_ns in (0, 100 * MS):
-        telemetry(poses, t_ns, agl_m)
-    gate.arrived(100 * MS, frame(50 * MS))
-    posed = gate.next(100 * MS, poses)
-    assert posed is not None
-    height = posed.pose.height_agl_m
-    assert (None if height is None else height.value) == expected
-    if flat and agl_m is None:
-        assert height is not None and height.sigma == pytest.approx(math.hypot(1.0, RELIEF_M))
-        assert "flat ground" in height.source
-
-
-def test_a_take_off_on_a_hill_is_told_by_the_configuration_and_a_range_finder_needs_no_telling() -> None:
-    for agl_m, expected_m in ((None, 90.0), (72.0, 72.0)):
-        gate, poses = FrameGate(0.0, 0.5, True, takeoff_above_ground_m=40.0), PoseBuffer()
-        for t_ns in (0, 100 * MS):
-            telemetry(poses, t_ns, agl_m)
-        gate.arrived(60 * MS, frame(50 * MS))
-        posed = gate.next(110 * MS, poses)
-        assert posed is not None and posed.pose.height_agl_m is not None and posed.pose.height_takeoff_m is not None
-        assert posed.pose.height_agl_m.value == pytest.approx(expected_m, abs=0.1)
-        assert posed.pose.height_takeoff_m.value == pytest.approx(50.0)
