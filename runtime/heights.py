@@ -24,8 +24,8 @@ def above_flat_ground(above_takeoff: Measured) -> Measured:
 
 
 def above_level(height: Measured, relief_m: float) -> Measured:
-    """Height above ground in metres from the one above a level, about which the ground below lies ``relief_m`` (1-sigma)
-    higher or lower."""
+    """Height above ground in metres from the one above a level, about which the ground below lies ``relief_m``
+    (1-sigma) higher or lower."""
     return Measured(height.value, math.hypot(height.sigma, relief_m), f"{height.source}{_ASSUMED}")
 
 

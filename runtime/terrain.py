@@ -7,7 +7,9 @@ says the same; an altitude above the sea is held only against a model that says 
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,6 +58,22 @@ class Terrain:
         height = (a * (1 - right) + b * right) * (1 - down) + (c * (1 - right) + d * right) * down
         return height if math.isfinite(height) else None
 
+    def highest_m(self, way: Sequence[GeoPoint], beside_m: float) -> float | None:
+        """The highest ground under a way through some corners, and within ``beside_m`` of it; None where the model does
+        not reach all of that."""
+        corners = np.array([north_east_m(self.centre, corner) for corner in way]) / self.step_m
+        half, reach = (len(self.heights_m) - 1) / 2, beside_m / self.step_m
+        low, high = corners.min(axis=0) - reach, corners.max(axis=0) + reach
+        if (np.concatenate([low, -high]) < -half).any():
+            return None
+        first, last = np.floor(low + half).astype(int), np.ceil(high + half).astype(int)
+        north, east = (np.arange(first[axis], last[axis] + 1) - half for axis in (0, 1))
+        nodes = np.stack(np.meshgrid(north, east, indexing="ij"), axis=-1).reshape(-1, 2)
+        near = _distance(nodes, corners) <= reach + math.sqrt(0.5)  # the cells that the way's border passes through too
+        row, column = np.rint(half - nodes[near, 0]).astype(int), np.rint(half + nodes[near, 1]).astype(int)
+        heights = self.heights_m[row, column]
+        return float(heights.max()) if np.isfinite(heights).all() else None
+
     def spread_m(self, at: GeoPoint, sigma_m: float) -> float:
         """1-sigma of the height at a place that is known to ``sigma_m`` per axis: the root mean square of how far the
         ground one sigma to each side lies above or below it; 0 where the model does not reach."""
@@ -63,6 +81,10 @@ class Terrain:
         beside = [self.height_m(offset(at, sigma_m * north, sigma_m * east)) for north, east in _BESIDE]
         apart = [height - here for height in beside if height is not None and here is not None]
         return math.sqrt(sum(one**2 for one in apart) / len(apart)) if apart else 0.0
+
+    def range_m(self) -> tuple[float, float]:
+        """The lowest and the highest of all heights."""
+        return float(np.nanmin(self.heights_m)), float(np.nanmax(self.heights_m))
 
     def level(self) -> tuple[float, float]:
         """The mean of all heights, and their standard deviation: all that is known of a place that may be anywhere."""
@@ -88,6 +110,16 @@ class Above:
         if terrain.datum is not Datum.ORTHOMETRIC:
             return None
         return cls(altitude_amsl.value, altitude_amsl.sigma)
+
+
+def _distance(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) from each of (N, 2) points to the nearest of the lines between (M, 2) corners."""
+    nearest = np.hypot(*(points - corners[0]).T)
+    for start, end in itertools.pairwise(corners):
+        along = end - start
+        share = np.clip((points - start) @ along / max(float(along @ along), 1e-9), 0.0, 1.0)
+        nearest = np.minimum(nearest, np.hypot(*(points - start - share[:, None] * along).T))
+    return np.asarray(nearest, np.float64)
 
 
 def height_over(

@@ -5,6 +5,7 @@ The page docs/configuration.md is made from these models; `runtime.config.flying
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -14,7 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from runtime.camera_model import CameraModel, body_from_mount
 from runtime.control.client import default_socket
 from runtime.freshness import POSE_WAIT
-from runtime.terrain import Datum
+from runtime.terrain import Datum, Terrain
+from runtime.values import GeoPoint
 
 
 class Section(BaseModel):
@@ -214,14 +216,28 @@ class FixSection(Section):
     )
     terrain: Path | None = Field(
         default=None,
-        description="An elevation model of the ground, any raster that GDAL reads: without a range finder, heights above "
-        "ground are by it.",
+        description="An elevation model of the ground, any raster that GDAL reads: without a range finder, heights"
+        " above ground are by it, and the floor of guidance is kept above it.",
     )
     terrain_heights: Datum = Field(
         default=Datum.ORTHOMETRIC,
-        description="What its heights are above: the sea (`orthometric`) or WGS-84's `ellipsoidal` one; the latter serves "
-        "only a flight that began with GPS.",
+        description="What its heights are above: the sea (`orthometric`), or WGS-84's ellipsoid, which serves only a"
+        " flight that began with GPS.",
     )
+
+
+    def elevation_model(self, places: Sequence[GeoPoint]) -> Terrain | None:
+        """The model that `terrain` names, about these places, or all of it where there are none; None: none is named.
+
+        Raises:
+            ImageError, GeoreferenceError: it cannot be read, or is of another place.
+            HomingError: rasterio is not installed.
+        """
+        if self.terrain is None:
+            return None
+        from runtime.sources.raster.terrain import read_terrain  # few configurations name one
+
+        return read_terrain(self.terrain, places, self.terrain_heights)
 
 
 class NavigationSection(Section):

@@ -26,8 +26,8 @@ from runtime.flightlog.flightlog import NullFlightLog
 from runtime.flightlog.journal import Journal
 from runtime.freshness import SIGHT
 from runtime.guidance.authority import Authority
+from runtime.guidance.clearance import Clearance
 from runtime.guidance.guidance import Guidance
-from runtime.guidance.limits import Limits
 from runtime.history.history import History
 from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings
@@ -38,8 +38,7 @@ from runtime.odometry.odometer import Odometer
 from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
-from runtime.sources.raster.terrain import read_terrain
-from runtime.values import GeoPoint
+from runtime.terrain import Terrain
 from runtime.vehicle.vehicle import Vehicle
 
 _LOG = logging.getLogger(__name__)
@@ -92,13 +91,14 @@ def assemble(
         embedder = load_embedder(config)
     features = config.bundle.features
     network = None if features is None else FeatureNetwork.load(features)
+    terrain = config.fix.elevation_model([] if limits is None else limits.area.corners)
     history = _history(config, embedder.bundle)
     camera = config.camera.model()
     galleries = GalleryCache(history)  # one for all who search
     rooms = Rooms(
         vehicle=Vehicle(config.vehicle_room()),
         frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s),
-        ground=_ground(config, limits, history, camera),
+        ground=_ground(config, terrain, camera),
         fixer=Fixer(history, embedder, camera, galleries=galleries, network=network),
         odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
@@ -109,7 +109,7 @@ def assemble(
             history.coverage,
         ),
         navigation=_navigation(config),
-        guidance=Guidance(limits, config.guidance.settings(), authority),
+        guidance=Guidance(limits, config.guidance.settings(), authority, Clearance(terrain)),
         workers=workers,
         injection=Injection(InjectionSettings() if dry_run else config.injection.settings()),
         journal=journal or NullFlightLog(),
@@ -136,17 +136,10 @@ def _history(config: Config, bundle: Bundle) -> History:
     return History.open(path, embedding_space_id=bundle.embedding_space_id)
 
 
-def _ground(config: Config, limits: Limits | None, history: History, camera: CameraModel) -> GroundBelow:
-    """What the operator knows of the ground; an elevation model is read about his polygon and what is remembered."""
-    section = config.fix
-    level = FlatGround(section.takeoff_above_ground_m) if section.flat_ground else UnknownGround()
-    if section.terrain is None:
-        return level
-    places = [] if limits is None else list(limits.area.corners)
-    covered = history.coverage().centres_deg
-    if len(covered):
-        places += [GeoPoint(*covered.min(axis=0).tolist()), GeoPoint(*covered.max(axis=0).tolist())]
-    return OverTerrain(read_terrain(section.terrain, places, section.terrain_heights), camera, level)
+def _ground(config: Config, terrain: Terrain | None, camera: CameraModel) -> GroundBelow:
+    """What the operator knows of the ground."""
+    level = FlatGround(config.fix.takeoff_above_ground_m) if config.fix.flat_ground else UnknownGround()
+    return level if terrain is None else OverTerrain(terrain, camera, level)
 
 
 def _recorder(

@@ -19,6 +19,7 @@ from runtime.doctor.finding import Finding
 from runtime.doctor.history import history_findings
 from runtime.doctor.later import Later
 from runtime.doctor.link import flying_findings, link_findings
+from runtime.doctor.terrain import terrain_findings
 from runtime.doctor.towers import Towers
 from runtime.errors import ControlError, HomingError
 from runtime.machine import cache_directory, this_machine
@@ -63,6 +64,7 @@ def _configured(config: Config, towers: Towers, begun_s: float) -> Iterator[Find
         yield from flying_findings(status)
     yield lens_finding(config.camera)
     yield from history_findings(config, towers.embedding_space_id)
+    yield from terrain_findings(config)
     yield from disk_findings(config.log.directory, config.log.free_gb * 1e9)
     yield space("cache", cache_directory())
     if link is not None:

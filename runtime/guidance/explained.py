@@ -155,7 +155,14 @@ LIMITS = {
     ),
     Reason.SPEED_UNKNOWN: Explanation("the ground speed is not known", "check that the streams arrive"),
     Reason.HOME_UNKNOWN: Explanation("the autopilot has not told its home", "wait for its GPS"),
-    Reason.BELOW_FLOOR: Explanation("below `floor_height_takeoff_m`", "climb by hand"),
+    Reason.GROUND_UNKNOWN: Explanation(
+        "the elevation model does not reach all of the way to the target",
+        "give one that does, or choose another target",
+    ),
+    Reason.BELOW_FLOOR: Explanation(
+        "below `floor_height_takeoff_m`, which an elevation model raises by the highest ground on the way",
+        "climb by hand",
+    ),
     Reason.ABOVE_CEILING: Explanation("above `ceiling_height_takeoff_m`", "descend by hand"),
     Reason.OUTSIDE_AREA: Explanation(f"outside {_POLYGON}", "fly back by hand, or correct the polygon"),
     Reason.TOO_FAR: Explanation("farther from home than `max_distance_m`", "fly back by hand, or correct the limit"),

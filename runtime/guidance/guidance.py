@@ -22,6 +22,7 @@ from runtime.guidance.checks import (
     source_reasons,
     vehicle_reasons,
 )
+from runtime.guidance.clearance import Clearance
 from runtime.guidance.flight import Flight, GuidanceSettings
 from runtime.guidance.limits import Limits, largest_sigma_m
 from runtime.guidance.manner import HOVERING, Manner, manner_of
@@ -48,15 +49,20 @@ class GuidanceDecision:
 
 
 class Guidance:
-    """The state machine of the module. ``limits`` None: commanding is disabled, and nothing can enable it."""
+    """The state machine of the module. ``limits`` None: commanding is disabled, and nothing can enable it.
+
+    ``clearance`` keeps the floor over hills.
+    """
 
     def __init__(
         self,
         limits: Limits | None = None,
         settings: GuidanceSettings | None = None,
         authority: Authority | None = None,
+        clearance: Clearance | None = None,
     ) -> None:
         self._limits = limits
+        self._clearance = clearance or Clearance()
         self._kept: tuple[Manner, Limits | None] = HOVERING, limits
         self._settings = settings or GuidanceSettings()
         self._authority = authority or Authority()
@@ -172,7 +178,12 @@ class Guidance:
         if self._way is not None:
             corner_m = manner_of(vehicle).corner_m
             self._way.follow(t_ns, estimate, limits, vehicle.home, self._authority.granted, corner_m)
+        corners = () if self._way is None else self._way.corners
+        raised = self._clearance.over_ground(limits, vehicle, estimate, corners)
+        limits = raised or limits
         found = set(self._conditions(t_ns, vehicle, estimate, limits))
+        if raised is None:
+            found.add(Reason.GROUND_UNKNOWN)
         reasons, self._waived = found - limits.waived, found & limits.waived
         if self._authority.granted:
             self._last = self._engaged(t_ns, vehicle, estimate, reasons, limits)

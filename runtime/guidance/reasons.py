@@ -85,6 +85,7 @@ class Reason(str, Enum):
     HEIGHT_UNKNOWN = "height_unknown"
     SPEED_UNKNOWN = "speed_unknown"
     HOME_UNKNOWN = "home_unknown"
+    GROUND_UNKNOWN = "ground_unknown"  # the elevation model does not reach all of the way
     BELOW_FLOOR = "below_floor"
     ABOVE_CEILING = "above_ceiling"
     OUTSIDE_AREA = "outside_area"

@@ -32,7 +32,8 @@ def _lifted(heights_m: Array, row: np.float32, column: np.float32) -> np.float32
     v, u = down - np.float32(i), right - np.float32(j)
     upper = heights_m[i, j] * (_ONE - u) + heights_m[i, j + 1] * u
     lower = heights_m[i + 1, j] * (_ONE - u) + heights_m[i + 1, j + 1] * u
-    return np.float32(upper * (_ONE - v) + lower * v)
+    height: np.float32 = upper * (_ONE - v) + lower * v
+    return height
 
 
 @compiled

@@ -1,8 +1,8 @@
 """Hills under a world: how high its ground lies above the take-off, what stands on it, and the elevation model of it.
 
-A world is laid out, painted and lit as if it were flat, and then lifted: every point goes straight up by the height of the
-ground below it. From far above nothing changes, so a map of it is the map of the flat world. Hills throw no shadows, and
-hide nothing that lies behind them: views must be steeper than the slopes.
+A world is laid out, painted and lit as if it were flat, and then lifted: every point goes straight up by the height of
+the ground below it. From far above nothing changes, so a map of it is the map of the flat world. Hills throw no
+shadows, and hide nothing that lies behind them: views must be steeper than the slopes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MARGIN = 0.25  # of the side, beyond the world's borders
 
 @dataclass(frozen=True, slots=True)
 class Relief:
-    """``heights_m`` (N, N) float32 above the level of the take-off, at nodes ``step_m`` apart, north-up about the world's
-    origin."""
+    """``heights_m`` (N, N) float32 above the level of the take-off, at nodes ``step_m`` apart, north-up about the
+    world's origin."""
 
     heights_m: Array
     step_m: float
@@ -91,8 +91,8 @@ def _in_runs(relief: Relief, north_m: Array, east_m: Array) -> Array:
 
 
 def hills(seed: int, side_m: float, difference_m: float, home_ne_m: tuple[float, float]) -> Relief:
-    """Hills and valleys of a world of ``side_m``, ``difference_m`` from the lowest of its ground to the highest, level 0
-    at ``home_ne_m``, which lies in the upper half; equal arguments give equal hills."""
+    """Hills and valleys of a world of ``side_m``, ``difference_m`` from the lowest of its ground to the highest, level
+    0 at ``home_ne_m``, which lies in the upper half; equal arguments give equal hills."""
     rng = np.random.default_rng([seed, 31])
     beyond = round(_MARGIN * _NODES)
     waves = tile(rng, 2 * _NODES, 2.5, shortest=4 * _SMALLEST_HILL)[: _NODES + 2 * beyond, : _NODES + 2 * beyond]

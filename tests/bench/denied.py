@@ -33,7 +33,7 @@ TURKU = Path(__file__).resolve().parents[3] / "shared" / "data" / "maps" / "turk
 TOWN, FIELDS = "town", "turku"
 SCENARIOS = (
     "denied", "denied-from-start", "denied-map", "spoofed", "kidnapped", "wind", "dusk", "seasons", "altitude",
-    "oblique",
+    "oblique", "relief", "relief-unknown",
 )  # fmt: skip
 OVER_FIELDS = ("denied", "denied-from-start")
 REMEMBERS_DENIED = {"denied-from-start", "spoofed", "kidnapped", "wind", "dusk"}  # the rest have a history of their own

@@ -78,9 +78,10 @@ def test_the_elevation_model_says_the_same_heights(tmp_path: Path) -> None:
 
     relief, origin = hills(7, 400.0, 60.0, HOME), World.generate(SEED, SIDE_M).origin
     relief.write(tmp_path / "dem.tif", origin, 37.0)
-    places = [offset(origin, north, east) for north in (-150.0, 0.0, 150.0) for east in (-150.0, 40.0)]
+    offsets = [(north, east) for north in (-150.0, 0.0, 150.0) for east in (-150.0, 40.0)]
+    places = [offset(origin, *one) for one in offsets]
     terrain = read_terrain(tmp_path / "dem.tif", places)
-    for place, (north, east) in zip(places, [(n, e) for n in (-150.0, 0.0, 150.0) for e in (-150.0, 40.0)], strict=True):
+    for place, (north, east) in zip(places, offsets, strict=True):
         expected = 37.0 + float(relief.height_m([north], [east])[0])
         assert terrain.height_m(place) == pytest.approx(expected, abs=1.0)
     assert math.isfinite(terrain.level()[0])

@@ -26,8 +26,8 @@ _FOOT_M = {"ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "us survey foot": 1200.
 
 
 def read_terrain(path: Path, places: Sequence[GeoPoint], datum: Datum = Datum.ORTHOMETRIC) -> Terrain:
-    """The ground's heights about some places, or all of them where none is given, from the first band of a raster in any
-    coordinate system.
+    """The ground's heights about some places, or all of them where none is given, from the first band of a raster in
+    any coordinate system.
 
     Raises:
         ImageError: the file is missing, or no raster that can be read.

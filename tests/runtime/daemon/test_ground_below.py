@@ -68,13 +68,15 @@ def test_without_a_take_off_the_altitude_above_the_sea_counts_if_the_models_heig
 def test_a_camera_that_looks_ahead_stands_above_the_ground_that_it_looks_at() -> None:
     ahead = replace(DOWN, body_from_camera=body_from_mount(-45.0))
     height = OverTerrain(slope(), ahead, FlatGround()).height_agl_m(POSE, lambda: at(0.0), None)
-    assert height is not None and height.value == pytest.approx(110.0 / 1.2, rel=0.05)  # 45 degrees ahead meet the slope
+    assert height is not None
+    assert height.value == pytest.approx(110.0 / 1.2, rel=0.05)  # 45 degrees ahead meet the slope
 
 
 def test_a_place_that_is_known_badly_leaves_the_slope_in_the_sigma() -> None:
     ground = OverTerrain(slope(), DOWN, FlatGround())
     height = ground.height_agl_m(POSE, lambda: at(0.0, sigma_m=100.0), None)
-    assert height is not None and height.sigma == pytest.approx(math.hypot(2.0, MODEL_SIGMA_M, 20.0 / math.sqrt(2)), rel=0.02)
+    assert height is not None
+    assert height.sigma == pytest.approx(math.hypot(2.0, MODEL_SIGMA_M, 20.0 / math.sqrt(2)), rel=0.02)
     anywhere = ground.height_agl_m(POSE, lost, None)
     assert anywhere is not None and anywhere.value == pytest.approx(110.0, abs=0.5) and is_above_flat_ground(anywhere)
     assert anywhere.sigma == pytest.approx(0.2 * 2000.0 / math.sqrt(12.0), rel=0.03)

@@ -300,7 +300,7 @@ ELSEWHERE = {  # reasons that are not of a flight: they are what is missing befo
     Reason.COMMANDING_DISABLED, Reason.NO_TARGET, Reason.TARGET_NOT_CONFIRMED, Reason.TARGET_CHANGED,
     Reason.PATH_LEAVES_AREA, Reason.ROUTE_LEAVES_COVERAGE, Reason.ARRIVAL_UNCERTAIN, Reason.TARGET_TOO_FAR,
     Reason.TARGET_OUTSIDE_AREA, Reason.ENTRY_UNKNOWN, Reason.CONSENT_EXPIRED, Reason.OPERATOR_DISENGAGED,
-    Reason.SHUT_DOWN,
+    Reason.SHUT_DOWN, Reason.GROUND_UNKNOWN,
 }  # fmt: skip
 
 
