@@ -72,7 +72,10 @@ def test_the_example_loads_and_commands_nothing() -> None:
 def test_the_example_shows_every_key_with_its_true_default(tmp_path: Path) -> None:
     """All its commented keys switched on give the defaults again; none is missing and none is stale."""
     text = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", EXAMPLE.read_text())
-    depends = "fx_px|fy_px|cx_px|cy_px|path = \"bundle\"|socket|system_id|flight|signed_by|threads|precision|features|terrain ="
+    depends = (
+        "fx_px|fy_px|cx_px|cy_px|path = \"bundle\"|socket|system_id|flight|signed_by|threads|precision|features|"
+        "terrain ="
+    )
     text = re.sub(rf"(?m)^({depends}|polygon_file).*$", "", text)
     full, plain = load_config(written(tmp_path, text)), load_config(EXAMPLE)
     for section in ("camera", "vehicle", "bundle", "record", "fix", "target", "guidance"):
