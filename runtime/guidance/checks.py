@@ -39,25 +39,25 @@ def vehicle_reasons(vehicle: Situation, limits: Limits, height_slack_m: float = 
     if not vehicle.connected:
         yield Reason.NO_VEHICLE
         return
-    facts = {
-        Reason.VEHICLE_KIND: not vehicle.hovers and vehicle.loiter_radius_m is None,
-        Reason.SECOND_AUTOPILOT: not vehicle.single_autopilot,
-        Reason.SECOND_COMPANION: not vehicle.single_companion,
-        Reason.DISARMED: not vehicle.armed,
-        Reason.NOT_IN_AIR: not vehicle.in_air,
-        Reason.FAILSAFE: vehicle.failsafe is True,
-        Reason.FAILSAFE_UNKNOWN: vehicle.failsafe is None,
-        Reason.FENCE_BREACHED: vehicle.fence_breached is True,
-        Reason.FENCE_UNKNOWN: vehicle.fence_breached is None,
-        Reason.STICKS_MOVED: vehicle.sticks_moved is True,
-        Reason.RC_UNKNOWN: vehicle.sticks_moved is None,
-        Reason.TIME_NOT_SYNCED: not vehicle.time_synced,
-        Reason.STREAM_MISSING: not vehicle.streams_ok,
-        Reason.EKF_NOT_OK: not vehicle.ekf_ok,
-        Reason.EKF_VARIANCE: vehicle.ekf_rejects,
-        Reason.HOME_UNKNOWN: vehicle.home is None,
-    }
-    yield from (reason for reason, holds in facts.items() if holds)
+    facts = (
+        (Reason.VEHICLE_KIND, not vehicle.hovers and vehicle.loiter_radius_m is None),
+        (Reason.SECOND_AUTOPILOT, not vehicle.single_autopilot),
+        (Reason.SECOND_COMPANION, not vehicle.single_companion),
+        (Reason.DISARMED, not vehicle.armed),
+        (Reason.NOT_IN_AIR, not vehicle.in_air),
+        (Reason.FAILSAFE, vehicle.failsafe is True),
+        (Reason.FAILSAFE_UNKNOWN, vehicle.failsafe is None),
+        (Reason.FENCE_BREACHED, vehicle.fence_breached is True),
+        (Reason.FENCE_UNKNOWN, vehicle.fence_breached is None),
+        (Reason.STICKS_MOVED, vehicle.sticks_moved is True),
+        (Reason.RC_UNKNOWN, vehicle.sticks_moved is None),
+        (Reason.TIME_NOT_SYNCED, not vehicle.time_synced),
+        (Reason.STREAM_MISSING, not vehicle.streams_ok),
+        (Reason.EKF_NOT_OK, not vehicle.ekf_ok),
+        (Reason.EKF_VARIANCE, vehicle.ekf_rejects),
+        (Reason.HOME_UNKNOWN, vehicle.home is None),
+    )
+    yield from (reason for reason, holds in facts if holds)
     yield from _battery_reasons(vehicle, limits)
     yield from _height_reasons(vehicle, limits, height_slack_m)
 

@@ -7,6 +7,7 @@ that is known well across the border and badly along it may come near.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,8 @@ from runtime.values import Covariance, GeoPoint, circular
 MARGIN_SIGMA = 2.0  # of an estimate this far inside one straight border, 2.3 % lie outside
 EXACT = circular(0.0)
 _LEAST_SIGMA_M = 1e-3  # keeps the scaling by sigma finite; a millimetre moves no border
+_CIRCLES = 4  # kept: a tick asks of the aircraft, of the target, and of corners between them
+_ROUNDING_M = 1e-6  # two ways of computing one distance differ by less
 
 
 class Area:
@@ -47,6 +50,8 @@ class Area:
         # Metres about the first corner: edges are straight in the plane the aircraft flies in.
         self._area = self.about(self.corners[0])
         self._border = self._area.boundary
+        self._convex = bool(shapely.equals(self._area, self._area.convex_hull))
+        self._inside: deque[tuple[float, float, float]] = deque(maxlen=_CIRCLES)  # (east, north, radius) in metres
         shapely.prepare(self._area)
         shapely.prepare(self._border)
 
@@ -70,13 +75,29 @@ class Area:
         """Whether a point is inside or on the border, and, where it is known to ``covariance_m2`` only, no border is
         nearer than `MARGIN_SIGMA`."""
         here = self._local(point)
-        inside = bool(shapely.intersects_xy(self._area, *here))  # an eighth of `covers` of a Point
-        return inside and self._spared(shapely.points(*here), covariance_m2)
+        if self._encircled(here, covariance_m2):
+            return True
+        if not shapely.intersects_xy(self._area, *here):  # an eighth of `covers` of a Point
+            return False
+        place = shapely.points(here)
+        self._inside.append((*here, float(shapely.distance(self._border, place))))
+        return self._spared(place, covariance_m2)
 
     def contains_path(self, start: GeoPoint, end: GeoPoint, covariance_m2: Covariance = EXACT) -> bool:
         """Whether the straight line between two points never leaves the area, with the same to spare."""
+        if self._convex:  # a line is nowhere nearer to the border than at one of its ends
+            return self.contains(start, covariance_m2) and self.contains(end, covariance_m2)
         way = shapely.linestrings([self._local(start), self._local(end)])
         return bool(shapely.covers(self._area, way)) and self._spared(way, covariance_m2)
+
+    def _encircled(self, here: tuple[float, float], covariance_m2: Covariance) -> bool:
+        """Whether one of the circles that were found to lie inside holds a place with all that it has to spare. An
+        aircraft is asked of many times a second and moves by less than a metre meanwhile: the border need not be."""
+        reach_m = MARGIN_SIGMA * largest_sigma_m(covariance_m2) + _ROUNDING_M
+        return any(
+            math.hypot(here[0] - east, here[1] - north) + reach_m <= radius_m
+            for east, north, radius_m in tuple(self._inside)
+        )
 
     def _spared(self, way: BaseGeometry, covariance_m2: Covariance) -> bool:
         """Whether ``way``, a point or a line, keeps its distance: in a plane that is scaled by the position's sigma in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,7 @@ class FixModel:
     @property
     def factors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(L,) of a fix's own error and (L,) of the shared one, by the number of a pair of levels."""
-        own = np.repeat(self.levels, len(self.shared_levels))
-        return own, np.maximum(own, 1.0) * np.tile(self.shared_levels, len(self.levels))
+        return _factors(self.levels, self.shared_levels)
 
     @property
     def prior_logs(self) -> NDArray[np.float64]:
@@ -104,3 +104,15 @@ class FilterParameters:
     odometry: OdometryModel = OdometryModel()
     fixes: FixModel = FixModel()
     bounds: Bounds = Bounds()
+
+
+@lru_cache(maxsize=16)
+def _factors(
+    levels: tuple[float, ...], shared_levels: tuple[float, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """See `FixModel.factors`; asked for with every prediction, so made once."""
+    own = np.repeat(levels, len(shared_levels))
+    shared = np.maximum(own, 1.0) * np.tile(shared_levels, len(levels))
+    for made in (own, shared):
+        made.flags.writeable = False
+    return own, shared

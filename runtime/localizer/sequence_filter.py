@@ -108,9 +108,9 @@ class SequenceFilter:
         together = distances(belief, int(belief.log_weights.argmax()), POSITION.stop) < _SAME_PLACE
         share = float(belief.weights[together].sum())
         mean, covariance = belief.taken(together).moments()
-        floor = np.zeros_like(covariance)
-        floor[POSITION, POSITION] = np.eye(2) * self._parameters.fixes.floor_m**2
-        return Ruling(mean, covariance + floor, share)
+        for axis in range(POSITION.start, POSITION.stop):
+            covariance[axis, axis] += self._parameters.fixes.floor_m**2
+        return Ruling(mean, covariance, share)
 
     def _step_at(self, t_ns: int) -> _Step | None:
         """The newest measurement of that instant or before it."""

@@ -68,21 +68,28 @@ def shared_variance_m2(belief: GaussianSum, model: FixModel) -> Array:
 def coasted(belief: GaussianSum, seconds: float, parameters: FilterParameters) -> GaussianSum:
     """The belief ``seconds`` later when nothing was measured: constant velocity, pushed by white acceleration."""
     motion, odometry, fixes = parameters.motion, parameters.odometry, parameters.fixes
-    count = len(belief)
-    transitions = np.repeat(np.eye(SIZE)[None], count, axis=0)
-    transitions[:, POSITION, VELOCITY] = np.eye(2) * seconds
     speeds = np.hypot(*belief.means[:, VELOCITY].T)
     kept = np.exp(-seconds * speeds / fixes.shared_reach_m)
-    transitions[:, SHARED, SHARED] = np.eye(2) * kept[:, None, None]
-    noises = np.zeros((count, SIZE, SIZE))
-    psd = np.eye(2) * motion.acceleration_psd
-    noises[:, POSITION, POSITION] = psd * seconds**3 / 3.0
-    noises[:, POSITION, VELOCITY] = noises[:, VELOCITY, POSITION] = psd * seconds**2 / 2.0
-    noises[:, VELOCITY, VELOCITY] = psd * seconds
-    noises[:, SHARED, SHARED] = np.eye(2) * (shared_variance_m2(belief, fixes) * (1.0 - kept**2))[:, None, None]
+    renewed_m2 = shared_variance_m2(belief, fixes) * (1.0 - kept**2)
+    psd = motion.acceleration_psd
+    transitions, noises = np.zeros((2, len(belief), SIZE, SIZE))
+    _diagonal(transitions)[:] = 1.0
+    for axis in (0, 1):
+        position, velocity, shared = POSITION.start + axis, VELOCITY.start + axis, SHARED.start + axis
+        transitions[:, position, velocity] = seconds
+        transitions[:, shared, shared] = kept
+        noises[:, position, position] = psd * seconds**3 / 3.0
+        noises[:, position, velocity] = noises[:, velocity, position] = psd * seconds**2 / 2.0
+        noises[:, velocity, velocity] = psd * seconds
+        noises[:, shared, shared] = renewed_m2
     noises[:, SCALE, SCALE] = odometry.scale_walk**2 * seconds
     noises[:, HEADING, HEADING] = odometry.heading_walk_rad**2 * seconds
     return belief.moved(transitions, noises)
+
+
+def _diagonal(matrices: Array) -> Array:
+    """(K, SIZE) the diagonals of (K, SIZE, SIZE), to be written to."""
+    return matrices.reshape(len(matrices), -1)[:, :: SIZE + 1]
 
 
 def turned(belief: GaussianSum, angle_rad: float) -> GaussianSum:

@@ -168,13 +168,14 @@ class Vehicle:
     def _telemetry(self, message: Any, remote_ns: int | None, t_ns: int) -> list[VehicleEvent]:
         """A message that says how the vehicle is; ``remote_ns``: its instant on the autopilot's clock."""
         measured_ns = t_ns if remote_ns is None else self._clock.sync.to_local(remote_ns, t_ns)
-        before = self._reader.telemetry
+        before = self._reader.mode
         events = self._reader.take(message, measured_ns, t_ns)
-        now = self._reader.telemetry
-        if now.mode_number != before.mode_number or now.guided != before.guided:
-            self._watch.mode_changed(now.guided, t_ns, now.position if self._roster.stack.enters_at_a_place else None)
-        if before.guided and not now.guided:
-            self._setpoints.drop()
+        now = self._reader.mode
+        if now != before:
+            position = self._reader.telemetry.position if self._roster.stack.enters_at_a_place else None
+            self._watch.mode_changed(now[1], t_ns, position)
+            if before[1] and not now[1]:
+                self._setpoints.drop()
         return events
 
     def _local_target(self, message: Any, t_ns: int) -> list[VehicleEvent]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime.debrief.flown import Flown
 from runtime.debrief.sightings import Moment, Sights, sightings_of
 from runtime.debrief.truth import alarms_ns
 from runtime.flightlog.flightlog import read_flightlog
@@ -77,7 +76,7 @@ def judge(
 ) -> Sights:
     """Reads a closed flight's log: what the camera and the receiver said, and every alarm."""
     note(site, run, name, outcome, recording, from_ns)
-    flown, truth = Flown.open(run.log_path), true_track(run.flight.track, site.world.origin)
+    flown, truth = recording.log(run.log_path), true_track(run.flight.track, site.world.origin)
     seen = sightings_of(flown.records["vision"], truth)
     sights = Sights(name, seen, flown.wire.received, moments, from_ns, truth)
     sights.moments += [Moment(t_ns, "GPS doubted") for t_ns in alarms_ns(flown.records["navigation"])]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from runtime.debrief.flown import Flown
 from runtime.debrief.wire import WireCommand
 from runtime.values import ImageRGB
 from sim.hardness import HardnessReport
@@ -144,6 +145,13 @@ class Recording:
     commands: dict[str, list[WireCommand]] = field(default_factory=dict)
     arrival_view: ImageRGB | None = None
     chosen: Reply | None = None
+    _read: dict[Path, Flown] = field(default_factory=dict, init=False, repr=False)
+
+    def log(self, path: Path) -> Flown:
+        """One of the logs, which is read once for all that ask; raises like `Flown.open`."""
+        if path not in self._read:
+            self._read[path] = Flown.open(path)
+        return self._read[path]
 
 
 def _summary(values: Sequence[float], percentiles: dict[str, int]) -> dict[str, float | None]:

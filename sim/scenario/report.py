@@ -182,7 +182,7 @@ def _plots(logs: list[Flown]) -> tuple[Any, ...]:
 
 def logs_of(recording: Recording) -> dict[str, list[Flown]]:
     """What every flight's logs hold: one for each start of its daemon where that has its own."""
-    return {name: [Flown.open(path) for path in paths] for name, paths in recording.logs.items()}
+    return {name: [recording.log(path) for path in paths] for name, paths in recording.logs.items()}
 
 
 def computers_of(logs: dict[str, list[Flown]]) -> list[Table]:

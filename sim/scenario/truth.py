@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from runtime.flightlog.flightlog import read_flightlog
+from runtime.debrief.flown import Flown
 from runtime.geodesy import north_east_m
 from runtime.values import GeoPoint
 from sim.scenario.aircraft import Flight, Run, Truth
@@ -21,7 +21,7 @@ def note(
     note_track(name, run.flight.track, outcome, recording)
     recording.logs[name], recording.commands[name] = run.log_paths, run.flight.referee.commands
     if fixes_from_ns is not None:
-        _judge_fixes(site, run, outcome, fixes_from_ns)
+        _judge_fixes(site, run, outcome, recording.log(run.log_path), fixes_from_ns)
 
 
 def note_track(name: str, track: list[Truth], outcome: Outcome, recording: Recording) -> None:
@@ -30,10 +30,10 @@ def note_track(name: str, track: list[Truth], outcome: Outcome, recording: Recor
     outcome.simulated_s += (track[-1].t_ns - track[0].t_ns) * 1e-9 if track else 0.0
 
 
-def _judge_fixes(site: Site, run: Run, outcome: Outcome, from_ns: int) -> None:
+def _judge_fixes(site: Site, run: Run, outcome: Outcome, flown: Flown, from_ns: int) -> None:
     track = run.flight.track
     stamps = np.array([step.t_ns for step in track])
-    for _, t_ns, record in read_flightlog(run.log_path, ("fix",)):
+    for t_ns, record in flown.records["fix"]:
         if record["exposed_t_ns"] < from_ns:
             continue
         outcome.fix_attempts += 1

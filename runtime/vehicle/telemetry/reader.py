@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from runtime.freshness import RANGE
@@ -53,7 +52,8 @@ class Reader:
         self._chunks: dict[int, dict[int, str]] = {}
         self._tells_own_sticks = False
         self._safety = SafetySignals(stack.no_fence_without_bit)
-        self.telemetry = Telemetry()
+        self._said: dict[str, Any] = {}  # of `Telemetry`'s fields, what has been told
+        self._telemetry: Telemetry | None = None  # that as a value; None: news has come since it was made
         self._handlers: dict[str, Callable[[Any, int, int], list[VehicleEvent]]] = {
             "HEARTBEAT": self._heartbeat,
             "ATTITUDE": self._attitude,
@@ -73,6 +73,18 @@ class Reader:
             "STATUSTEXT": self._text,
         }
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """All that was told so far; made once for several messages, since most are asked about by nobody."""
+        if self._telemetry is None:
+            self._telemetry = Telemetry(**self._said)
+        return self._telemetry
+
+    @property
+    def mode(self) -> tuple[int | None, bool]:
+        """Of `telemetry` the mode's number and whether it is the guided one."""
+        return self._said.get("mode_number"), self._said.get("guided", False)
+
     def lost(self) -> None:
         """The link is gone: the mode and the armed bit are history, and the next ones are first reports."""
         self._set(armed=None, mode=None, mode_number=None, guided=False, system_status=None)
@@ -89,12 +101,14 @@ class Reader:
             self._set(station_sticks_t_ns=now_ns)
 
     def _set(self, **fields: Any) -> None:
-        self.telemetry = replace(self.telemetry, **fields)
+        self._said.update(fields)
+        self._telemetry = None
 
     def _failsafe(self, name: str, active: bool, detail: str, now_ns: int) -> list[VehicleEvent]:
-        if (name in self.telemetry.failsafes) == active:
+        before: frozenset[str] = self._said.get("failsafes", frozenset())
+        if (name in before) == active:
             return []
-        self._set(failsafes=self.telemetry.failsafes ^ {name})
+        self._set(failsafes=before ^ {name})
         return [FailsafeChanged(now_ns, name, active, detail)]
 
     def _heartbeat(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
@@ -138,17 +152,18 @@ class Reader:
         position, velocity = reported.point, reported.velocity_ned_m_s
         altitude = Measured(reported.altitude_amsl_m, self._altitude_sigma_m(), "vehicle")
         height = Measured(reported.height_takeoff_m, self._config.height_sigma_m, "vehicle")
+        height_agl = self._height_agl(now_ns)
         self._set(
             position=position,
             position_t_ns=t_ns,
             altitude_amsl_m=altitude,
             height_takeoff_m=height,
-            height_agl_m=self._height_agl(now_ns),
+            height_agl_m=height_agl,
             velocity_ned_m_s=velocity,
         )
         sigma_m = self._position_sigma_m() if position is not None else math.inf
         self._poses.add_position(
-            PositionSample(t_ns, position, sigma_m, altitude, height, self.telemetry.height_agl_m, velocity)
+            PositionSample(t_ns, position, sigma_m, altitude, height, height_agl, velocity)
         )
         return []
 
@@ -156,7 +171,7 @@ class Reader:
         return math.inf if self._receiver is None else self._receiver.sigma_m
 
     def _altitude_sigma_m(self) -> float:
-        gps = self.telemetry.gps
+        gps: GpsState | None = self._said.get("gps")
         reported = gps.vertical_sigma_m if gps is not None else None
         return self._config.altitude_sigma_m if reported is None else reported
 
@@ -213,7 +228,7 @@ class Reader:
 
     def _extended_state(self, m: Any, t_ns: int, now_ns: int) -> list[VehicleEvent]:
         landed = _LANDED.get(m.landed_state, "undefined")
-        previous = self.telemetry.landed
+        previous: str | None = self._said.get("landed")
         if landed == previous:
             return []
         self._set(landed=landed)
