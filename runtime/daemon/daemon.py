@@ -57,6 +57,7 @@ from runtime.guidance.reasons import Phase, Reason, State
 from runtime.guidance.situation import Situation
 from runtime.values import Estimate, PositionSource, Setpoint
 from runtime.vehicle.events import ArmedChanged, ModeChanged, OperatorCommand, VehicleEvent
+from runtime.vehicle.telemetry.state import VehicleState
 
 _LOG = logging.getLogger(__name__)
 _WARNING, _NOTICE = 4, 5  # MAV_SEVERITY
@@ -140,9 +141,10 @@ class Daemon:
     def _on_tick(self, event: Tick) -> None:
         self.rooms.journal.write(event.t_ns, TickRecord())
         self._heard(self.rooms.vehicle.tick(event.t_ns))
-        self._guide(event.t_ns)
+        state = self.rooms.vehicle.state
+        self._guide(event.t_ns, state)
         self.rooms.vehicle.repeat(event.t_ns)
-        self.feeding.tick(event.t_ns)
+        self.feeding.tick(event.t_ns, state)
         self.camera_watch.tick(event.t_ns, self.perception.camera_state(event.t_ns), self.perception.camera_error)
         self._watch_log(event.t_ns)
         up_ns = event.t_ns - (self.started_t_ns or event.t_ns)
@@ -179,7 +181,7 @@ class Daemon:
 
     def release(self, t_ns: int, cause: Reason, heard_after_ns: int | None = None) -> None:
         """Gives the vehicle back, with one target that holds here if it was ours."""
-        situation = self._situation(t_ns, heard_after_ns)
+        situation = self._situation(t_ns, self.rooms.vehicle.state, heard_after_ns)
         hold = self.rooms.guidance.release(t_ns, situation, self.estimate, cause)
         self.rooms.journal.write(t_ns, ReleaseRecord(cause.value, hold is not None))
         if hold is not None:
@@ -225,9 +227,9 @@ class Daemon:
 
     # estimate ─▶ guidance ─▶ setpoint
 
-    def _guide(self, t_ns: int) -> None:
+    def _guide(self, t_ns: int, state: VehicleState) -> None:
         begun_ns = self.rooms.stopwatch()
-        decision = self._decide(t_ns)
+        decision = self._decide(t_ns, state)
         elapsed_ns = self.rooms.stopwatch() - begun_ns
         self.latencies.add("guide", elapsed_ns)
         self._journal(t_ns, decision)
@@ -239,13 +241,13 @@ class Daemon:
         if decision.idle is not None and not self.settings.dry_run:
             self.rooms.vehicle.send_idle(decision.idle, t_ns)
 
-    def _decide(self, t_ns: int) -> GuidanceDecision:
+    def _decide(self, t_ns: int, state: VehicleState) -> GuidanceDecision:
         self.estimate = self.whereabouts.estimate(t_ns)
-        return self.rooms.guidance.decide(t_ns, self._situation(t_ns), self.estimate)
+        return self.rooms.guidance.decide(t_ns, self._situation(t_ns, state), self.estimate)
 
-    def _situation(self, t_ns: int, heard_after_ns: int | None = None) -> Situation:
+    def _situation(self, t_ns: int, state: VehicleState, heard_after_ns: int | None = None) -> Situation:
         doubted = self.rooms.navigation.alarm is not None
-        return situation_of(self.rooms.vehicle.state, t_ns, self.settings.yield_to_sticks, heard_after_ns, doubted)
+        return situation_of(state, t_ns, self.settings.yield_to_sticks, heard_after_ns, doubted)
 
     def _send(self, t_ns: int, setpoint: Setpoint) -> None:
         refusal = "dry_run" if self.settings.dry_run else self.rooms.vehicle.send_setpoint(setpoint, t_ns)

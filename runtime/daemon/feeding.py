@@ -41,7 +41,7 @@ class Feeding:
         self._exposed_ns = odometry.t_ns
         if odometry.healthy:
             self._measured_ns = odometry.t_ns
-        self.tick(t_ns)
+        self.tick(t_ns, self._rooms.vehicle.state)
 
     def heard(self, event: VehicleEvent) -> None:
         """Takes what the vehicle room noticed: how the switch of sources ended, or a reboot."""
@@ -54,8 +54,8 @@ class Feeding:
         elif isinstance(event, CommandDone) and event.command == EXTERNAL_POSITION_ESTIMATE:
             injection.answered_estimate(event.accepted)
 
-    def tick(self, t_ns: int) -> None:
-        """Decides anew, and sends what is to be sent."""
+    def tick(self, t_ns: int, state: VehicleState) -> None:
+        """Decides anew, by the vehicle's ``state`` now, and sends what is to be sent."""
         navigation, injection = self._rooms.navigation, self._rooms.injection
         if injection.settings.route is Route.OFF:
             return
@@ -66,7 +66,7 @@ class Feeding:
             navigation.reset_counter,
             navigation.gps is GpsStanding.DOUBTED,
         )
-        decision = injection.step(t_ns, vision, support, self._situation(t_ns, vision))
+        decision = injection.step(t_ns, vision, support, self._situation(t_ns, vision, state))
         navigation.echoing = injection.echoing
         for message in decision.messages:
             self._send(t_ns, message)
@@ -83,9 +83,8 @@ class Feeding:
             return vision
         return navigation.vision(vision.t_ns)
 
-    def _situation(self, t_ns: int, vision: Estimate) -> AidingSituation:
-        vehicle = self._rooms.vehicle
-        return aiding_situation(vehicle.state, vehicle.poses.at(vision.t_ns), self._gps_lost_s(t_ns))
+    def _situation(self, t_ns: int, vision: Estimate, state: VehicleState) -> AidingSituation:
+        return aiding_situation(state, self._rooms.vehicle.poses.at(vision.t_ns), self._gps_lost_s(t_ns))
 
     def _gps_lost_s(self, t_ns: int) -> float:
         standing = self._rooms.navigation.gps

@@ -148,19 +148,21 @@ class VisionLocalizer:
         coasted_s = (t_ns - self._supported_t_ns) * 1e-9
         if self._supporting and coasted_s > self._limits.coast_s:
             return Estimate.lost(t_ns, PositionSource.VISION, f"no fix for {coasted_s:.0f} s")
-        reason = self._doubt(ruling)
+        covariance = _covariance(ruling)
+        reason = self._doubt(ruling, axis_sigma_m(covariance))
         north_m, east_m = ruling.mean[POSITION].tolist()
         velocity = ruling.mean[VELOCITY].tolist()
+        (north_m2_s2, _), (_, east_m2_s2) = ruling.covariance[VELOCITY, VELOCITY].tolist()
         return Estimate(
             t_ns=min(t_ns, newest_t_ns),
             state=TrackingState.SEARCHING if reason else TrackingState.TRACKING,
             position=offset(self._origin, north_m, east_m),
-            covariance_m2=_covariance(ruling),
+            covariance_m2=covariance,
             source=PositionSource.VISION,
             reason=reason,
             velocity_ned_m_s=(velocity[0], velocity[1], 0.0),
             heading=self._heading,
-            velocity_sigma_m_s=math.sqrt(np.trace(ruling.covariance[VELOCITY, VELOCITY]) / 2),
+            velocity_sigma_m_s=math.sqrt((north_m2_s2 + east_m2_s2) / 2),
             coast_left_s=self.coast_left_s(t_ns),
         )
 
@@ -175,9 +177,9 @@ class VisionLocalizer:
             return None
         return max(0.0, self._limits.coast_s - (t_ns - self._supported_t_ns) * 1e-9)
 
-    def _doubt(self, ruling: Ruling) -> str:
-        """Why the likeliest place is not steered by; empty where it is."""
-        limits, sigma_m = self._limits, axis_sigma_m(_covariance(ruling))
+    def _doubt(self, ruling: Ruling, sigma_m: float) -> str:
+        """Why the likeliest place, known to ``sigma_m`` an axis, is not steered by; empty where it is."""
+        limits = self._limits
         if ruling.share < limits.ruling_share:
             return f"the likeliest place has {ruling.share:.0%} of the belief"
         if self._supporting < self._needed:

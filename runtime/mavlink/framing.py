@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.mavlink.dialect import mavlink
 
 _V1, _V2 = 0xFE, 0xFD
 _SIGNED = 0x01  # the only incompatibility flag that is defined
-_EXTENSIONS = 64
+_EXTENSIONS = 64  # bytes by which a newer definition of a known message may have grown
+_MOST_PAYLOAD = {number: kind.unpacker.size + _EXTENSIONS for number, kind in mavlink.mavlink_map.items()}
+_CHECKED_LAST = {number: bytes([kind.crc_extra]) for number, kind in mavlink.mavlink_map.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One packet that passed its checks. ``message`` is pymavlink's, or None for an id outside the dialect, or for one
     that was not asked for; ``offset`` is its place in all bytes that were fed."""
 
@@ -91,29 +91,24 @@ class PacketReader:
 
         A header is judged as soon as it is whole: a false start byte would otherwise hold back up to 280 bytes.
         """
-        header = 6 if self._buffer[start : start + 1] == b"\xfe" else 10
-        if start + header > len(self._buffer):
+        buffer, left = self._buffer, len(self._buffer) - start
+        if left < 6 or (left < 10 and buffer[start] != _V1):
             return None
-        payload, flags = self._buffer[start + 1], self._buffer[start + 2]
-        if header == 6:
-            return 8 + payload if self._fits(self._buffer[start + 5], payload) else 0
-        message_id = int.from_bytes(self._buffer[start + 7 : start + 10], "little")
-        if flags & ~_SIGNED or not self._fits(message_id, payload):
+        payload, flags = buffer[start + 1], buffer[start + 2]
+        if buffer[start] == _V1:
+            return 8 + payload if payload <= _MOST_PAYLOAD.get(buffer[start + 5], payload) else 0
+        message_id = buffer[start + 7] | buffer[start + 8] << 8 | buffer[start + 9] << 16
+        if flags & ~_SIGNED or payload > _MOST_PAYLOAD.get(message_id, payload):
             return 0
         return 12 + payload + (13 if flags & _SIGNED else 0)
-
-    @staticmethod
-    def _fits(message_id: int, payload: int) -> bool:
-        known = mavlink.mavlink_map.get(message_id)
-        # a newer definition of a known message may have grown by extension fields; tens of bytes at most
-        return known is None or payload <= known.unpacker.size + _EXTENSIONS
 
     def _decode(self, start: int, length: int) -> Packet | None:
         raw = bytes(self._buffer[start : start + length])
         header = (raw[5], raw[6], raw[7] | raw[8] << 8 | raw[9] << 16) if raw[0] == _V2 else (raw[3], raw[4], raw[5])
-        foreign = header[2] not in mavlink.mavlink_map
-        if self._wanted is not None and header[2] not in self._wanted and not (foreign and self._takes_unknown):
-            return Packet(raw, *header, None, self._gone + start) if _sound(raw, header[2]) else None
+        if self._wanted is not None and header[2] not in self._wanted:
+            known = header[2] in _CHECKED_LAST
+            if known or not self._takes_unknown:
+                return Packet(raw, *header, None, self._gone + start) if known and _sound(raw, header[2]) else None
         try:
             message = self._codec.decode(bytearray(raw))
         except Exception:  # whatever a hostile payload makes pymavlink raise is a bad packet, and is counted as one
@@ -145,13 +140,11 @@ class PacketReader:
 
 
 def _sound(raw: bytes, message_id: int) -> bool:
-    """Whether a packet is of the dialect, and its checksum right."""
-    if message_id not in mavlink.mavlink_map:
-        return False
+    """Whether the checksum of a packet of the dialect is right."""
     v2 = raw[0] == _V2
     end = len(raw) - (13 if v2 and raw[2] & _SIGNED else 0)
-    checked = raw[1 : end - 2] + bytes([mavlink.mavlink_map[message_id].crc_extra])
-    return int(mavlink.x25crc(checked).crc) == int.from_bytes(raw[end - 2 : end], "little")
+    checked = raw[1 : end - 2] + _CHECKED_LAST[message_id]
+    return int(mavlink.x25crc(checked).crc) == raw[end - 2] | raw[end - 1] << 8
 
 
 class PacketWriter:

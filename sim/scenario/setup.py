@@ -18,6 +18,7 @@ from runtime.flightlog.keeper import KeptFrames
 from runtime.flightlog.records import TruthRecord
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
+from runtime.machine import usable_cores
 from runtime.replay.started import started
 from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
@@ -41,6 +42,7 @@ GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude ha
 RELIEF_M = 100.0  # from the lowest ground of a site with hills to the highest
 _BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
 _FIX_INTERVAL_S = 1.0
+_EMBEDDING_THREADS = 2  # the clock stands still for a fix's crops; their numbers are those of one thread, to the bit
 CRUISE_M_S = 8.0
 _TRUTH_STEPS = 10  # of 20 ms between two records of the truth: as often as estimates are logged
 
@@ -72,7 +74,7 @@ class Site:
         with ThreadPoolExecutor(1) as pool:
             image = pool.submit(whole_image, world, cache)
             renderer = renderer_of(world, "flight", cache)
-            embedder = Embedder(Bundle.load(), threads=1)  # rendering and odometry go on beside it
+            embedder = Embedder(Bundle.load(), threads=min(_EMBEDDING_THREADS, usable_cores()))
             image.result()
         return cls(world, plan, renderer, embedder, seed, out, cache, surveys)
 

@@ -40,7 +40,9 @@ class Sequences:
     def place(self, packet: Packet, t_ns: int) -> Order:
         """Where ``packet``, which arrived at ``t_ns``, stands."""
         number, mark = packet.sequence, content(packet)
-        sender = self._senders.setdefault((packet.system_id, packet.component_id), _Sender(number, t_ns))
+        sender = self._senders.get((packet.system_id, packet.component_id))
+        if sender is None:
+            sender = self._senders[packet.system_id, packet.component_id] = _Sender(number, t_ns)
         before = sender.seen.get(number)
         if before is not None and before[1] == mark and t_ns - before[0] < _COPY_NS:
             return Order.COPY

@@ -52,11 +52,13 @@ class PoseBuffer:
         self._heading_sigma_rad = heading_sigma_rad
         self._attitudes: deque[AttitudeSample] = deque()
         self._positions: deque[PositionSample] = deque()
+        self._between: tuple[int, NavState] | None = None  # the last that was asked for between two samples of each
 
     def clear(self) -> None:
         """Drop everything: the autopilot rebooted, or its clock was set."""
         self._attitudes.clear()
         self._positions.clear()
+        self._between = None
 
     def add_attitude(self, sample: AttitudeSample) -> None:
         """Append; a sample that is not newer than the last is reordered or repeated, and dropped."""
@@ -97,7 +99,12 @@ class PoseBuffer:
         """The state at ``t_ns``, or None; `missing` says why."""
         if self.missing(t_ns) is not None:
             return None
-        return self._state(t_ns, self._attitude_at(t_ns), self._position_at(t_ns))
+        if self._between is not None and self._between[0] == t_ns:  # of a frame it is asked tick after tick
+            return self._between[1]
+        state = self._state(t_ns, self._attitude_at(t_ns), self._position_at(t_ns))
+        if t_ns <= min(self._attitudes[-1].t_ns, self._positions[-1].t_ns):  # later samples change nothing of it
+            self._between = t_ns, state
+        return state
 
     def latest(self) -> NavState | None:
         """The newest position with the attitude of that instant, or the nearest; None before both have come."""

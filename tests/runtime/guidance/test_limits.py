@@ -44,6 +44,23 @@ def test_a_way_along_the_border_keeps_the_margin_and_a_notch_in_it_counts() -> N
     assert area.contains_path(west, far, circular(4.0)) and not area.contains_path(west, far, circular(6.0))
 
 
+@pytest.mark.parametrize("exclusions", [(), ([(-60, -60), (-60, 40), (40, 40), (40, -60)],)])
+def test_what_was_asked_before_changes_no_answer(exclusions: tuple[list[tuple[float, float]], ...]) -> None:
+    """An aircraft that wanders about and over the border, known well or badly, is told what a new area tells."""
+    corners, rings = square(400.0), [[offset(HOME, *corner) for corner in ring] for ring in exclusions]
+    asked, steps = Area(corners, rings), np.random.default_rng(5)
+    inside = 0
+    north, east, target = 150.0, 150.0, offset(HOME, 100.0, 185.0)
+    for _ in range(150):
+        north, east = np.clip((north, east) + steps.normal(0.0, 9.0, 2), -230.0, 230.0).tolist()
+        here, spare = offset(HOME, north, east), circular(float(steps.choice([0.0, 1.0, 8.0, math.inf])))
+        new = Area(corners, rings)
+        assert asked.contains(here, spare) == new.contains(here, spare)
+        assert asked.contains_path(here, target, spare) == new.contains_path(here, target, spare)
+        inside += asked.contains(here, spare)
+    assert 20 < inside < 130
+
+
 def test_an_exclusion_is_not_entered_not_crossed_and_kept_at_the_same_margin() -> None:
     school = [offset(HOME, north, east) for north, east in ((100, 100), (100, 200), (200, 200), (200, 100))]
     area = Area(square(1000.0), [school])
