@@ -77,6 +77,21 @@ def test_it_extrapolates_50_ms_and_not_51() -> None:
     assert buffer.at(last + 51 * MS) is None and buffer.missing(last + 51 * MS) == "too_new"
 
 
+def test_what_lies_beyond_the_samples_is_said_anew_once_more_have_come() -> None:
+    buffer = filled()
+    between, beyond = 750 * MS, 1_020 * MS
+    before, ahead = buffer.at(between), buffer.at(beyond)
+    buffer.add_position(position(1_100 * MS, 60.0 + 11e-5, 22.0, 70.0))
+    buffer.add_attitude(attitude(1_033 * MS, yaw_rad=1.0))
+    assert buffer.at(beyond) != ahead
+    assert buffer.at(between) == before and buffer.at(between) == before
+    buffer.clear()
+    assert buffer.at(between) is None
+    buffer.add_attitude(attitude(between, yaw_rad=2.0))
+    buffer.add_position(position(between, 61.0))
+    assert buffer.at(between) != before
+
+
 def test_it_says_why_there_is_no_pose() -> None:
     buffer = PoseBuffer()
     assert buffer.missing(0) == "no_attitude"
