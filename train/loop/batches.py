@@ -6,6 +6,7 @@ their neighbours on the ground and the places that looked most like them when la
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,16 @@ from train.data.places import displaced, related
 from train.data.training_set import TrainingSet
 
 Crops = NDArray[np.uint8] | Tensor  # (B, S, S, 3) uint8; tensors are on the device that computes
+Share = Callable[[int], slice]  # from a batch's number of places to those whose crops this process makes
 _NEAR = 12  # neighbours to choose from
 _LOOK_ALIKES = 8  # likewise, of those most similar
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's B places: crops of both views (B, S, S, 3) as they are learned from, and as they were before light and
-    weather changed them (``clear``); their ``relation`` (B, B), and ``shifts`` (B, B, 2) in sides of a crop."""
+    """One step's B places: their ``relation`` (B, B), ``shifts`` (B, B, 2) in sides of a crop; and of those that are
+    this process's share the crops. The ``readable`` of these have crops of both views (b, S, S, 3), as they are
+    learned from, and as they were before light and weather changed them (``clear``)."""
 
     pair: Pair
     places: NDArray[np.int64]
@@ -35,6 +38,7 @@ class Batch:
     clear: tuple[Crops, Crops]
     relation: NDArray[np.int8]
     shifts: NDArray[np.float32]
+    readable: NDArray[np.bool_]
 
 
 class Memory:
@@ -82,33 +86,42 @@ def choose(data: TrainingSet, memory: Memory, seed: int, step: int, size: int, h
     return np.array(list(chosen), np.int64)
 
 
-def make_batch(
-    data: TrainingSet, places: NDArray[np.int64], pair: Pair, strength: Strength, seed: int, step: int
-) -> Batch:
-    """Read and change the crops of chosen places; one whose pictures cannot be read is left out.
+def whole(total: int) -> slice:
+    """The share of a process that is alone."""
+    return slice(0, total)
 
-    Raises:
-        UsageError: fewer than two places are left.
-    """
+
+def make_batch(
+    data: TrainingSet, places: NDArray[np.int64], pair: Pair, strength: Strength, seed: int, step: int,
+    share: Share = whole,
+) -> Batch:  # fmt: skip
+    """Read and change the crops of the chosen places that are this process's share; where the ground of the others lies
+    takes no picture. What is drawn for a place is the same whoever draws it."""
     rng = np.random.default_rng([seed, step, 42])
-    read = [(i, data.crop(int(i), pair.query, rng), data.crop(int(i), pair.gallery, rng)) for i in places]
-    kept = [(index, query, answer) for index, query, answer in read if query is not None and answer is not None]
-    if len(kept) < 2:
-        raise too_few()
     turns, mirrored = quarter_turns(strength, rng)
-    index = np.array([i for i, _, _ in kept], np.int64)
-    views, clear, grounds = [], [], []
-    for view, pictures in ((pair.query, [q for _, q, _ in kept]), (pair.gallery, [a for _, _, a in kept])):
-        windows = [any_window(strength, rng, view) for _ in pictures]
-        size_px = round(strength.window * pictures[0].shape[0])
-        crops = [cut(picture, window, size_px) for picture, window in zip(pictures, windows, strict=True)]
-        changed = [augmented(crop, strength, rng, view != "satellite") for crop in crops]
-        views.append(turned_alike(np.stack(changed), turns, mirrored))
-        clear.append(turned_alike(np.stack(crops), turns, mirrored))
-        grounds.append([data.ground(int(i), w, strength.window) for i, w in zip(index, windows, strict=True)])
+    views = pair.query, pair.gallery
+    windows = [[any_window(strength, rng, view) for _ in places] for view in views]
+    own = range(*share(len(places)).indices(len(places)))
+    draws = {row: np.random.default_rng([seed, step, 45, row]) for row in own}
+    read = {row: [data.crop(int(places[row]), view, draws[row]) for view in views] for row in own}
+    kept = [row for row in own if all(picture is not None for picture in read[row])]
+    size_px, crops, clear = round(strength.window * data.size_px), [], []
+    for side, view in enumerate(views):
+        seen = [cut(picture, windows[side][row], size_px) for row in kept if (picture := read[row][side]) is not None]
+        drone = view != "satellite"
+        changed = [augmented(crop, strength, draws[row], drone) for row, crop in zip(kept, seen, strict=True)]
+        crops.append(turned_alike(_stacked(changed, size_px), turns, mirrored))
+        clear.append(turned_alike(_stacked(seen, size_px), turns, mirrored))
+    grounds = [[data.ground(int(i), w, strength.window) for i, w in zip(places, of, strict=True)] for of in windows]
     shifts = turned_shifts(displaced(*grounds), turns, mirrored)
-    relation = related(index, index, *grounds)
-    return Batch(pair, index, views[0], views[1], (clear[0], clear[1]), relation, shifts)
+    relation = related(places, places, *grounds)
+    readable = np.isin(list(own), kept)
+    return Batch(pair, places, crops[0], crops[1], (clear[0], clear[1]), relation, shifts, readable)
+
+
+def _stacked(crops: Sequence[NDArray[np.uint8]], size_px: int) -> NDArray[np.uint8]:
+    """(N, S, S, 3); of none as well."""
+    return np.stack(crops) if crops else np.zeros((0, size_px, size_px, 3), np.uint8)
 
 
 def quarter_turns(strength: Strength, rng: np.random.Generator) -> tuple[int, bool]:

@@ -22,7 +22,7 @@ from train.data.pairs import Pair
 from train.data.places import displaced, related
 from train.data.training_set import TrainingSet
 from train.data.weather_batch import Draws
-from train.loop.batches import Batch, quarter_turns, too_few
+from train.loop.batches import Batch, Share, quarter_turns, too_few, whole
 
 Rows = tuple[NDArray[np.int64], ...]  # of each place, which of the pictures are its own
 
@@ -62,32 +62,36 @@ class DeviceFeed:
         """How many pictures there are."""
         return len(self._pictures)
 
-    def batch(self, places: NDArray[np.int64], pair: Pair, strength: Strength, seed: int, step: int) -> Batch:
+    def batch(
+        self, places: NDArray[np.int64], pair: Pair, strength: Strength, seed: int, step: int, share: Share = whole
+    ) -> Batch:
         """As `train.loop.batches.make_batch`, with tensors on the device for arrays.
 
         Raises:
             UsageError: fewer than two places are left.
         """
         rng = np.random.default_rng([seed, step, 42])
-        draws = Draws((seed, step, 44), self._device)
         views = (pair.query, pair.gallery)
         index = np.array([i for i in places if all(len(self._rows[view][i]) for view in views)], np.int64)
         if len(index) < 2:
             raise too_few()
+        own = share(len(index))
+        draws = Draws((seed, step, 44, own.start), self._device)
         chosen = [[int(rng.choice(self._rows[view][i])) for i in index] for view in views]
         turns, mirrored = quarter_turns(strength, rng)
         crops, clear, grounds = [], [], []
         for view, rows in zip(views, chosen, strict=True):
             windows = [any_window(strength, rng, view) for _ in rows]
-            pictures = self._pictures[torch.tensor(rows, device=self._device)]
-            seen = cut_many(pictures, windows, round(strength.window * pictures.shape[1]))
+            pictures = self._pictures[torch.tensor(rows[own], device=self._device, dtype=torch.int64)]
+            seen = cut_many(pictures, windows[own], round(strength.window * pictures.shape[1]))
             changed = augmented_many(seen, strength, draws, view != "satellite")
             crops.append(self._turned(changed, turns, mirrored))
             clear.append(self._turned(seen, turns, mirrored))
             grounds.append([self._data.ground(int(i), w, strength.window) for i, w in zip(index, windows, strict=True)])
         shifts = turned_shifts(displaced(*grounds), turns, mirrored)
         relation = related(index, index, *grounds)
-        return Batch(pair, index, crops[0], crops[1], (clear[0], clear[1]), relation, shifts)
+        readable = np.ones(len(chosen[0][own]), bool)
+        return Batch(pair, index, crops[0], crops[1], (clear[0], clear[1]), relation, shifts, readable)
 
     def _turned(self, crops: Tensor, turns: int, mirrored: bool) -> Tensor:
         return turned_alike_many(crops, turns, mirrored)

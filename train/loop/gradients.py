@@ -26,8 +26,8 @@ Scale = Callable[[Tensor], Tensor]  # of a value before its backward pass: fp16'
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """A whole batch on every process: ``crops`` of both views (N, S, S, 3) uint8 and which tower sees them; the rest as
-    `Embedded` has it."""
+    """A whole batch: which tower sees which crops, and on every process what `Embedded` has of all N places; but of the
+    ``own`` of them alone (all by default) crops of both views (n, S, S, 3) uint8."""
 
     query: ViewKind
     gallery: ViewKind
@@ -38,6 +38,7 @@ class Sides:
     shifts: Tensor  # (N, N, 2) in sides of a crop
     query_targets: Tensor | None = None
     gallery_targets: Tensor | None = None
+    own: slice | None = None
 
 
 class Processes:
@@ -53,12 +54,12 @@ class Processes:
         edges = [total * i // self.count for i in range(self.count + 1)]
         return slice(edges[self.index], edges[self.index + 1])
 
-    def whole(self, part: Tensor, total: int) -> Tensor:
-        """All parts in order, from everyone's: no graph goes through it."""
+    def whole(self, part: Tensor, own: slice, total: int) -> Tensor:
+        """All ``total`` rows, from everyone's ``own``: no graph goes through it."""
         if self._accelerator is None or self.count == 1:
             return part
         full = torch.zeros((total, *part.shape[1:]), dtype=part.dtype, device=part.device)
-        full[self.rows(total)] = part
+        full[own] = part
         summed: Tensor = self._accelerator.reduce(full, reduction="sum")
         return summed
 
@@ -74,10 +75,11 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch gave: the ``loss`` and the gallery's ``embeddings`` (N, D)."""
+    """What one batch gave: the ``loss`` and the gallery's ``embeddings`` (N, D) of its ``places`` (N,)."""
 
     loss: float
     embeddings: Tensor
+    places: Tensor
 
 
 def backward(
@@ -92,16 +94,16 @@ def backward(
     """Add the gradients of the whole batch to the towers' and the loss's parameters, equal on every process."""
     group = processes or Processes()
     total = len(sides.relation)
-    own = group.rows(total)
-    parts = [_Part(towers, view, crops[own], micro_batch or total, autocast) for view, crops in
+    own = sides.own or slice(0, total)
+    parts = [_Part(towers, view, crops, micro_batch or total, autocast) for view, crops in
              ((sides.query, sides.query_crops), (sides.gallery, sides.gallery_crops))]  # fmt: skip
-    leaves = [[_leaf(group.whole(tensor, total)) for tensor in part.outputs()] for part in parts]
+    leaves = [[_leaf(group.whole(tensor, own, total)) for tensor in part.outputs()] for part in parts]
     value = loss(_embedded(sides, leaves))
     scale(value).backward()
     for part, tensors in zip(parts, leaves, strict=True):
         part.backward([None if t.grad is None else t.grad[own] for t in tensors])
     group.sum_gradients(list(towers.parameters()))
-    return Step(float(value.detach()), leaves[1][0].detach())
+    return Step(float(value.detach()), leaves[1][0].detach(), sides.places)
 
 
 def _leaf(tensor: Tensor) -> Tensor:

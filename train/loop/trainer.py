@@ -21,7 +21,7 @@ from train.data.augment import Strength
 from train.data.pairs import TOWER_OF
 from train.data.training_set import TrainingSet
 from train.embedding_head import EmbeddingHead, fit_
-from train.loop.batches import Batch, Memory, choose, make_batch
+from train.loop.batches import Batch, Memory, choose, make_batch, too_few
 from train.loop.config import DEVICE, DataSection, TrainConfig
 from train.loop.device_feed import DeviceFeed
 from train.loop.gradients import Processes, Sides, Step, backward
@@ -136,21 +136,34 @@ class Trainer:
         def there(array: NDArray[Any] | torch.Tensor) -> torch.Tensor:
             return torch.as_tensor(array).to(self.device)
 
+        kept, own = self._kept(batch)
         views = TOWER_OF[batch.pair.query], TOWER_OF[batch.pair.gallery]
-        targets = [self._target(view, there(crops)) for view, crops in zip(views, batch.clear, strict=True)]
+        clear = [there(crops) for crops in batch.clear]
+        targets = [self._target(view, crops, own, len(kept)) for view, crops in zip(views, clear, strict=True)]
+        both = np.ix_(kept, kept)
         return Sides(
-            *views, there(batch.queries), there(batch.gallery), there(batch.relation), there(batch.places),
-            there(batch.shifts), *targets,
+            *views, there(batch.queries), there(batch.gallery), there(batch.relation[both]), there(batch.places[kept]),
+            there(batch.shifts[both]), *targets, own,
         )  # fmt: skip
 
+    def _kept(self, batch: Batch) -> tuple[NDArray[np.int64], slice]:
+        """The places that have been read, by whichever process, and which of them are this one's."""
+        total = len(batch.places)
+        rows = self._processes.rows(total)
+        readable = torch.from_numpy(batch.readable).to(self.device, torch.float32)
+        read = self._processes.whole(readable, rows, total).cpu().numpy() > 0
+        if read.sum() < 2:
+            raise too_few()
+        return np.flatnonzero(read), slice(int(read[: rows.start].sum()), int(read[: rows.stop].sum()))
+
     @torch.no_grad()
-    def _target(self, view: ViewKind, crops: torch.Tensor) -> torch.Tensor | None:
-        """The teacher's maps of clear crops, each process its part of them; None without a teacher."""
+    def _target(self, view: ViewKind, crops: torch.Tensor, own: slice, total: int) -> torch.Tensor | None:
+        """The teacher's maps of all clear crops, from those of this process; None without a teacher."""
         if self._teacher is None:
             return None
         with self._autocast():
-            _, maps = self._teacher(view, crops[self._processes.rows(len(crops))])
-        return None if maps is None else self._processes.whole(maps.float(), len(crops))
+            _, maps = self._teacher(view, crops)
+        return None if maps is None else self._processes.whole(maps.float(), own, total)
 
     def _untrained(self) -> Towers:
         """A copy of the towers as a run begins; those of a run that goes on are loaded later."""
@@ -164,7 +177,7 @@ class Trainer:
         following = reader.submit(self._read, self._planned, self.step + 1) if self.step + 1 < stop else None
         done = self.one_step(batch)
         if self.run.look_alikes:
-            self.memory.remember(batch.places, done.embeddings.float().cpu().numpy())
+            self.memory.remember(done.places.cpu().numpy(), done.embeddings.float().cpu().numpy())
         self.step += 1
         return following, done.loss
 
@@ -174,8 +187,8 @@ class Trainer:
     def _read(self, places: NDArray[np.int64], step: int) -> Batch:
         pair = self.config.pairs[step % len(self.config.pairs)]
         if self._feed is not None:
-            return self._feed.batch(places, pair, self.strength, self.run.seed, step)
-        return make_batch(self.data, places, pair, self.strength, self.run.seed, step)
+            return self._feed.batch(places, pair, self.strength, self.run.seed, step, self._processes.rows)
+        return make_batch(self.data, places, pair, self.strength, self.run.seed, step, self._processes.rows)
 
     def _device_feed(self) -> DeviceFeed:
         feed = DeviceFeed(self.data, self._views(), self.device, self.config.data.cache_mb, self.run.threads)

@@ -14,7 +14,7 @@ from train.data.augment import Strength, Window, any_window, cut, turned_alike, 
 from train.data.pairs import Pair  # noqa: E402
 from train.data.places import Square, displaced, related  # noqa: E402
 from train.data.training_set import TrainingPlace, TrainingSet  # noqa: E402
-from train.loop.batches import Memory, choose, make_batch  # noqa: E402
+from train.loop.batches import Batch, Memory, choose, make_batch  # noqa: E402
 
 PAIR = Pair("drone", "satellite")
 STILL = Strength(0.0, 0.0, 0.0, 1.0)
@@ -165,4 +165,27 @@ def test_an_unreadable_place_is_left_out(tmp_path: Path) -> None:
     (root / "train/drone/0-001/0.png").write_bytes(b"no picture")
     broken = TrainingSet.open([root], [PAIR], CELL_PX, 0)
     batch = make_batch(broken, np.arange(4), PAIR, STILL, 0, 0)
-    assert batch.places.tolist() == [0, 2, 3] and len(broken.skipped.paths) == 1
+    assert batch.places[batch.readable].tolist() == [0, 2, 3] and len(broken.skipped.paths) == 1
+    assert len(batch.queries) == len(batch.gallery) == len(batch.clear[0]) == len(batch.clear[1]) == 3
+
+
+def test_shares_of_a_batch_are_the_batch_and_each_reads_its_own_alone(tmp_path: Path) -> None:
+    """Whoever draws for a place draws the same: weather, windows and light of 7 places, by one and by three."""
+    root, places = area(tmp_path, places=9, test=False), np.array([4, 0, 7, 2, 8, 1, 5])
+    (root / "train/satellite/0-007/0.png").write_bytes(b"no picture")
+    strength = Strength(0.5, 5.0, 0.1, 0.75)
+
+    def made(share: slice) -> tuple[Batch, set[str]]:
+        data = TrainingSet.open([root], [PAIR], CELL_PX, 100)
+        batch = make_batch(data, places, PAIR, strength, 3, 1, lambda total: share)
+        return batch, {path.parent.name for path in [*data._cache, *data.skipped.paths]}
+
+    (whole, _), parts = made(slice(0, 7)), [made(share) for share in (slice(0, 2), slice(2, 4), slice(4, 7))]
+    assert [sorted(read) for _, read in parts] == [["0-000", "0-004"], ["0-002", "0-007"], ["0-001", "0-005", "0-008"]]
+    for name in ("queries", "gallery", "readable"):
+        together = np.concatenate([getattr(part, name) for part, _ in parts])
+        np.testing.assert_array_equal(together, getattr(whole, name))
+    for part, _ in parts:
+        for name in ("places", "relation", "shifts"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+    assert len(whole.queries) == 6 and not whole.readable[2]

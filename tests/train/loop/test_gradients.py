@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -46,6 +47,12 @@ def setup(shared: bool = False) -> tuple[Towers, WeightedSum, Sides]:
         ViewKind.DRONE, ViewKind.SATELLITE, crops[0], crops[1], relation, torch.arange(PLACES), shifts, *targets
     )
     return towers.eval(), loss, sides
+
+
+def share_of(sides: Sides, processes: Processes) -> Sides:
+    """What one process holds of a batch: of its own places alone the crops."""
+    own = processes.rows(len(sides.relation))
+    return replace(sides, query_crops=sides.query_crops[own], gallery_crops=sides.gallery_crops[own], own=own)
 
 
 def gradients(towers: Towers, loss: WeightedSum) -> dict[str, torch.Tensor]:
@@ -131,9 +138,10 @@ def test_two_that_share_a_batch_give_the_whole(micro_batch: int) -> None:
     expected = plain(towers, loss, sides)
     theirs = gradients(towers, loss)
     each, meeting, given = [setup() for _ in range(2)], Barrier(2), dict[int, torch.Tensor]()
+    both = [Processes(Sharer(index, meeting, given)) for index in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        shared = [pool.submit(backward, *each[index], micro_batch, Processes(Sharer(index, meeting, given)))
-                  for index in range(2)]  # fmt: skip
+        shared = [pool.submit(backward, one, its, share_of(whole, group), micro_batch, group)
+                  for (one, its, whole), group in zip(each, both, strict=True)]  # fmt: skip
     for done, (one, its, _) in zip(shared, each, strict=True):
         assert done.result().loss == pytest.approx(expected, abs=1e-5)
         close(gradients(one, its), theirs, 1e-5)
@@ -143,12 +151,13 @@ WORKER = """
 import sys
 import torch
 from accelerate import Accelerator
-from tests.train.loop.test_gradients import gradients, setup
+from tests.train.loop.test_gradients import gradients, setup, share_of
 from train.loop.gradients import Processes, backward
 
 accelerator = Accelerator(cpu=True)
 towers, loss, sides = setup()
-step = backward(towers, loss, sides, int(sys.argv[2]), Processes(accelerator))
+group = Processes(accelerator)
+step = backward(towers, loss, share_of(sides, group), int(sys.argv[2]), group)
 torch.save({"loss": step.loss, "gradients": gradients(towers, loss)}, f"{sys.argv[1]}/{accelerator.process_index}.pt")
 """
 

@@ -15,7 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from runtime.errors import ConfigError, HomingError  # noqa: E402
+from runtime.errors import ConfigError, HomingError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
 from tests.train.loop.tiny import area, config  # noqa: E402
 from train.loop.batches import make_batch  # noqa: E402
@@ -168,9 +168,23 @@ def test_the_command_says_by_path_in_one_sentence_what_is_wrong(tmp_path: Path) 
     assert done.stderr.startswith("homing-train: configuration") and done.stderr.count("\n") == 1
 
 
+def test_a_place_that_cannot_be_read_is_not_learned_from(tmp_path: Path) -> None:
+    root = area(tmp_path / "area", places=4)
+    (root / "train/drone/0-001/0.png").write_bytes(b"no picture")
+    trainer = Trainer(load_config(config(tmp_path, root, "torn")))
+    sides = trainer.sides(trainer._read(np.array([3, 1, 0, 2]), 0))
+    assert sides.places.tolist() == [3, 0, 2] and sides.own == slice(0, 3)
+    assert len(sides.query_crops) == len(sides.relation) == len(sides.shifts) == 3
+    with pytest.raises(UsageError, match="too few"):
+        trainer.sides(trainer._read(np.array([1, 0]), 0))
+
+
 @pytest.mark.long
-def test_two_processes_train_as_one(tmp_path: Path, data: Path) -> None:
-    """The command itself, started twice: the same losses, from batches that are shared out."""
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """The command itself, started twice: the same losses, from batches that are shared out, torn pictures and all."""
+    data = area(tmp_path / "area")
+    for torn in ("0-003", "0-010"):
+        (data / f"train/drone/{torn}/0.png").write_bytes(b"no picture")
     kept = '\n[[loss]]\nname = "kept_map"\n'
     alone = config(tmp_path, data, "alone", steps=3, more=kept)
     both = config(tmp_path, data, "both", steps=3, more=kept)

@@ -1,0 +1,196 @@
+"""A map of many square kilometres on one drone, beside one of them: ``python -m tests.bench.wide_map``.
+
+    python -m tests.bench.wide_map [--km2 N] [--worlds N] [--map FILE ...] [--frames N] [--targets N] [--unknown N]
+        [--keep FOLDER]
+
+A procedural world of a square kilometre is recorded as `homing record --map --heights 80 120` does it; other worlds
+and the maps fill up to ``--km2``, laid beside it again and again, each time changed (`tests.bench.wide_history`).
+Frames and targets show the first world on another date: frames from 100 m with attitude 1 degree, heading 3 degrees and
+height 3 % wrong, targets of 120 m a side. The first world alone and the whole are asked the same by a process each, on
+one thread; times are the processor's. ``--keep``: a folder for what is made; what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from runtime.bundle import Bundle
+from runtime.cli.record_map import record_map
+from runtime.embedder.embedder import Embedder
+from runtime.fix.fixer import Fixer
+from runtime.geodesy import distance_m, offset
+from runtime.history.history import History
+from runtime.matching.gallery import GalleryCache
+from runtime.place.locator import Locator
+from runtime.place.target import Target
+from runtime.record.map_record import MapOptions
+from runtime.rotations import ned_from_euler
+from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose
+from sim.camera import SimulatedCamera, default_camera
+from sim.render import renderer_of
+from sim.satellite import SatelliteImage
+from sim.world.world import ORIGIN, World
+from tests.bench.wide_history import widened
+
+_SEED = 11  # of the world that is asked for; those that fill up have the next
+_SIDE_M, _GSD_M, _RIM_M, _HEIGHT_M = 1_000.0, 0.5, 100.0, 100.0
+_TARGET_M, _TARGET_PX = 120.0, 240
+_RIGHT_M = 15.0
+
+
+def write_map(world: World, path: Path) -> None:
+    """A world's satellite image as a map of half a metre a pixel."""
+    image = SatelliteImage(world).render((0.0, 0.0), _SIDE_M, _GSD_M)
+    low, high = offset(ORIGIN, -_SIDE_M / 2, -_SIDE_M / 2), offset(ORIGIN, _SIDE_M / 2, _SIDE_M / 2)
+    rows, columns = image.shape[:2]
+    east, north = (high.longitude_deg - low.longitude_deg) / columns, (high.latitude_deg - low.latitude_deg) / rows
+    profile = {"driver": "GTiff", "width": columns, "height": rows, "count": 3, "dtype": "uint8", "crs": "EPSG:4326"}
+    at = Affine(east, 0.0, low.longitude_deg, 0.0, -north, high.latitude_deg)
+    with rasterio.open(path, "w", photometric="RGB", compress="deflate", transform=at, **profile) as file:
+        file.write(np.moveaxis(image, 2, 0))
+
+
+def write_questions(world: World, folder: Path, frames: int, targets: int) -> None:
+    """What a drone's camera shows of a world on another date, what its telemetry claims, and the truth; and targets."""
+    renderer, rng = renderer_of(world, "flight"), np.random.default_rng(5)
+    camera, reach_m, asked = SimulatedCamera(renderer, default_camera(), 1), _SIDE_M / 2 - _RIM_M, []
+    for number in range(frames):
+        at = rng.uniform(-reach_m, reach_m, 2).tolist()
+        angles = [*rng.normal(0.0, math.radians(4.0), 2).tolist(), float(rng.uniform(-math.pi, math.pi))]
+        image = camera.capture((*at, -_HEIGHT_M), ned_from_euler(*angles), (8.0, 0.0, 0.0))
+        np.save(folder / f"frame_{number}.npy", np.asarray(image))
+        wrong = np.radians(rng.normal(0.0, (1.0, 1.0, 3.0)))
+        height_m = _HEIGHT_M * (1 + 0.03 * float(rng.normal()))
+        asked.append({"at": at, "angles": (wrong + angles).tolist(), "height_m": height_m})
+    places = rng.uniform(-reach_m, reach_m, (targets, 2)).tolist()
+    for number, at in enumerate(places):
+        image = renderer.orthographic(tuple(at), _TARGET_M, _TARGET_M / _TARGET_PX)
+        np.save(folder / f"target_{number}.npy", np.asarray(image, np.uint8))
+    (folder / "asked.json").write_text(json.dumps({"frames": asked, "targets": places}))
+
+
+def asked(history: Path, folder: Path, unknown: int) -> dict[str, Any]:
+    """How right, how fast, and how large."""
+    questions = json.loads((folder / "asked.json").read_text())
+    bundle = Bundle.load()
+    embedder = Embedder(bundle, threads=1)
+    with History.open(history, embedding_space_id=bundle.embedding_space_id) as opened:
+        galleries = GalleryCache(opened)
+        fixer = Fixer(opened, embedder, default_camera(), galleries=galleries)
+        locator = Locator(opened, embedder, galleries=galleries)
+        answer = {"keyframes": len(opened), "mb_before": _memory_mb("VmRSS")}
+        answer |= _fixed(fixer, questions["frames"], folder) | {"mb_after_fixes": _memory_mb("VmRSS")}
+        answer |= _located(locator, questions["targets"], folder, False)
+        answer |= _located(locator, questions["targets"][:unknown], folder, True)
+        return answer | {"mb_resident": _memory_mb("VmRSS"), "mb_peak": _memory_mb("VmHWM")}
+
+
+def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    taken, right, wrong = [], 0, 0
+    for number, asked_for in enumerate(frames):
+        frame = Frame(np.load(folder / f"frame_{number}.npy"), number, "simulated", number)
+        attitude = Attitude(ned_from_euler(*asked_for["angles"]), math.radians(3.0), "sim")
+        pose = Pose(number, Measured(asked_for["height_m"], 0.03 * _HEIGHT_M, "sim"), attitude)
+        began = time.process_time()
+        fix = fixer.fix(frame, pose)
+        taken.append(1e3 * (time.process_time() - began))
+        if fix.aircraft is not None:
+            near = distance_m(fix.aircraft, offset(ORIGIN, *asked_for["at"])) <= _RIGHT_M
+            right, wrong = right + near, wrong + (not near)
+    times = {"fix_first_ms": taken[0], "fix_p50_ms": np.median(taken[1:]), "fix_p95_ms": np.percentile(taken[1:], 95)}
+    return {"fixes": len(taken), "fixed_right": right, "fixed_wrong": wrong, **times}
+
+
+def _located(locator: Locator, places: list[list[float]], folder: Path, unknown: bool) -> dict[str, Any]:
+    """``unknown``: scale and heading are."""
+    seconds, first, name = [], 0, "unknown" if unknown else "known"
+    for number, at in enumerate(places):
+        gsd_m = None if unknown else _TARGET_M / _TARGET_PX
+        target = Target(np.load(folder / f"target_{number}.npy"), gsd_m, not unknown, None, "target")
+        began = time.process_time()
+        place = locator.locate(target, any_heading=unknown)
+        seconds.append(time.process_time() - began)
+        first += bool(place.candidates) and _near(place.candidates[0].ground, at)
+    times = {f"{name}_p50_s": np.median(seconds), f"{name}_p95_s": np.percentile(seconds, 95)} if seconds else {}
+    return {f"{name}": len(seconds), f"{name}_first": first, **times}
+
+
+def _near(ground: GeoPoint, at: list[float]) -> bool:
+    return distance_m(ground, offset(ORIGIN, *at)) <= _RIGHT_M
+
+
+def _memory_mb(what: str) -> float:
+    return int(Path("/proc/self/status").read_text().split(f"{what}:")[1].split()[0]) / 1024
+
+
+def _recorded(path: Path, folder: Path) -> Path:
+    """The history of a map, ready for a flight at 80 to 120 m."""
+    history = folder / f"{path.stem}.db"
+    if not history.exists():
+        draft = folder / f"{path.stem}.draft.db"
+        draft.unlink(missing_ok=True)
+        record_map(path, draft, None, MapOptions(heights_m=(80.0, 120.0), processes=1, most_tiles=10**6))
+        draft.rename(history)
+    return history
+
+
+def _made(folder: Path, options: argparse.Namespace) -> tuple[Path, Path]:
+    """The history of the first world, and the wide one."""
+    maps = [folder / f"world_{_SEED + number}.tif" for number in range(1 + options.worlds)]
+    for number, path in enumerate(maps):
+        missing = not path.exists(), not number and not (folder / "asked.json").exists()
+        world = World.generate(_SEED + number, _SIDE_M) if any(missing) else None
+        if world is not None and missing[0]:
+            write_map(world, path)
+        if world is not None and missing[1]:
+            write_questions(world, folder, options.frames, options.targets)
+        _recorded(path, folder)
+    first, *fillers = (_recorded(path, folder) for path in [*maps, *options.map])
+    wide = folder / "wide.db"
+    if not wide.exists():
+        draft = folder / "wide.draft.db"
+        widened(first, fillers, draft, options.km2, ORIGIN)
+        draft.rename(wide)
+    return first, wide
+
+
+def main() -> None:
+    """Make, record, ask, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--km2", type=float, default=100.0)
+    parser.add_argument("--worlds", type=int, default=3, help="that fill up")
+    parser.add_argument("--map", type=Path, action="append", default=[], help="another map that fills up")
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--targets", type=int, default=200)
+    parser.add_argument("--unknown", type=int, default=50, help="of the targets, with scale and heading unknown too")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        answer = asked(options.child, options.keep, options.unknown)
+        print(json.dumps({key: value if isinstance(value, int) else round(value, 2) for key, value in answer.items()}))
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = options.keep or Path(place)
+        folder.mkdir(exist_ok=True)
+        for history in _made(folder, options):
+            print(f"{history.stem}: {history.stat().st_size / 1e6:.0f} MB", flush=True)
+            command = [sys.executable, "-m", "tests.bench.wide_map", "--child", str(history), "--keep", str(folder)]
+            run = subprocess.run([*command, "--unknown", str(options.unknown)], check=False, stdout=subprocess.PIPE)
+            print(run.stdout.decode().strip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
