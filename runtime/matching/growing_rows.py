@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FIRST_CAPACITY = 64  # rows
-IN_MEMORY_BYTES = 128 << 20  # of an array: a larger one lies in a file without a name; memory holds what is read of it
+IN_MEMORY_BYTES = 48 << 20  # of an array: a larger one lies in a file without a name; memory holds what is read of it
 
 
 class GrowingRows:

@@ -48,8 +48,8 @@ class Ground:
         self._smoothing, self._surroundings = _SMOOTHING / _PITCH, _SURROUNDINGS / _PITCH  # in nodes
         near = _reach(self._smoothing)
         self._lattice = Lattice((int(rows), int(columns)), first - near, last + near)
-        self._dots = np.zeros(self._lattice.size, np.float32)  # there is a ground for each of five versions at once
-        self._counts = np.zeros(self._lattice.size, np.float32)
+        # There is a ground for each of five versions at once. The last of each is of all nodes that are not kept (-1).
+        self._dots, self._counts = np.zeros((2, self._lattice.size + 1), np.float32)
         self._flown = np.zeros(self._lattice.size, dtype=bool)
         for (south, west), (north, east) in zip(first, last, strict=True):
             self._flown[self._lattice.at(np.arange(south, north + 1)[:, None], np.arange(west, east + 1)[None])] = True
@@ -69,27 +69,32 @@ class Ground:
     def add(
         self, centres_ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32], cell_m: float
     ) -> None:
-        """Lays (N, K, K) summed cosines of a target's centre about N points, with their (K, K) overlaps."""
+        """Lays (N, K, K) summed cosines of a target's centre about N points, with their (K, K) overlaps. Each sample is
+        shared out between the four nodes around it, which rows and columns do by themselves: what a surface adds to the
+        nodes about its keyframe is two products of matrices."""
         reach = dots.shape[-1] // 2
-        shifts = np.arange(-reach, reach + 1) * cell_m
-        to_north, to_east = np.meshgrid(-shifts, shifts, indexing="ij")
-        ne_m = centres_ne_m[:, None, None, :] + np.stack([to_north, to_east], axis=-1)
-        self._splat(ne_m.reshape(-1, 2), dots.ravel(), np.broadcast_to(counts, dots.shape).ravel())
+        shifts_m = np.arange(-reach, reach + 1) * cell_m
+        rows, to_north = self._shared_out(centres_ne_m[:, :1] - shifts_m, 0)
+        columns, to_east = self._shared_out(centres_ne_m[:, 1:] + shifts_m, 1)
+        nodes = self._lattice.at(rows[:, :, None], columns[:, None, :]).ravel()
+        to_east = to_east.transpose(0, 2, 1)
+        np.add.at(self._dots, nodes, (to_north @ dots.astype(np.float32, copy=False) @ to_east).ravel())
+        np.add.at(self._counts, nodes, (to_north @ counts.astype(np.float32, copy=False) @ to_east).ravel())
 
-    def _splat(self, ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32]) -> None:
-        """Shares each sample out between the four nodes around it."""
-        at = (ne_m - self._origin) / self._pitch_m
+    def _shared_out(self, at_m: Array, axis: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For samples at (N, K) metres along an axis: the (N, H) nodes along it about each of the N, and how much each
+        of them has of each sample, (N, H, K); nothing of one that lies outside."""
+        at = (at_m - self._origin[axis]) / self._pitch_m
         corner = np.floor(at).astype(np.int64)
-        inside = ((corner >= 0) & (corner < np.array(self._lattice.shape) - 1)).all(axis=1)
-        corner, part = corner[inside], (at - corner)[inside]
-        dots, counts = dots[inside], counts[inside]
-        for i in (0, 1):
-            for j in (0, 1):
-                node = self._lattice.at(corner[:, 0] + i, corner[:, 1] + j)
-                kept = node >= 0
-                share = (np.abs(1 - i - part[:, 0]) * np.abs(1 - j - part[:, 1]))[kept].astype(np.float32)
-                np.add.at(self._dots, node[kept], share * dots[kept])
-                np.add.at(self._counts, node[kept], share * counts[kept])
+        part, last = (at - corner).astype(np.float32), self._lattice.shape[axis] - 1
+        inside = (corner >= 0) & (corner < last)
+        low = corner.min(axis=1, keepdims=True)
+        nodes = low + np.arange(int((corner - low).max()) + 2)
+        shares = np.zeros((*nodes.shape, at.shape[1]), np.float32)
+        number, sample = np.indices(at.shape, sparse=True)
+        shares[number, corner - low, sample] = np.where(inside, 1 - part, 0)
+        shares[number, corner - low + 1, sample] = np.where(inside, part, 0)
+        return nodes.clip(0, last), shares
 
     def field(self) -> Field:
         """The scores so far."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # optional, and so is what runs it
 HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
 _MAX_SKETCHED = 24  # attempts compared by their middle alone, of those that the vectors rank first
 _MAX_COMPARED = 2  # of those compared by the whole target
+_AT_ONCE = 32  # attempts whose crops are held, with their maps in single precision: 6 MB
 _REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # steps in heading and in scale
 _PLACES = 8  # kept of an attempt, whatever is asked for: the right one's rivals among them
 _MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
@@ -219,8 +220,8 @@ class Locator:
 
     def _sketched(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[TargetHypothesis]:
         """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
-        crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
-        vectors, maps = self._embedded(crops)
+        parts = [self._alone(target, attempts[n : n + _AT_ONCE]) for n in range(0, len(attempts), _AT_ONCE)]
+        vectors = np.concatenate([part[0] for part in parts])
         sides_m = np.array([one.footprints_m[0] for one in attempts])
         rungs = {side_m: self._rung(view, side_m) for side_m in np.unique(sides_m).tolist()}
         similarity = np.full(len(attempts), -1.0, np.float32)
@@ -230,9 +231,18 @@ class Locator:
         hypotheses = []
         for n in np.argsort(similarity)[::-1][:_MAX_SKETCHED]:
             rung = rungs[float(sides_m[n])]
-            layer = Layer(rung, crops[n : n + 1], maps[n : n + 1])
+            crop = self._crops(target, attempts[n], attempts[n].footprints_m[0], alone=True)
+            layer = Layer(rung, crop, parts[n // _AT_ONCE][1][n % _AT_ONCE][None].astype(np.float32))
             hypotheses.append(compare(attempts[n], [layer], rung.shortlist(vectors[[n]]), 1))
         return hypotheses
+
+    def _alone(
+        self, target: Target, attempts: Sequence[Attempt]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        """Vectors (N, D) and centred maps (N, C, h, w) of a target's middle as each of N attempts has it."""
+        crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
+        vectors, maps = self._embedded(crops)
+        return vectors, maps.astype(np.float16)
 
     def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""

@@ -139,11 +139,11 @@ class Trainer:
         kept, own = self._kept(batch)
         views = TOWER_OF[batch.pair.query], TOWER_OF[batch.pair.gallery]
         clear = [there(crops) for crops in batch.clear]
-        targets = [self._target(view, crops, own, len(kept)) for view, crops in zip(views, clear, strict=True)]
+        query, gallery = (self._target(view, crops, own, len(kept)) for view, crops in zip(views, clear, strict=True))
         both = np.ix_(kept, kept)
         return Sides(
             *views, there(batch.queries), there(batch.gallery), there(batch.relation[both]), there(batch.places[kept]),
-            there(batch.shifts[both]), *targets, own,
+            there(batch.shifts[both]), query, gallery, own,
         )  # fmt: skip
 
     def _kept(self, batch: Batch) -> tuple[NDArray[np.int64], slice]:
