@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from runtime.errors import BundleError
 from runtime.matching.acceptance import OPEN, PAIRS, pairs_log_likelihood_ratio
 from runtime.matching.alignment import Sought
+from runtime.place.areas import worth_laying_on
 from runtime.place.attempt import Attempt
 from runtime.place.field import Field, Peak
 from runtime.place.gallery import Rung
@@ -119,7 +120,7 @@ def compare(
 
     ``wrong``: copies of the layers whose layout is wrong, for what chance makes.
     """
-    rung = layers[0].rung
+    rung, rows = layers[0].rung, worth_laying_on([layers, *wrong], rows)
     fields, chance = fields_of([layers, *wrong], rows)
     peaks = _distinct(fields, top, APART * rung.footprint_m)
     nearest = tuple(int(rung.ids[rows[np.hypot(*(rung.ne_m[rows] - peak.ne_m).T).argmin()]]) for peak in peaks)

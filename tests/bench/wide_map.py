@@ -81,7 +81,7 @@ def write_questions(world: World, folder: Path, frames: int, targets: int) -> No
     (folder / "asked.json").write_text(json.dumps({"frames": asked, "targets": places}))
 
 
-def asked(history: Path, folder: Path, unknown: int) -> dict[str, Any]:
+def asked(history: Path, folder: Path, frames: int, targets: int, unknown: int) -> dict[str, Any]:
     """How right, how fast, and how large."""
     questions = json.loads((folder / "asked.json").read_text())
     bundle = Bundle.load()
@@ -91,8 +91,8 @@ def asked(history: Path, folder: Path, unknown: int) -> dict[str, Any]:
         fixer = Fixer(opened, embedder, default_camera(), galleries=galleries)
         locator = Locator(opened, embedder, galleries=galleries)
         answer = {"keyframes": len(opened), "mb_before": _memory_mb("VmRSS")}
-        answer |= _fixed(fixer, questions["frames"], folder) | {"mb_after_fixes": _memory_mb("VmRSS")}
-        answer |= _located(locator, questions["targets"], folder, False)
+        answer |= _fixed(fixer, questions["frames"][:frames], folder) | {"mb_after_fixes": _memory_mb("VmRSS")}
+        answer |= _located(locator, questions["targets"][:targets], folder, False)
         answer |= _located(locator, questions["targets"][:unknown], folder, True)
         return answer | {"mb_resident": _memory_mb("VmRSS"), "mb_peak": _memory_mb("VmHWM")}
 
@@ -102,7 +102,8 @@ def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path) -> dict[str
     for number, asked_for in enumerate(frames):
         frame = Frame(np.load(folder / f"frame_{number}.npy"), number, "simulated", number)
         attitude = Attitude(ned_from_euler(*asked_for["angles"]), math.radians(3.0), "sim")
-        pose = Pose(number, Measured(asked_for["height_m"], 0.03 * _HEIGHT_M, "sim"), attitude)
+        height = Measured(asked_for["height_m"], 0.03 * _HEIGHT_M, "sim")
+        pose = Pose(number, height_agl_m=height, attitude=attitude)
         began = time.process_time()
         fix = fixer.fix(frame, pose)
         taken.append(1e3 * (time.process_time() - began))
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        answer = asked(options.child, options.keep, options.unknown)
+        answer = asked(options.child, options.keep, options.frames, options.targets, options.unknown)
         print(json.dumps({key: value if isinstance(value, int) else round(value, 2) for key, value in answer.items()}))
         return
     with tempfile.TemporaryDirectory() as place:
@@ -187,8 +188,9 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         for history in _made(folder, options):
             print(f"{history.stem}: {history.stat().st_size / 1e6:.0f} MB", flush=True)
+            counts = [f"--{name}={getattr(options, name)}" for name in ("frames", "targets", "unknown")]
             command = [sys.executable, "-m", "tests.bench.wide_map", "--child", str(history), "--keep", str(folder)]
-            run = subprocess.run([*command, "--unknown", str(options.unknown)], check=False, stdout=subprocess.PIPE)
+            run = subprocess.run([*command, *counts], check=False, stdout=subprocess.PIPE)
             print(run.stdout.decode().strip(), flush=True)
 
 
