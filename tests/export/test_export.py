@@ -108,7 +108,7 @@ def test_a_checkpoint_of_training_becomes_a_bundle(tmp_path: Path) -> None:
     from train.backbones import BackboneSpec
     from train.towers import Towers, TowersSpec, save_towers
 
-    spec = TowersSpec(backbones={ViewKind.DRONE: BackboneSpec(stage=4)}, size_px=64)
+    spec = TowersSpec(backbones={ViewKind.DRONE: BackboneSpec(stage=2)}, size_px=64)
     save_towers(Towers(spec), tmp_path / "towers.pt")
     made = make(tmp_path / "towers.pt", tmp_path / "made", None, 18, 32, ("fp32",), None, None, None)
     assert made.input_size_px == 64 and set(made.views) == set(spec.views)

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from runtime.report.figures import lay_out
+
 CSV = "curves.csv"
 _COLUMNS = ("step", "name", "value")
 _PANELS_A_ROW = 2
@@ -26,6 +28,7 @@ class Record:
 
         self._folder = folder
         self.rows = [row for row in _read(folder / CSV) if row[0] < step]
+        self._flushed: int | None = None  # rows that the files hold
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)  # type: ignore[no-untyped-call, unused-ignore]
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
@@ -35,13 +38,16 @@ class Record:
             self._writer.add_scalar(name, value, step)
 
     def flush(self) -> None:
-        """Write everything, the picture of the curves too."""
+        """Write everything, the picture of the curves too; nothing where no number has come since."""
+        if self._flushed == len(self.rows):
+            return
         self._writer.flush()
         with (self._folder / CSV).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
             writer.writerows((step, name, f"{value:.8g}") for step, name, value in self.rows)
         self._draw(self._folder / "curves.png")
+        self._flushed = len(self.rows)
 
     def close(self) -> None:
         """The last word."""
@@ -64,6 +70,7 @@ class Record:
             _panel(axes, title, lines)
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
+        lay_out(figure)
         figure.savefig(path, dpi=90)
 
 
