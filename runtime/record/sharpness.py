@@ -6,7 +6,6 @@ from collections import deque
 from statistics import median
 
 import cv2
-import numpy as np
 
 from runtime.values import ImageRGB
 
@@ -24,8 +23,8 @@ def sharpness(image: ImageRGB) -> float:
     shrink = min(1.0, _SIDE_PX / max(image.shape[:2]))
     small = image if shrink == 1.0 else cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    detail = cv2.Laplacian(grey, cv2.CV_32F)
-    return float(np.var(detail) / (np.var(grey.astype(np.float32)) + 1.0))  # + 1: a black frame has none
+    detail, contrast = (cv2.meanStdDev(one)[1].item() ** 2 for one in (cv2.Laplacian(grey, cv2.CV_16S), grey))
+    return float(detail / (contrast + 1.0))  # + 1: a black frame has none
 
 
 class BlurGate:

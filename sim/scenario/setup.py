@@ -69,14 +69,14 @@ class Site:
         cls, world: AnyWorld, seed: int, out: Path, small: bool = False, cache: WorldCache | None = None,
         surveys: KeptSurveys | None = None,
     ) -> Site:  # fmt: skip
-        """Render what has to be rendered once, both dates at a time, and load the default bundle."""
+        """Render what has to be rendered once, both dates at a time, and load the default bundle beside that."""
         plan = make_plan(seed, side_ne_m(world), small)
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(2) as pool:
             image = pool.submit(whole_image, world, cache)
+            embedder = pool.submit(Embedder, Bundle.load(), threads=min(_EMBEDDING_THREADS, usable_cores()))
             renderer = renderer_of(world, "flight", cache)
-            embedder = Embedder(Bundle.load(), threads=min(_EMBEDDING_THREADS, usable_cores()))
             image.result()
-        return cls(world, plan, renderer, embedder, seed, out, cache, surveys)
+        return cls(world, plan, renderer, embedder.result(), seed, out, cache, surveys)
 
     @property
     def history(self) -> Path:
