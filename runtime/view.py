@@ -178,6 +178,16 @@ def rectify(frame: Frame, camera: CameraModel, pose: Pose, footprint_m: float, s
     )
 
 
+def rectify_about(
+    frame: Frame, camera: CameraModel, pose: Pose, centre_ne_m: tuple[float, float], footprint_m: float, size_px: int
+) -> ImageRGB:
+    """The north-up nadir crop of ``footprint_m`` about a point (north, east) of the one below the camera; attitude and
+    height must be known."""
+    plane = GroundPlane.of(camera.scaled_to(frame.image.shape[1], frame.image.shape[0]), pose)
+    assert plane is not None
+    return _warp(frame.image, plane, *centre_ne_m, footprint_m, size_px)
+
+
 def centre_crop(frame: Frame, size_px: int) -> View:
     """The largest centred square of a frame of unknown scale, resized."""
     height, width = frame.image.shape[:2]

@@ -8,11 +8,12 @@ with the fix, or with the honest no. The frame's own position, time and name are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime.camera_model import CameraModel
+from runtime.fix.any_heading import AnyHeading
 from runtime.fix.decide import decide
 from runtime.fix.hypotheses import hypotheses_of
 from runtime.fix.layout import LayoutFixer, Refusal
@@ -70,6 +71,7 @@ class Fixer:
             history, camera, bundle.input_size_px, persist, bundle.shared_dim, self._galleries, features_bytes
         )
         self._retriever = Retriever(self._memory, embedder, watch)
+        self._any_heading = AnyHeading(self._memory, embedder, self._learned, watch)
         self._watch = watch
 
     def fix(
@@ -104,7 +106,17 @@ class Fixer:
 
     def _attempt(self, frame: Frame, known: Known, most: int) -> Fix:
         """``most``: keyframes to verify."""
-        matches = self._retriever.retrieve(frame, known)
+        if known.posed or not self._any_heading.usable:
+            return self._by_keyframes(frame, known, most, dict(self._memory.views))
+        fix = self._by_keyframes(frame, known, most, [ViewKind.DRONE])
+        if fix.decision is Decision.FIX:
+            return fix
+        found = self._any_heading.fix(frame, known, self._as_tagged)
+        return replace(found, verified=found.verified + fix.verified, hypotheses=found.hypotheses + fix.hypotheses)
+
+    def _by_keyframes(self, frame: Frame, known: Known, most: int, views: Container[ViewKind]) -> Fix:
+        """By those of some views that resemble the frame."""
+        matches = self._retriever.retrieve(frame, known, views)
         if not matches.ranked:
             return Fix.none(frame.t_ns, NOTHING.reason)
         verifications = self._verified(frame, known, matches, most)

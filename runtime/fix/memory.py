@@ -107,6 +107,11 @@ class Memory:
         return self._gallery.origin
 
     @property
+    def gallery(self) -> gallery.Snapshot:
+        """The history's gallery as it was at the last `refresh`."""
+        return self._gallery
+
+    @property
     def views(self) -> tuple[tuple[ViewKind, tuple[float, ...]], ...]:
         """The views in the history, each with the footprints at which it is embedded."""
         return tuple((view, self._gallery.footprints(view)) for view in self._gallery.views)

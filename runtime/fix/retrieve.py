@@ -6,7 +6,7 @@ the keyframes embedded at its own footprint, in every way in which they can be c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -80,9 +80,10 @@ class Retriever:
         self._embedder = embedder
         self._watch = watch
 
-    def retrieve(self, frame: Frame, known: Known) -> Matches:
-        """The keyframes that resemble ``frame`` most; where its pose is unknown with their neighbours on the ground."""
-        crops_by_view = self._crops(frame, known)
+    def retrieve(self, frame: Frame, known: Known, views: Container[ViewKind] = tuple(ViewKind)) -> Matches:
+        """The keyframes of some ``views`` that resemble ``frame`` most; where its pose is unknown with their neighbours
+        on the ground."""
+        crops_by_view = self._crops(frame, known, views)
         self._watch("look")
         crops = tuple(crop for _, crop in crops_by_view)
         if not crops:
@@ -96,12 +97,13 @@ class Retriever:
         self._watch("search")
         return Matches(crops, embedded, tuple(ranked))
 
-    def _crops(self, frame: Frame, known: Known) -> list[tuple[ViewKind, QueryCrop]]:
+    def _crops(self, frame: Frame, known: Known, views: Container[ViewKind]) -> list[tuple[ViewKind, QueryCrop]]:
         size_px = self._embedder.bundle.input_size_px
         sides_m = () if known.height else self._memory.footprints_to_try()
         return [
             (view, crop)
             for view, rungs in self._memory.views
+            if view in views
             for crop in query_crops(frame, known, rungs, partial(self._memory.chosen, view), sides_m, size_px)
         ]
 
