@@ -39,10 +39,11 @@ def _unwatched(stage: str) -> None:
 class Fixer:
     """Fixes frames of one camera against one history; follows the history while it grows.
 
-    ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify. ``persist``: local
-    features of keyframes are kept in the history for the next time. ``as_tagged``: the aircraft is where the tags of
-    the keyframes' flight would have it, with their receiver's lag and drift, for photos that are held against such
-    tags; in flight it is where the camera is over the history's ground, as targets are. ``galleries``: the history's,
+    ``watch`` is called with a stage's name when it ends: look, embed, search, features, verify; of a frame of unknown
+    heading on a map sweep. ``persist``: local features of keyframes are kept in the history for the next time.
+    ``as_tagged``: the aircraft is where the tags of the keyframes' flight would have it, with their receiver's lag and
+    drift, for photos that are held against such tags; in flight it is where the camera is over the history's ground, as
+    targets are. ``galleries``: the history's,
     where others search it too. ``features_bytes``: of memory, for features of keyframes. ``network``: looks at frames
     of known pose that no keyframe passes by corners; optional.
     """
@@ -71,7 +72,7 @@ class Fixer:
             history, camera, bundle.input_size_px, persist, bundle.shared_dim, self._galleries, features_bytes
         )
         self._retriever = Retriever(self._memory, embedder, watch)
-        self._any_heading = AnyHeading(self._memory, embedder, self._learned, watch)
+        self._any_heading = AnyHeading(self._memory, embedder, watch, self._learned)
         self._watch = watch
 
     def fix(

@@ -56,13 +56,13 @@ def query_crops(
         if plane is None:
             continue
         for rung in chosen(_covered(rungs, plane, size_px)):
-            small = _shrunk(frame, plane, rung, size_px)
+            small = shrunk(frame, plane, rung, size_px)
             image = rectify(small, known.camera, pose, rung, size_px).image
             found.append(QueryCrop(rung, pose, plane.crop_centre(), image))
     return found
 
 
-def _shrunk(frame: Frame, plane: GroundPlane, rung_m: float, size_px: int) -> Frame:
+def shrunk(frame: Frame, plane: GroundPlane, rung_m: float, size_px: int) -> Frame:
     """The frame averaged down to about the crop's own pixels: the crop is then cut at a quarter of the cost."""
     share = size_px / (rung_m / plane.height_agl_m * plane.camera.fx_px) * _SHRUNK_PX_PER_CROP_PX
     share = max(share, 2.0 / min(frame.image.shape[:2]))  # a camera on the ground shows less than a pixel of a crop

@@ -1,10 +1,10 @@
 """A frame of unknown heading on a map: which way it was turned, where it lies, and how high it was taken.
 
-It is read in every heading (and, where its height is unknown, at every scale) in one batch, and each reading's vector is
-compared with all tiles. Wrong headings resemble some tile too, so what counts is how far a tile stands out among all by
-that reading. The few that stand out most are laid on the tiles about them by their spatial maps; of those that fit best
-several crops are cut, each is looked for where it should lie, and a pose through where they are found says heading and
-height better: twice, from coarse to fine.
+It is read in every heading (and, where its height is unknown, at every scale) in one batch, and each reading's vector
+is compared with all tiles. Wrong headings resemble some tile too, so what counts is how far a tile stands out among
+all by that reading. The few that stand out most are laid on the tiles about them by their spatial maps. Where those fit
+best several crops are cut, each is looked for about where it should lie, and a pose through where they are found says
+heading and height better; the best are looked at once more so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from runtime.centred import centred
 from runtime.fix.planar_pose import PlanarPose, Prior, solve
 from runtime.fix.query import Known
-from runtime.fix.query_crops import QueryCrop, query_crops
+from runtime.fix.query_crops import QueryCrop, query_crops, shrunk
 from runtime.fix.retrieve import Tower
 from runtime.fix.window import Window, windows_of
 from runtime.matching.gallery import Snapshot
@@ -40,18 +40,21 @@ _MOST_CROPS = 7
 LEAST_CROPS = 4  # that agree, for a layout to be accepted
 _NOISE = 0.03  # of the footprint: 1-sigma of where a crop is found, half a cell
 _AGREES_WITHIN = 0.09  # of the footprint: a cell and a half
-_CLEAR = 0.12  # of what stands out: half as much again as is asked for
+_LEAST_CHANCE = 0.02  # of what a crop fits better than about it: on varied ground chance makes twice as much
+_CLEAR = 2.5  # times chance: more than is asked for
 _WORTH = 0.5  # of what the best place stands out by: one with less is not looked at again
 _NO_TILT_RAD = math.radians(0.3)
 _FOUND_TURN_SIGMA_RAD, _FOUND_SCALE_SIGMA = math.radians(4.0), 0.05  # of what a spot says
 _TURN_SIGMA_RAD, _SCALE_SIGMA = math.radians(10.0), 0.15  # of a reading; headings are tried 30 degrees apart
+_LEAST_SCALE = 0.5  # of a reading's height: crops that scatter say nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A place where a frame may have been taken: what is ``known`` now, with heading and height; the ``pose`` of the
-    camera through the crops that were cut, of which ``agreeing`` of ``crops`` lie where it has them; and how far they
-    ``stand_out`` together. ``level_ne_m``: (2,) north and east of the aircraft if its tilt is what it is said to be.
+    camera through the crops that were cut, of which ``agreeing`` of ``crops`` lie where it has them; and how far it
+    ``stands_out``: how many times better all crops fit there than about it, than one crop does by chance on this map.
+    ``level_ne_m``: (2,) north and east of the aircraft if its tilt is what it is said to be.
     ``footprint_m`` of the crops, ``keyframe_id`` of the nearest tile."""
 
     known: Known
@@ -97,7 +100,7 @@ class Sweep:
         """
         bundle = self._embedder.bundle
         rungs = gallery.footprints(ViewKind.SATELLITE)
-        readings = query_crops(frame, known, rungs, lambda covered: covered[:1], seen_footprints_m, bundle.input_size_px)
+        readings = query_crops(frame, known, rungs, largest, seen_footprints_m, bundle.input_size_px)
         if not readings or bundle.map_shape is None:
             return []
         embedded = self._embedder.embed(ViewKind.DRONE, np.stack([one.image for one in readings]))
@@ -105,35 +108,47 @@ class Sweep:
             return []
         galleries = {side_m: Rung(gallery, ViewKind.SATELLITE, side_m, bundle.shared_dim) for side_m in rungs}
         starts = _starts(readings, embedded.vectors, centred(embedded.maps), galleries)
+        chance = max(float(np.median([start.fits for start in starts])), _LEAST_CHANCE)  # nearly all are wrong
         found: list[Spot] = []
         for start in starts[:_SPOTS]:
-            found.append(self._looked(frame, replace(known, pose=start.pose), start.air_ne_m, galleries))
+            found.append(self._looked(frame, replace(known, pose=start.pose), start.air_ne_m, chance, galleries))
             if found[-1].clear:
                 break
         enough = _WORTH * max(one.stands_out for one in found)
         again = [
-            self._looked(frame, one.known, one.level_ne_m, galleries) if one.stands_out >= enough else one
+            self._looked(frame, one.known, one.level_ne_m, chance, galleries) if one.stands_out >= enough else one
             for one in found
         ]
         return sorted(again, key=lambda one: -one.stands_out)
 
-    def _looked(self, frame: Frame, known: Known, air_ne_m: Array, galleries: Mapping[float, Rung]) -> Spot:
+    def _looked(
+        self, frame: Frame, known: Known, air_ne_m: Array, chance: float, galleries: Mapping[float, Rung]
+    ) -> Spot:
         """What crops that are cut as ``known`` has it say of an aircraft at (2,) north and east."""
         plane = GroundPlane.of(known.camera, known.pose)
         assert plane is not None  # a reading was cut
         rung, places = _grid(plane, known.heading_rad, galleries)
         windows = windows_of(rung, self._maps(frame, known, places, rung.footprint_m), air_ne_m + places)
-        return _solved(known, plane.height_agl_m, places, air_ne_m, windows, rung)
+        spot = _solved(known, plane.height_agl_m, places, air_ne_m, windows, rung)
+        return replace(spot, stands_out=spot.stands_out / chance)
 
     def _maps(self, frame: Frame, known: Known, places: Array, footprint_m: float) -> NDArray[np.float32]:
         size_px = self._embedder.bundle.input_size_px
+        plane = GroundPlane.of(known.camera, known.pose)
+        assert plane is not None  # a reading was cut
+        small = shrunk(frame, plane, footprint_m, size_px)
         crops: list[ImageRGB] = [
-            rectify_about(frame, known.camera, known.pose, (float(north), float(east)), footprint_m, size_px)
+            rectify_about(small, known.camera, known.pose, (float(north), float(east)), footprint_m, size_px)
             for north, east in places
         ]
         maps = self._embedder.embed(ViewKind.DRONE, np.stack(crops)).maps
         assert maps is not None  # the readings had some
         return centred(maps)
+
+
+def largest(covered: Sequence[float]) -> Sequence[float]:
+    """Of rungs that a camera covers, the largest first, that one alone."""
+    return covered[:1]
 
 
 def _starts(
@@ -192,7 +207,8 @@ def _apart(places: Array, apart_m: float) -> Array:
 def _grid(plane: GroundPlane, heading_rad: float, galleries: Mapping[float, Rung]) -> tuple[Rung, Array]:
     """The largest rung at which a grid of crops is seen, and (N, 2) north and east of their middles from the aircraft;
     the rung with the most crops where none has enough."""
-    grids = [(rung, _places(plane, heading_rad, rung.footprint_m)) for _, rung in sorted(galleries.items(), reverse=True)]
+    rungs = sorted(galleries.values(), key=lambda rung: -rung.footprint_m)
+    grids = [(rung, _places(plane, heading_rad, rung.footprint_m)) for rung in rungs]
     enough = next((one for one in grids if len(one[1]) > LEAST_CROPS), None)
     return enough or max(grids, key=lambda one: len(one[1]))
 
@@ -238,5 +254,6 @@ def _told(known: Known, pose: PlanarPose) -> Known:
     assert own.attitude is not None and own.height_agl_m is not None
     turned = turned_about_vertical(own.attitude.ned_from_body, pose.heading_rad)
     attitude = replace(own.attitude, ned_from_body=turned, heading_sigma_rad=_FOUND_TURN_SIGMA_RAD)
-    height = replace(own.height_agl_m, value=pose.height_m, sigma=_FOUND_SCALE_SIGMA * pose.height_m)
+    height_m = max(pose.height_m, _LEAST_SCALE * own.height_agl_m.value)
+    height = replace(own.height_agl_m, value=height_m, sigma=_FOUND_SCALE_SIGMA * height_m)
     return replace(known, pose=replace(own, attitude=attitude, height_agl_m=height))

@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 
 _REACH = 0.32  # of the footprint, each way: a heading that is 15 degrees off moves what lies at 45 degrees by a quarter
 _PITCH = 1 / 28  # of the footprint, between nodes: about half a cell of a map
-_TILES_WITHIN = 0.5  # of the footprint: tiles whose middles are further off show less than a half of the crop
-_MOST_SHIFT = 0.78  # of a map's cells: a tile that far off and a place at the window's edge
+_TILES_WITHIN = 0.36  # of the footprint: tiles whose middles are further off show little of the crop
+_MOST_SHIFT = 0.68  # of a map's cells: a tile that far off and a place at the window's edge
 _MIN_COVER = 0.25  # of one tile's full overlap: less at the best node is no evidence
 _MIN_SHARE = 0.5  # of the window's best cover: nodes with less are not compared with the others
 _SMOOTHING = 1.0  # nodes
@@ -46,7 +46,7 @@ class Window:
         at = np.unravel_index(int(self.above.argmax()), self.above.shape)
         row, column = int(at[0]), int(at[1])
         part = [_vertex(self.above[:, column], row), _vertex(self.above[row], column)]
-        return (np.array([row, column]) + part - self.above.shape[0] // 2) * self.pitch_m
+        return np.asarray((np.array([row, column]) + part - self.above.shape[0] // 2) * self.pitch_m)
 
     @classmethod
     def joint(cls, windows: Sequence[Window]) -> Window:
@@ -60,9 +60,8 @@ def windows_of(rung: Rung, queries: NDArray[np.float32], places_ne_m: Array) -> 
     reach = round(_REACH / _PITCH)
     steps_m = np.arange(-reach, reach + 1) * pitch_m
     north, east = np.meshgrid(steps_m, steps_m, indexing="ij")
-    rows = [
-        np.flatnonzero(np.abs(rung.ne_m - place).max(axis=1) <= _TILES_WITHIN * rung.footprint_m) for place in places_ne_m
-    ]
+    within_m = _TILES_WITHIN * rung.footprint_m
+    rows = [np.flatnonzero(np.abs(rung.ne_m - place).max(axis=1) <= within_m) for place in places_ne_m]
     every = np.unique(np.concatenate([np.zeros(0, np.int64), *rows]))
     maps = rung.maps(every) if len(every) else None
     if maps is None:
