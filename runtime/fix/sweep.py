@@ -31,6 +31,7 @@ from runtime.view import GroundPlane, rectify_about
 Array = NDArray[np.float64]
 
 _TILES = 24  # that stand out most, of all readings together
+_COMPARED = 4_096  # tiles of a reading, the most similar: among so many one stands out
 _SPOTS = 3  # of those that fit best as a whole
 _APART = 0.3  # of the footprint: tiles of one reading nearer to a better one are covered by its window
 _SAME = 0.4  # of the footprint: aircraft nearer to each other are one place
@@ -183,7 +184,7 @@ def _standing_out(
     for side_m in {one.footprint_m for one in readings}:
         own = [number for number, one in enumerate(readings) if one.footprint_m == side_m]
         index = galleries[side_m].index
-        best, similarity = index.search(vectors[own], len(index))
+        best, similarity = index.search(vectors[own], min(len(index), _COMPARED))
         deviations = (similarity - similarity.mean(axis=1, keepdims=True)) / np.maximum(
             similarity.std(axis=1, keepdims=True), 1e-6
         )
