@@ -86,9 +86,11 @@ class Terrain:
         """The lowest and the highest of all heights."""
         return float(np.nanmin(self.heights_m)), float(np.nanmax(self.heights_m))
 
-    def level(self) -> tuple[float, float]:
-        """The mean of all heights, and their standard deviation: all that is known of a place that may be anywhere."""
-        return float(np.nanmean(self.heights_m)), float(np.nanstd(self.heights_m))
+    def level(self, places: Sequence[GeoPoint] = ()) -> tuple[float, float]:
+        """The mean height of the ground at some places, or of all where the model knows none of them, and the standard
+        deviation: all that is known below somebody who may be at any of them."""
+        known = [height for height in map(self.height_m, places) if height is not None] or self.heights_m
+        return float(np.nanmean(known)), float(np.nanstd(known))
 
 
 @dataclass(frozen=True, slots=True)

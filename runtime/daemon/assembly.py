@@ -39,7 +39,10 @@ from runtime.place.locator import Locator
 from runtime.record.recorder import Recorder
 from runtime.signature import verify
 from runtime.terrain import Terrain
+from runtime.values import GeoPoint
 from runtime.vehicle.vehicle import Vehicle
+
+_GROUND_SAMPLES = 500  # of the remembered ground, for its mean height
 
 _LOG = logging.getLogger(__name__)
 
@@ -98,7 +101,7 @@ def assemble(
     rooms = Rooms(
         vehicle=Vehicle(config.vehicle_room()),
         frames=FrameGate(config.camera.delay_s, config.fix.max_pose_wait_s),
-        ground=_ground(config, terrain, camera),
+        ground=_ground(config, terrain, camera, history),
         fixer=Fixer(history, embedder, camera, galleries=galleries, network=network),
         odometer=Odometer(camera),
         recorder=_recorder(config, history, embedder, camera, flight),
@@ -136,10 +139,14 @@ def _history(config: Config, bundle: Bundle) -> History:
     return History.open(path, embedding_space_id=bundle.embedding_space_id)
 
 
-def _ground(config: Config, terrain: Terrain | None, camera: CameraModel) -> GroundBelow:
+def _ground(config: Config, terrain: Terrain | None, camera: CameraModel, history: History) -> GroundBelow:
     """What the operator knows of the ground."""
     level = FlatGround(config.fix.takeoff_above_ground_m) if config.fix.flat_ground else UnknownGround()
-    return level if terrain is None else OverTerrain(terrain, camera, level)
+    if terrain is None:
+        return level
+    centres = history.coverage().centres_deg
+    some = centres[:: max(1, len(centres) // _GROUND_SAMPLES)].tolist()
+    return OverTerrain(terrain, camera, level, terrain.level([GeoPoint(*one) for one in some]))
 
 
 def _recorder(

@@ -17,6 +17,8 @@ from runtime.terrain import Above, Terrain, height_over
 from runtime.values import Estimate, GeoPoint, Measured, Pose, Position
 from runtime.view import ahead_per_m
 
+_MOST_RELIEF = 0.15  # of the height: beyond it the scale of what is seen is better found than taken from it
+
 Where = Callable[[], Estimate]  # asked only by those who need it
 
 
@@ -56,17 +58,20 @@ class FlatGround:
 @dataclass(frozen=True, slots=True)
 class OverTerrain:
     """The ground of an elevation model below what ``camera`` sees; ``otherwise`` where the model does not reach, or
-    nothing says how high above it the aircraft is."""
+    nothing says how high above it the aircraft is. ``remembered``: the mean height and the relief (1-sigma) of the
+    ground that can be recognised."""
 
     terrain: Terrain
     camera: CameraModel
     otherwise: GroundBelow
+    remembered: tuple[float, float]
 
     def height_agl_m(self, pose: Pose, where: Where, takeoff: GeoPoint | None) -> Measured | None:
         """By the height above a take-off whose place is known, else by the altitude above the sea.
 
-        What the ground does within the position's own sigma is in the height's; an aircraft that may be anywhere stands
-        above the model's mean, with all its relief in the sigma.
+        What the ground does within the position's own sigma is in the height's. An aircraft that may be anywhere can
+        be recognised only over what is remembered: it stands above the mean of that ground, with its relief in the
+        sigma; where that is more than a small part of the height, the height is unknown.
         """
         above = self._above(pose, takeoff)
         if above is None:
@@ -74,9 +79,9 @@ class OverTerrain:
         estimate = where()
         position = estimate.position
         if position is None:
-            mean_m, relief_m = self.terrain.level()
+            mean_m, relief_m = self.remembered
             over_mean = Measured(above.level_m - mean_m, above.sigma_m, "elevation model's mean,")
-            return above_level(over_mean, relief_m) if over_mean.value > 0.0 else None
+            return above_level(over_mean, relief_m) if relief_m < _MOST_RELIEF * over_mean.value else None
         place = Position(position, estimate.covariance_m2, estimate.source)
         height = height_over(self.terrain, above, place, ahead_per_m(self.camera, pose))
         if height is None:
