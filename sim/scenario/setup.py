@@ -18,7 +18,6 @@ from runtime.flightlog.keeper import KeptFrames
 from runtime.flightlog.records import TruthRecord
 from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
-from runtime.machine import usable_cores
 from runtime.replay.started import started
 from runtime.values import GeoPoint
 from sim.autopilot.autopilot import Autopilot
@@ -42,7 +41,6 @@ GROUND_AMSL_M = 37.0  # of every simulated world; the aircraft's own altitude ha
 RELIEF_M = 100.0  # from the lowest ground of a site with hills to the highest
 _BORDER_M = 40.0  # the operator's polygon: this much inside the world's edge
 _FIX_INTERVAL_S = 1.0
-_EMBEDDING_THREADS = 2  # the clock stands still for a fix's crops; their numbers are those of one thread, to the bit
 CRUISE_M_S = 8.0
 _TRUTH_STEPS = 10  # of 20 ms between two records of the truth: as often as estimates are logged
 
@@ -73,7 +71,7 @@ class Site:
         plan = make_plan(seed, side_ne_m(world), small)
         with ThreadPoolExecutor(2) as pool:
             image = pool.submit(whole_image, world, cache)
-            embedder = pool.submit(Embedder, Bundle.load(), threads=min(_EMBEDDING_THREADS, usable_cores()))
+            embedder = pool.submit(Embedder, Bundle.load(), threads=1)  # two take a quarter more of the processor
             renderer = renderer_of(world, "flight", cache)
             image.result()
         return cls(world, plan, renderer, embedder.result(), seed, out, cache, surveys)
