@@ -27,10 +27,11 @@ def fit(
 ) -> None:
     """Train towers as a configuration says; what was begun is gone on with."""
     from train.loop.config import load_config
+
+    config = load_config(configuration)  # what is wrong with it is said before the rest is imported
     from train.loop.progress import told
     from train.loop.trainer import BEST, LAST
 
-    config = load_config(configuration)
     console = Console(stderr=True, width=120)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console)])
     trainer = _trainer(config)
