@@ -28,7 +28,7 @@ from runtime.geodesy import offset
 from runtime.values import Decision, Embeddings, Fix, Frame, Hypothesis, ViewKind
 
 _TILES = 4  # of a spot, the nearest, whose features are compared
-_STANDS_OUT = 2.2  # times chance: 1.4 is the most that it made of 49 frames elsewhere, see docs/benchmarks.md
+_STANDS_OUT = 2.2  # times chance: 1.4 is the most that it made of 47 frames of elsewhere, see docs/benchmarks.md
 _TIMES_NEXT = 1.25  # as much as at the next best place
 _CHANCE, _RARER_BY = 1.4, 0.2  # times chance: what it makes at most, and the step that is e times rarer
 _GROUND_SIGMA_M = 50.0  # a georeference that says nothing says at least this
@@ -58,14 +58,14 @@ class AnyHeading:
         places = tuple(_hypothesis(spot, self._memory) for spot in spots)
         if not spots:
             return Fix.none(frame.t_ns, "the map has nothing to compare with")
-        verified = 0
+        verified, refusal = 0, _refusal(spots)
         for kind in self._kinds:
             found = self._by_features(frame, spots[0], kind, as_tagged)
             verified += found.verified
-            if found.decision is Decision.FIX:
+            alone = all(len(one.keyframe_ids) == 1 for one in found.hypotheses[:1])
+            if found.decision is Decision.FIX and (refusal or not alone):  # alone a tile says less than many crops
                 return replace(found, hypotheses=found.hypotheses + places, verified=verified)
         self._watch("verify")
-        refusal = _refusal(spots)
         if refusal:
             return replace(found, reason=f"{found.reason}; on the map {refusal}", hypotheses=places, verified=verified)
         best = spots[0]

@@ -1,6 +1,7 @@
 """A camera 45 degrees down over hills, through the commands a user types: recorded, fixed, and followed on a map.
 
     python -m tests.bench.oblique [--table record|blocks|map|track] [--every N] [--pitch-unknown] [--keep DIR]
+        [--map HISTORY]
 
 `ariel`: 252 frames, one a second, 20 to 120 m up, with DJI's subtitles, which say neither heading nor pitch. `blocks`:
 of every three blocks of 10 s above 40 m one is live, the rest recorded; a live frame knows its height above take-off,
@@ -161,7 +162,9 @@ def row(name: str, errors_m: Sequence[float], asked: int, beyond_m: float) -> st
     )
 
 
-def tables(flight: Flight, wanted: Sequence[str], every: int, pitch: Sequence[str], folder: Path) -> Iterator[str]:
+def tables(
+    flight: Flight, wanted: Sequence[str], every: int, pitch: Sequence[str], folder: Path, made: Path | None
+) -> Iterator[str]:
     """The rows of the tables that are wanted, one after another."""
     high = [one for one in flight.seconds if one.height_m > HIGH_M]
     if "record" in wanted:
@@ -173,7 +176,8 @@ def tables(flight: Flight, wanted: Sequence[str], every: int, pitch: Sequence[st
         history = recorded(flight, [s for s in flight.seconds if s.number not in live], folder / "rest", pitch)
         yield fixed("blocks live against the rest", flight.live[::every], history, folder / "live", 30.0)
     if "map" in wanted or "track" in wanted:
-        history = folder / "map.db"
+        history = made or folder / "map.db"
+    if made is None and ("map" in wanted or "track" in wanted):
         homing("record", "--map", flight.folder / "map.tif", "--history", history)
     if "map" in wanted:
         yield fixed("frames on the map, any heading", high[:: 3 * every], history, folder / "frames", 60.0)
@@ -195,6 +199,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=int, default=1, help="of the live frames every N-th alone (default 1)")
     parser.add_argument("--pitch-unknown", action="store_true", help="record without --camera-pitch-deg")
     parser.add_argument("--keep", type=Path, help="a new folder for the histories")
+    parser.add_argument("--map", type=Path, help="a history of the map that was made before")
     options = parser.parse_args(words)
     if not ARIEL.is_dir():
         raise SystemExit(f"{ARIEL} is absent: there is nothing to measure on.")
@@ -203,7 +208,7 @@ def main(words: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        for line in tables(Flight(), wanted, options.every, pitch, folder):
+        for line in tables(Flight(), wanted, options.every, pitch, folder, options.map):
             print(line, flush=True)
 
 
