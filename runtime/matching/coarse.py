@@ -20,6 +20,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.machine import give_freed_memory_back
 from runtime.matching.growing_rows import GrowingRows, picked, released
 from runtime.matching.search import Index
 
@@ -129,13 +130,16 @@ class Codes:
         with self._lock:
             if self._axes is None:
                 self._axes = self._trained(vectors)
-            if len(self._bytes) < len(vectors):
+            missing = len(vectors) - len(self._bytes)
+            if missing > 0:
                 self._bytes.reserve(len(vectors))
             for start in range(len(self._bytes), len(vectors), _ADDED_AT_ONCE):
                 rows = self._single(vectors[start : start + _ADDED_AT_ONCE]) - self._axes.mean
                 self._index.add(rows @ self._axes.coarse)
                 self._bytes.append(self._axes.bytes_of(rows))
                 released(vectors)
+            if missing > _ADDED_AT_ONCE:
+                give_freed_memory_back()  # 30 MB of what they were made by
         return self
 
     @property

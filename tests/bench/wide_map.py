@@ -7,7 +7,8 @@ A procedural world of a square kilometre is recorded as `homing record --map --h
 and the maps fill up to ``--km2``, laid beside it again and again, each time changed (`tests.bench.wide_history`).
 Frames and targets show the first world on another date: frames from 100 m with attitude 1 degree, heading 3 degrees and
 height 3 % wrong, targets of 120 m a side. The first world alone and the whole are asked the same by a process each, on
-one thread; times are the processor's. ``--keep``: a folder for what is made; what is there is not made again.
+one thread; times are the processor's, beside the bare network's for one crop, taken in between: what others do on the
+machine makes all of them longer alike. ``--keep``: a folder for what is made; what is there is not made again.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from runtime.place.locator import Locator
 from runtime.place.target import Target
 from runtime.record.map_record import MapOptions
 from runtime.rotations import ned_from_euler
-from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose
+from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, ViewKind
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import renderer_of
 from sim.satellite import SatelliteImage
@@ -91,41 +92,71 @@ def asked(history: Path, folder: Path, frames: int, targets: int, unknown: int) 
         fixer = Fixer(opened, embedder, default_camera(), galleries=galleries)
         locator = Locator(opened, embedder, galleries=galleries)
         answer = {"keyframes": len(opened), "mb_before": _memory_mb("VmRSS")}
-        answer |= _fixed(fixer, questions["frames"][:frames], folder) | {"mb_after_fixes": _memory_mb("VmRSS")}
-        answer |= _located(locator, questions["targets"][:targets], folder, False)
-        answer |= _located(locator, questions["targets"][:unknown], folder, True)
+        network = _Network(embedder)
+        answer |= _fixed(fixer, questions["frames"][:frames], folder, network)
+        answer |= {"mb_after_fixes": _memory_mb("VmRSS")}
+        answer |= _located(locator, questions["targets"][:targets], folder, False, network)
+        answer |= _located(locator, questions["targets"][:unknown], folder, True, network)
         return answer | {"mb_resident": _memory_mb("VmRSS"), "mb_peak": _memory_mb("VmHWM")}
 
 
-def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
-    taken, right, wrong = [], 0, 0
+class _Network:
+    """The towers alone: what a crop takes, asked for between the questions."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder, side = embedder, embedder.bundle.input_size_px
+        self._crop = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+        self._taken: list[float] = []
+
+    def ask(self) -> None:
+        """Once."""
+        began = time.process_time()
+        self._embedder.embed(ViewKind.DRONE, self._crop)
+        self._taken.append(1e3 * (time.process_time() - began))
+
+    def p50_ms(self) -> float:
+        """Of those since it was last asked for."""
+        taken, self._taken = self._taken, []
+        return float(np.median(taken))
+
+
+def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path, network: _Network) -> dict[str, Any]:
+    taken, right, wrong, by_layout = [], 0, 0, 0
     for number, asked_for in enumerate(frames):
         frame = Frame(np.load(folder / f"frame_{number}.npy"), number, "simulated", number)
         attitude = Attitude(ned_from_euler(*asked_for["angles"]), math.radians(3.0), "sim")
         height = Measured(asked_for["height_m"], 0.03 * _HEIGHT_M, "sim")
         pose = Pose(number, height_agl_m=height, attitude=attitude)
+        network.ask()
         began = time.process_time()
         fix = fixer.fix(frame, pose)
         taken.append(1e3 * (time.process_time() - began))
+        by_layout += "layout" in fix.reason
         if fix.aircraft is not None:
             near = distance_m(fix.aircraft, offset(ORIGIN, *asked_for["at"])) <= _RIGHT_M
             right, wrong = right + near, wrong + (not near)
     times = {"fix_first_ms": taken[0], "fix_p50_ms": np.median(taken[1:]), "fix_p95_ms": np.percentile(taken[1:], 95)}
-    return {"fixes": len(taken), "fixed_right": right, "fixed_wrong": wrong, **times}
+    times["fix_network_ms"] = network.p50_ms()
+    return {"fixes": len(taken), "fixed_right": right, "fixed_wrong": wrong, "by_layout": by_layout, **times}
 
 
-def _located(locator: Locator, places: list[list[float]], folder: Path, unknown: bool) -> dict[str, Any]:
+def _located(
+    locator: Locator, places: list[list[float]], folder: Path, unknown: bool, network: _Network
+) -> dict[str, Any]:
     """``unknown``: scale and heading are."""
     seconds, first, name = [], 0, "unknown" if unknown else "known"
     for number, at in enumerate(places):
         gsd_m = None if unknown else _TARGET_M / _TARGET_PX
         target = Target(np.load(folder / f"target_{number}.npy"), gsd_m, not unknown, None, "target")
+        network.ask()
         began = time.process_time()
         place = locator.locate(target, any_heading=unknown)
         seconds.append(time.process_time() - began)
         first += bool(place.candidates) and _near(place.candidates[0].ground, at)
-    times = {f"{name}_p50_s": np.median(seconds), f"{name}_p95_s": np.percentile(seconds, 95)} if seconds else {}
-    return {f"{name}": len(seconds), f"{name}_first": first, **times}
+    if not seconds:
+        return {}
+    times = {f"{name}_p50_s": np.median(seconds), f"{name}_p95_s": np.percentile(seconds, 95)}
+    return {name: len(seconds), f"{name}_first": first, **times, f"{name}_network_ms": network.p50_ms()}
 
 
 def _near(ground: GeoPoint, at: list[float]) -> bool:
