@@ -135,8 +135,8 @@ def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path, network: _N
         if fix.aircraft is not None:
             near = distance_m(fix.aircraft, offset(ORIGIN, *asked_for["at"])) <= _RIGHT_M
             right, wrong = right + near, wrong + (not near)
-    times = {"fix_first_ms": taken[0], "fix_p50_ms": np.median(taken[1:]), "fix_p95_ms": np.percentile(taken[1:], 95)}
-    times["fix_network_ms"] = network.p50_ms()
+    times = {"fix_first_ms": taken[0], "fix_p50_ms": float(np.median(taken[1:]))}
+    times |= {"fix_p95_ms": float(np.percentile(taken[1:], 95)), "fix_network_ms": network.p50_ms()}
     return {"fixes": len(taken), "fixed_right": right, "fixed_wrong": wrong, "by_layout": by_layout, **times}
 
 
@@ -155,7 +155,7 @@ def _located(
         first += bool(place.candidates) and _near(place.candidates[0].ground, at)
     if not seconds:
         return {}
-    times = {f"{name}_p50_s": np.median(seconds), f"{name}_p95_s": np.percentile(seconds, 95)}
+    times = {f"{name}_p50_s": float(np.median(seconds)), f"{name}_p95_s": float(np.percentile(seconds, 95))}
     return {name: len(seconds), f"{name}_first": first, **times, f"{name}_network_ms": network.p50_ms()}
 
 
