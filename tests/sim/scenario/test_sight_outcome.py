@@ -123,7 +123,7 @@ def test_every_scenario_is_a_command(name: str) -> None:
 def test_scenarios_without_gps_have_no_receiver_and_are_fed() -> None:
     flown = [entry.fly for name, entry in CATALOGUE.items() if name not in ("return", "denied", "spoofed")]
     scenarios = [fly.args[0] for fly in flown]  # type: ignore[attr-defined]
-    assert len(scenarios) == 8 and all(isinstance(one, Denied) for one in scenarios)
+    assert len(scenarios) == 10 and all(isinstance(one, Denied) for one in scenarios)
     for scenario in scenarios:
         assert scenario.now.fed and not scenario.now.receiver
         assert scenario.now.parameters["GPS1_TYPE"] == 0
