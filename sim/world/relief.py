@@ -11,9 +11,9 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 
 from runtime.geodesy import offset
 from runtime.values import GeoPoint
@@ -22,9 +22,9 @@ from sim.world.noise import tile
 
 Array = npt.NDArray[np.float32]
 
-_NODES = 129  # along a side of the world, and as many beyond each border
-_SMALLEST_HILL = 16  # of a world's half side in nodes: wavelengths from two thirds of it up
-_MARGIN = 0.25  # of the side, beyond the world's borders
+_NODES = 129  # along a side of the world
+_SHORTEST = 64  # nodes: the shortest wavelength, half of that side
+_MARGIN = 0.25  # of the side, beyond each of the world's borders
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,14 @@ class Relief:
     def height_m(self, north_m: npt.ArrayLike, east_m: npt.ArrayLike) -> Array:
         """The ground's heights at points, bilinear; beyond the nodes those of the border."""
         half = (len(self.heights_m) - 1) / 2
-        row = np.atleast_2d(half - np.asarray(north_m, np.float32) / np.float32(self.step_m))
-        column = np.atleast_2d(half + np.asarray(east_m, np.float32) / np.float32(self.step_m))
-        found = cv2.remap(
-            self.heights_m, column.astype(np.float32), row.astype(np.float32), cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        return np.asarray(found, np.float32).reshape(np.shape(north_m))
+        nodes = np.stack([half - np.asarray(north_m) / self.step_m, half + np.asarray(east_m) / self.step_m])
+        return np.asarray(map_coordinates(self.heights_m, nodes, order=1, mode="nearest"), np.float32)
 
     def lifted(self, mesh: Mesh) -> Mesh:
         """What stands on flat ground, standing on this."""
         triangles, centre = mesh.triangles.copy(), mesh.centre.copy()
         for points in (triangles.reshape(-1, 3), centre):
-            points[:, 2] -= _in_runs(self, points[:, 0], points[:, 1])
+            points[:, 2] -= self.height_m(points[:, 0], points[:, 1])
         return replace(mesh, triangles=triangles, centre=centre)
 
     def write(self, path: Path, origin: GeoPoint, takeoff_amsl_m: float) -> None:
@@ -81,21 +76,12 @@ class Relief:
                 file.write(self.heights_m + np.float32(takeoff_amsl_m), 1)
 
 
-def _in_runs(relief: Relief, north_m: Array, east_m: Array) -> Array:
-    """Heights at N points, however many: OpenCV's pictures have at most 32,767 columns."""
-    width = 16_384
-    rows = -(-len(north_m) // width)
-    padded = np.zeros((2, rows * width), np.float32)
-    padded[0, : len(north_m)], padded[1, : len(east_m)] = north_m, east_m
-    return relief.height_m(padded[0].reshape(rows, width), padded[1].reshape(rows, width)).ravel()[: len(north_m)]
-
-
 def hills(seed: int, side_m: float, difference_m: float, home_ne_m: tuple[float, float]) -> Relief:
     """Hills and valleys of a world of ``side_m``, ``difference_m`` from the lowest of its ground to the highest, level
     0 at ``home_ne_m``, which lies in the upper half; equal arguments give equal hills."""
     rng = np.random.default_rng([seed, 31])
     beyond = round(_MARGIN * _NODES)
-    waves = tile(rng, 2 * _NODES, 2.5, shortest=4 * _SMALLEST_HILL)[: _NODES + 2 * beyond, : _NODES + 2 * beyond]
+    waves = tile(rng, 2 * _NODES, 2.5, shortest=_SHORTEST)[: _NODES + 2 * beyond, : _NODES + 2 * beyond]
     inner = waves[beyond:-beyond, beyond:-beyond]
     heights = difference_m * waves / float(np.ptp(inner))
     middle = difference_m * float(inner.min() + inner.max()) / (2.0 * float(np.ptp(inner)))
