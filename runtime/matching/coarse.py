@@ -226,6 +226,7 @@ class InSteps:
         if answer is not None:
             return answer
         ids, _ = self._exact.search(query[None], min(k + _ROUNDING, everything))
+        released(self._rows)  # all of them have been read
         return _first(ids[0], self._similarity(asked, ids[0]), k)
 
     def _exactly(
