@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.errors import HomingError, UsageError
 from runtime.history.history import History
 from runtime.record.map_cluster import made_by_cluster
 from runtime.record.map_plan import grid_of
@@ -100,14 +99,6 @@ def test_its_tiles_come_in_order_each_once_and_as_if_made_here(town: Path, threa
             continue
         for mine, theirs in zip(one.keyframe.embeddings, same.keyframe.embeddings, strict=True):
             np.testing.assert_array_equal(mine.vector, theirs.vector)
-
-
-def test_a_cluster_that_is_not_there_is_said_in_one_sentence(town: Path) -> None:
-    work = TileWork(town, 64.0, RUNGS_M, "map")
-    with pytest.raises(UsageError, match="--cluster workers: give tcp://HOST:8786"):
-        list(made_by_cluster(FakeEmbedder, work, [(0.0, 0.0)], "workers", 1))
-    with pytest.raises(HomingError, match="--cluster tcp://127.0.0.1:9: no scheduler answers there"):
-        list(made_by_cluster(FakeEmbedder, work, [(0.0, 0.0)], "tcp://127.0.0.1:9", 1, within_s=0.3))
 
 
 @pytest.mark.long
