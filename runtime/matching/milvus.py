@@ -22,6 +22,7 @@ from runtime.matching.pool import RungKey, Searched
 from runtime.matching.search import Nearest
 
 NAME = "homing"  # of the collections, where an address gives none
+_MADE_BY = "homing.made_by"  # a property
 _WITHIN_S = 20.0  # a request is answered
 _ROWS_AT_ONCE = 2_000  # inserted together: 4 MB
 _READ_AT_ONCE = 4_000  # 8 MB
@@ -77,25 +78,30 @@ class Milvus:
         name = f"{self.name}_{view.value}_{round(1000 * footprint_m)}"
         return _Filled(lambda dimension: self.collection(f"{name}_{dimension}", dimension)).index
 
-    def collection(self, name: str, dimension: int | None = None) -> Collection:
-        """A collection by its whole name; of vectors with so many numbers it is made where there is none.
+    def collection(self, name: str, dimension: int | None = None, by: str = "") -> Collection:
+        """A collection by its whole name; of vectors with so many numbers it is made where there is none. ``by``: what
+        its vectors were made by, which is kept among its properties.
 
         Raises:
-            HomingError: there is none, or its vectors are of another length.
+            HomingError: there is none, or its vectors are of another length, or made by something else.
         """
         with self._asking():
             if dimension is not None and not self._client.has_collection(name):
-                self._make(name, dimension)
+                self._make(name, dimension, by)
             if not self._client.has_collection(name):
                 raise HomingError(f"{self._uri} has no collection {name}.")
-            fields = {field["name"]: field for field in self._client.describe_collection(name)["fields"]}
+            described = self._client.describe_collection(name)
+            made_by = described.get("properties", {}).get(_MADE_BY, "something else")
+            if by and made_by != by:
+                raise HomingError(f"{self._uri}: {name} was embedded by {made_by}, not by {by}; give another #NAME.")
+            fields = {field["name"]: field for field in described["fields"]}
             has = int(fields["vector"]["params"]["dim"]) if "vector" in fields else None
             if has is None or (dimension is not None and has != dimension):
                 raise HomingError(f"{self._uri}: the collection {name} holds something else; give another #NAME.")
             self._client.load_collection(name)
         return Collection(self._client, name, self._asking)
 
-    def _make(self, name: str, dimension: int) -> None:
+    def _make(self, name: str, dimension: int, by: str) -> None:
         from pymilvus import DataType
 
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
@@ -103,7 +109,10 @@ class Milvus:
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
         index = self._client.prepare_index_params()
         index.add_index("vector", index_type="FLAT", metric_type="IP")
-        self._client.create_collection(name, schema=schema, index_params=index, consistency_level="Strong")
+        properties = {_MADE_BY: by} if by else {}
+        self._client.create_collection(
+            name, schema=schema, index_params=index, consistency_level="Strong", properties=properties
+        )
 
     @contextmanager
     def _asking(self) -> Iterator[None]:

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.views import Skipped
-from train.evaluate.measure import distractors_from
+from train.evaluate.distractors import distractors_from
 from train.evaluate.protocol import Features, normalised, rank
 
 PLACES, DIMENSIONS = 951, 512
@@ -69,7 +68,7 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
         def chunks() -> Iterator[Features]:
-            return distractors_from(stored, None, "", Skipped())
+            return distractors_from(stored)
 
         begun, cpu = time.monotonic(), time.process_time()
         ranking = rank(queries, query_labels, gallery, labels, chunks())

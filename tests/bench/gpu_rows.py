@@ -214,8 +214,7 @@ def evaluation(gallery_rows: int = _GALLERY_ROWS, queries: int = _QUERIES) -> It
     """University-1652's drone queries against its satellite pictures and all distractors, random features of 512
     dimensions; on the processor, where homing-evaluate ranks."""
     from tests.bench.distractors import _random, _store
-    from train.data.views import Skipped
-    from train.evaluate.measure import distractors_from
+    from train.evaluate.distractors import distractors_from
     from train.evaluate.protocol import normalised, rank
 
     rng = np.random.default_rng(0)
@@ -227,7 +226,7 @@ def evaluation(gallery_rows: int = _GALLERY_ROWS, queries: int = _QUERIES) -> It
         _store(stored, gallery_rows - _PLACES)
         for count in (min(_TRIED_QUERIES, queries), queries):
             began_s = time.perf_counter()
-            chunks = distractors_from(stored, None, "", Skipped())
+            chunks = distractors_from(stored)
             ranking = rank(asked[:count], labels[:count], gallery, np.arange(_PLACES), chunks)
             took_s = time.perf_counter() - began_s
             what = f"{count} queries against {ranking.gallery}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
@@ -17,8 +16,6 @@ from runtime.errors import UsageError
 from runtime.values import ViewKind
 from train.data.views import Picture, Skipped, read_batches
 from train.evaluate.protocol import Features, normalised
-from train.precision import FP32, computing_in, device_here
-from train.towers import Towers, load_towers
 
 Crops = NDArray[np.uint8]  # (N, S, S, 3) RGB
 Maps = NDArray[np.float32]  # (N, K, h, w), unit along K
@@ -40,23 +37,6 @@ class Encoder(Protocol):
         ...
 
 
-class TowersEncoder:
-    """Towers as they were trained, on whatever device they are; ``precision`` is the backbone's."""
-
-    def __init__(self, towers: Towers, name: str = "towers", precision: str = FP32) -> None:
-        self._towers, self.name, self.size_px = towers.eval(), name, towers.spec.size_px
-        self._precision = precision
-
-    def embed(self, view: ViewKind, crops: Crops) -> tuple[Features, Maps | None]:
-        """See `Encoder.embed`."""
-        device, tower = next(self._towers.parameters()).device, self._towers.tower(view)
-        with torch.inference_mode():
-            with computing_in(self._precision, device.type):
-                features = tower.backbone(torch.from_numpy(crops).to(device))[tower.depth]
-            vectors, maps = tower.head(features.float())
-        return vectors.float().cpu().numpy(), None if maps is None else maps.float().cpu().numpy()
-
-
 class BundleEncoder:
     """A bundle, through the runtime's own embedder."""
 
@@ -70,7 +50,7 @@ class BundleEncoder:
         return normalised(found.vectors[:, : self._embedder.bundle.shared_dim]), found.maps
 
 
-def open_encoder(checkpoint: Path | None, bundle: Path | None) -> Encoder:
+def open_encoder(checkpoint: Path | None, bundle: Path | None, threads: int = 2) -> Encoder:
     """The encoder of a checkpoint, on the GPU where there is one, or of a bundle; neither is the bundle that ships.
 
     Raises:
@@ -80,9 +60,31 @@ def open_encoder(checkpoint: Path | None, bundle: Path | None) -> Encoder:
     if checkpoint is not None and bundle is not None:
         raise UsageError("--checkpoint and --bundle exclude each other.")
     if checkpoint is not None:
-        towers, notes = load_towers(checkpoint)
-        return TowersEncoder(towers.to(device_here()), f"{checkpoint.name} ({notes['digest'][:8]})")
-    return BundleEncoder(Bundle.load(bundle))
+        from train.evaluate.towers_encoder import open_towers  # imports torch, which a bundle does without
+
+        return open_towers(checkpoint)
+    return BundleEncoder(Bundle.load(bundle), threads)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEncoder:
+    """Opens the encoder of a checkpoint or of a bundle in whatever process it is sent to, one of many."""
+
+    checkpoint: Path | None = None
+    bundle: Path | None = None
+
+    def __call__(self) -> Encoder:
+        """See `open_encoder`."""
+        return open_encoder(self.checkpoint, self.bundle, threads=1)
+
+
+def embed_crops(encoder: Encoder, view: ViewKind, crops: Crops, flip: bool) -> tuple[Features, Maps | None]:
+    """See `Encoder.embed`; with ``flip``, the sum of each crop's row and its mirror image's, as the official test
+    does."""
+    vectors, maps = encoder.embed(view, crops)
+    if flip:
+        vectors = normalised(vectors + encoder.embed(view, np.ascontiguousarray(crops[:, :, ::-1]))[0])
+    return vectors, maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def embed_pictures(
     change: Change | None = None,
     keep_maps: bool = False,
 ) -> Embedded:
-    """Embed pictures in batches; with ``flip``, the sum of a picture's and its mirror's, as the official test does.
+    """Embed pictures in batches, each by `embed_crops`.
 
     Raises:
         UsageError: no picture could be read.
@@ -118,9 +120,7 @@ def embed_pictures(
     maps: list[Maps] = []
     for batch, crops in read_batches(pictures, encoder.size_px, BATCH, skipped):
         crops = crops if change is None else change(crops)
-        vectors, grid = encoder.embed(view, crops)
-        if flip:
-            vectors = normalised(vectors + encoder.embed(view, np.ascontiguousarray(crops[:, :, ::-1]))[0])
+        vectors, grid = embed_crops(encoder, view, crops, flip)
         kept += batch
         features.append(vectors)
         if keep_maps and grid is not None:

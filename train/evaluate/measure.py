@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
-from runtime.matching.milvus import Milvus, is_pool
 from runtime.place.attempt import SCALE_STEP
 from runtime.place.locator import HEADINGS
 from train.data.pairs import TOWER_OF, Pair
 from train.data.places import Square
 from train.data.university import University
-from train.data.views import IMAGES, Picture, Skipped
+from train.data.views import Skipped
 from train.data.weather import under
 from train.evaluate.encoder import Change, Crops, Embedded, Encoder, embed_pictures
 from train.evaluate.files import FeatureSet
-from train.evaluate.protocol import Features, Ranking, multi_query, normalised, rank
+from train.evaluate.protocol import Features, Ranking, multi_query, rank
 from train.evaluate.same_area import SHOWN, SameArea, by_map, by_variants, by_vector, measured
 
 MOST_SCALE = 1.5  # how wrong an unknown scale is, either way
-_STORED_CHUNK, _PICTURE_CHUNK = 16384, 512  # distractors at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +80,6 @@ def by_metres(asked: Asked, squares: Mapping[str, Square]) -> dict[str, SameArea
     if asked.queries.maps is not None and asked.gallery.maps is not None:
         found["re-ranked"] = measured(by_map(asked.queries, asked.gallery)[0][:, :shown], truth, ground)
     return found
-
-
-def distractors_from(source: str | Path, encoder: Encoder | None, view: str, skipped: Skipped) -> Iterator[Features]:
-    """Chunks of distractors: a .npy of (N, D) features, read as needed, a folder of pictures, embedded as read, or the
-    collection that a pool's address names (`runtime.matching.milvus`).
-
-    Raises:
-        UsageError: it is none of them.
-        HomingError: the pool does not answer.
-    """
-    if is_pool(str(source)):
-        with Milvus(str(source)) as pool:
-            for chunk in pool.collection(pool.name).chunks():
-                yield normalised(chunk)
-        return
-    path = Path(source)
-    if path.suffix == ".npy" and path.is_file():
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-        if stored.ndim != 2:
-            raise UsageError(f"{path} holds no (N, D) features.")
-        for start in range(0, len(stored), _STORED_CHUNK):
-            yield normalised(stored[start : start + _STORED_CHUNK].astype(np.float32))
-        return
-    pictures = [Picture(p, "") for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES]
-    if not pictures or encoder is None:
-        raise UsageError(f"{path} is neither a .npy file of features, a folder of pictures, nor a pool.")
-    for start in range(0, len(pictures), _PICTURE_CHUNK):
-        yield embed_pictures(encoder, TOWER_OF[view], pictures[start : start + _PICTURE_CHUNK], skipped).features
 
 
 def in_weather(condition: str, seed: int = 0) -> Change:

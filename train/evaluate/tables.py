@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from rich.table import Table
 
 from runtime.cli.output import Steps, progress
 from runtime.errors import StorageError
-from train.data.pairs import Pair
+from runtime.values import ViewKind
+from train.data.pairs import TOWER_OF, Pair
 from train.data.places import Square, read_places
 from train.data.university import University
 from train.data.views import Skipped
 from train.data.weather import CONDITIONS
-from train.evaluate.encoder import Change, Embedded, Encoder, open_encoder
+from train.evaluate.distractors import Distractors, distractors_from
+from train.evaluate.encoder import Change, Embedded, Encoder, OpenEncoder, open_encoder
 from train.evaluate.files import (
     FeatureSet,
     read_mat,
@@ -36,12 +39,12 @@ from train.evaluate.measure import (  # fmt: skip
     by_metres,
     by_metres_unknown,
     chance,
-    distractors_from,
     in_weather,
     misjudged,
     unknown_heading,
     unknown_scale,
 )
+from train.evaluate.picture_job import Embedding
 from train.evaluate.protocol import Features, Ranking, best, multi_query
 from train.evaluate.same_area import SameArea, overlapping_neighbours
 
@@ -57,7 +60,7 @@ class Evaluation:
     pairs: tuple[str, ...] = ("drone:satellite", "satellite:drone")
     flip: bool = False
     multi: bool = False
-    distractors: str | None = None
+    distractors: Distractors | None = None
     conditions: bool = False
     errors: bool = False
     unknown: bool = False
@@ -71,7 +74,7 @@ class Evaluation:
         skipped = Skipped()
         self._make_folder()
         features = read_mat(path)
-        chunks = distractors_from(self.distractors, None, "", skipped) if self.distractors else ()
+        chunks = distractors_from(self.distractors.source) if self.distractors else ()
         rows = [_label_row("features", by_labels(features, chunks, self.multi)), _label_row("chance", chance(features))]
         _told(self.out, {path.stem: rows}, skipped)
 
@@ -84,23 +87,39 @@ class Evaluation:
         skipped = Skipped()
         self._make_folder()
         encoder, folder, squares = open_encoder(checkpoint, bundle), University.open(data), read_places(data)
+        start = OpenEncoder(checkpoint and checkpoint.absolute(), bundle and bundle.absolute())
         changes = _changes(self.conditions, self.errors)
         known = not (self.unknown and squares)
         hypotheses = {} if known else {"heading unknown": unknown_heading(), "scale unknown": unknown_scale()}
         pairs = [Pair.parse(text) for text in self.pairs]
         tables: dict[str, list[Row]] = {}
-        with progress("measuring", len(pairs) * (1 + len(changes) + len(hypotheses))) as steps:
+        with ExitStack() as stack:
+            embedding = Embedding(encoder, start, self.flip, skipped, progress)
+            sources = self._distractors_by_view(embedding, folder, pairs, stack) if squares is None else {}
+            steps = stack.enter_context(progress("measuring", len(pairs) * (1 + len(changes) + len(hypotheses))))
             for which in pairs:
                 place = self.out / str(which)
                 place.mkdir(exist_ok=True)
                 subject = _Subject(encoder, folder, which, skipped, self.flip, steps)
                 if squares is None:
-                    distractors, gallery = self.distractors, which.gallery
-                    chunks = distractors_from(distractors, encoder, gallery, skipped) if distractors else ()
+                    source = sources.get(TOWER_OF[which.gallery])
+                    chunks = () if source is None else distractors_from(source)
                     tables[str(which)] = _by_labels(subject, chunks, self.multi, changes, place)
                 else:
                     tables[str(which)] = _by_metres(subject, squares, changes, hypotheses, place)
         _told(self.out, tables, skipped)
+
+    def _distractors_by_view(
+        self, embedding: Embedding, folder: University, pairs: Sequence[Pair], stack: ExitStack
+    ) -> dict[ViewKind, str]:
+        """Where the distractors' features are, embedded by the tower of each view that answers."""
+        if self.distractors is None:
+            return {}
+        for which in pairs:  # what is missing is said before hours of embedding
+            folder.query(which.query)
+            folder.gallery(which.gallery)
+        views = dict.fromkeys(TOWER_OF[which.gallery] for which in pairs)
+        return {view: self.distractors.embedded(view, embedding, self.out, stack) for view in views}
 
     def _make_folder(self) -> None:
         try:

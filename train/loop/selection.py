@@ -15,8 +15,9 @@ from train.data.pairs import TOWER_OF, Pair
 from train.data.places import read_places
 from train.data.university import University
 from train.data.views import Skipped
-from train.evaluate.encoder import Change, TowersEncoder, embed_pictures
+from train.evaluate.encoder import Change, embed_pictures
 from train.evaluate.measure import Asked, by_labels, by_metres, in_weather, misjudged
+from train.evaluate.towers_encoder import TowersEncoder
 from train.precision import FP32
 from train.towers import Towers
 

@@ -71,6 +71,20 @@ def test_on_universitys_layout(tmp_path: Path, checkpoint: Path, capsys: pytest.
     assert " 4 " in capsys.readouterr().out  # four places, four queries
 
 
+def test_a_folder_of_distractors_is_embedded_and_kept(tmp_path: Path, checkpoint: Path) -> None:
+    data, kept, rows = university(tmp_path / "data"), tmp_path / "kept", []
+    for number in range(6):
+        write(tmp_path / f"others/{number % 2}/{number}.png", 700 + number)
+    for distractors, keep in ((tmp_path / "others", str(kept)), (kept / "satellite.npy", None)):
+        evaluate(data, checkpoint, pair=["drone:satellite"], distractors=str(distractors), keep=keep, flip=True,
+                 out=tmp_path / "out")  # fmt: skip
+        rows.append(json.loads((tmp_path / "out/report.json").read_text())["tables"]["drone_to_satellite"])
+    assert rows[0] == rows[1] and rows[0][1]["gallery"] == 5 + 6
+    assert np.load(kept / "satellite.npy").shape == (6, 256)
+    named = [json.loads(line) for line in (kept / "satellite.jsonl").read_text().splitlines()]
+    assert named[0].endswith(", satellite view, mirrored too") and named[1] == "0/0.png" and len(named) == 7
+
+
 def test_in_one_area(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, squares = tmp_path / "data", {}
     for i in range(6):
@@ -122,6 +136,7 @@ def test_mat_files_are_the_official_ones(tmp_path: Path) -> None:
         ({"bundle": ""}, "is no bundle"),
         ({"data": "x.mat"}, "is no .mat file"),
         ({"checkpoint": "a", "bundle": "b"}, "exclude each other"),
+        ({"keep": "kept"}, "--keep and --cluster are for the pictures of --distractors"),
         ({"distractors": "nowhere"}, "neither a .npy file of features, a folder of pictures, nor a pool"),
     ],
 )

@@ -10,8 +10,7 @@ import pytest
 
 from runtime.errors import HomingError
 from runtime.matching.milvus import Milvus
-from train.data.views import Skipped
-from train.evaluate.measure import distractors_from
+from train.evaluate.distractors import distractors_from
 from train.evaluate.protocol import normalised, rank
 
 with warnings.catch_warnings():  # of its own dependencies
@@ -31,11 +30,11 @@ def test_distractors_of_a_pool_rank_as_those_of_a_file(tmp_path: Path) -> None:
     with Milvus(address) as pool:
         pool.collection("others", 16).put(np.arange(500), others)
     ranked = [
-        rank(queries, labels, gallery, labels, distractors_from(source, None, "", Skipped()))
+        rank(queries, labels, gallery, labels, distractors_from(source))
         for source in (str(tmp_path / "others.npy"), address)
     ]
     assert ranked[0].gallery == ranked[1].gallery == 520
     np.testing.assert_array_equal(ranked[0].first, ranked[1].first)
     assert ranked[0].first.max() > 0  # some distractor stands before an answer
     with pytest.raises(HomingError, match="no collection nobody"):
-        list(distractors_from(f"{tmp_path / 'pool.db'}#nobody", None, "", Skipped()))
+        list(distractors_from(f"{tmp_path / 'pool.db'}#nobody"))
