@@ -48,20 +48,21 @@ def upright(grey: NDArray[Any], limit: int) -> tuple[Points, Descriptors]:
     return describe(grey, corners.reshape(-1, 2).tolist(), _UPRIGHT_SIZE_PX)
 
 
-def pairs_of(a: Descriptors, b: Descriptors, max_ratio: float) -> NDArray[np.int64]:
-    """(M, 2) rows of ``a`` and ``b`` that are each other's best, and clearly so: Lowe's test on distances."""
+def pairs_of(a: Descriptors, b: Descriptors, max_ratio: float, mutual: bool = True) -> NDArray[np.int64]:
+    """(M, 2) rows of ``a`` and of what is most similar to each in ``b``, clearly so: Lowe's test on distances; with
+    ``mutual`` only those that are each other's best."""
     if len(a) < 2 or len(b) < 2:
         return np.zeros((0, 2), np.int64)
     similarity = a @ b.T
     best = similarity.argmax(axis=1)
     rows = np.arange(len(a))
     top = similarity[rows, best]
-    mutual = similarity.argmax(axis=0)[best] == rows
+    kept = similarity.argmax(axis=0)[best] == rows if mutual else np.ones(len(a), np.bool_)
     similarity[rows, best] = -1.0
     second = similarity.max(axis=1)
     # Unit rows: squared distance is 2 - 2 s, so Lowe's ratio of distances needs no root.
     clear = (1.0 - top) < max_ratio**2 * (1.0 - second)
-    keep = np.flatnonzero(mutual & clear)
+    keep = np.flatnonzero(kept & clear)
     return np.stack([keep, best[keep]], axis=1).astype(np.int64)
 
 

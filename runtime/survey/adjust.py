@@ -72,11 +72,12 @@ class Adjusted:
     cost: float
 
 
-def ground_of(photos: Array, rays: Array) -> Array:
-    """(K, 2) north and east where (K, 3) level rays from (K, 6) poses meet the ground."""
-    turned = turn(photos).apply(rays)
+def ground_of(photos: Array, whose: NDArray[np.int64], rays: Array) -> Array:
+    """(K, 2) north and east where (K, 3) level rays meet the ground, each from the one of (N, 6) poses that (K,)
+    ``whose`` names."""
+    turned = turn(photos)[whose].apply(rays)  # many rays have one pose: its angles are looked up once
     down = np.maximum(turned[:, 2:], 0.05)
-    return np.asarray(photos[:, :2] + turned[:, :2] / down * heights_m(photos)[:, None])
+    return np.asarray(photos[whose, :2] + turned[:, :2] / down * heights_m(photos)[whose, None])
 
 
 def heights_m(photos: Array) -> Array:
@@ -176,8 +177,8 @@ class _Problem:
 
     def _ties_of(self, first: Array, second: Array) -> Array:
         i, j = self._ties.first, self._ties.second
-        apart = ground_of(first[i], self._ties.first_ray) - ground_of(second[j], self._ties.second_ray)
-        level_m = np.sqrt(heights_m(first[i]) * heights_m(second[j]))
+        apart = ground_of(first, i, self._ties.first_ray) - ground_of(second, j, self._ties.second_ray)
+        level_m = np.sqrt(heights_m(first)[i] * heights_m(second)[j])
         return np.asarray(apart / (level_m * self._tie_sigma)[:, None])
 
     def _tags_of(self, photos: Array, common: Array) -> Array:

@@ -87,7 +87,7 @@ def _misfits(
         if pose.ned_from_body is not None:
             roll, pitch, yaw = euler_of(quaternion(rotation(pose.ned_from_body) * rotation(tilts[k]).inv()))
             photos[k, 3:6] = yaw, pitch, roll
-    apart = ground_of(photos[ties.first], ties.first_ray) - ground_of(photos[ties.second], ties.second_ray)
+    apart = ground_of(photos, ties.first, ties.first_ray) - ground_of(photos, ties.second, ties.second_ray)
     apart_heights = np.linalg.norm(apart, axis=1) / np.exp(placed[ties.first, HEIGHT])
     return np.array(
         [np.median(apart_heights[(ties.first == k) | (ties.second == k)]) for k in range(len(poses))]

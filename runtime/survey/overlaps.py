@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from runtime.matching.rootsift import detect
+from runtime.matching.rootsift import detect, pairs_of
 from runtime.survey.rays import Look, meets_ground, on_ground
 from runtime.values import ImageRGB
 
@@ -93,12 +93,10 @@ def matched(first: int, second: int, features: Sequence[Features]) -> Overlap | 
     a, b = features[first], features[second]
     if len(a.points) < _MIN_INLIERS or len(b.points) < _MIN_INLIERS:
         return None
-    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(a.descriptors, b.descriptors, k=2)
-    good = [best for best, other in pairs if best.distance < _MAX_RATIO * other.distance]
-    if len(good) < _MIN_INLIERS:
+    pairs = pairs_of(a.descriptors, b.descriptors, _MAX_RATIO, mutual=False)
+    if len(pairs) < _MIN_INLIERS:
         return None
-    first_px = a.points[[match.queryIdx for match in good]]
-    second_px = b.points[[match.trainIdx for match in good]]
+    first_px, second_px = a.points[pairs[:, 0]], b.points[pairs[:, 1]]
     long_side_px = max(a.long_side_px, b.long_side_px)
     inside = _consistent(first_px, second_px, long_side_px)
     if inside is None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.matching.rootsift import describe, detect
+from runtime.matching.rootsift import describe, detect, pairs_of
 from tests.runtime.record.fakes import ground_texture
 
 GREY = cv2.cvtColor(ground_texture(300, 3), cv2.COLOR_RGB2GRAY)
@@ -41,3 +41,13 @@ def test_given_corners_are_described_where_they_are() -> None:
 def test_an_even_image_has_none(image: np.ndarray) -> None:
     points, descriptors = detect(image, 100)
     assert points.shape == (0, 2) and descriptors.shape == (0, 128)
+
+
+def test_pairs_are_those_of_an_exhaustive_search_by_distance() -> None:
+    a, b = detect(GREY, 300)[1], detect(np.roll(GREY, (7, 3), axis=(0, 1)), 300)[1]
+    nearest = cv2.BFMatcher(cv2.NORM_L2).knnMatch(a, b, k=2)
+    clear = [(one.queryIdx, one.trainIdx) for one, other in nearest if one.distance < 0.8 * other.distance]
+    found = [(int(i), int(j)) for i, j in pairs_of(a, b, 0.8, mutual=False)]
+    assert len(clear) > 100 and len(set(clear) ^ set(found)) <= 1  # one may lie on the limit
+    mutual = {(int(i), int(j)) for i, j in pairs_of(a, b, 0.8)}
+    assert mutual == {(i, j) for i, j in found if int((a @ b[j]).argmax()) == i}
