@@ -2,18 +2,23 @@
 PYTHON ?= python3
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test checks lint audit docs unit quick long jetpack bench deb clean
+.PHONY: demo test checks compiled lint audit docs unit quick long jetpack bench deb clean
 
 # The main job in simulation: record a flight, find the place, fly there; prints where the report is.
 demo: .venv-demo/ready
 	.venv-demo/bin/homing-sim denied --small --seed 1 --out out/demo
 
-# Everything: lint and the JetPack subset beside each other, each told when it ends, then all tests.
+# Everything: lint beside the JetPack subset, each told when it ends, then all tests.
 test: checks
 	@$(PYTEST)
 
 checks:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint jetpack
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint jetpack compiled
+
+# Python keeps bytecode, and Numba machine code, where it is compiled. Here one process collects all tests and renders a
+# picture: each of those of `make unit` would compile all of that beside the others.
+compiled: .venv/ready
+	@.venv/bin/python -m pytest -q -n 0 --durations=1 -k "frame_is_rgb_of_the_model or orthographic_is_north_up"
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -46,7 +51,7 @@ long: .venv/ready
 # With the versions that JetPack 6 carries: every call of OpenCV, and what keeps and compares arrays whose types NumPy 1
 # and 2 promote differently, once each. The list names files and tests: a line that finds none is an error.
 jetpack: .venv-jetpack/ready
-	.venv-jetpack/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow" @tests/jetpack.txt
+	.venv-jetpack/bin/python -m pytest -q -m "not slow" @tests/jetpack.txt
 
 # All tables take an hour or so on two cores; make bench BENCH="search fix_latency" prints some.
 BENCH ?=
@@ -70,7 +75,7 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest pytest-xdist hypothesis
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest hypothesis
 	touch $@
 
 clean:
