@@ -35,7 +35,7 @@ def worth_laying_on(versions: Sequence[Sequence[Layer]], rows: Rows) -> Rows:
     if len(groups) <= FEW:
         return rows
     asked = [_asked(rung, group) for group in groups]
-    scores = _fits([version[0] for version in versions], np.concatenate(asked))
+    scores = fits([version[0] for version in versions], np.concatenate(asked))
     first = np.cumsum([0, *(len(some) for some in asked[:-1])])
     by_area = np.maximum.reduceat(scores, first, axis=1)  # (versions, areas)
     kept = {int(area) for area in np.argsort(-by_area[0])[:_OWN]}
@@ -54,8 +54,9 @@ def _asked(rung: Rung, group: Rows) -> Rows:
     return np.array(found, np.int64)
 
 
-def _fits(layers: Sequence[Layer], rows: Rows) -> NDArray[np.float32]:
-    """(layers, rows): by how much the best translation of any crop of a layer stands out of all translations."""
+def fits(layers: Sequence[Layer], rows: Rows) -> NDArray[np.float32]:
+    """(layers, rows): by how much the best translation of any crop of a layer, over one keyframe, stands out of all
+    translations. Layers are of one rung, whose ``rows`` are asked."""
     rung = layers[0].rung
     weights = np.stack([crop.weights for layer in layers for crop in layer.crops])
     queries = np.concatenate([layer.queries for layer in layers])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from runtime.place.target import Target
 from runtime.values import ImageRGB
 
+HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
 SCALE_STEP = 1.15  # between tried scales: at most 7 % off, a cell at the edge of a map
 LARGEST_SCALE = 2.5  # a target of unknown scale shows at most this many of the largest rung
 _MIN_FILLED = 0.98  # of a rung's side: a target this little smaller still fills it
@@ -59,6 +60,31 @@ def scales_m(target: Target, footprints_m: Sequence[float]) -> list[float]:
     side_px, smallest, largest = min(target.image.shape[:2]), min(footprints_m), LARGEST_SCALE * max(footprints_m)
     steps = math.ceil(math.log(largest / smallest) / math.log(SCALE_STEP))
     return [smallest * SCALE_STEP**step / side_px for step in range(steps + 1)]
+
+
+def attempts_at(target: Target, footprints_m: Sequence[float], any_heading: bool) -> list[Attempt]:
+    """Every scale and heading that a target may have, at the rungs that it fills there: one where both are known."""
+    headings = np.arange(HEADINGS) * (math.tau / HEADINGS) if any_heading else np.zeros(1)
+    found = []
+    for gsd_m in scales_m(target, footprints_m):
+        rungs = rungs_for(min(target.image.shape[:2]) * gsd_m, footprints_m)
+        if rungs:
+            found += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
+    return found
+
+
+def steps_between(target: Target, any_heading: bool) -> list[tuple[float, float]]:
+    """Half a step each way in what of a target is unknown: turns, in radians clockwise, and stretches."""
+    turn_rad, stretch = math.pi / HEADINGS, math.sqrt(SCALE_STEP)
+    turns = [(turn_rad, 1.0), (-turn_rad, 1.0)] if any_heading else []
+    return turns + ([(0.0, stretch), (0.0, 1.0 / stretch)] if target.gsd_m is None else [])
+
+
+def are_beside(one: Attempt, other: Attempt) -> bool:
+    """Whether attempts are a step apart at most, in heading and in scale."""
+    turn_rad = abs(math.remainder(one.heading_rad - other.heading_rad, math.tau))
+    stretch = abs(math.log(one.gsd_m / other.gsd_m))
+    return turn_rad < 1.5 * math.tau / HEADINGS and stretch < 1.5 * math.log(SCALE_STEP)
 
 
 def crops_of(

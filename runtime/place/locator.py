@@ -7,9 +7,7 @@ surroundings and of the second distinct place by what the bundle's acceptance as
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,11 +20,12 @@ from runtime.history.history import History
 from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
 from runtime.matching.boresight import Boresights
 from runtime.matching.gallery import GalleryCache
-from runtime.place.attempt import SCALE_STEP, Attempt, Crop, crops_of, rungs_for, scales_m
+from runtime.place.attempt import Attempt, Crop, attempts_at, crops_of, steps_between
 from runtime.place.gallery import Rung
 from runtime.place.hypothesis import TargetHypothesis, compare
-from runtime.place.nudge import Reading, nudge_of, sharpened
+from runtime.place.nudge import NUDGES, Reading, nudge_of, sharpened
 from runtime.place.pairs import KEYFRAMES, PLACES, PairFinder
+from runtime.place.sketch import likeliest
 from runtime.place.target import Target
 from runtime.place.versions import Layer, wrong_layouts
 from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, PlaceAnswer, ViewKind
@@ -34,11 +33,7 @@ from runtime.values import Candidate, Decision, Embeddings, GeoPoint, ImageRGB, 
 if TYPE_CHECKING:  # optional, and so is what runs it
     from runtime.features.network import FeatureNetwork
 
-HEADINGS = 24  # tried where north is unknown: at most 7.5 degrees off, refined afterwards
-_MAX_SKETCHED = 24  # attempts compared by their middle alone, of those that the vectors rank first
-_MAX_COMPARED = 2  # of those compared by the whole target
 _AT_ONCE = 32  # attempts whose crops are held, with their maps in single precision: 6 MB
-_REFINEMENTS = ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))  # steps in heading and in scale
 _PLACES = 8  # kept of an attempt, whatever is asked for: the right one's rivals among them
 _MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
 _MAX_FROM_OWN_POSITION_M = 15.0  # or 4 sigma: a GeoTIFF further from the match disagrees with it
@@ -180,61 +175,34 @@ class Locator:
     def _by_layout(
         self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
     ) -> tuple[TargetHypothesis | None, int]:
-        """The hypothesis whose best place stands out most, with what chance makes here, and how many were tried. Where
-        that place is not accepted as the target is said to lie, it is looked at a little turned and stretched too."""
-        reading, tried = self._best_reading(target, view, any_heading)
-        if reading is None or not reading.hypothesis.peaks:
-            return (None if reading is None else reading.hypothesis), tried
-        hypothesis = reading.hypothesis
-        if tried > 1 or (acceptance is not None and acceptance.accepts(hypothesis.places(tried))):
-            return hypothesis, tried
-        nudge = nudge_of(reading)
-        if nudge is None:
-            return hypothesis, tried
-        again = self._read(target, nudge.attempt, view, nudge.rows)
-        return sharpened(hypothesis, again.hypothesis), tried
-
-    def _best_reading(self, target: Target, view: ViewKind, any_heading: bool) -> tuple[Reading | None, int]:
-        """The reading whose best place stands out most, and how many were tried."""
-        attempts = self._attempts(target, view, any_heading)
+        """The hypothesis whose best place stands out most, with what chance makes here, and how many attempts it was
+        chosen from. Its best places are looked at again with the target a little turned and stretched: half a step
+        beside where a heading or a scale was searched for; and where neither was, if no place is accepted."""
+        attempts = attempts_at(target, self._footprints(view), any_heading)
         if not attempts:
             return None, 0
-        if len(attempts) == 1:
-            return self._read(target, attempts[0], view, chance=True), 1
-        sketched = sorted(self._sketched(target, attempts, view), key=lambda hypothesis: -hypothesis.contrast)
-        full = [self._read(target, one.attempt, view) for one in sketched[:_MAX_COMPARED]]
-        best = max(full, key=lambda reading: reading.hypothesis.contrast)
-        refined = [self._read(target, one, view) for one in _refined(best.hypothesis.attempt, target, any_heading)]
-        best = max([best, *refined], key=lambda reading: reading.hypothesis.contrast)
-        return self._read(target, best.hypothesis.attempt, view, chance=True), len(attempts)
+        likely = attempts if len(attempts) == 1 else self._likeliest(target, attempts, view)
+        reading = max((self._read(target, one, view) for one in likely), key=lambda one: one.hypothesis.contrast)
+        hypothesis, searched = reading.hypothesis, len(attempts) > 1
+        accepted = acceptance is not None and acceptance.accepts(hypothesis.places(len(attempts)))
+        if not hypothesis.peaks or (accepted and not searched):
+            return hypothesis, len(attempts)
+        nudge = nudge_of(reading, steps_between(target, any_heading) if searched else NUDGES)
+        if nudge is not None:
+            hypothesis = sharpened(hypothesis, self._read(target, nudge.attempt, view, nudge.rows).hypothesis)
+        return hypothesis, len(attempts)
 
-    def _attempts(self, target: Target, view: ViewKind, any_heading: bool) -> list[Attempt]:
-        footprints = self._footprints(view)
-        headings = np.arange(HEADINGS) * (math.tau / HEADINGS) if any_heading else np.zeros(1)
-        attempts = []
-        for gsd_m in scales_m(target, footprints):
-            rungs = rungs_for(min(target.image.shape[:2]) * gsd_m, footprints)
-            if rungs:
-                attempts += [Attempt(gsd_m, float(heading), rungs) for heading in headings]
-        return attempts
-
-    def _sketched(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[TargetHypothesis]:
-        """The attempts whose middle resembles some keyframe most, by vector, aligned by that middle alone."""
+    def _likeliest(self, target: Target, attempts: Sequence[Attempt], view: ViewKind) -> list[Attempt]:
+        """See `likeliest`; asked by the target's middle alone."""
         parts = [self._alone(target, attempts[n : n + _AT_ONCE]) for n in range(0, len(attempts), _AT_ONCE)]
-        vectors = np.concatenate([part[0] for part in parts])
-        sides_m = np.array([one.footprints_m[0] for one in attempts])
-        rungs = {side_m: self._rung(view, side_m) for side_m in np.unique(sides_m).tolist()}
-        similarity = np.full(len(attempts), -1.0, np.float32)
-        for side_m, rung in rungs.items():
-            own = np.flatnonzero(sides_m == side_m)  # together: one by one they would each read all vectors
-            similarity[own] = rung.index.search(vectors[own], 1)[1].max(axis=1, initial=-1.0)
-        hypotheses = []
-        for n in np.argsort(similarity)[::-1][:_MAX_SKETCHED]:
-            rung = rungs[float(sides_m[n])]
-            crop = self._crops(target, attempts[n], attempts[n].footprints_m[0], alone=True)
-            layer = Layer(rung, crop, parts[n // _AT_ONCE][1][n % _AT_ONCE][None].astype(np.float32))
-            hypotheses.append(compare(attempts[n], [layer], rung.shortlist(vectors[[n]]), 1))
-        return hypotheses
+        rungs = {side_m: self._rung(view, side_m) for side_m in {one.footprints_m[0] for one in attempts}}
+
+        def layer_of(n: int) -> Layer:
+            side_m, maps = attempts[n].footprints_m[0], parts[n // _AT_ONCE][1][n % _AT_ONCE][None]
+            crops = self._crops(target, attempts[n], side_m, alone=True)
+            return Layer(rungs[side_m], crops, maps.astype(np.float32))
+
+        return likeliest(attempts, np.concatenate([part[0] for part in parts]), rungs, layer_of)
 
     def _alone(
         self, target: Target, attempts: Sequence[Attempt]
@@ -257,11 +225,10 @@ class Locator:
         return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
     def _read(
-        self, target: Target, attempt: Attempt, view: ViewKind, rows: NDArray[np.int64] | None = None,
-        chance: bool = False,
-    ) -> Reading:  # fmt: skip
-        """A target of that scale and heading laid on the keyframes (``rows`` of the first rung alone), with what chance
-        makes of it where asked for."""
+        self, target: Target, attempt: Attempt, view: ViewKind, rows: NDArray[np.int64] | None = None
+    ) -> Reading:
+        """A target of that scale and heading laid on the keyframes, with what chance makes of it; or on ``rows`` of the
+        first rung alone, without."""
         layers, first = [], None
         for footprint_m in attempt.footprints_m:
             crops = self._crops(target, attempt, footprint_m)
@@ -269,8 +236,8 @@ class Locator:
             layers.append(Layer(self._rung(view, footprint_m), crops, maps))
             first = vectors if first is None else first
         assert first is not None  # an attempt has at least one rung
+        wrong = wrong_layouts(layers) if rows is None else ()
         rows = layers[0].rung.shortlist(first) if rows is None else rows
-        wrong = wrong_layouts(layers) if chance else ()
         return Reading(compare(attempt, layers, rows, _PLACES, wrong), layers, rows)
 
     def _answer(
@@ -308,23 +275,6 @@ class Locator:
             )
         ]
         return tuple(found[:top])
-
-
-def _refined(best: Attempt, target: Target, any_heading: bool) -> list[Attempt]:
-    """The best attempt half a step further in what was searched."""
-    steps = [
-        (heading, scale)
-        for heading, scale in _REFINEMENTS
-        if (heading == 0.0 or any_heading) and (scale == 0.0 or target.gsd_m is None)
-    ]
-    return [
-        replace(
-            best,
-            heading_rad=best.heading_rad + heading * math.tau / HEADINGS,
-            gsd_m=best.gsd_m * SCALE_STEP**scale,
-        )
-        for heading, scale in steps
-    ]
 
 
 def _refusal(target: Target, best: Candidate, acceptance: Acceptance, sigma_m: float, is_open: bool) -> str:

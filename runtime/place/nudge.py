@@ -20,7 +20,7 @@ from runtime.place.hypothesis import TargetHypothesis, fields_of, sharpest
 from runtime.place.versions import Layer, nudged
 
 _TURN_RAD, _STRETCH = math.radians(8.0), 1.13  # each way: half a cell at the edge of a map, a cell in its corner
-_NUDGES = ((_TURN_RAD, 1.0), (-_TURN_RAD, 1.0), (0.0, _STRETCH), (0.0, 1 / _STRETCH))
+NUDGES = ((_TURN_RAD, 1.0), (-_TURN_RAD, 1.0), (0.0, _STRETCH), (0.0, 1 / _STRETCH))
 _PLACES = 3  # the best ones are looked at again: a right place that is turned is rarely below
 _WORTH = 1.02  # times sharper before a target is embedded again
 
@@ -43,15 +43,18 @@ class Nudge:
     rows: NDArray[np.int64]
 
 
-def nudge_of(reading: Reading) -> Nudge | None:
-    """How else the target fits its best places better; None where it fits best as it was read."""
+def nudge_of(reading: Reading, nudges: Sequence[tuple[float, float]] = NUDGES) -> Nudge | None:
+    """How else the target fits its best places better; None where it fits best as it was read.
+
+    ``nudges``: the turns, in radians clockwise, and stretches that are tried.
+    """
     rows = _rows_about(reading)
-    versions = [reading.layers, *(nudged(reading.layers, turn, scale) for turn, scale in _NUDGES)]
+    versions = [reading.layers, *(nudged(reading.layers, turn, scale) for turn, scale in nudges)]
     fields, others = fields_of(versions, rows)
     best = int(np.argmax(others))
     if others[best] < _WORTH * sharpest(fields):
         return None
-    turn_rad, scale = _NUDGES[best]
+    turn_rad, scale = nudges[best]
     attempt = reading.hypothesis.attempt
     return Nudge(
         replace(attempt, heading_rad=attempt.heading_rad + turn_rad, gsd_m=attempt.gsd_m * scale), rows

@@ -6,9 +6,10 @@
 A procedural world of a square kilometre is recorded as `homing record --map --heights 80 120` does it; other worlds
 and the maps fill up to ``--km2``, laid beside it again and again, each time changed (`tests.bench.wide_history`).
 Frames and targets show the first world on another date: frames from 100 m with attitude 1 degree, heading 3 degrees and
-height 3 % wrong, targets of 120 m a side. The first world alone and the whole are asked the same by a process each, on
-one thread; times are the processor's, beside the bare network's for one crop, taken in between: what others do on the
-machine makes all of them longer alike. ``--keep``: a folder for what is made; what is there is not made again.
+height 3 % wrong; targets of 120 m a side, north up; and where scale and heading are unknown, targets of 90 to 180 m,
+turned any way. The first world alone and the whole are asked the same by a process each, on one thread; times are the
+processor's, beside the bare network's for one crop, taken in between: what others do on the machine makes all of them
+longer alike. ``--keep``: a folder for what is made; what is there is not made again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import rasterio
 from affine import Affine
@@ -38,9 +40,9 @@ from runtime.place.locator import Locator
 from runtime.place.target import Target
 from runtime.record.map_record import MapOptions
 from runtime.rotations import ned_from_euler
-from runtime.values import Attitude, Frame, GeoPoint, Measured, Pose, ViewKind
+from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, ViewKind
 from sim.camera import SimulatedCamera, default_camera
-from sim.render import renderer_of
+from sim.render import Renderer, renderer_of
 from sim.satellite import SatelliteImage
 from sim.world.world import ORIGIN, World
 from tests.bench.wide_history import widened
@@ -48,6 +50,7 @@ from tests.bench.wide_history import widened
 _SEED = 11  # of the world that is asked for; those that fill up have the next
 _SIDE_M, _GSD_M, _RIM_M, _HEIGHT_M = 1_000.0, 0.5, 100.0, 100.0
 _TARGET_M, _TARGET_PX = 120.0, 240
+_SIDES_M = (90.0, 180.0)  # of targets of unknown scale and heading
 _RIGHT_M = 15.0
 
 
@@ -79,7 +82,18 @@ def write_questions(world: World, folder: Path, frames: int, targets: int) -> No
     for number, at in enumerate(places):
         image = renderer.orthographic(tuple(at), _TARGET_M, _TARGET_M / _TARGET_PX)
         np.save(folder / f"target_{number}.npy", np.asarray(image, np.uint8))
+        image = _turned(renderer, tuple(at), float(rng.uniform(*_SIDES_M)), float(rng.uniform(0.0, 360.0)))
+        np.save(folder / f"turned_{number}.npy", image)
     (folder / "asked.json").write_text(json.dumps({"frames": asked, "targets": places}))
+
+
+def _turned(renderer: Renderer, at: tuple[float, float], side_m: float, heading_deg: float) -> ImageRGB:
+    """A target of that side about a place, whose upper edge points to a heading."""
+    image = renderer.orthographic(at, math.sqrt(2.0) * side_m, side_m / _TARGET_PX)
+    middle = (image.shape[1] / 2 - 0.5, image.shape[0] / 2 - 0.5)
+    turn = np.asarray(cv2.getRotationMatrix2D(middle, heading_deg, 1.0), np.float64)
+    turn[:, 2] += np.subtract(_TARGET_PX / 2 - 0.5, middle)
+    return np.asarray(cv2.warpAffine(np.asarray(image, np.uint8), turn, (_TARGET_PX, _TARGET_PX)), np.uint8)
 
 
 def asked(history: Path, folder: Path, frames: int, targets: int, unknown: int) -> dict[str, Any]:
@@ -147,7 +161,8 @@ def _located(
     seconds, first, name = [], 0, "unknown" if unknown else "known"
     for number, at in enumerate(places):
         gsd_m = None if unknown else _TARGET_M / _TARGET_PX
-        target = Target(np.load(folder / f"target_{number}.npy"), gsd_m, not unknown, None, "target")
+        image = np.load(folder / f"{'turned' if unknown else 'target'}_{number}.npy")
+        target = Target(image, gsd_m, not unknown, None, "target")
         network.ask()
         began = time.process_time()
         place = locator.locate(target, any_heading=unknown)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import UsageError
-from runtime.place.attempt import SCALE_STEP
-from runtime.place.locator import HEADINGS
+from runtime.place.attempt import HEADINGS, SCALE_STEP
 from train.data.pairs import TOWER_OF, Pair
 from train.data.places import Square
 from train.data.university import University
