@@ -148,6 +148,10 @@ class Memory:
         sides_m = list(self._sides_m.values())
         return distinct_footprints(sides_m or [m for _, rungs in self.views for m in rungs])
 
+    def footprint_m(self, keyframe_id: int) -> float:
+        """Side of all that a keyframe shows: at least that of the squares at which it is compared."""
+        return self._history.keyframe(keyframe_id, crop=False).footprint_m
+
     def tag_field(self, flight: str) -> TagField | None:
         """See `tag_field_of`; as the flight was when it was first asked for: photos are recorded before the flight."""
         if flight not in self._tag_fields:

@@ -24,7 +24,7 @@ from runtime.values import Embeddings, Frame, ImageRGB, ViewKind
 
 MAX_MATCHES = 50
 _CENTRES_OF_NEIGHBOURHOODS = 4  # matches whose neighbours on the ground are taken along
-_MAX_NEIGHBOURS = 16  # of each of those, within the side of its footprint
+_MAX_NEIGHBOURS = 16  # of each of those, within the side of all that it shows
 _MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
 
 
@@ -93,7 +93,7 @@ class Retriever:
         rungs = [self._memory.rung(view, crop.footprint_m) for view, crop in crops_by_view]
         ranked = _ranked(rungs, embedded)
         if ranked and not known.posed:
-            ranked = _with_neighbours(ranked, rungs, crops)
+            ranked = _with_neighbours(ranked, rungs, crops, self._memory.footprint_m)
         self._watch("search")
         return Matches(crops, embedded, tuple(ranked))
 
@@ -151,8 +151,15 @@ def _match(rungs: Sequence[Rung], keyframe_id: int, crop: int, similarity: float
     return Match(keyframe_id, crop, similarity, (float(north_m), float(east_m)))
 
 
-def _with_neighbours(ranked: Sequence[Match], rungs: Sequence[Rung], crops: Sequence[QueryCrop]) -> list[Match]:
-    """The matches, and after them the keyframes within a footprint of the four matches that have most others near.
+def _with_neighbours(
+    ranked: Sequence[Match],
+    rungs: Sequence[Rung],
+    crops: Sequence[QueryCrop],
+    shown_m: Callable[[int], float],
+) -> list[Match]:
+    """The matches, and after them the keyframes that may share ground with one of the four matches that have most
+    others near: those within the side of what it shows (``shown_m``), which may be half as large again as what was
+    compared of it.
 
     Wrong matches are strewn over the map, right ones stand together; so where matches crowd, keyframes that were not
     found themselves are worth verifying. A neighbour on the flight line may be found for its look alone and share no
@@ -165,6 +172,7 @@ def _with_neighbours(ranked: Sequence[Match], rungs: Sequence[Rung], crops: Sequ
     wide = {match.keyframe_id: match for match in ranked}
     for row in np.argsort(-near.sum(axis=1), kind="stable")[:_CENTRES_OF_NEIGHBOURHOODS]:
         crop = ranked[row].crop
-        for keyframe_id in rungs[crop].near(places_m[row], float(reach_m[row]), _MAX_NEIGHBOURS):
+        shown = max(float(reach_m[row]), shown_m(ranked[row].keyframe_id))
+        for keyframe_id in rungs[crop].near(places_m[row], shown, _MAX_NEIGHBOURS):
             wide.setdefault(keyframe_id, _match(rungs, keyframe_id, crop, None))
     return list(wide.values())
