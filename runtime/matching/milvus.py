@@ -22,6 +22,7 @@ from runtime.matching.pool import RungKey, Searched
 from runtime.matching.search import Nearest
 
 NAME = "homing"  # of the collections, where an address gives none
+_OWN_WRITES = "Session"  # are seen by a search; it waits 0.2 s and more for the next tick of the servers to see all
 _MADE_BY = "homing.made_by"  # a property
 _WITHIN_S = 20.0  # a request is answered
 _ROWS_AT_ONCE = 2_000  # inserted together: 4 MB
@@ -154,8 +155,9 @@ class Collection:
         """Ids and cosines of the ``k`` most similar to each of (Q, D) unit queries, best first."""
         with self._asking():
             found = self._client.search(
-                self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MOST), anns_field="vector"
-            )
+                self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MOST), anns_field="vector",
+                consistency_level=_OWN_WRITES,
+            )  # fmt: skip
         return [
             (
                 np.array([hit["id"] for hit in hits], np.int64),
