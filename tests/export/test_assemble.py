@@ -19,7 +19,7 @@ from runtime.embedder.embedder import Embedder, parity_embeddings, parity_images
 from runtime.embedder.parity import compare  # noqa: E402
 from runtime.errors import BundleError, StorageError, UsageError  # noqa: E402
 from runtime.values import ViewKind  # noqa: E402
-from tests.export.tiny import recipe, tiny_tower  # noqa: E402
+from tests.export.tiny import recipe, tiny_graph, tiny_tower  # noqa: E402
 
 BOTH = (ViewKind.DRONE, ViewKind.SATELLITE)
 
@@ -32,7 +32,8 @@ def _contents(path: Path) -> dict[str, bytes]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of one tower for both views, at both precisions; tests that change it copy it."""
     tower = tiny_tower()
-    return assemble(recipe(tower, tower, ("fp32", "fp16")), tmp_path_factory.mktemp("assemble") / "bundle").path
+    made = recipe(tower, tower, ("fp32", "fp16"), graph=tiny_graph())
+    return assemble(made, tmp_path_factory.mktemp("assemble") / "bundle").path
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_two_towers_are_two_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_the_same_recipe_gives_the_same_bytes(made: Path, tmp_path: Path, threads: int) -> None:
-    """As ``made``, which one thread made: that two give the same bytes says of one that it repeats them."""
+    """As ``made``, of a graph that one thread traced: that two give the same bytes says of one that it repeats them."""
     torch.set_num_threads(threads)
     tower = tiny_tower()
     again = assemble(recipe(tower, tower, ("fp32", "fp16")), tmp_path / "again")
@@ -97,7 +98,7 @@ def test_own_photos_join_the_parity_set(made: Path, tmp_path: Path) -> None:
         assert cv2.imwrite(str(photos / f"{index}.jpg"), image)
     tower = tiny_tower()
     plain = Bundle.load(made)
-    more = assemble(replace(recipe(tower, tower), own_images=photos), tmp_path / "more")
+    more = assemble(replace(recipe(tower, tower, graph=tiny_graph()), own_images=photos), tmp_path / "more")
     assert len(parity_images(more)) == len(parity_images(plain)) + 3
     assert len(parity_embeddings(more, ViewKind.DRONE)) == len(parity_images(more))
 
@@ -113,9 +114,9 @@ def test_what_was_measured_outlives_a_new_export_of_the_same_space_only(copied: 
     write_acceptance(copied, *BOTH, {"threshold": 0.5})
     manifest = Bundle.load(copied).manifest
     write_manifest(copied, manifest.model_copy(update={"training": {**manifest.training, "measured": [1]}}))
-    again = assemble(recipe(tower, tower), copied)
+    again = assemble(recipe(tower, tower, graph=tiny_graph()), copied)
     assert again.acceptance(*BOTH) == {"threshold": 0.5} and again.manifest.training["measured"] == [1]
-    another = assemble(recipe(tower, tower, space="tiny.2"), copied)
+    another = assemble(recipe(tower, tower, space="tiny.2", graph=tiny_graph()), copied)
     assert another.acceptance(*BOTH) is None and "measured" not in another.manifest.training
 
 

@@ -18,12 +18,11 @@ from export.eight_bits import quantised  # noqa: E402
 from export.onnx_file import write  # noqa: E402
 from export.parity_images import extremes, resized  # noqa: E402
 from export.typed_walk import complaints  # noqa: E402
-from export.writer import exported  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.embedder.parity import compare  # noqa: E402
 from runtime.embedder.parity_set import PARITY_VIEWS, read_sheet  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from tests.export.tiny import SIZE_PX, recipe, tiny_tower  # noqa: E402
+from tests.export.tiny import SIZE_PX, recipe, tiny_graph, tiny_tower  # noqa: E402
 
 VIEWS = 60  # of the parity set, beside the extremes
 
@@ -35,7 +34,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def single() -> onnx.ModelProto:
-    return exported(tiny_tower(), SIZE_PX)
+    return tiny_graph()
 
 
 def test_every_zero_point_is_zero_and_the_head_is_left_alone(single: onnx.ModelProto, images: np.ndarray) -> None:
@@ -60,7 +59,8 @@ def test_the_same_images_give_the_same_bytes(single: onnx.ModelProto, images: np
 
 def test_ranges_from_other_ground_do_not_fly(images: np.ndarray, tmp_path: Path) -> None:
     tower = tiny_tower()
-    dark = replace(recipe(tower, tower, ("fp32", "int8")), calibration_crops=images[:20] // 32)  # everything saturates
+    plain = recipe(tower, tower, ("fp32", "int8"), graph=tiny_graph())
+    dark = replace(plain, calibration_crops=images[:20] // 32)  # everything saturates
     with pytest.raises(BundleError, match="tower.int8.onnx .* is refused"):
         assemble(dark, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()

@@ -47,10 +47,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small bundle of one tower."""
     pytest.importorskip("torch")
     from export.assemble import assemble
-    from tests.export.tiny import recipe, tiny_tower
+    from tests.export.tiny import recipe, tiny_graph, tiny_tower
 
     tower = tiny_tower()
-    return assemble(recipe(tower, tower), tmp_path_factory.mktemp("export") / "tiny").path
+    return assemble(recipe(tower, tower, graph=tiny_graph()), tmp_path_factory.mktemp("export") / "tiny").path
 
 
 @pytest.fixture(scope="module")

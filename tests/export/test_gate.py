@@ -22,7 +22,7 @@ from export.writer import exported  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.embedder.parity_set import PARITY_VIEWS, read_sheet  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from tests.export.tiny import SIZE_PX, tiny_tower  # noqa: E402
+from tests.export.tiny import SIZE_PX, tiny_graph, tiny_tower  # noqa: E402
 
 Weights = np.ndarray
 
@@ -34,7 +34,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def single() -> onnx.ModelProto:
-    return exported(tiny_tower(), SIZE_PX)
+    return tiny_graph()
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,7 @@ def test_a_norm_that_would_overflow_in_float16_is_seen_though_the_cpu_computes_i
 
 
 def test_peaks_are_those_of_a_slow_look_at_every_value(images: np.ndarray, tmp_path: Path) -> None:
-    tower = tiny_tower()
-    single = exported(tower, SIZE_PX)
+    tower, single = tiny_tower(), tiny_graph()
     convolutions = [node.output[0] for node in single.graph.node if node.op_type == "Conv"]
     found = peaks(single, images, convolutions)
     with torch.inference_mode():

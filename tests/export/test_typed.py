@@ -19,7 +19,15 @@ from export.writer import exported  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.embedder.parity import BARS, compare  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone, tiny_head, tiny_tower, tiny_transformer  # noqa: E402
+from tests.export.tiny import (  # noqa: E402
+    CHANNELS,
+    DEPTH,
+    SIZE_PX,
+    TinyBackbone,
+    tiny_graph,
+    tiny_head,
+    tiny_transformer,
+)
 from train.embedding_head import EmbeddingHead, HeadSpec  # noqa: E402
 from train.tower import Tower  # noqa: E402
 
@@ -42,7 +50,7 @@ def _nodes_by_type(model: onnx.ModelProto, kind: int) -> set[str]:
 
 @pytest.fixture(scope="module")
 def single() -> onnx.ModelProto:
-    return exported(tiny_tower(), SIZE_PX)
+    return tiny_graph()
 
 
 @pytest.fixture(scope="module")

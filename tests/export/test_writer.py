@@ -12,12 +12,13 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from export.half import halved  # noqa: E402
+from export.onnx_file import write  # noqa: E402
 from export.torch_source import of_tower  # noqa: E402
 from export.typed_walk import complaints  # noqa: E402
 from export.writer import exported, write_onnx  # noqa: E402
 from runtime.embedder.onnx_engine import OnnxEngine  # noqa: E402
 from runtime.errors import BundleError, StorageError  # noqa: E402
-from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone, tiny_tower  # noqa: E402
+from tests.export.tiny import CHANNELS, DEPTH, SIZE_PX, TinyBackbone, tiny_graph, tiny_tower  # noqa: E402
 from train.embedding_head import EmbeddingHead, HeadSpec  # noqa: E402
 from train.tower import Tower  # noqa: E402
 
@@ -40,14 +41,15 @@ def test_it_computes_what_torch_computes(written: Path) -> None:
 
 def test_cells_that_do_not_divide_the_features_are_exported_too(tmp_path: Path) -> None:
     tower = Tower(TinyBackbone(), EmbeddingHead(HeadSpec(cells=3, map_channels=6), CHANNELS), DEPTH).eval()
-    write_onnx(tower, tmp_path / "thirds.onnx", SIZE_PX, "thirds")  # of a grid of 4 x 4
+    single = exported(tower, SIZE_PX)  # of a grid of 4 x 4
+    write(single, tmp_path / "thirds.onnx", "thirds")
     crops = np.random.default_rng(0).integers(0, 256, (3, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     with torch.inference_mode():
         vectors = tower(torch.from_numpy(crops))[0].numpy()
     ours, _ = OnnxEngine(tmp_path / "thirds.onnx", threads=1).run(crops)
     assert ours.shape == (3, 9 * CHANNELS)
     np.testing.assert_allclose(ours, vectors, atol=1e-5)
-    assert complaints(halved(exported(tower, SIZE_PX))) == []
+    assert complaints(halved(single)) == []
 
 
 def test_the_batch_is_free_and_the_input_raw_pixels(written: Path) -> None:
@@ -126,7 +128,7 @@ def test_nodes_are_named_by_where_they_belong(written: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
-        write_onnx(tiny_tower(), tmp_path / "absent" / "tower.onnx", SIZE_PX, "tiny.1")
+        write(tiny_graph(), tmp_path / "absent" / "tower.onnx", "tiny.1")
 
 
 def test_a_file_that_does_not_take_pixels_is_no_tower(tmp_path: Path) -> None:

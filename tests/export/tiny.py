@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
 from export.assemble import Recipe
 from export.torch_source import of_tower
+from export.writer import exported
+from runtime.machine import cache_directory
 from runtime.values import ViewKind
 from train.embedding_head import EmbeddingHead, HeadSpec
 from train.scaling import Scaling
@@ -67,14 +73,31 @@ def tiny_tower(seed: int = 0, gain: float = 1.0) -> Tower:
     return Tower(TinyBackbone(seed, gain), tiny_head(seed), DEPTH).eval()
 
 
+def tiny_graph(seed: int = 0, gain: float = 1.0) -> onnx.ModelProto:
+    """That tower's graph by `exported`, traced once for all processes of a session: torch takes seconds for each."""
+    path = cache_directory() / "tiny" / f"{seed}-{gain:g}.onnx"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(exported(tiny_tower(seed, gain), SIZE_PX).SerializeToString(deterministic=True))
+        draft.replace(path)
+    return onnx.load(path)
+
+
 def tiny_transformer() -> Tower:
     """The same of a transformer."""
     return Tower(TinyTransformer(), tiny_head(), DEPTH).eval()
 
 
-def recipe(drone: Tower, satellite: Tower, precisions: tuple[str, ...] = ("fp32",), space: str = "tiny.1") -> Recipe:
-    """A bundle of two towers, or of one used twice."""
+def recipe(
+    drone: Tower, satellite: Tower, precisions: tuple[str, ...] = ("fp32",), space: str = "tiny.1",
+    graph: onnx.ModelProto | None = None,
+) -> Recipe:  # fmt: skip
+    """A bundle of two towers, or of one used twice; ``graph``: the one's, where it was traced before."""
     sources = {id(tower): of_tower(tower, SIZE_PX) for tower in (drone, satellite)}
+    if graph is not None:
+        (source,) = sources.values()
+        sources = {id(drone): replace(source, graph=lambda opset: graph)}
     return Recipe(
         name="tiny",
         licence="none: random weights",
