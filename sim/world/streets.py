@@ -24,9 +24,9 @@ class Bend:
         """Map (N, 2) plan coordinates to (N, 2) north, east in metres."""
         c, s = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
         out = uv @ np.array([[c, s], [-s, c]])
-        for an, ae, ku, kv, pn, pe in self.waves:
-            angle = uv[:, 0] * ku + uv[:, 1] * kv
-            out = out + np.stack([an * np.sin(angle + pn), ae * np.sin(angle + pe)], axis=1)
+        for wave in self.waves:
+            angle = uv[:, :1] * wave[2] + uv[:, 1:] * wave[3]
+            out += wave[:2] * np.sin(angle + wave[4:])
         return np.asarray(out)
 
 
