@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from runtime.report.figures import lay_out
-
 CSV = "curves.csv"
 _COLUMNS = ("step", "name", "value")
 _PANELS_A_ROW = 2
+_WIDTH_IN, _HEIGHT_IN = 5.5, 3.2  # of a panel
+_ROOM_IN = (0.65, 0.5, 0.15, 0.35)  # left, below, right and above in it, for what is written beside its axes
 _MANY, _MEAN_OF = 40, 20  # points of a line: so many are drawn pale, and the mean of the last few on them
 Point = tuple[int, float]  # step, value
 
@@ -62,16 +62,20 @@ class Record:
             panels.setdefault(title, {}).setdefault(label, []).append((step, value))
         if not panels:
             return
-        rows = -(-len(panels) // _PANELS_A_ROW)
-        figure = Figure(figsize=(5.5 * _PANELS_A_ROW, 3.2 * rows), layout="constrained")
+        figure = Figure(figsize=(_WIDTH_IN * _PANELS_A_ROW, _HEIGHT_IN * -(-len(panels) // _PANELS_A_ROW)))
         FigureCanvasAgg(figure)
-        grid = figure.subplots(rows, _PANELS_A_ROW, squeeze=False).ravel()
-        for axes, (title, lines) in zip(grid, panels.items(), strict=False):
-            _panel(axes, title, lines)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        lay_out(figure)
+        for number, (title, lines) in enumerate(panels.items()):
+            _panel(_axes(figure, *divmod(number, _PANELS_A_ROW)), title, lines)
         figure.savefig(path, dpi=90)
+
+
+def _axes(figure: Figure, row: int, column: int) -> Axes:
+    """The axes of the panel in a row from the top and a column, with fixed room for their labels: to measure these
+    takes as long as to draw everything."""
+    (width, height), (left, bottom, right, top) = figure.get_size_inches(), _ROOM_IN
+    x, y = column * _WIDTH_IN + left, height - (row + 1) * _HEIGHT_IN + bottom
+    size = ((_WIDTH_IN - left - right) / width, (_HEIGHT_IN - bottom - top) / height)
+    return figure.add_axes((x / width, y / height, *size))
 
 
 def _panel(axes: Axes, title: str, lines: Mapping[str, Sequence[Point]]) -> None:
