@@ -12,27 +12,32 @@ from runtime.geodesy import offset
 from runtime.guidance.authority import Authority
 from runtime.guidance.flight import GuidanceSettings
 from sim.scenario.mutants import ConsentForLaterFlights, ConsentForSeveralFlights, ConsentWithoutTimeLimit
-from tests.runtime.daemon.cockpit import HEIGHT_M, HOME, Cockpit
+from tests.runtime.daemon.cockpit import HOME, Cockpit
 
-TARGET = offset(HOME, 60.0, 80.0)
+TARGET = offset(HOME, -90.0, 40.0)  # 70 m from where it hovers
+BRISK = {"LAND_SPEED": 150, "PILOT_SPEED_UP": 500}  # cm/s, for a landing and a climb of seconds
+RETURNED_M = 40.0  # after a landing: above the floor of the limits
 
 
 def ready(authority: Authority | None = None, consent_s: int = 300) -> Cockpit:
-    cockpit = Cockpit(authority=authority, guidance=GuidanceSettings(consent_ns=consent_s * 1_000_000_000))
+    guidance = GuidanceSettings(consent_ns=consent_s * 1_000_000_000)
+    cockpit = Cockpit(authority=authority, guidance=guidance, parameters=BRISK)
     cockpit.to_ready(TARGET)
     return cockpit
 
 
 def lands_and_takes_off_again(cockpit: Cockpit) -> None:
     cockpit.autopilot.pilot_set_mode("LAND")
-    cockpit.fly(60.0)
-    assert not cockpit.autopilot.armed and cockpit.height_m < 1.0
+    while cockpit.autopilot.armed:
+        assert cockpit.t_ns < 90_000_000_000
+        cockpit.fly(1.0)
+    assert cockpit.height_m < 1.0
     cockpit.autopilot.pilot_set_mode("LOITER")
     station = mavlink.MAVLink(None, srcSystem=255, srcComponent=190)
     arm = mavlink.MAVLink_command_long_message(1, 1, mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 0, 1, 0, 0, 0, 0, 0, 0)
     cockpit.autopilot.receive(arm.pack(station), 1)
     cockpit.autopilot.pilot_set_throttle(1900)
-    while cockpit.height_m < HEIGHT_M:
+    while cockpit.height_m < RETURNED_M:
         assert cockpit.t_ns < 240_000_000_000
         cockpit.fly(1.0)
     cockpit.autopilot.pilot_set_throttle(1500)
@@ -53,8 +58,9 @@ def loses_the_link(cockpit: Cockpit) -> None:
 
 def flies_there_and_is_done(cockpit: Cockpit) -> None:
     cockpit.autopilot.pilot_set_mode("GUIDED")
-    cockpit.fly(60.0)
-    assert cockpit.ask("status")["phase"] == "confirmed"
+    while cockpit.ask("status")["phase"] != "confirmed":
+        assert cockpit.t_ns < 90_000_000_000
+        cockpit.fly(1.0)
 
 
 def flies_until_the_pilot_takes_over(cockpit: Cockpit) -> None:
