@@ -119,7 +119,7 @@ def test_a_test_world_outside_the_hardness_rule_is_seen_on_other_dates(rectified
 
 
 def test_kept_families_are_in_the_test_alone() -> None:
-    plan = Plan(1, 1, seed=3, world_m=500.0)
+    plan = Plan(1, 1, seed=3, world_m=250.0)
     train, test = world_of(plan, 0, False), world_of(plan, 0, True)
     assert not any(h.roof == "hip" for h in train.layout.houses) and not any(t.conifer for t in train.layout.trees)
     assert any(h.roof == "hip" for h in test.layout.houses) and any(t.conifer for t in test.layout.trees)

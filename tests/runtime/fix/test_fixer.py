@@ -49,6 +49,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def fixer(history: History) -> Fixer:
+    """Of that history; what it reads of the keyframes it reads once, and a fix knows nothing of the one before."""
+    return Fixer(history, TOWER, CAMERA)
+
+
 @dataclass(frozen=True)
 class Case:
     """A frame to fix, and where it was taken."""
@@ -76,8 +82,8 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_known_pose_is_fixed_to_a_metre(history: History, case: Case) -> None:
-    fix = Fixer(history, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose)
+def test_a_known_pose_is_fixed_to_a_metre(fixer: Fixer, case: Case) -> None:
+    fix = fixer.fix(frame_of(case.truth, 99), case.pose)
     assert fix.decision is Decision.FIX, fix.reason
     assert fix.aircraft is not None and fix.ground is not None and fix.sigma_m is not None
     assert distance_m(fix.aircraft, case.position) < 2.0
@@ -88,15 +94,15 @@ def test_a_known_pose_is_fixed_to_a_metre(history: History, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_need_be_known_of_height_heading_and_tilt(history: History, case: Case) -> None:
-    fix = Fixer(history, TOWER, CAMERA).fix(frame_of(case.truth, 99), Pose(0))
+def test_nothing_need_be_known_of_height_heading_and_tilt(fixer: Fixer, case: Case) -> None:
+    fix = fixer.fix(frame_of(case.truth, 99), Pose(0))
     assert fix.decision is Decision.FIX, fix.reason
     assert fix.aircraft is not None and distance_m(fix.aircraft, case.position) < 3.0
 
 
-def test_a_frame_of_dusk_is_fixed_by_more_features(history: History) -> None:
+def test_a_frame_of_dusk_is_fixed_by_more_features(fixer: Fixer) -> None:
     """A seventh of the light, and noise as strong as what is left of the contrast."""
-    rng, fixer = np.random.default_rng(7), Fixer(history, TOWER, CAMERA)
+    rng = np.random.default_rng(7)
     for case in CASES:
         lit = 0.15 * photograph(GROUND, GSD_M, case.truth, CAMERA)
         dark = np.clip(lit + rng.normal(0, 12, lit.shape), 0, 255).astype(np.uint8)
@@ -111,8 +117,8 @@ def blind(fix: Fix) -> Fix:
 
 
 @pytest.mark.parametrize("any_heading", [False, True])
-def test_position_time_and_name_change_nothing(history: History, any_heading: bool) -> None:
-    case, fixer = CASES[0], Fixer(history, TOWER, CAMERA)
+def test_position_time_and_name_change_nothing(fixer: Fixer, any_heading: bool) -> None:
+    case = CASES[0]
     frame = frame_of(case.truth, 99)
     told = replace(case.pose, t_ns=7, altitude_amsl_m=Measured(900.0, 1.0, "test"))
     renamed = replace(frame, t_ns=123, source="other", index=77)
@@ -120,8 +126,8 @@ def test_position_time_and_name_change_nothing(history: History, any_heading: bo
     assert blind(first) == blind(fixer.fix(renamed, told, any_heading=any_heading))
 
 
-def test_a_wrong_heading_is_tried_again_where_there_is_time(history: History) -> None:
-    case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
+def test_a_wrong_heading_is_tried_again_where_there_is_time(fixer: Fixer) -> None:
+    case = CASES[1]
     turned = replace(case.truth, heading=case.truth.heading + math.pi)
     wrong = turned.pose
     frame = frame_of(case.truth, 99)
@@ -132,9 +138,9 @@ def test_a_wrong_heading_is_tried_again_where_there_is_time(history: History) ->
 
 
 @pytest.mark.parametrize("share", [0.6, 1.6])
-def test_a_height_above_take_off_is_distrusted_where_there_is_time(history: History, share: float) -> None:
+def test_a_height_above_take_off_is_distrusted_where_there_is_time(fixer: Fixer, share: float) -> None:
     """The take-off lies far above or below the ground that the photo shows."""
-    case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
+    case = CASES[1]
     height = above_flat_ground(Measured(share * case.truth.height_m, 1.0, "xmp"))
     wrong, frame = replace(case.pose, height_agl_m=height), frame_of(case.truth, 99)
     assert fixer.fix(frame, wrong).decision is Decision.NO_FIX
@@ -167,10 +173,10 @@ def test_a_keyframe_of_doubtful_height_widens_the_fix_by_the_way_from_it(tmp_pat
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_foreign_ground_is_an_honest_no(history: History, known: bool) -> None:
+def test_foreign_ground_is_an_honest_no(fixer: Fixer, known: bool) -> None:
     case = CASES[0]
     image = photograph(ground_texture(1500, seed=8), GSD_M, case.truth, CAMERA)
-    fix = Fixer(history, TOWER, CAMERA).fix(Frame(image, 0, "foreign", 0), case.pose if known else Pose(0))
+    fix = fixer.fix(Frame(image, 0, "foreign", 0), case.pose if known else Pose(0))
     assert fix.decision is Decision.NO_FIX and fix.aircraft is None and fix.sigma_m is None
     assert fix.verified == MAX_VERIFIED and fix.reason.startswith("no keyframe passed: ")
 

@@ -29,10 +29,15 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def fixer(history: History) -> Fixer:
+    return Fixer(history, TOWER, CAMERA)
+
+
 @pytest.mark.parametrize("known", [True, False])
-def test_a_fix_is_its_first_hypothesis_and_every_match_is_in_one(history: History, known: bool) -> None:
+def test_a_fix_is_its_first_hypothesis_and_every_match_is_in_one(fixer: Fixer, history: History, known: bool) -> None:
     case = CASES[0]
-    fix = Fixer(history, TOWER, CAMERA).fix(frame_of(case.truth, 99), case.pose if known else Pose(0))
+    fix = fixer.fix(frame_of(case.truth, 99), case.pose if known else Pose(0))
     first, *others = fix.hypotheses
     assert fix.decision is Decision.FIX
     assert (fix.aircraft, fix.ground, fix.covariance_m2) == (first.aircraft, first.ground, first.covariance_m2)
@@ -42,10 +47,10 @@ def test_a_fix_is_its_first_hypothesis_and_every_match_is_in_one(history: Histor
     assert sorted(ids) == history.ids()  # all were found: each speaks for one place, and none is lost
 
 
-def test_foreign_ground_still_says_what_it_resembles(history: History) -> None:
+def test_foreign_ground_still_says_what_it_resembles(fixer: Fixer) -> None:
     case = CASES[0]
     image = photograph(ground_texture(1500, seed=8), GSD_M, case.truth, CAMERA)
-    fix = Fixer(history, TOWER, CAMERA).fix(Frame(image, 0, "foreign", 0), case.pose)
+    fix = fixer.fix(Frame(image, 0, "foreign", 0), case.pose)
     assert fix.decision is Decision.NO_FIX and fix.covariance_m2 is None
     similarities = [one.similarity for one in fix.hypotheses if one.similarity is not None]
     assert len(similarities) == len(fix.hypotheses) > 3
@@ -54,13 +59,13 @@ def test_foreign_ground_still_says_what_it_resembles(history: History) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 6, 12])
-def test_the_true_place_is_the_first_of_a_frame_too_blurred_to_verify(history: History, number: int) -> None:
+def test_the_true_place_is_the_first_of_a_frame_too_blurred_to_verify(fixer: Fixer, number: int) -> None:
     """No feature is left, and the layout of the ground is: what a filter over many frames can use."""
     flown = FLOWN[number]
     case = Case(replace(flown, north_m=flown.north_m + 1.0, east_m=flown.east_m - 1.0, pitch=0.05, roll=-0.04))
     frame = frame_of(case.truth, 99)
     blurred = np.asarray(cv2.GaussianBlur(frame.image, (0, 0), 9.0), np.uint8)
-    fix = Fixer(history, TOWER, CAMERA).fix(replace(frame, image=blurred), case.pose)
+    fix = fixer.fix(replace(frame, image=blurred), case.pose)
     assert fix.decision is Decision.NO_FIX
     first = fix.hypotheses[0]
     sigma_m = (first.covariance_m2[0][0]) ** 0.5
@@ -88,8 +93,8 @@ def test_keyframes_that_disagree_leave_both_places(tmp_path: Path) -> None:
         assert min(distance_m(one.aircraft, place) for one in verified) < 3.0
 
 
-def test_what_the_first_try_considered_is_kept_beside_the_second(history: History) -> None:
-    case, fixer = CASES[1], Fixer(history, TOWER, CAMERA)
+def test_what_the_first_try_considered_is_kept_beside_the_second(fixer: Fixer) -> None:
+    case = CASES[1]
     turned = replace(case.truth, heading=case.truth.heading + 3.1)
     frame = frame_of(case.truth, 99)
     alone = fixer.fix(frame, turned.pose)
