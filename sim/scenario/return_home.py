@@ -12,7 +12,7 @@ from sim.scenario.setup import RunOptions, Site
 from sim.scenario.survey import SURVEY_PERIOD_NS, SURVEY_WEIGHT, fly_survey
 from sim.scenario.truth import first_command_ns, note
 
-_RETURN_PERIOD_NS = 500_000_000  # between frames
+RETURN_PERIOD_NS = 500_000_000  # between frames
 _ASK_WEIGHT = 2.0  # what it takes of a scenario's time, roughly
 
 
@@ -22,9 +22,10 @@ def fly_return(
     launcher: Launcher = RunOptions(),  # noqa: B008
     done: Done = lambda share: None,
     survey_period_ns: int = SURVEY_PERIOD_NS,
+    return_period_ns: int = RETURN_PERIOD_NS,
 ) -> tuple[Outcome, Recording]:
     """The whole scenario; `say` is told what begins, `done` how much of the whole is behind; the survey has a frame
-    every ``survey_period_ns``."""
+    every ``survey_period_ns``, the flight to the target every ``return_period_ns``."""
     outcome, recording = Outcome(), Recording({})
     course = Course(done, SURVEY_WEIGHT + _ASK_WEIGHT + ARRIVE_WEIGHT + INTERRUPTED_WEIGHT * len(INTERFERENCES))
     run, ended = launcher.launch(site, "return", record=True), None
@@ -33,6 +34,7 @@ def fly_return(
             fly_survey(site, run.flight, say, course, period_ns=survey_period_ns)
         with course.stage(_ASK_WEIGHT):
             outcome.replies = _ask_all(site, run.flight, say, course)
+        run.flight.expose_every(return_period_ns)
         chosen = next((reply for reply in outcome.replies if reply.accepted and reply.question.flown), None)
         recording.chosen = chosen
         if chosen is not None:
@@ -57,5 +59,4 @@ def _ask_all(site: Site, flight: Flight, say: Say, course: Course) -> list[Reply
     for question in questions:
         course.at(len(replies) / len(questions))
         replies.append(ask_where(flight, question, site.world.origin))
-    flight.expose_every(_RETURN_PERIOD_NS)
     return replies

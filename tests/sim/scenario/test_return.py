@@ -35,6 +35,7 @@ pytestmark = pytest.mark.slow
 
 SEED, SIDE_M = 100_017, 440.0  # room for a third of the survey, and for places far from it
 PERIOD_NS = 3_000_000_000  # of the survey's frames: a quarter of a view further on
+RETURN_PERIOD_NS = 1_000_000_000  # of the return's: as often as a fix is made
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def kept() -> Kept:
 
 @pytest.fixture(scope="module")
 def flown(site: Site, kept: Kept) -> tuple[Outcome, Recording]:
-    return fly_return(site, lambda text: None, kept, survey_period_ns=PERIOD_NS)
+    return fly_return(site, lambda text: None, kept, survey_period_ns=PERIOD_NS, return_period_ns=RETURN_PERIOD_NS)
 
 
 @pytest.fixture(scope="module")
