@@ -18,7 +18,7 @@ from sim.satellite import whole_image
 from sim.world.world import World
 from sim.world_cache import Arrays, WorldCache
 
-SEED, SIDE_M = 100_251, 120.0
+SEED, SIDE_M = 100_251, 60.0
 
 
 def numbers(value: int, count: int = 1000) -> Arrays:
