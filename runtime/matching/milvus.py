@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import HomingError, UsageError
 from runtime.matching.coarse import unit
+from runtime.matching.growing_rows import released
 from runtime.matching.pool import RungKey, Searched
 from runtime.matching.search import Nearest
 
@@ -145,6 +146,7 @@ class Collection:
                 self._client.upsert(
                     self._name, [{"id": int(i), "vector": row} for i, row in zip(ids[part], rows, strict=True)]
                 )
+            released(vectors)
 
     def flush(self) -> None:
         """Makes the database seal what was added, so that it is searched by its index."""
@@ -242,6 +244,7 @@ def _fill(collection: Collection, ids: NDArray[np.int64], rows: Rows) -> None:
     for start in range(0, len(missing), _ROWS_AT_ONCE):
         part = missing[start : start + _ROWS_AT_ONCE]
         collection.put(ids[part], rows[part])
+        released(rows)
 
 
 class _Rows:
