@@ -1,12 +1,14 @@
 """Search over a large pool of real vectors, by several ways in one run: ``python -m tests.bench.large_search``.
 
-    python -m tests.bench.large_search --map FILE ... [--sizes N ...] [--queries N] [--ways WAY ...] [--pool ADDRESS]
+    python -m tests.bench.large_search --map FILE ... [--sizes N ...] [--queries N] [--ways WAY ...]
+        [--pool ADDRESS [--server PID]]
 
 Crops of the maps, of any place, heading and side, are embedded by the default bundle. A pool's rows are such vectors
 changed as places of the ground differ, a + s (b - c) of three of them, in half precision. Each way runs in a process of
 its own, one query at a time on one thread: p50 and p99 by the clock, p50 of the processor's time in this process, the
 memory that it holds, and of how many queries the top 50 differ from what comparing every row in single precision gives;
-differences within rounding (1e-6) are no differences.
+differences within rounding (1e-6) are no differences. ``--server``: the process of this computer that serves the pool,
+whose memory and processor's time are counted as well.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import rasterio
 from numpy.typing import NDArray
 
@@ -107,11 +110,13 @@ def two_steps(rows: NDArray[np.float16], _: str) -> Search:
 
 
 def milvus(rows: NDArray[np.float16], address: str) -> Search:
-    """By a database."""
+    """By a database; what a run before this one has put there is not put again."""
     pool = Milvus(address, within_s=600.0)
     collection = pool.collection(f"bench_{len(rows)}", rows.shape[1])
-    collection.put(np.arange(len(rows)), rows)
-    collection.flush()
+    there = len(collection)
+    if there < len(rows):
+        collection.put(np.arange(there, len(rows)), rows[there:])
+        collection.flush()
     return lambda query: collection.nearest(query, TOP)[0]
 
 
@@ -128,16 +133,39 @@ def resident_mb() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def measured(way: str, folder: Path, size: int, queries: int, address: str) -> dict[str, Any]:
+class Server:
+    """What the process that serves a pool has used; nothing where there is none."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid) if pid else None
+        self._before_mb, self._counted_s = self._mb(), self._cpu_s()
+
+    def _mb(self) -> float:
+        return self._process.memory_info().rss / 2**20 if self._process else 0.0
+
+    def _cpu_s(self) -> float:
+        return sum(self._process.cpu_times()[:2]) if self._process else 0.0
+
+    def used(self, name: str, per: float = 1.0) -> dict[str, float]:
+        """Processor's time since it was asked last, by that name, and memory since the beginning."""
+        before, self._counted_s = self._counted_s, self._cpu_s()
+        figures = {name: (self._counted_s - before) / per, "server_mb": self._mb() - self._before_mb}
+        return figures if self._process else {}
+
+
+def measured(way: str, folder: Path, size: int, queries: int, address: str, pid: int) -> dict[str, Any]:
     """Build seconds, latencies, memory beyond the libraries', and differences of one way."""
     base = np.load(folder / "base.npy")
     rows = changed(base[_HELD_OUT:], size, 1).first(size)
     questions = _questions(base, queries)
+    server = Server(pid)
     before_mb = resident_mb() if lies_in_file(rows) else resident_mb() - rows.nbytes / 2**20
     started, began = time.perf_counter(), time.process_time()
     search = WAYS[way](rows, address)
     built = {"build_s": time.perf_counter() - started, "build_cpu_s": time.process_time() - began}
+    built |= server.used("server_build_cpu_s")
     search(questions[:1])
+    server.used("first")
     taken, used, found = [], [], []
     for number, query in enumerate(questions):
         started, began = time.perf_counter(), time.process_time()
@@ -151,6 +179,7 @@ def measured(way: str, folder: Path, size: int, queries: int, address: str) -> d
     answer = {
         **built, "p50_ms": float(np.percentile(taken, 50)), "p99_ms": float(np.percentile(taken, 99)),
         "cpu_p50_ms": float(np.median(used)), "mb": resident_mb() - before_mb,
+        **server.used("server_cpu_ms", len(taken) / 1e3),
     }  # fmt: skip
     truth = folder / f"truth_{size}.npz"
     if truth.is_file() and queries:
@@ -199,12 +228,13 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=10_000, help="whose answers are held against the truth")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS][:3])
     parser.add_argument("--pool", default="", help="of the way milvus; a file of its own by default")
+    parser.add_argument("--server", type=int, default=0, metavar="PID", help="what serves the pool on this computer")
     parser.add_argument("--child", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         way, folder = options.child[0], Path(options.child[1])
         address = options.pool or str(folder / "bench.db")
-        print(json.dumps(measured(way, folder, options.sizes[0], options.queries, address)))
+        print(json.dumps(measured(way, folder, options.sizes[0], options.queries, address, options.server)))
         return
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -223,7 +253,8 @@ def main() -> None:
             for way in options.ways:
                 command = [sys.executable, "-m", "tests.bench.large_search", "--sizes", str(size)]
                 held = options.queries if way in _HELD else 0
-                command += ["--queries", str(held), "--pool", options.pool, "--child", way, place]
+                command += ["--queries", str(held), "--pool", options.pool]
+                command += ["--server", str(options.server if way == "milvus" else 0), "--child", way, place]
                 run = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
                 row = json.loads(run.stdout.splitlines()[-1]) if run.returncode == 0 else {}
                 print(f"{size:>10,} {way:<15}", *(f"{key} {value:.5g}" for key, value in row.items()), flush=True)
