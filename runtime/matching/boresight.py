@@ -238,13 +238,18 @@ class Boresights:
         if keyframe_id not in self._by_id:
             return None
         flight, sight = self._by_id[keyframe_id]
-        if flight not in self._found:
-            self._found[flight] = self._solved(flight)
-        found = self._found[flight]
+        found = self.of_flight(flight)
         return None if found is None else (found, sight)
 
-    def _solved(self, flight: str) -> Boresight | None:
-        every = self._sights[flight]
+    def of_flight(self, flight: str) -> Boresight | None:
+        """What the views of one flight share; None where too few of them are oblique, overlap or agree."""
+        if flight not in self._found:
+            self._found[flight] = self._solved(self._sights.get(flight, []))
+        return self._found[flight]
+
+    def _solved(self, every: Sequence[Sight]) -> Boresight | None:
+        if not every:
+            return None
         sights = every[:: -(-len(every) // _MOST_KEYFRAMES)]
         features: dict[int, tuple[Array, NDArray[np.float32]]] = {}
         overlaps = []

@@ -1,7 +1,7 @@
 """A camera 45 degrees down over hills, through the commands a user types: recorded, fixed, and followed on a map.
 
     python -m tests.bench.oblique [--table record|blocks|map|track] [--every N] [--pitch-unknown] [--keep DIR]
-        [--map HISTORY]
+        [--map HISTORY] [--features DIR] [--fix-every-s S]
 
 `ariel`: 252 frames, one a second, 20 to 120 m up, with DJI's subtitles, which say neither heading nor pitch. `blocks`:
 of every three blocks of 10 s above 40 m one is live, the rest recorded; a live frame knows its height above take-off,
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,13 +27,19 @@ import cv2
 import numpy as np
 
 from runtime.geodesy import distance_m
+from runtime.history.history import History
+from runtime.matching.boresight import Boresights
+from runtime.survey.video import SOLVE_MOVED_M
 from runtime.values import GeoPoint
 from tests.bench.real_photos import DATA
 
 ARIEL = DATA / "flights" / "ariel"
 HIGH_M, BLOCK_S, LIVE_OF = 40.0, 10, 3
-_HFOV_DEG = 71.6  # 24 mm of a 35 mm film's diagonal, at 16 to 9: what the subtitles say
-_PITCH = ("--camera-pitch-deg", "-45")
+HFOV_DEG = 71.6  # 24 mm of a 35 mm film's diagonal, at 16 to 9: what the subtitles say
+PITCH_DEG = -45.0
+_PITCH = ("--camera-pitch-deg", str(PITCH_DEG))
+_DEG = 180.0 / np.pi
+BETWEEN = "no telemetry at its time"  # of the black frames
 _XMP = (
     b"http://ns.adobe.com/xap/1.0/\x00"
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -109,16 +116,33 @@ def homing(*words: str | Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def apart(chosen: Sequence[Second]) -> list[Second]:
+    """Those that `homing record` looks at where headings are to be solved: each so far from the one before."""
+    found = list(chosen[:1])
+    for one in chosen:
+        if distance_m(found[-1].place, one.place) >= SOLVE_MOVED_M:
+            found.append(one)
+    return found
+
+
 def recorded(flight: Flight, chosen: Sequence[Second], folder: Path, pitch: Sequence[str]) -> Path:
-    """A history of some seconds; how many of those above 40 m it keeps, and why not the others, is printed."""
+    """A history of some seconds; how many of their moments it takes, and why not the others, is printed."""
     film, srt = flight.film(chosen, folder / "film")
     history = folder / "history.db"
     (told,) = homing("record", "--video", film, "--telemetry", srt, "--history", history, *pitch)
-    high = sum(one.height_m > HIGH_M for one in chosen)
     skipped = told["skipped"]
     assert isinstance(skipped, list)
-    reasons = Counter(str(one["reason"]).partition(",")[0] for one in skipped)
-    print(f"record: {told['keyframes']} keyframes of {high} seconds above {HIGH_M:.0f} m; skipped {dict(reasons)}")
+    refused: Counter[str] = Counter()
+    for one in skipped:
+        frames = re.search(r"\((\d+) frames\)", str(one["image"]))
+        refused[str(one["reason"])] += int(frames.group(1)) if frames else 1
+    refused.pop(BETWEEN, None)
+    moments = apart(chosen)
+    print(
+        f"record: {len(moments) - refused.total()} of {len(moments)} moments {SOLVE_MOVED_M:.0f} m apart recorded, "
+        f"{told['keyframes']} as keyframes, the others show nothing new; refused: {dict(refused)}",
+        flush=True,
+    )
     return history
 
 
@@ -134,10 +158,13 @@ def photos(seconds: Sequence[Second], folder: Path) -> list[Path]:
     return copies
 
 
-def fixed(name: str, seconds: Sequence[Second], history: Path, folder: Path, beyond_m: float) -> str:
-    """A row: the share that is answered, the errors, the share beyond a limit, and the seconds that each took."""
+def fixed(
+    name: str, seconds: Sequence[Second], history: Path, folder: Path, beyond_m: float, more: Sequence[str | Path] = ()
+) -> str:
+    """A row: the share that is answered, the errors, the share beyond a limit, and the seconds that each took;
+    ``more`` options of `homing fix`."""
     images = photos(seconds, folder)
-    answers = homing("fix", "--history", history, "--hfov-deg", str(_HFOV_DEG), *_PITCH, *images)
+    answers = homing("fix", "--history", history, "--hfov-deg", str(HFOV_DEG), *_PITCH, *more, *images)
     errors = []
     for one, answer in zip(seconds, answers, strict=True):
         if answer["decision"] == "fix":
@@ -162,34 +189,61 @@ def row(name: str, errors_m: Sequence[float], asked: int, beyond_m: float) -> st
     )
 
 
-def tables(
-    flight: Flight, wanted: Sequence[str], every: int, pitch: Sequence[str], folder: Path, made: Path | None
-) -> Iterator[str]:
-    """The rows of the tables that are wanted, one after another."""
+def boresight(history: Path) -> str:
+    """A row: by how much the ground of a flight's views lies off, as views from different sides show it."""
+    with History.open(history) as opened:
+        (flight,) = opened.flights()
+        keyframes = [one.keyframe_id for one in opened.keyframes(crops=False)]
+        known = Boresights(opened)
+        known.refresh(max(keyframes))
+        found = known.of_flight(flight)
+        if found is None:
+            return f"boresight of {len(keyframes)} keyframes: too few of their overlaps agree"
+        pitch, scale, heading, roll = found.errors * [_DEG, 100.0, _DEG, _DEG]
+        moved = np.linalg.norm([known.shift_m(one) for one in keyframes], axis=1)
+    return (
+        f"boresight of {len(keyframes)} keyframes: pitch {pitch:+.1f}, heading {heading:+.1f}, roll {roll:+.1f} deg, "
+        f"height {scale:+.1f} %; their ground moved by {np.median(moved):.1f} m, {moved.max():.1f} m at most; "
+        f"overlaps then agree to {found.overlap_sigma_m:.1f} m"
+    )
+
+
+def followed(flight: Flight, tiles: Path, folder: Path, fix_every_s: float) -> str:
+    """A row: the share of the flight that is TRACKING on the map, and the errors there; each second's state is
+    printed."""
+    film, srt = flight.film(flight.seconds, folder / "all")
+    often = ("--fix-every-s", str(fix_every_s))
+    *frames, summary = homing("track", "--video", film, "--telemetry", srt, "--history", tiles, *often, *_PITCH)
+    errors = []
+    for number, one in enumerate(frames):
+        off = [one["error_north_m"], one["error_east_m"]]
+        error_m = float("nan") if None in off else float(np.hypot(*(float(str(axis)) for axis in off)))
+        print(f"  {number:04d} {one['state']} {error_m:.1f} m  fix {one['fix']}  {one['reason']}")
+        if one["state"] == "tracking" and np.isfinite(error_m):
+            errors.append(error_m)
+    return f"{row('the flight on the map, filtered', errors, len(frames), 40.0)}; {summary['fixes']} fixes"
+
+
+def tables(flight: Flight, wanted: Sequence[str], folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """The rows of the tables that are wanted, one after another; everything is written under ``folder``."""
     high = [one for one in flight.seconds if one.height_m > HIGH_M]
+    pitch = () if options.pitch_unknown else _PITCH
+    more = () if options.features is None else ("--features", options.features)
     if "record" in wanted:
         (folder / "whole").mkdir()
-        recorded(flight, flight.seconds, folder / "whole", pitch)
+        yield boresight(recorded(flight, flight.seconds, folder / "whole", pitch))
     if "blocks" in wanted:
         (folder / "rest").mkdir()
         live = {one.number for one in flight.live}
         history = recorded(flight, [s for s in flight.seconds if s.number not in live], folder / "rest", pitch)
-        yield fixed("blocks live against the rest", flight.live[::every], history, folder / "live", 30.0)
-    if "map" in wanted or "track" in wanted:
-        history = made or folder / "map.db"
-    if made is None and ("map" in wanted or "track" in wanted):
-        homing("record", "--map", flight.folder / "map.tif", "--history", history)
+        yield fixed("blocks live against the rest", flight.live[:: options.every], history, folder / "live", 30.0, more)
+    tiles = options.map or folder / "map.db"
+    if options.map is None and ("map" in wanted or "track" in wanted):
+        homing("record", "--map", flight.folder / "map.tif", "--history", tiles)
     if "map" in wanted:
-        yield fixed("frames on the map, any heading", high[:: 3 * every], history, folder / "frames", 60.0)
+        yield fixed("frames on the map, any heading", high[:: 3 * options.every], tiles, folder / "frames", 60.0, more)
     if "track" in wanted:
-        film, srt = flight.film(flight.seconds, folder / "all")
-        *frames, summary = homing("track", "--video", film, "--telemetry", srt, "--history", history, *_PITCH)
-        errors = [
-            float(np.hypot(float(str(one["error_north_m"])), float(str(one["error_east_m"]))))
-            for one in frames
-            if one["state"] == "tracking" and one["error_north_m"] is not None
-        ]
-        yield f"{row('the flight on the map, filtered', errors, len(frames), 40.0)}; {summary['fixes']} fixes"
+        yield followed(flight, tiles, folder, options.fix_every_s)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -200,15 +254,16 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--pitch-unknown", action="store_true", help="record without --camera-pitch-deg")
     parser.add_argument("--keep", type=Path, help="a new folder for the histories")
     parser.add_argument("--map", type=Path, help="a history of the map that was made before")
+    parser.add_argument("--features", type=Path, help="folder of homing-export --features, for what is fixed")
+    parser.add_argument("--fix-every-s", type=float, default=0.5, help="of the flight followed (default 0.5: all)")
     options = parser.parse_args(words)
     if not ARIEL.is_dir():
         raise SystemExit(f"{ARIEL} is absent: there is nothing to measure on.")
     wanted = options.table or ["record", "blocks", "map", "track"]
-    pitch = () if options.pitch_unknown else _PITCH
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        for line in tables(Flight(), wanted, options.every, pitch, folder, options.map):
+        for line in tables(Flight(), wanted, folder, options):
             print(line, flush=True)
 
 

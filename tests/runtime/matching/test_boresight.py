@@ -159,12 +159,17 @@ def test_what_comes_later_is_taken_account_of(history: History) -> None:
     boresights.refresh(history.last_id())
     before = history.last_id()
     assert not boresights.shifts_m(np.array([1, before])).any() and math.isinf(boresights.sigma_m(1))
+    assert boresights.of_flight("survey") is None
     record(history, (180.0,))
     boresights.refresh(history.last_id())
     first = history.keyframe(1, crop=False)
     north, east = north_east_m(ORIGIN, first.ground)
     assert boresights.shift_m(1) == pytest.approx([north + 48.0, east + 48.0], abs=2.5)
     assert boresights.sigma_m(1) < 3.0
+    found, seen = boresights.of_flight("survey"), sight_of(first, ORIGIN)
+    assert found is not None and seen is not None
+    assert boresights.shift_m(1) == pytest.approx(found.shift_m(seen), abs=0.1)
+    assert boresights.of_flight("another") is None
 
 
 def test_a_view_straight_down_is_left_as_it_is(history: History) -> None:
