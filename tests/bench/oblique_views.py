@@ -4,9 +4,9 @@
 
 --flight: a history of the whole flight, --map: one of its map (`tests.bench.oblique --keep` leaves both). Each
 keyframe's frame is cut in three ways by the pose that `record` solved: the near part laid on the ground, as Homing has
-it; all that is seen down to 20 degrees below the horizon, laid on the ground; and the middle square as the camera gave
-it, turned to the north. Each is looked for by its vector among all tiles of its size; a tile is right whose middle is
-within half of its side of what the crop shows.
+it; a square of the ground about the middle of all that is seen down to 20 degrees below the horizon; and the middle
+square as the camera gave it, turned to the north. Each is looked for by its vector among all tiles of its size, at most
+the largest that the map has; a tile is right whose middle is within half of its side of what the crop shows.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def crops_of(frame: Frame, camera: CameraModel, pose: Pose, rungs: Sequence[floa
     square = centre_crop(frame, size_px)
     raw = Crop(turned(square.image, pose.heading.value), _nearest(rungs, _side_m(plane)), plane.ground_of_axis())
     return {
-        "near part, laid on the ground": Crop(_laid(frame, camera, pose, middle, near_m, size_px), near_m, middle),
-        "whole view, laid on the ground": Crop(_laid(frame, camera, pose, whole, whole_m, size_px), whole_m, whole),
-        "middle of the view as it is": raw,
+        "near part, on the ground": Crop(_laid(frame, camera, pose, middle, near_m, size_px), near_m, middle),
+        "middle of the whole, on the ground": Crop(_laid(frame, camera, pose, whole, whole_m, size_px), whole_m, whole),
+        "middle of the view, as it is": raw,
     }
 
 
