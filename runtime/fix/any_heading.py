@@ -31,6 +31,7 @@ _TILES = 4  # of a spot, the nearest, whose features are compared
 _STANDS_OUT = 2.2  # times chance: 1.4 is the most that it made of 47 frames of elsewhere, see docs/benchmarks.md
 _TIMES_NEXT = 1.25  # as much as at the next best place
 _CHANCE, _RARER_BY = 1.4, 0.2  # times chance: what it makes at most, and the step that is e times rarer
+_SLOPE = math.tan(math.radians(3.0))  # 1-sigma of ground that is called level: it moves a camera by that of its height
 _GROUND_SIGMA_M = 50.0  # a georeference that says nothing says at least this
 
 
@@ -90,7 +91,8 @@ class AnyHeading:
         matches = Matches((crop,), Embeddings(np.zeros((1, 0), np.float32), None), ranked)
         verifications = Verifications(kind, passed, refused)
         hypotheses = hypotheses_of(spot.known, matches, verifications, self._memory, as_tagged)
-        return decide(frame.t_ns, verifications, replace(hypotheses, unverified=()))
+        by_slope = tuple(_with_slope(one, spot.pose.height_m) for one in hypotheses.verified)
+        return decide(frame.t_ns, verifications, replace(hypotheses, verified=by_slope, unverified=()))
 
 
 def _refusal(spots: Sequence[Spot]) -> str:
@@ -104,6 +106,14 @@ def _refusal(spots: Sequence[Spot]) -> str:
     if others and best.stands_out < _TIMES_NEXT * others[0].stands_out:
         return "two places fit about alike"
     return ""
+
+
+def _with_slope(place: Hypothesis, height_m: float) -> Hypothesis:
+    """A place by pairs on one tile or a few, with what a slope of their ground moves it by: seen from one side alone it
+    looks like a tilt of the camera, however many pairs agree."""
+    (north, cross), (_, east) = place.covariance_m2
+    own = (_SLOPE * height_m) ** 2
+    return replace(place, covariance_m2=((north + own, cross), (cross, east + own)))
 
 
 def _hypothesis(spot: Spot, memory: Memory) -> Hypothesis:
