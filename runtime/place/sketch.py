@@ -2,8 +2,9 @@
 
 Every attempt's vector is compared with all keyframes. How similar the nearest is does not tell: read at a wrong scale
 or heading a target is blurred or plain, and resembles much. What counts is how far the nearest stands out from the
-others. Of the attempts where it does most, the middle's map is laid on the few nearest keyframes, and where that fits
-best the whole target is read.
+others. Of the attempts where it does most, the middle's map is laid on the few nearest keyframes, each by itself; of
+those that fit best, on them and their neighbours together, as a target is; and where that stands out most the whole
+target is read.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from numpy.typing import NDArray
 from runtime.place.areas import fits
 from runtime.place.attempt import Attempt, are_beside
 from runtime.place.gallery import Rung
+from runtime.place.hypothesis import TargetHypothesis, compare
 from runtime.place.versions import Layer
 
 _AMONG = 20  # keyframes that resemble an attempt most: among so many the nearest stands out
 _NEAREST = 6  # of them that it is laid on
-_MAX_LAID = 32  # attempts
-_RIVAL = 0.8  # of how well the best fits
+_MAX_LAID, _MAX_LAID_TOGETHER = 32, 16  # attempts
+_RIVAL = 0.6  # of how far the best stands out
 
 
 def likeliest(
     attempts: Sequence[Attempt], vectors: NDArray[np.float32], rungs: Mapping[float, Rung],
     layer_of: Callable[[int], Layer],
 ) -> list[Attempt]:  # fmt: skip
-    """The attempt whose middle fits some keyframe best, and, where one that is no neighbour of it fits nearly as well,
-    that one.
+    """The attempt whose middle stands out most on the ground, and, where one that is no neighbour of it does nearly as
+    much, that one.
 
     ``vectors`` (N, D): of each attempt's middle. ``rungs``: the attempts' first ones, by their footprint. ``layer_of``:
     gives the middle of the attempt of a number, with its map.
@@ -49,6 +51,15 @@ def likeliest(
         if len(own):
             rows = np.unique(nearest[own])
             fit[own] = fits([layer_of(int(n)) for n in own], rows[rows >= 0]).max(axis=1)
-    best, *others = (int(n) for n in np.argsort(fit)[::-1][: len(laid)])
-    rivals = (n for n in others if fit[n] >= _RIVAL * fit[best] and not are_beside(attempts[best], attempts[n]))
-    return [attempts[n] for n in (best, *islice(rivals, 1))]
+    fitting = [int(n) for n in np.argsort(fit)[::-1][: min(len(laid), _MAX_LAID_TOGETHER)]]
+    together = [_together(attempts[n], vectors[[n]], layer_of(n)) for n in fitting]
+    best, *others = sorted(together, key=lambda one: -one.contrast)
+    rivals = (
+        one for one in others
+        if one.contrast >= _RIVAL * best.contrast and not are_beside(one.attempt, best.attempt)
+    )  # fmt: skip
+    return [one.attempt for one in (best, *islice(rivals, 1))]
+
+
+def _together(attempt: Attempt, vector: NDArray[np.float32], layer: Layer) -> TargetHypothesis:
+    return compare(attempt, [layer], layer.rung.shortlist(vector, _NEAREST), 1)
