@@ -1,9 +1,9 @@
-"""Of many areas of ground, strewn over a wide map by what resembles a target, those that it is worth being laid on.
+"""Of many areas of ground, strewn over a wide map by what resembles a target, the spots that it is worth being laid on.
 
 A shortlist of a history of a hundred square kilometres lies in some fifty places far from one another. Laying a target
 and what chance makes of it on all of them, with every keyframe about each, costs fifty times as much as on one. So one
-or a few keyframes of each are asked first how sharply each version of the target fits them; an area stays where it is
-among the best for any version, so that chance keeps its best places as the target does.
+or a few keyframes of each are asked first how sharply each version of the target fits them. Those about a spot stay
+where it is among the best for any version, so that chance keeps its best places as the target does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from runtime.place.versions import Layer
 Rows = NDArray[np.int64]
 
 FEW = 12  # areas: of so many all are laid on
-_OWN, _WRONG = 10, 3  # areas that stay for the target, and for each copy whose layout is wrong
+_OWN, _WRONG = 10, 3  # spots that stay for the target, and for each copy whose layout is wrong
+_REACH = 0.5  # of the footprint, north and east: keyframes no farther from a spot show its middle
 _LEAST_OVERLAP = 0.5  # of a full one
 _AT_ONCE = 16  # keyframes whose surfaces are held
 
 
 def worth_laying_on(versions: Sequence[Sequence[Layer]], rows: Rows) -> Rows:
-    """Those of the ``rows`` of the first layer's rung that lie in an area worth it; all where the areas are few.
+    """Those of the ``rows`` of the first layer's rung that lie about a spot worth it; all where the areas are few.
 
     ``versions``: of a target's layers, the first as the target is, the others what chance makes of it.
     """
@@ -34,13 +35,22 @@ def worth_laying_on(versions: Sequence[Sequence[Layer]], rows: Rows) -> Rows:
     groups = rung.groups(rows)
     if len(groups) <= FEW:
         return rows
-    asked = [_asked(rung, group) for group in groups]
-    scores = fits([version[0] for version in versions], np.concatenate(asked))
-    first = np.cumsum([0, *(len(some) for some in asked[:-1])])
-    by_area = np.maximum.reduceat(scores, first, axis=1)  # (versions, areas)
-    kept = {int(area) for area in np.argsort(-by_area[0])[:_OWN]}
-    kept |= {int(area) for one in by_area[1:] for area in np.argsort(-one)[:_WRONG]}
-    return np.sort(np.concatenate([groups[area] for area in kept]))
+    asked = np.concatenate([_asked(rung, group) for group in groups])
+    scores = fits([version[0] for version in versions], asked)  # (versions, asked)
+    counts = [_OWN, *(_WRONG for _ in scores[1:])]
+    spots = [_spots(rung, asked, one, count) for one, count in zip(scores, counts, strict=True)]
+    away_m = np.abs(rung.ne_m[rows][:, None] - rung.ne_m[np.unique(np.concatenate(spots))][None]).max(axis=2)
+    return np.asarray(rows[(away_m <= _REACH * rung.footprint_m).any(axis=1)])
+
+
+def _spots(rung: Rung, rows: Rows, scores: NDArray[np.float32], count: int) -> Rows:
+    """So many rows with the highest scores, no two nearer to each other than a footprint."""
+    found: list[int] = []
+    order = np.argsort(-scores, kind="stable")
+    while len(order) and len(found) < count:
+        found.append(int(rows[order[0]]))
+        order = order[np.abs(rung.ne_m[rows[order]] - rung.ne_m[found[-1]]).max(axis=1) >= rung.footprint_m]
+    return np.array(found, np.int64)
 
 
 def _asked(rung: Rung, group: Rows) -> Rows:

@@ -68,7 +68,7 @@ def test_memory_goes_with_the_ground_that_was_flown_over_and_not_with_how_far_it
 
 
 def test_the_lattices_of_one_area_are_held_at_a_time() -> None:
-    together, one_by_one = (_peak_bytes(LongWay.of(60, areas=areas), wrong=True) for areas in (1, 20))
+    together, one_by_one = (_peak_bytes(LongWay.of(60, areas=areas), wrong=True) for areas in (1, 12))
     assert one_by_one < together / 2
 
 
