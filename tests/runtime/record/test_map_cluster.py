@@ -17,6 +17,7 @@ from runtime.record.map_cluster import made_by_cluster
 from runtime.record.map_plan import grid_of
 from runtime.record.map_work import TileWork, made_here
 from runtime.values import Embeddings, ViewKind
+from tests.runtime.once import is_first
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 
 pytest.importorskip("rasterio")
@@ -43,16 +44,9 @@ class DiesOnce(FakeEmbedder):
 
     def embed(self, view: ViewKind, crops: NDArray[np.uint8]) -> Embeddings:
         self.calls += 1
-        if self.calls == 2 and self._first():
+        if self.calls == 2 and is_first(self.mark):
             os._exit(9)
         return super().embed(view, crops)
-
-    def _first(self) -> bool:
-        try:
-            self.mark.touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
 
 
 @dataclass(frozen=True)
