@@ -184,9 +184,10 @@ class Locator:
         likely = attempts if len(attempts) == 1 else self._likeliest(target, attempts, view)
         reading = max((self._read(target, one, view) for one in likely), key=lambda one: one.hypothesis.contrast)
         hypothesis, searched = reading.hypothesis, len(attempts) > 1
-        accepted = acceptance is not None and acceptance.accepts(hypothesis.places(len(attempts)))
-        if not hypothesis.peaks or (accepted and not searched):
+        if not hypothesis.peaks:
             return hypothesis, len(attempts)
+        if not searched and acceptance is not None and acceptance.accepts(hypothesis.places(1)):
+            return hypothesis, 1
         nudge = nudge_of(reading, steps_between(target, any_heading) if searched else NUDGES)
         if nudge is not None:
             hypothesis = sharpened(hypothesis, self._read(target, nudge.attempt, view, nudge.rows).hypothesis)
