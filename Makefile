@@ -48,8 +48,9 @@ quick: .venv/ready
 long: .venv/ready
 	$(PYTEST) -m long
 
-# With the versions that JetPack 6 carries: every call of OpenCV, and what keeps and compares arrays whose types NumPy 1
-# and 2 promote differently, once each. The list names files and tests: a line that finds none is an error.
+# With the versions that JetPack 6 carries: what flies and calls OpenCV, odometry by simulated pictures among it, and what
+# keeps and compares arrays whose types NumPy 1 and 2 promote differently. Not every call: `coverage` tells which. The list
+# names files and tests: a line that finds none is an error.
 jetpack: .venv-jetpack/ready
 	.venv-jetpack/bin/python -m pytest -q -m "not slow" @tests/jetpack.txt
 
@@ -75,7 +76,7 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,geo]' pytest hypothesis
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,sim]' pytest hypothesis
 	touch $@
 
 clean:

@@ -142,6 +142,8 @@ class Odometer:
         motion = solve(
             level, here, posed.ned_from_camera, prior, plane, _LEAST_SIGMA_PX / focal_px, _MOST_SIGMA_PX / focal_px
         )
+        if motion.height_ratio <= 0.0:  # fitted to what fits nothing: the ground as seen from below
+            return Odometry(posed.t_ns, None, (OdometryFault.NO_OVERLAP,), count, int(plane.sum())), None
         measured = displacement_of(reference.posed, posed, motion)
         faults = (
             *health.of_tracks(reference, posed, tracks, motion),
