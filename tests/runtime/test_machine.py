@@ -60,11 +60,12 @@ thread.start()
 thread.join()
 print(resident_mb() - before)
 """
-    grown = {}
-    for how in ("given", "kept"):
+    def grown_mb(how: str) -> int:
         ran = subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True)
-        grown[how] = int(ran.stdout)
-    assert grown["given"] < 15 < 40 < grown["kept"]
+        return int(ran.stdout)
+
+    assert grown_mb("given") < 15
+    assert any(grown_mb("kept") > 40 for _ in range(5))  # the C library now and then gives them back by itself
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library than glibc")
