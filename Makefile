@@ -76,7 +76,7 @@ ENVIRONMENT = $(PYTHON) .ci/environment.py $(@D)
 	touch $@
 
 .venv-jetpack/ready: pyproject.toml constraints-jetpack.txt
-	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,sim]' pytest hypothesis
+	$(ENVIRONMENT) constraints-jetpack.txt -e '.[cpu,sim]' pytest pytest-timeout hypothesis
 	touch $@
 
 clean:

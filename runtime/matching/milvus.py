@@ -26,6 +26,7 @@ NAME = "homing"  # of the collections, where an address gives none
 _OWN_WRITES = "Session"  # are seen by a search; it waits 0.2 s and more for the next tick of the servers to see all
 _MADE_BY = "homing.made_by"  # a property
 _WITHIN_S = 20.0  # a request is answered
+_LOADED_WITHIN_S = 600.0  # a collection is read into memory, or sealed: 10 million vectors are 20 GB
 _ROWS_AT_ONCE = 2_000  # inserted together: 4 MB
 _READ_AT_ONCE = 4_000  # 8 MB
 _MOST = 16_384  # rows that Milvus answers with
@@ -55,14 +56,7 @@ class Milvus:
             raise UsageError(f"{address} is no pool: give FILE.db or http://HOST:19530, and #NAME after it if wanted.")
         self.name = name or NAME
         self._uri = uri
-        try:
-            from pymilvus import MilvusClient
-        except ImportError:
-            raise HomingError("A pool needs Milvus's client; install it with `pip install homing[cluster]`.") from None
-        for noisy in ("pymilvus", "grpc"):  # what they have to say is raised too
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)
-        with self._asking():
-            self._client = MilvusClient(uri, timeout=within_s)
+        self._server = _Server(uri, within_s)
 
     def __enter__(self) -> Milvus:
         return self
@@ -72,7 +66,7 @@ class Milvus:
 
     def close(self) -> None:
         """Ends the connection."""
-        self._client.close()
+        self._server.close()
 
     def searched(self, key: RungKey) -> Searched:
         """See `Pool`."""
@@ -87,79 +81,115 @@ class Milvus:
         Raises:
             HomingError: there is none, or its vectors are of another length, or made by something else.
         """
-        with self._asking():
-            if dimension is not None and not self._client.has_collection(name):
-                self._make(name, dimension, by)
-            if not self._client.has_collection(name):
-                raise HomingError(f"{self._uri} has no collection {name}.")
-            described = self._client.describe_collection(name)
-            made_by = described.get("properties", {}).get(_MADE_BY, "something else")
-            if by and made_by != by:
-                raise HomingError(f"{self._uri}: {name} was embedded by {made_by}, not by {by}; give another #NAME.")
-            fields = {field["name"]: field for field in described["fields"]}
-            has = int(fields["vector"]["params"]["dim"]) if "vector" in fields else None
-            if has is None or (dimension is not None and has != dimension):
-                raise HomingError(f"{self._uri}: the collection {name} holds something else; give another #NAME.")
-            self._client.load_collection(name)
-        return Collection(self._client, name, self._asking)
+        server = self._server
+        if dimension is not None and not server.answer("has_collection", name):
+            self._make(name, dimension, by)
+        if not server.answer("has_collection", name):
+            raise HomingError(f"{self._uri} has no collection {name}.")
+        described = server.answer("describe_collection", name)
+        made_by = described.get("properties", {}).get(_MADE_BY, "something else")
+        if by and made_by != by:
+            raise HomingError(f"{self._uri}: {name} was embedded by {made_by}, not by {by}; give another #NAME.")
+        fields = {field["name"]: field for field in described["fields"]}
+        has = int(fields["vector"]["params"]["dim"]) if "vector" in fields else None
+        if has is None or (dimension is not None and has != dimension):
+            raise HomingError(f"{self._uri}: the collection {name} holds something else; give another #NAME.")
+        server.answer("load_collection", name, timeout=_LOADED_WITHIN_S)
+        return Collection(server, name)
 
     def _make(self, name: str, dimension: int, by: str) -> None:
-        from pymilvus import DataType
+        from pymilvus import CollectionSchema, DataType, FieldSchema
+        from pymilvus.milvus_client import IndexParams
 
-        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("id", DataType.INT64, is_primary=True)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
-        index = self._client.prepare_index_params()
+        fields = [
+            FieldSchema("id", DataType.INT64, is_primary=True),
+            FieldSchema("vector", DataType.FLOAT_VECTOR, dim=dimension),
+        ]
+        index = IndexParams()
         index.add_index("vector", index_type="FLAT", metric_type="IP")
-        properties = {_MADE_BY: by} if by else {}
-        self._client.create_collection(
-            name, schema=schema, index_params=index, consistency_level="Strong", properties=properties
-        )
+        self._server.answer(
+            "create_collection", name, schema=CollectionSchema(fields, auto_id=False), index_params=index,
+            consistency_level="Strong", properties={_MADE_BY: by} if by else {},
+        )  # fmt: skip
+
+
+class _Server:
+    """Milvus's client, whose every request is answered in time or raises a HomingError: without a limit of its own a
+    request waits for ever."""
+
+    def __init__(self, uri: str, within_s: float) -> None:
+        self._uri, self._within_s = uri, within_s
+        try:
+            from pymilvus import MilvusClient
+        except ImportError:
+            raise HomingError("A pool needs Milvus's client; install it with `pip install homing[cluster]`.") from None
+        for noisy in ("pymilvus", "grpc"):  # what they have to say is raised too
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+        with self._asking():
+            self._client = MilvusClient(uri, timeout=within_s)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def answer(self, request: str, *what: Any, **how: Any) -> Any:
+        """What the client's method of that name gives."""
+        with self._asking():
+            return getattr(self._client, request)(*what, **{"timeout": self._within_s, **how})
+
+    def read(self, name: str, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
+        """These fields of all rows of a collection, some rows at a time."""
+        with self._asking():
+            read = self._client.query_iterator(
+                name, batch_size=_READ_AT_ONCE, output_fields=fields, timeout=self._within_s
+            )
+            try:
+                while rows := read.next():
+                    yield rows
+            finally:
+                read.close()
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
+        from grpc import Call, RpcError
         from pymilvus.exceptions import MilvusException
 
         try:
             yield
-        except (MilvusException, ConnectionError, OSError, TimeoutError) as error:
-            said = (getattr(error, "message", "") or str(error)).strip().split("\n")[0].rstrip(".")
+        except (MilvusException, RpcError, ConnectionError, OSError, TimeoutError) as error:
+            told = error.details() if isinstance(error, Call) else getattr(error, "message", "")
+            said = (told or str(error)).strip().split("\n")[0].rstrip(".")
             raise HomingError(f"the pool {self._uri} does not answer as it should ({said}).") from None
 
 
 class Collection:
     """Vectors of one length by id, in Milvus."""
 
-    def __init__(self, client: Any, name: str, asking: Callable[[], Any]) -> None:
-        self._client, self._name, self._asking = client, name, asking
+    def __init__(self, server: _Server, name: str) -> None:
+        self._server, self._name = server, name
 
     def __len__(self) -> int:
-        with self._asking():
-            return int(self._client.query(self._name, filter="", output_fields=["count(*)"])[0]["count(*)"])
+        counted = self._server.answer("query", self._name, filter="", output_fields=["count(*)"])
+        return int(counted[0]["count(*)"])
 
     def put(self, ids: NDArray[np.int64], vectors: Rows) -> None:
         """Adds (N, D) rows of any length under (N,) ids, or takes them in the place of those that are there."""
         for start in range(0, len(ids), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             rows = unit(np.asarray(vectors[part], np.float32))
-            with self._asking():
-                self._client.upsert(
-                    self._name, [{"id": int(i), "vector": row} for i, row in zip(ids[part], rows, strict=True)]
-                )
+            named = [{"id": int(i), "vector": row} for i, row in zip(ids[part], rows, strict=True)]
+            self._server.answer("upsert", self._name, named)
             released(vectors)
 
     def flush(self) -> None:
         """Makes the database seal what was added, so that it is searched by its index."""
-        with self._asking():
-            self._client.flush(self._name)
+        self._server.answer("flush", self._name, timeout=_LOADED_WITHIN_S)
 
     def nearest(self, queries: Rows, k: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Ids and cosines of the ``k`` most similar to each of (Q, D) unit queries, best first."""
-        with self._asking():
-            found = self._client.search(
-                self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MOST), anns_field="vector",
-                consistency_level=_OWN_WRITES,
-            )  # fmt: skip
+        found = self._server.answer(
+            "search", self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MOST),
+            anns_field="vector", consistency_level=_OWN_WRITES,
+        )  # fmt: skip
         return [
             (
                 np.array([hit["id"] for hit in hits], np.int64),
@@ -170,34 +200,24 @@ class Collection:
 
     def vectors(self, ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """The vectors of those ids that are there."""
-        with self._asking():
-            rows = self._client.get(self._name, ids=[int(i) for i in ids], output_fields=["id", "vector"])
+        wanted = [int(i) for i in ids]
+        rows = self._server.answer("get", self._name, ids=wanted, output_fields=["id", "vector"])
         return {int(row["id"]): np.asarray(row["vector"], np.float32) for row in rows}
 
     def ids(self) -> NDArray[np.int64]:
         """All ids, ascending."""
-        read = [np.array([row["id"] for row in rows], np.int64) for rows in self._read(["id"])]
+        read = [np.array([row["id"] for row in rows], np.int64) for rows in self._server.read(self._name, ["id"])]
         return np.sort(np.concatenate(read)) if read else np.zeros(0, np.int64)
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
         """All vectors, (n, D) at a time."""
-        for rows in self._read(["vector"]):
+        for rows in self._server.read(self._name, ["vector"]):
             yield np.array([row["vector"] for row in rows], np.float32)
-
-    def _read(self, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
-        with self._asking():
-            read = self._client.query_iterator(self._name, batch_size=_READ_AT_ONCE, output_fields=fields)
-            try:
-                while rows := read.next():
-                    yield rows
-            finally:
-                read.close()
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Forgets some."""
         for start in range(0, len(ids), _ROWS_AT_ONCE):
-            with self._asking():
-                self._client.delete(self._name, ids=ids[start : start + _ROWS_AT_ONCE].tolist())
+            self._server.answer("delete", self._name, ids=ids[start : start + _ROWS_AT_ONCE].tolist())
 
 
 class _Filled:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +101,36 @@ def test_vectors_are_kept_once_and_read_back_in_chunks(pool: Milvus) -> None:
         pool.collection("nothing")
     with pytest.raises(HomingError, match="something else"):
         pool.collection("distractors", 9)
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(tmp_path: Path) -> None:
+    """Without a limit the search would wait for ever."""
+    import grpc
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from milvus_lite.db import MilvusLite
+    from pymilvus.grpc_gen import milvus_pb2_grpc
+
+    released = Event()
+
+    class Silent(MilvusServicer):
+        def Search(self, request: Any, context: Any) -> Any:  # noqa: N802 (the protocol's)
+            released.wait()
+            return super().Search(request, context)
+
+    database, server = MilvusLite(str(tmp_path / "silent.db")), grpc.server(ThreadPoolExecutor())
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Silent(database), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with Milvus(f"http://127.0.0.1:{port}", within_s=0.5) as pool:
+            rows = pool.collection("rows", 8)
+            rows.put(np.arange(2), np.eye(2, 8, dtype=np.float32))
+            with pytest.raises(HomingError, match=f"the pool http://127.0.0.1:{port} does not answer"):
+                rows.nearest(np.eye(1, 8, dtype=np.float32), 1)
+    finally:
+        released.set()
+        server.stop(grace=1).wait()
+        database.close()
 
 
 def test_an_address_says_what_it_is() -> None:
