@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -253,9 +252,3 @@ def _response(sensor: Sensor) -> shading.Response:
     toned = (level**sensor.gamma - 0.42) * sensor.contrast + 0.42
     hazed = toned * (1 - sensor.haze) + sensor.haze * np.array(sensor.haze_colour)
     return shading.Response(matrix.astype(np.float32), np.clip(hazed * 255, 0, 255).astype(np.uint8))
-
-
-def nadir(yaw_rad: float = 0.0) -> npt.NDArray[np.float64]:
-    """(3, 3) ned_from_camera of a camera looking straight down, the image's top towards yaw."""
-    c, s = math.cos(yaw_rad), math.sin(yaw_rad)
-    return np.array([[-s, -c, 0.0], [c, -s, 0.0], [0.0, 0.0, 1.0]])

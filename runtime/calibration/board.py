@@ -16,8 +16,8 @@ from runtime.errors import UsageError
 from runtime.values import ImageRGB
 
 _NAMED = re.compile(r"(charuco|checker):(\d+)x(\d+)(?::(\d+(?:\.\d+)?)mm)?(?::(\d+(?:\.\d+)?)mm)?(?::(DICT_\w+))?")
-_FEWEST = 3  # squares along a side: fewer corners say nothing of the lens
-_MOST = 60
+_MIN_SQUARES = 3  # squares along a side: fewer corners say nothing of the lens
+_MAX_SQUARES = 60
 _DEFAULT_SQUARE_MM = 30.0
 _DEFAULT_MARKER = 0.75  # of a square, as OpenCV's own pattern generator draws them
 _DEFAULT_DICTIONARY = "DICT_5X5_1000"
@@ -64,8 +64,8 @@ class Board:
         return board
 
     def _check(self, text: str) -> None:
-        if not all(_FEWEST <= side <= _MOST for side in (self.columns, self.rows)):
-            raise UsageError(f"board {text} has sides of other than {_FEWEST} to {_MOST} squares.")
+        if not all(_MIN_SQUARES <= side <= _MAX_SQUARES for side in (self.columns, self.rows)):
+            raise UsageError(f"board {text} has sides of other than {_MIN_SQUARES} to {_MAX_SQUARES} squares.")
         if self.kind == "charuco" and not 0 < self.marker_m < self.square_m:
             raise UsageError(f"board {text}: a marker must be smaller than its square.")
         if self.kind == "charuco" and not hasattr(cv2.aruco, self.dictionary):

@@ -14,7 +14,7 @@ from runtime.debrief.sightings import Moment
 from runtime.report.flight import Picture
 from runtime.values import ImageRGB
 
-_MOST = 8
+_MAX_PICTURES = 8
 _NEAR_NS = 15_000_000_000  # from a moment: what was seen later or earlier is of something else
 
 
@@ -27,7 +27,7 @@ def pictures_of(flown: Flown, moments: Sequence[Moment]) -> tuple[Picture, ...]:
     captions = {0: "the first", len(kept) - 1: "the last"}
     for moment in moments:
         nearest = int(np.argmin(np.abs(stamps - moment.t_ns)))
-        if abs(int(stamps[nearest]) - moment.t_ns) < _NEAR_NS and len(captions) < _MOST:
+        if abs(int(stamps[nearest]) - moment.t_ns) < _NEAR_NS and len(captions) < _MAX_PICTURES:
             captions[nearest] = moment.what
     found = []
     for number in sorted(captions):

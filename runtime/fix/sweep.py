@@ -43,7 +43,7 @@ _NOISE = 0.03  # of the footprint: 1-sigma of where a crop is found, half a cell
 _AGREES_WITHIN = 0.09  # of the footprint: a cell and a half
 _LEAST_CHANCE = 0.02  # of what a crop fits better than about it: on varied ground chance makes twice as much
 _CLEAR = 2.5  # times chance: more than is asked for
-_WORTH = 0.5  # of what the best place stands out by: one with less is not looked at again
+_MIN_SHARE_OF_BEST = 0.5  # of what the best place stands out by: one with less is not looked at again
 _NO_TILT_RAD = math.radians(0.3)
 _FOUND_TURN_SIGMA_RAD, _FOUND_SCALE_SIGMA = math.radians(4.0), 0.05  # of what a spot says
 _TURN_SIGMA_RAD, _SCALE_SIGMA = math.radians(10.0), 0.15  # of a reading; headings are tried 30 degrees apart
@@ -115,7 +115,7 @@ class Sweep:
             found.append(self._looked(frame, replace(known, pose=start.pose), start.air_ne_m, chance, galleries))
             if found[-1].clear:
                 break
-        enough = _WORTH * max(one.stands_out for one in found)
+        enough = _MIN_SHARE_OF_BEST * max(one.stands_out for one in found)
         again = [
             self._looked(frame, one.known, one.level_ne_m, chance, galleries) if one.stands_out >= enough else one
             for one in found

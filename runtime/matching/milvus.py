@@ -29,7 +29,7 @@ _WITHIN_S = 20.0  # a request is answered
 _LOADED_WITHIN_S = 600.0  # a collection is read into memory, or sealed: 10 million vectors are 20 GB
 _ROWS_AT_ONCE = 2_000  # inserted together: 4 MB
 _READ_AT_ONCE = 4_000  # 8 MB
-_MOST = 16_384  # rows that Milvus answers with
+_MAX_ROWS = 16_384  # rows that Milvus answers with
 _SPARE = 16  # rows more than are asked for: others may have added newer ones, which a snapshot does not have
 _COMPARED = 32  # rows that must be those of the history, before a collection is taken for its own
 _SAME = 2e-3  # of each number: histories keep halves
@@ -187,7 +187,7 @@ class Collection:
     def nearest(self, queries: Rows, k: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Ids and cosines of the ``k`` most similar to each of (Q, D) unit queries, best first."""
         found = self._server.answer(
-            "search", self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MOST),
+            "search", self._name, data=list(np.asarray(queries, np.float32)), limit=min(k, _MAX_ROWS),
             anns_field="vector", consistency_level=_OWN_WRITES,
         )  # fmt: skip
         return [
@@ -285,7 +285,7 @@ class _Rows:
         wanted, spare = unit(np.asarray(queries[:, : self._dimension], np.float32)), _SPARE
         while True:
             found = [self._own(*one) for one in self._collection.nearest(wanted, k + spare)]
-            if all(len(one[0]) >= k for one in found) or k + spare >= _MOST:
+            if all(len(one[0]) >= k for one in found) or k + spare >= _MAX_ROWS:
                 break
             spare *= 8
         for row, (own, near) in enumerate(found):

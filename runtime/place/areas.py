@@ -20,7 +20,7 @@ from runtime.place.versions import Layer
 Rows = NDArray[np.int64]
 
 FEW = 12  # areas: of so many all are laid on
-_OWN, _WRONG = 10, 3  # spots that stay for the target, and for each copy whose layout is wrong
+_TARGET_SPOTS, _WRONG_SPOTS = 10, 3  # spots that stay for the target, and for each copy whose layout is wrong
 _REACH = 0.5  # of the footprint, north and east: keyframes no farther from a spot show its middle
 _LEAST_OVERLAP = 0.5  # of a full one
 _AT_ONCE = 16  # keyframes whose surfaces are held
@@ -37,7 +37,7 @@ def worth_laying_on(versions: Sequence[Sequence[Layer]], rows: Rows) -> Rows:
         return rows
     asked = np.concatenate([_asked(rung, group) for group in groups])
     scores = fits([version[0] for version in versions], asked)  # (versions, asked)
-    counts = [_OWN, *(_WRONG for _ in scores[1:])]
+    counts = [_TARGET_SPOTS, *(_WRONG_SPOTS for _ in scores[1:])]
     spots = [_spots(rung, asked, one, count) for one, count in zip(scores, counts, strict=True)]
     away_m = np.abs(rung.ne_m[rows][:, None] - rung.ne_m[np.unique(np.concatenate(spots))][None]).max(axis=2)
     return np.asarray(rows[(away_m <= _REACH * rung.footprint_m).any(axis=1)])

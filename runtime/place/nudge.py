@@ -22,7 +22,7 @@ from runtime.place.versions import Layer, nudged
 _TURN_RAD, _STRETCH = math.radians(8.0), 1.13  # each way: half a cell at the edge of a map, a cell in its corner
 NUDGES = ((_TURN_RAD, 1.0), (-_TURN_RAD, 1.0), (0.0, _STRETCH), (0.0, 1 / _STRETCH))
 _PLACES = 3  # the best ones are looked at again: a right place that is turned is rarely below
-_WORTH = 1.02  # times sharper before a target is embedded again
+_MIN_GAIN = 1.02  # times sharper before a target is embedded again
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def nudge_of(reading: Reading, nudges: Sequence[tuple[float, float]] = NUDGES) -
     versions = [reading.layers, *(nudged(reading.layers, turn, scale) for turn, scale in nudges)]
     fields, others = fields_of(versions, rows)
     best = int(np.argmax(others))
-    if others[best] < _WORTH * sharpest(fields):
+    if others[best] < _MIN_GAIN * sharpest(fields):
         return None
     turn_rad, scale = nudges[best]
     attempt = reading.hypothesis.attempt

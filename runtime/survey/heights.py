@@ -32,7 +32,7 @@ _MAX_FACTOR = 4.0  # from a height to the solved one: above, the tags are what i
 _WILD_FACTOR = 20.0  # from heights to what the tags' scale says: above, both are not of one flight
 _MIN_SOLVED = 3  # photos: of two a wild tag looks like a wrong height
 _MAX_MISSED = 3.0  # sigmas, of the tags in the middle: above, they do not follow the photos
-_FEW = 8  # photos
+_FEW_PHOTOS = 8  # of so few each must follow the tags
 _MAX_TURN_RAD = math.radians(30.0)  # between heading and overlaps: above, the height is held against the rest alone
 
 
@@ -167,6 +167,6 @@ def _scatter(adjusted: Adjusted, seen: Observed) -> float:
 def _tags_fit(adjusted: Adjusted, seen: Observed) -> bool:
     """Whether the tags follow the photos at all, and if they are few, each of them: few cannot outvote a wild one."""
     missed = np.linalg.norm(adjusted.tags_missed_m, axis=1) / seen.tag_sigma_m
-    few = len(missed) <= _FEW
+    few = len(missed) <= _FEW_PHOTOS
     each = float(np.sum(missed**2)) < float(chdtri(max(2 * len(missed) - 4, 1), _SIGNIFICANCE))
     return float(np.median(missed)) < _MAX_MISSED and (each or not few)

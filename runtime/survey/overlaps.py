@@ -79,15 +79,6 @@ def candidate_pairs(
     return sorted(pairs)
 
 
-def overlap_of(
-    first: int, second: int, features: Sequence[Features], looks: Sequence[Look] | None = None
-) -> Overlap | None:
-    """Match two photos; None where they do not show the same plane. ``looks``: how each photo looked; without them
-    photos are taken to look straight down."""
-    found = matched(first, second, features)
-    return None if found is None or not alike(found, features, looks) else found.thinned()
-
-
 def matched(first: int, second: int, features: Sequence[Features]) -> Overlap | None:
     """All points that a homography explains between two photos, however they looked; None where they share none."""
     a, b = features[first], features[second]

@@ -10,7 +10,6 @@ from pathlib import Path
 from runtime.camera_model import CameraModel
 from runtime.errors import ImageError
 from runtime.sources.fingerprint import photo_fingerprint
-from runtime.sources.folder import SUFFIXES, photo_folder
 from runtime.sources.logged import PhotoLog, read_logged
 from runtime.sources.photo import CameraFlags, Photo
 from runtime.survey.anchor import Tagged
@@ -76,18 +75,6 @@ class Survey:
         first_ns = next((photo.pose.t_ns for photo in self.photos if photo.pose.t_ns is not None), 0)
         day = datetime.fromtimestamp(first_ns * 1e-9, tz=timezone.utc).date() if first_ns > 10**15 else None
         return f"{folder.resolve().name} {day}" if day else folder.resolve().name
-
-
-def list_images(folder: Path) -> list[Path]:
-    """The photos of one folder in the order of their numbers.
-
-    Raises:
-        ImageError: the folder is missing, is no folder, or holds no images.
-    """
-    found = list(photo_folder(folder).images)
-    if not found:
-        raise ImageError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}).")
-    return found
 
 
 def survey(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from runtime.bundle import Bundle
@@ -51,9 +50,3 @@ class Workshop:
         engine = FaultyEngine(OnnxCpu().start(model, threads=1))
         self.engines.append(engine)
         return engine
-
-
-def without_history(plan: Plan) -> Plan:
-    """The same with no history yet."""
-    plan.history.unlink()
-    return replace(plan, history=plan.folder / "new.db")

@@ -28,7 +28,7 @@ _FULL = np.float32(1.3)  # no surface gets more than this many times the sunligh
 _LIFT_M = np.float32(0.03)  # a point's own triangle does not shade it
 _LEAF = np.float32(0.32)  # disorder of a crown's normals
 _LEAF_PER_M, _GRAIN_PER_M, _BROAD_PER_M = np.float32(1 / 0.22), np.float32(1 / 0.15), np.float32(1 / 1.1)
-_LEAST, _MOST, _WHITE = np.float32(0.3), np.float32(1.7), np.float32(255.0)
+_DARKEST, _BRIGHTEST, _WHITE = np.float32(0.3), np.float32(1.7), np.float32(255.0)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _TINY = np.float32(1e-12)
 
@@ -147,7 +147,7 @@ def _look_at(
         direct[k] = rounded * ((u * s0 + v * s1 + w * s2) * size) + (_ONE - rounded) * (a * s0 + b * s1 + c * s2)
         noise = surfaces[kind, 0] * _at(leaf, n, e, d, _GRAIN_PER_M, 1)
         noise += surfaces[kind, 1] * _at(leaf, n, e, d, _BROAD_PER_M, 2)
-        grain[k] = _WHITE * min(max(_ONE + noise - surfaces[kind, 2], _LEAST), _MOST)
+        grain[k] = _WHITE * min(max(_ONE + noise - surfaces[kind, 2], _DARKEST), _BRIGHTEST)
 
 
 @inlined

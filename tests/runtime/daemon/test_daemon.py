@@ -22,21 +22,14 @@ from runtime.errors import HistoryBusyError, StorageError
 from runtime.events import ControlRequest, FrameArrived, JobKind, Tick
 from runtime.flightlog.flightlog import LogState
 from runtime.geodesy import distance_m, offset
-from runtime.guidance.authority import Authority
 from runtime.guidance.reasons import Reason
 from runtime.values import Fix, Frame, GeoPoint, Hypothesis, Pose, Position, PositionSource, circular
 from runtime.vehicle.config import VehicleConfig
 from runtime.vehicle.vehicle import Vehicle
+from sim.scenario.mutants import AuthorityWithoutLatch
 from tests.runtime.daemon.cockpit import DELAY_NS, HOME, STEP_NS, Cockpit, operator_limits
 
 TARGET = offset(HOME, 60.0, 80.0)
-
-
-class AuthorityWithoutLatch(Authority):
-    """The mutant that must be caught on the wire."""
-
-    def latch(self, cause: Reason) -> None:
-        """Ignored."""
 
 
 def go_to(cockpit: Cockpit, north_m: float, east_m: float) -> None:

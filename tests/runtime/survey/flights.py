@@ -14,12 +14,18 @@ from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
 from runtime.rotations import ned_from_euler
 from runtime.survey.anchor import Tagged
-from runtime.survey.overlaps import Overlap
+from runtime.survey.overlaps import Features, Overlap, alike, matched
 from runtime.values import Attitude, GeoPoint, Measured, Pose, Position, PositionSource
 from runtime.view import GroundPlane
 
 ORIGIN = GeoPoint(48.2, 11.6)
 CAMERA = CameraModel.from_hfov(480, 360, 69.0)
+
+
+def overlap_of(first: int, second: int, features: Sequence[Features]) -> Overlap | None:
+    """Two photos' overlap, where they look straight down; None where they do not show the same plane."""
+    found = matched(first, second, features)
+    return None if found is None or not alike(found, features) else found.thinned()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.survey.overlaps import candidate_pairs, features_of, overlap_of, similarity
+from runtime.survey.overlaps import candidate_pairs, features_of, similarity
 from tests.runtime.record.fakes import ground_texture
+from tests.runtime.survey.flights import overlap_of
 
 
 def test_candidates_are_the_next_in_order_and_the_nearest() -> None:

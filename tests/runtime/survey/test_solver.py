@@ -14,11 +14,20 @@ from runtime.geodesy import north_east_m
 from runtime.rotations import rotation
 from runtime.sources.photo import read_photo
 from runtime.survey.anchor import SOURCE, Tagged
-from runtime.survey.overlaps import Overlap, candidate_pairs, features_of, overlap_of
+from runtime.survey.overlaps import Overlap, candidate_pairs, features_of
 from runtime.survey.solver import Solution, solve
 from runtime.values import Attitude, Measured
 from tests.runtime.record.fakes import ground_texture
-from tests.runtime.survey.flights import CAMERA, ORIGIN, Truth, exact_overlaps, lawnmower, photograph, tagged
+from tests.runtime.survey.flights import (
+    CAMERA,
+    ORIGIN,
+    Truth,
+    exact_overlaps,
+    lawnmower,
+    overlap_of,
+    photograph,
+    tagged,
+)
 
 CALITERRA = Path(__file__).parents[4] / "shared/data/flights/caliterra"
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from runtime.camera_model import CameraModel
-from runtime.errors import ImageError
 from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.record.known import Known
 from runtime.record.recorder import Recorded, Recorder
 from runtime.record.surveyed import ALREADY, PHOTO_MOVED, photo_reader, reasons_of, record
+from runtime.sources.folder import photo_folder
 from runtime.sources.photo import CameraFlags
 from runtime.survey.anchor import SOURCE
 from runtime.survey.complete import complete, pairs_to_match
-from runtime.survey.survey import Skipped, Survey, list_images, survey
+from runtime.survey.survey import Skipped, Survey, survey
 from runtime.values import Keyframe, PositionSource
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos
@@ -71,7 +71,7 @@ LEVEL = [Truth(float(k), 12.0 * k - 30.0, 0.0, 50.0, 0.3) for k in range(5)]
 def test_photos_are_recorded_in_file_order_where_they_were_taken(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     write_flight(folder, LEVEL)
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     assert ready.solution is None and ready.assumed_lens == "" and pairs_to_match(ready) == 0
     with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
         outcomes = recorded(folder, history, ready)
@@ -90,9 +90,9 @@ def test_a_second_time_adds_nothing_and_more_photos_are_appended(tmp_path: Path)
     later = written[-1].read_bytes()
     written[-1].unlink()
     with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
-        recorded(folder, history, complete(survey(list_images(folder), FLAGS)))
+        recorded(folder, history, complete(survey(photo_folder(folder).images, FLAGS)))
         written[-1].write_bytes(later)
-        again = recorded(folder, history, complete(survey(list_images(folder), FLAGS)))
+        again = recorded(folder, history, complete(survey(photo_folder(folder).images, FLAGS)))
         assert again[:4] == [Skipped(f"P_{k:03d}.jpg", ALREADY) for k in range(4)]
         assert isinstance(again[4], Recorded) and len(history) == 5
 
@@ -106,7 +106,7 @@ def test_bad_photos_are_left_out_each_with_its_reason(tmp_path: Path) -> None:
     zeros = dji_xmp(RelativeAltitude=50, GimbalYawDegree=0, GimbalPitchDegree=0, GimbalRollDegree=0)
     write_photo(folder / "d_ahead.jpg", place=gps(48.2, 11.6), xmp=zeros)
     (folder / "notes.txt").write_text("not even named like an image")
-    read = survey(list_images(folder), FLAGS)
+    read = survey(photo_folder(folder).images, FLAGS)
     assert [photo.name for photo in read.photos] == ["P_000.jpg", "P_001.jpg", "P_002.jpg"]
     assert [(one.image, one.reason) for one in read.skipped[:3]] == [
         ("a_cut.jpg", "truncated"),
@@ -120,27 +120,18 @@ def test_bad_photos_are_left_out_each_with_its_reason(tmp_path: Path) -> None:
 def test_a_photo_that_vanishes_meanwhile_is_no_end(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     written = write_flight(folder, LEVEL[:3])
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     written[1].unlink()
     with History.create(tmp_path / "h.db", "fake-space", "fake") as history:
         outcomes = recorded(folder, history, ready)
         assert outcomes[1] == Skipped("P_001.jpg", "no such file") and len(history) == 2
 
 
-def test_folders_without_images(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ImageError, match="holds no images"):
-        list_images(tmp_path)
-    for path in (tmp_path / "none", tmp_path / "notes.txt"):
-        with pytest.raises(ImageError, match="no such directory"):
-            list_images(path)
-
-
 def test_photos_without_attitude_are_solved_and_recorded(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     flown = lawnmower(2, 5)
     write_flight(folder, flown, xmp=False)
-    read = survey(list_images(folder), FLAGS)
+    read = survey(photo_folder(folder).images, FLAGS)
     steps: list[int] = []
     ready = complete(read, lambda: steps.append(1))
     assert len(steps) == pairs_to_match(read) > 20
@@ -163,19 +154,19 @@ def test_pixels_turned_against_the_recorded_heading_are_found_out(tmp_path: Path
     folder = tmp_path / "flight"
     flown = [Truth(float(k), 10.0 * k - 30.0, 3.0 * k, 50.0, 0.3) for k in range(7)]
     write_flight(folder, flown, upside_down=(3, 4))
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     assert ready.turned == ("P_003.jpg", "P_004.jpg") and len(ready.photos) == 7
     headings = [photo.pose.heading.value for photo in ready.photos if photo.pose.heading is not None]
     off_deg = [abs(math.degrees(math.remainder(heading - 0.3, math.tau))) for heading in headings]
     assert off_deg == pytest.approx([0, 0, 0, 180, 180, 0, 0], abs=6.0)
-    by_flag = complete(survey(list_images(folder), CameraFlags(hfov_deg=69.0, heading_deg=17.0)))
+    by_flag = complete(survey(photo_folder(folder).images, CameraFlags(hfov_deg=69.0, heading_deg=17.0)))
     assert by_flag.turned == ()  # what the user says is not doubted
 
 
 def test_too_few_photos_to_solve_say_so(tmp_path: Path) -> None:
     folder = tmp_path / "flight"
     write_flight(folder, LEVEL[:2], xmp=False)
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     assert ready.photos == ()
     assert {one.reason for one in ready.skipped} == {
         "height and heading are not recorded, and it overlaps with too few others (1) to solve its height and heading"
@@ -186,7 +177,7 @@ def test_heights_above_a_take_off_on_a_hill_are_solved_recorded_and_said_once(tm
     folder = tmp_path / "flight"
     flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
     write_flight(folder, flown, said=lambda height_m: height_m - 20.0)
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     [contradiction] = ready.contradictions
     assert contradiction.sentence().startswith(
         "8 pictures (P_000.jpg and on): height 30 m by their files, but overlaps and tags show "
@@ -207,7 +198,7 @@ def keyframes_of(folder: Path, flown: Sequence[Truth]) -> list[Keyframe]:
     """The keyframes of the same flight with its heights right."""
     right = folder / "right"
     write_flight(right, flown)
-    ready = complete(survey(list_images(right), FLAGS))
+    ready = complete(survey(photo_folder(right).images, FLAGS))
     assert ready.contradictions == ()
     with History.create(folder / "right.db", "fake-space", "fake") as history:
         recorded(right, history, ready)
@@ -218,7 +209,7 @@ def test_a_height_by_flag_stays_and_its_contradiction_is_said_with_the_number(tm
     folder = tmp_path / "flight"
     flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
     write_flight(folder, flown)
-    ready = complete(survey(list_images(folder), CameraFlags(hfov_deg=69.0, height_agl_m=30.0)))
+    ready = complete(survey(photo_folder(folder).images, CameraFlags(hfov_deg=69.0, height_agl_m=30.0)))
     assert [photo.pose.height_agl_m and photo.pose.height_agl_m.value for photo in ready.photos] == [30.0] * 8
     [contradiction] = ready.contradictions
     said = re.search(r"--height-agl-m 30 m is used, but overlaps and tags show (\d+) (to (\d+) )?m",
@@ -231,7 +222,7 @@ def test_a_photo_that_overlaps_with_none_learns_from_the_nearest_that_does(tmp_p
     flown = [Truth(float(k), 14.0 * (k % 4) - 20.0, 12.0 * (k // 4), 50.0, 0.3) for k in range(8)]
     alone = Truth(9.0, -20.0, -75.0, 50.0, 0.3)
     write_flight(folder, [*flown, alone], said=lambda height_m: height_m - 20.0)
-    ready = complete(survey(list_images(folder), FLAGS))
+    ready = complete(survey(photo_folder(folder).images, FLAGS))
     heights = [photo.pose.height_agl_m for photo in ready.photos]
     assert heights[-1] is not None and heights[0] is not None and heights[-1].source == f"{SOURCE} near by"
     assert heights[-1].value == pytest.approx(50.0, abs=4.0) and heights[-1].sigma > 1.5 * heights[0].sigma
@@ -242,7 +233,7 @@ def test_headings_of_a_flight_that_hardly_moves_are_not_doubted(tmp_path: Path) 
     folder = tmp_path / "flight"
     flown = [Truth(float(k), 2.5 * k, 0.0, 50.0, 0.3) for k in range(8)]
     write_flight(folder, flown)
-    read = survey(list_images(folder), FLAGS)
+    read = survey(photo_folder(folder).images, FLAGS)
     way = math.cos(math.radians(40)), math.sin(math.radians(40))
     askew = tuple(
         replace(photo, position=replace(photo.position, point=offset(ORIGIN, *(truth.north_m * one for one in way))))
