@@ -11,9 +11,10 @@ import pytest
 
 from runtime.camera_model import CameraModel
 from runtime.geodesy import offset
-from sim.render import Renderer, nadir
+from sim.render import Renderer
 from sim.world.relief import Relief, hills
 from sim.world.world import Scene, World
+from tests.sim.cameras import nadir
 
 SEED, SIDE_M = 100_241, 150.0
 CAMERA = CameraModel.from_hfov(320, 240, 70.0)

@@ -9,12 +9,13 @@ import pytest
 
 from runtime.camera_model import CameraModel
 from runtime.view import GroundPlane
-from sim.render import Renderer, nadir
+from sim.render import Renderer
 from sim.world.dates import Sensor, make_date
 from sim.world.ground import GroundRaster
 from sim.world.layout import House, Layout
 from sim.world.meshes import build
 from sim.world.world import Scene
+from tests.sim.cameras import nadir
 
 PLAIN = Sensor((1.0, 1.0, 1.0), 1.0, 1.0, 1.0, 0.0, (0.0, 0.0, 0.0))
 HALF_M, GSD_M = 60.0, 0.25

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from sim.camera import default_camera
-from sim.render import Renderer, lit_scene, nadir, renderer_of
+from sim.render import Renderer, lit_scene, renderer_of
 from sim.satellite import whole_image
 from sim.world.world import World
 from sim.world_cache import Arrays, WorldCache
+from tests.sim.cameras import nadir
 
 SEED, SIDE_M = 100_251, 60.0
 

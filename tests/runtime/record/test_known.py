@@ -22,9 +22,10 @@ from runtime.sources.fingerprint import (
     picture_fingerprint,
     video_fingerprint,
 )
+from runtime.sources.folder import photo_folder
 from runtime.sources.photo import read_photo
 from runtime.survey.complete import complete
-from runtime.survey.survey import Skipped, list_images, survey
+from runtime.survey.survey import Skipped, survey
 from runtime.values import GeoPoint
 from tests.runtime.record.fakes import FakeEmbedder, ground_texture
 from tests.runtime.sources import photos
@@ -42,7 +43,7 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 def add(history: History, folder: Path) -> tuple[str, list[Skipped | Recorded]]:
     """What `homing record --images` does: the flight's name, and what became of each photo."""
-    ready, known = complete(survey(list_images(folder), FLAGS)), Known(history)
+    ready, known = complete(survey(photo_folder(folder).images, FLAGS)), Known(history)
     flight = known.flight(ready.flight(folder), [picture_of(photo) for photo in ready.photos])
     recorder = Recorder(history, FakeEmbedder(), CAMERA, flight, moved=PHOTO_MOVED)
     return flight, list(record(ready, recorder, photo_reader(folder), known))
@@ -133,7 +134,7 @@ def test_photos_without_dates_are_all_kept_and_their_order_is_no_time(tmp_path: 
             tmp_path / f"DJI_{number}.JPG", ground[100 * number : 100 * number + 150, :200].copy(),
             place=gps(60.0 + 2e-4 * number, 22.0), xmp=xmp, detail=None if stamp is None else {photos.TAKEN: stamp},
         )  # fmt: skip
-    ready = survey(list_images(tmp_path), FLAGS)
+    ready = survey(photo_folder(tmp_path).images, FLAGS)
     assert [photo.name for photo in ready.photos] == ["DJI_1.JPG", "DJI_2.JPG", "DJI_3.JPG", "DJI_10.JPG"]
     assert [photo.pose.t_ns is None for photo in ready.photos] == [False, True, False, True]
     assert ready.flight(tmp_path) == f"{tmp_path.name} 2024-05-01"

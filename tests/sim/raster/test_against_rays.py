@@ -10,9 +10,10 @@ import pytest
 from runtime.camera_model import CameraModel
 from runtime.rotations import ned_from_euler, rotation
 from sim.camera import default_camera
-from sim.render import Renderer, nadir
+from sim.render import Renderer
 from sim.world.meshes import build
 from sim.world.world import Scene, World
+from tests.sim.cameras import nadir
 from tests.sim.raster.traced import TracedRenderer
 
 Image = npt.NDArray[np.uint8]
