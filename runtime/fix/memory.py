@@ -24,7 +24,7 @@ from runtime.matching import gallery
 from runtime.matching.boresight import TILT_SIGMA_RAD, sight_of
 from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Nearest
-from runtime.values import GeoPoint, Keyframe, ViewKind
+from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
 _LOG = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Memory:
             self._chosen[key] = [rung.footprint_m for rung in fewest]
         return self._chosen[key]
 
-    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float16] | None:
+    def maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
         """(N, C, h, w) centred maps of keyframes at a rung; None where the model has none."""
         return self._gallery.maps(ids, footprint_m)
 

@@ -181,7 +181,7 @@ def _pack_maps(history: History, step: Callable[[], None]) -> None:
 def _pack_maps_of(connection: sqlite3.Connection, keyframe_id: int) -> None:
     query = "SELECT rowid, map_channels, map_rows, map_columns, map FROM embedding WHERE keyframe_id = ?"
     for rowid, *row in connection.execute(query, (keyframe_id,)).fetchall():
-        found = None if row[3] is None or is_packed(row[:3], row[3]) else map_of(row, centre=False)
+        found = None if row[3] is None or is_packed(row[:3], row[3]) else map_of(row)
         if found is not None:
             connection.execute("UPDATE embedding SET map = ? WHERE rowid = ?", (pack(found).data, rowid))
 

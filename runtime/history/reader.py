@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,9 +22,10 @@ from runtime.history.gate import UNIT_LENGTH
 from runtime.history.pictures import PictureReader
 from runtime.history.ranges import position_fault
 from runtime.history.rows import CROP_OF_PICTURE, KEYFRAME_COLUMNS, decode_arrays, keyframe_of, position_of
-from runtime.history.spatial_maps import map_of
+from runtime.history.spatial_maps import CentredMap, centred_map_of, map_of
 from runtime.values import Coverage, Keyframe, Maps, Position, ViewKind
 
+_Map = TypeVar("_Map")  # as it is read
 _LOG = logging.getLogger(__name__)
 _NEWEST = (1 << 63) - 1  # SQLite's largest id
 _CHUNK = 500  # ids in one statement, as SQLite before 3.32 takes at most 999 parameters; rows in memory at a time
@@ -277,14 +278,21 @@ class HistoryReader:
     def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
         """(N, C, h, w) float32 maps of keyframes at a rung and heading offset 0; None where any has none. Packed ones
         have lost what their cells share, see `runtime.history.spatial_maps`."""
-        return self._maps(ids, footprint_m, centre=False)
+        found = self._maps(ids, footprint_m, map_of)
+        if not found or len({one.shape for one in found}) > 1:
+            return None
+        return np.stack(found)
 
-    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
-        """The same, `centred`."""
-        return self._maps(ids, footprint_m, centre=True)
+    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> list[CentredMap] | None:
+        """The same, centred, as memory holds them."""
+        found = self._maps(ids, footprint_m, centred_map_of)
+        return None if not found or len({tuple(one.shape) for one in found}) > 1 else found
 
-    def _maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float, centre: bool) -> Maps | None:
-        found: dict[int, NDArray[np.float32]] = {}
+    def _maps(
+        self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float, read: Callable[[Sequence[Any]], _Map | None]
+    ) -> list[_Map] | None:
+        """Of every keyframe; None where any has none."""
+        found: dict[int, _Map] = {}
         wanted = [int(keyframe_id) for keyframe_id in ids]
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
@@ -295,12 +303,10 @@ class HistoryReader:
                 f"AND keyframe_id IN ({', '.join('?' * len(chunk))})",
                 (self.embedding_space_id, millimetres(footprint_m), *chunk),
             )
-            found |= {row[0]: one for row in rows if (one := map_of(row[1:], centre)) is not None}
-        if not wanted or any(keyframe_id not in found for keyframe_id in wanted):
+            found |= {row[0]: one for row in rows if (one := read(row[1:])) is not None}
+        if any(keyframe_id not in found for keyframe_id in wanted):
             return None
-        if len({one.shape for one in found.values()}) > 1:
-            return None
-        return np.stack([found[keyframe_id] for keyframe_id in wanted])
+        return [found[keyframe_id] for keyframe_id in wanted]
 
     def features(self, keyframe_id: int, kind: str) -> dict[str, NDArray[Any]] | None:
         """The cached local features of a keyframe, by kind (detector and its settings), or None."""

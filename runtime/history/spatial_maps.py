@@ -8,6 +8,7 @@ averages it away, as long as the cells are not brought to unit length again, whi
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from runtime.centred import centred
 
 STEP = 1.8  # deviations of a unit cell's numbers: the fits of one map on others correlate by 0.994 with the unrounded
 _MOST_STEPS = 7  # either way: half a byte
+_PAIRS = np.stack(np.divmod(np.arange(256), 16), axis=1).astype(np.float32) - _MOST_STEPS  # by their byte
+_PAIRS_AT_ONCE = _PAIRS.view(np.uint64).ravel()
 _MARK = b"HMQ1"
 _HEAD = struct.Struct("<4sf")
 NO_SHAPE = (None, None, None)  # of what has no map
@@ -33,6 +36,23 @@ class PackedMap:
 
     shape: tuple[int, int, int]
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CentredMap:
+    """A centred map of ``shape`` (C, h, w) as memory holds it: ``numbers`` in whole steps of a size, two in a byte, as
+    the file has them; of one that is not packed (C, h, w) halves, and no ``step``."""
+
+    shape: Sequence[int]
+    numbers: NDArray[Any]
+    step: float | None = None
+
+    def unpacked(self) -> NDArray[np.float32]:
+        """(C, h, w)."""
+        if self.step is None:
+            return self.numbers.astype(np.float32)
+        pairs = np.take(_PAIRS_AT_ONCE, self.numbers).view(np.float32)[: int(np.prod(self.shape))]
+        return np.asarray(pairs.reshape(self.shape) * np.float32(self.step))
 
 
 def pack(spatial: NDArray[np.floating]) -> PackedMap:
@@ -53,19 +73,27 @@ def halves(spatial: NDArray[np.floating]) -> PackedMap:
     return PackedMap((channels, rows, columns), spatial.astype("<f2").tobytes())
 
 
-def map_of(row: Sequence[Any], centre: bool) -> NDArray[np.float32] | None:
-    """The map of a row of channels, rows, columns and bytes; None where it has none, or a damaged one.
-
-    ``centre``: see `runtime.centred`; a packed map is centred already, and its cells' lengths are true only on average.
-    """
+def map_of(row: Sequence[Any]) -> NDArray[np.float32] | None:
+    """The map of a row of channels, rows, columns and bytes; None where it has none, or a damaged one."""
     shape, data = row[:3], row[3]
     try:
         found = decoded(shape, data) if data else None
     except DAMAGED:
         return None
-    if found is None or not np.isfinite(found).all():
+    return None if found is None or not np.isfinite(found).all() else found
+
+
+def centred_map_of(row: Sequence[Any]) -> CentredMap | None:
+    """The same, `runtime.centred`, as memory holds it. A packed map is centred already, and its cells' lengths are true
+    only on average."""
+    shape, data = row[:3], row[3]
+    if not is_packed(shape, data):
+        found = map_of(row)
+        return None if found is None else CentredMap(found.shape, centred(found).astype(np.float16))
+    try:
+        return CentredMap(shape, *_steps(shape, data))
+    except DAMAGED:
         return None
-    return centred(found) if centre and not is_packed(shape, data) else found
 
 
 def is_packed(shape: Sequence[Any], data: Any) -> bool:
@@ -75,11 +103,16 @@ def is_packed(shape: Sequence[Any], data: Any) -> bool:
 
 def decoded(shape: Sequence[int], data: bytes) -> NDArray[np.float32]:
     """The map (C, h, w) of stored bytes; raises one of `DAMAGED` where they are none."""
-    if not is_packed(shape, data):
-        return np.frombuffer(data, np.float16).reshape(shape).astype(np.float32)
+    if is_packed(shape, data):
+        return CentredMap(shape, *_steps(shape, data)).unpacked()
+    return np.frombuffer(data, np.float16).reshape(shape).astype(np.float32)
+
+
+def _steps(shape: Sequence[int], data: bytes) -> tuple[NDArray[np.uint8], float]:
+    """A packed map's numbers in whole steps, two in a byte, and the step."""
     _, step = _HEAD.unpack_from(data)
-    size = int(np.prod(shape))
-    bytes_of_pairs = zlib.decompressobj().decompress(data[_HEAD.size :], size // 2 + 2)  # whatever damage claims
-    pairs = np.frombuffer(bytes_of_pairs, np.uint8)
-    steps = np.stack([pairs >> 4, pairs & 15], axis=1).ravel()[:size]
-    return np.asarray((steps.reshape(shape).astype(np.float32) - _MOST_STEPS) * step, np.float32)
+    size = (int(np.prod(shape)) + 1) // 2
+    pairs = np.frombuffer(zlib.decompressobj().decompress(data[_HEAD.size :], size), np.uint8)  # whatever damage claims
+    if len(pairs) < size or not math.isfinite(step):
+        raise ValueError("no map of that shape")
+    return pairs, step

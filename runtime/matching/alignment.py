@@ -90,7 +90,7 @@ class Sought:
         rows, columns = np.meshgrid(self._shifts % sides[0], self._shifts % sides[1], indexing="ij")
         dots = np.empty((queries, len(gallery), size, size), np.float32)
         for start in range(0, len(gallery), _SPECTRA_CHUNK):
-            chunk = gallery[start : start + _SPECTRA_CHUNK].astype(np.float32)
+            chunk = np.asarray(gallery[start : start + _SPECTRA_CHUNK], np.float32)
             spectra = _by_frequency(chunk, sides, self._threads)
             products = np.matmul(spectra, self._wanted.transpose(0, 2, 1))  # (F, n, Q)
             spectra = products.transpose(2, 1, 0).reshape(queries, len(chunk), sides[0], -1)

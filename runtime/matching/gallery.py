@@ -21,12 +21,13 @@ from runtime.bounded_cache import BoundedCache
 from runtime.errors import HistoryError
 from runtime.geodesy import north_east_array_m
 from runtime.history.reader import Gallery, Mark, StoredRung
+from runtime.history.spatial_maps import CentredMap
 from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.pool import Embedded, Pool, RungKey, Searched, exact
 from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
-MAPS_BYTES = 8 << 20  # 245 keyframes' maps of 64 x 16 x 16 halves; the daemon as a whole has 350 MB
+MAPS_BYTES = 8 << 20  # 1,024 packed maps of 64 x 16 x 16, or 256 in halves; the daemon as a whole has 350 MB
 _ROWS_AT_ONCE = 2_048  # keyframes' embeddings are read from the file together: 4 MB while they are put together
 _MAPS_AT_ONCE = 8  # are read from the file together: 0.5 MB in single precision, and three times that meanwhile
 _UPRIGHT_RAD = 1e-3  # of embeddings at several heading offsets the north-up one counts
@@ -47,8 +48,8 @@ class Source(Protocol):
         """The embeddings of a view at a footprint, of keyframes newer than one, up to another."""
         ...
 
-    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
-        """(N, C, h, w) maps of keyframes at a footprint, `centred`."""
+    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> list[CentredMap] | None:
+        """The maps of keyframes at a footprint, of one shape."""
         ...
 
     def first_id(self) -> int:
@@ -132,7 +133,7 @@ class Snapshot:
         """All keyframes of a view at a footprint; none where there are none."""
         return self._kept.rung(view, footprint_m, self.last_id)
 
-    def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> NDArray[np.float16] | None:
+    def maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
         """(N, C, h, w) centred maps of keyframes at a rung; None where any has none."""
         return self._kept.maps([int(keyframe_id) for keyframe_id in ids], footprint_m)
 
@@ -192,8 +193,8 @@ class _Kept:
         self._pool = pool
         self._lock = threading.Lock()
         self._rungs: dict[RungKey, _Rows] = {}
-        self._maps: BoundedCache[tuple[int, float], NDArray[np.float16]] = BoundedCache(
-            maps_bytes, lambda one: one.nbytes
+        self._maps: BoundedCache[tuple[int, float], CentredMap] = BoundedCache(
+            maps_bytes, lambda one: one.numbers.nbytes
         )
 
     def rung(self, view: ViewKind, footprint_m: float, until_id: int) -> Rung:
@@ -206,7 +207,7 @@ class _Kept:
                 rows.read_to = read_to
             return rows.until(until_id)
 
-    def maps(self, ids: Sequence[int], footprint_m: float) -> NDArray[np.float16] | None:
+    def maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
         found = {keyframe_id: self._maps.get((keyframe_id, footprint_m)) for keyframe_id in ids}
         missing = [keyframe_id for keyframe_id, one in found.items() if one is None]
         for start in range(0, len(missing), _MAPS_AT_ONCE):
@@ -214,10 +215,10 @@ class _Kept:
             read = self._history.centred_maps(chunk, footprint_m)
             if read is None:
                 return None
-            for keyframe_id, one in zip(chunk, read, strict=True):
-                found[keyframe_id] = half = one.astype(np.float16)  # a copy: it owns its memory
-                self._maps.put((keyframe_id, footprint_m), half)
-        kept = [one for keyframe_id in ids if (one := found[keyframe_id]) is not None]
+            for keyframe_id, spatial in zip(chunk, read, strict=True):
+                found[keyframe_id] = spatial
+                self._maps.put((keyframe_id, footprint_m), spatial)
+        kept = [one.unpacked() for keyframe_id in ids if (one := found[keyframe_id]) is not None]
         return np.stack(kept) if kept else None
 
 

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from runtime.matching.boresight import Boresights
 from runtime.matching.gallery import Snapshot
-from runtime.values import ViewKind
+from runtime.values import Maps, ViewKind
 
 MAX_EXHAUSTIVE = 300  # keyframes: of so many every one is aligned, of more those on the shortlist
 SHORTLIST = 100  # by vector; their neighbours join them, so that overlapping keyframes can vote
@@ -57,6 +57,6 @@ class Rung:
         """The rows of those of the keyframes that have this rung."""
         return np.flatnonzero(np.isin(self.ids, ids))
 
-    def maps(self, rows: NDArray[np.int64]) -> NDArray[np.float16] | None:
+    def maps(self, rows: NDArray[np.int64]) -> Maps | None:
         """(N, C, h, w) centred maps of rows; None where the model has none."""
         return self._gallery.maps(self.ids[rows], self.footprint_m)

@@ -19,6 +19,7 @@ from runtime.place.field import Field, Peak
 from runtime.place.gallery import Rung
 from runtime.place.ground import APART, Ground
 from runtime.place.versions import Layer
+from runtime.values import Maps
 
 _REST = 5  # other places, the best ones: what chance makes of this target elsewhere on this ground
 _LEAST_TIMES, _MOST_TIMES = 0.1, 100.0  # no place is told further from chance than that
@@ -181,7 +182,7 @@ class _Laid:
                     ground.add(rung.ne_m[some] - np.array(crop.ne_m), share * one.dots, share * one.counts, cell_m)
 
 
-def _maps(rung: Rung, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+def _maps(rung: Rung, rows: NDArray[np.int64]) -> Maps:
     maps = rung.maps(rows)
     if maps is None:
         raise BundleError("this history has no spatial maps, which locating needs; embed it with a bundle that has.")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from runtime.history.history import History
 from runtime.history.reader import Gallery
-from runtime.values import Keyframe, Maps, ViewKind
+from runtime.history.spatial_maps import CentredMap
+from runtime.values import Keyframe, ViewKind
 
 
 class Counting(History):
@@ -30,7 +31,7 @@ class Counting(History):
         self.rows.update((view, footprint_m, keyframe_id) for keyframe_id in found.ids.tolist())
         return found
 
-    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> Maps | None:
+    def centred_maps(self, ids: Sequence[int] | NDArray[np.int64], footprint_m: float) -> list[CentredMap] | None:
         self.spatial.update((footprint_m, int(keyframe_id)) for keyframe_id in ids)
         return super().centred_maps(ids, footprint_m)
 

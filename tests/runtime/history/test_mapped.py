@@ -20,7 +20,7 @@ from runtime.history.mapped import Cell, CutKeyframe, MapWriter, fingerprint_of_
 from runtime.history.past import copy_until
 from runtime.history.pictures import CELL_PX, Cut, Picture, encode_cell
 from runtime.history.repair import repair
-from runtime.history.spatial_maps import map_of, pack
+from runtime.history.spatial_maps import centred_map_of, pack
 from runtime.history.verify import examine
 from runtime.matching.alignment import surfaces
 from runtime.values import GeoPoint, ViewKind
@@ -112,13 +112,13 @@ def test_a_packed_map_fits_like_the_map() -> None:
     maps = coarse / np.linalg.norm(coarse, axis=1, keepdims=True)
     own, others = centred(maps[:, :, 2:18, 2:18].astype(np.float32)), maps[:, :, :16, 1:17]
     kept = [pack(one) for one in others]
-    read = np.stack([np.asarray(map_of((*one.shape, one.data), True)) for one in kept])
+    read = np.stack([one.unpacked() for one in (centred_map_of((*one.shape, one.data)) for one in kept) if one])
     exact, found = (surfaces(own[3], gallery, 4).means for gallery in (centred(others.astype(np.float32)), read))
     assert np.corrcoef(exact.ravel(), found.ravel())[0, 1] > 0.97
     assert found.max() == pytest.approx(exact.max(), rel=0.03) and exact.argmax() == found.argmax()
     assert max(len(one.data) for one in kept) < 0.25 * 2 * others[0].size
     for damage in (b"", kept[0].data[:40], kept[0].data[:8] + b"\0" * 50):
-        assert map_of((*kept[0].shape, damage), True) is None
+        assert centred_map_of((*kept[0].shape, damage)) is None
 
 
 def test_what_is_there_is_not_doubled_and_a_changed_part_takes_its_keyframes(town: Path, tmp_path: Path) -> None:
@@ -166,6 +166,7 @@ def test_histories_with_maps_are_put_together(town: Path, tmp_path: Path) -> Non
         assert both.format_version == MAPPED_VERSION
         pairs = zip(both.ids(ViewKind.SATELLITE), first.ids(ViewKind.SATELLITE), strict=True)
         assert all(np.array_equal(both.keyframe(a).crop, first.keyframe(b).crop) for a, b in pairs)
-        maps = both.centred_maps(both.ids(ViewKind.SATELLITE), FOOTPRINTS_M[0])
-        assert np.array_equal(maps, first.centred_maps(first.ids(ViewKind.SATELLITE), FOOTPRINTS_M[0]))
+        maps = both.maps(both.ids(ViewKind.SATELLITE), FOOTPRINTS_M[0])
+        assert maps is not None
+        assert np.array_equal(maps, first.maps(first.ids(ViewKind.SATELLITE), FOOTPRINTS_M[0]))
     assert examine(tmp_path / "both.db")[1] == []

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from runtime.history.reader import Gallery, Mark, StoredRung
+from runtime.history.spatial_maps import CentredMap
 from runtime.machine import give_freed_memory_back
 from runtime.matching.coarse import available
 from runtime.matching.gallery import GalleryCache, Rung
 from runtime.matching.pool import Embedded
 from runtime.matching.search import Nearest
-from runtime.values import Keyframe, Maps, ViewKind
+from runtime.values import Keyframe, ViewKind
 from tests.runtime.history.recording import keyframe
 
 ROWS, NUMBERS = 210_000, 128  # 54 MB in half precision: more than are held in memory as they are
@@ -45,7 +46,7 @@ class Wide:
         ground = np.stack([60.0 + 1e-6 * ids, np.full(len(ids), 22.0)], axis=1)
         return Gallery(ids, (one + other).astype(np.float16), ground, np.zeros(len(ids)))
 
-    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
+    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> list[CentredMap] | None:
         return None
 
     def first_id(self) -> int:
