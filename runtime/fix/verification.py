@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from runtime.fix.verify import Refused, Sighting, Verified, verify
 MAX_VERIFIED = 10
 FIRST = 4  # keyframes verified before the maps are asked to sort the rest; one that passed by then is enough
 _ENOUGH_PAIRS = 40  # that agree, where the pose is known: more add little
+_SURE_PAIRS = 6  # beyond what chance made: of foreign views one in a hundred million; what lies elsewhere is not asked
 _ENOUGH_KEYFRAMES = 10  # that pass, where the pose is unknown: each one's own share of error matters more
 
 
@@ -42,18 +44,23 @@ NOTHING = Refused(0, 0, "there is nothing to compare with")
 def verify_in_turn(
     query: Sighting, known: Known, matches: Matches, memory: Memory, retriever: Retriever, most: int
 ) -> Verifications:
-    """Verifies at most so many of the matches, the most promising first, until enough have passed."""
+    """Verifies at most so many of the matches, the most promising first, until enough have passed. Where the pose is
+    known and one has passed beyond doubt, only those that share ground with it are verified."""
     rung_m = matches.crops[0].footprint_m
+    places_m = {match.keyframe_id: match.place_m for match in matches.ranked}
     passed: list[Verified] = []
     refused: list[Refused] = []
-    for keyframe_id in _in_turn(query, known, matches, memory, retriever):
-        outcome = verify(query, memory.ground(keyframe_id, query.kind, rung_m))
-        if isinstance(outcome, Verified):
-            passed.append(outcome)
-        else:
-            refused.append(outcome)
-        count = len(passed) + len(refused)
-        if count >= most or _enough(passed, count, known.posed):
+    sure_m: list[tuple[float, float]] = []
+    for turn, keyframe_id in enumerate(_in_turn(query, known, matches, memory, retriever), start=1):
+        if not sure_m or any(math.dist(places_m[keyframe_id], one) < rung_m for one in sure_m):
+            outcome = verify(query, memory.ground(keyframe_id, query.kind, rung_m))
+            if isinstance(outcome, Refused):
+                refused.append(outcome)
+            else:
+                passed.append(outcome)
+                if known.posed and outcome.inliers >= query.kind.chance_pairs + _SURE_PAIRS:
+                    sure_m.append(places_m[keyframe_id])
+        if len(passed) + len(refused) >= most or _enough(passed, turn, known.posed):
             break
     return Verifications(query.kind, tuple(passed), tuple(refused))
 
@@ -78,8 +85,8 @@ def _by_pairs(ids: Sequence[int], query: Sighting, memory: Memory, rung_m: float
     return sorted(ids, key=lambda one: -common[one])
 
 
-def _enough(passed: Sequence[Verified], count: int, posed: bool) -> bool:
+def _enough(passed: Sequence[Verified], turns: int, posed: bool) -> bool:
     """Whether more keyframes would add little to those that passed."""
     if not posed:
         return len(passed) >= _ENOUGH_KEYFRAMES
-    return sum(one.inliers for one in passed) >= _ENOUGH_PAIRS or (len(passed) > 0 and count >= FIRST)
+    return sum(one.inliers for one in passed) >= _ENOUGH_PAIRS or (len(passed) > 0 and turns >= FIRST)
