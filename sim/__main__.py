@@ -10,7 +10,7 @@ from runtime.cli.missing import start
 
 def main() -> NoReturn:
     """The console script `homing-sim`."""
-    # Read when NumPy is first imported. A simulation has threads of its own, and OpenBLAS's spin between products.
+    # As in `runtime.__main__`.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start("homing-sim", "sim.cli.main", "cpu,sim")
 

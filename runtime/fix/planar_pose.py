@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 _MAX_STEPS = 12  # of Gauss-Newton
 _CROSS_X = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 _CROSS_Z = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+_EVERY, _EAST_SOUTH = np.arange(6), np.eye(2)
 _HUBER_SIGMAS = 2.0  # beyond them a pair counts linearly
 
 
@@ -102,25 +103,36 @@ def solve(
     state = _similarity(rays, ground) if start is None else start.state
     rays = np.hstack([rays, np.ones((len(rays), 1))])
     corrections = None if sheets is None else Corrections(sheets, ground)
-    weights = np.full(len(rays), 1.0 / noise_m)
+    weights, told = np.full(len(rays), 1.0 / noise_m), _precisions(prior)
     for _ in range(rounds):
-        missed = _miss(state, rays, ground)
+        turn = _turn(state)
+        flat, down = _projected(rays, turn)
+        missed = flat * state[5] + (state[3:5] - ground)
         residuals = missed if corrections is None else missed - corrections.best(missed, weights)
         lengths = np.hypot(residuals[:, 0], residuals[:, 1])
-        sigma_m = max(noise_m, float(np.median(lengths)) / 1.18)  # median of a Rayleigh is 1.18 sigma
+        sigma_m = max(noise_m, _median(lengths) / 1.18)  # median of a Rayleigh is 1.18 sigma
         weights = np.sqrt(np.minimum(1.0, _HUBER_SIGMAS * sigma_m / np.maximum(lengths, 1e-9))) / sigma_m
-        jacobian = _jacobian(state, rays, weights)
-        known, pull = _prior_rows(state, prior)
-        normal = jacobian.T @ jacobian + known.T @ known + np.eye(6) * 1e-12
+        jacobian = _jacobian(state, turn, rays, flat, down)
+        jacobian *= weights[:, None, None]
+        slopes = jacobian.reshape(-1, 6)
+        normal = slopes.T @ slopes
+        normal[_EVERY, _EVERY] += told + 1e-12
         if corrections is not None:
-            normal -= corrections.taken(jacobian, weights)
+            normal -= corrections.taken(slopes, weights)
             residuals = missed - corrections.best(missed, weights)
-        step = np.linalg.solve(normal, -(jacobian.T @ (residuals * weights[:, None]).ravel() + known.T @ pull))
+        pull = (residuals * weights[:, None]).ravel() @ slopes + told * _off(state, prior)
+        step = np.linalg.solve(normal, -pull)
         state = state + step
         if np.abs(step[:3]).max() < 1e-5 and np.abs(step[3:]).max() < 2e-3:
             break
     covariance = np.linalg.inv(normal)[3:5, 3:5]
-    return PlanarPose(state[3], state[4], state[5], _turn(state), covariance, float(np.median(lengths)))
+    return PlanarPose(state[3], state[4], state[5], _turn(state), covariance, _median(lengths))
+
+
+def _median(values: Array) -> float:
+    """As `np.median`, of a few: it takes a tenth of the time."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _similarity(rays: Array, ground: Array) -> Array:
@@ -146,39 +158,39 @@ def _turn(state: Array) -> Array:
     )
 
 
-def _miss(state: Array, rays: Array, ground: Array) -> Array:
-    turned = rays @ _turn(state).T
-    return np.asarray(turned[:, :2] * (state[5] / np.maximum(turned[:, 2:], 1e-3)) + (state[3:5] - ground))
-
-
-def _jacobian(state: Array, rays: Array, weights: Array) -> Array:
-    """(2 N, 6) weighted slopes of `_miss`."""
-    turn, height_m = _turn(state), float(state[5])
+def _projected(rays: Array, turn: Array) -> tuple[Array, Array]:
+    """Where turned rays (N, 3) meet a plane one metre below: (N, 2) east and south; and (N, 1) how far they point
+    down."""
     turned = rays @ turn.T
     down = np.maximum(turned[:, 2:], 1e-3)
-    flat = turned[:, :2] / down
+    return turned[:, :2] / down, down
+
+
+def _jacobian(state: Array, turn: Array, rays: Array, flat: Array, down: Array) -> Array:
+    """(N, 2, 6) slopes of where the rays meet the ground, by the state."""
     slopes = np.empty((len(rays), 2, 6))
-    for column, slope in enumerate(_turn_slopes(state, turn)):
-        moved = rays @ slope.T
-        slopes[:, :, column] = (moved[:, :2] - flat * moved[:, 2:]) * (height_m / down)
-    slopes[:, :, 3:5] = np.eye(2)
+    moved = (rays @ _turn_slopes(state, turn).reshape(9, 3).T).reshape(-1, 3, 3)  # by angle, by axis
+    by_angle = (moved[:, :, :2] - flat[:, None] * moved[:, :, 2:]) * (state[5] / down)[:, :, None]
+    slopes[:, :, :3] = by_angle.transpose(0, 2, 1)
+    slopes[:, :, 3:5] = _EAST_SOUTH
     slopes[:, :, 5] = flat
-    return np.asarray((slopes * weights[:, None, None]).reshape(-1, 6))
+    return slopes
 
 
-def _turn_slopes(state: Array, turn: Array) -> tuple[Array, Array, Array]:
-    """(3, 3) derivatives of `_turn` by its three angles: R [x], Rz [y] Rz^T R and [z] R, [.] the cross product."""
+def _turn_slopes(state: Array, turn: Array) -> Array:
+    """(3, 3, 3) derivatives of `_turn` by its three angles: R [x], Rz [y] Rz^T R and [z] R, [.] the cross product."""
     cosine, sine = math.cos(state[2]), math.sin(state[2])
     about_y = np.array([[0.0, 0.0, cosine], [0.0, 0.0, sine], [-cosine, -sine, 0.0]])
-    return turn @ _CROSS_X, about_y @ turn, _CROSS_Z @ turn
+    return np.array([turn @ _CROSS_X, about_y @ turn, _CROSS_Z @ turn])
 
 
-def _prior_rows(state: Array, prior: Prior) -> tuple[Array, Array]:
-    rows, pull = np.zeros((4, 6)), np.zeros(4)
-    weights = 1.0 / np.array([prior.tilt_sigma_rad, prior.tilt_sigma_rad, prior.heading_sigma_rad])
-    rows[[0, 1, 2], [0, 1, 2]] = weights
-    pull[:2] = state[:2] * weights[:2]
-    pull[2] = math.remainder(state[2], math.tau) * weights[2]
-    rows[3, 5] = 1.0 / prior.height_sigma_m
-    pull[3] = (state[5] - prior.height_m) * rows[3, 5]
-    return rows, pull
+def _precisions(prior: Prior) -> Array:
+    """(6,) of each of the state's numbers: 1 over the variance that it is known with beforehand."""
+    sigmas = [prior.tilt_sigma_rad, prior.tilt_sigma_rad, prior.heading_sigma_rad, math.inf, math.inf]
+    return np.asarray(1.0 / np.square([*sigmas, prior.height_sigma_m]))
+
+
+def _off(state: Array, prior: Prior) -> Array:
+    """(6,) by how much the state differs from what is known beforehand; of what nothing is known, 0."""
+    heading = math.remainder(state[2], math.tau)
+    return np.array([state[0], state[1], heading, 0.0, 0.0, state[5] - prior.height_m])
