@@ -209,6 +209,19 @@ class InSteps:
             return np.zeros((len(found), k), np.int64), np.zeros((len(found), k), np.float32)
         return np.stack([ids for ids, _ in found]), np.stack([similarity for _, similarity in found])
 
+    def roughly(self, queries: NDArray[np.floating], k: int) -> tuple[Rows, Array]:
+        """As `search`, but by the codes and the bytes alone, whether they are sure or not."""
+        k, everything = min(k, len(self._rows)), len(self._rows)
+        ids, similarity = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
+        for n, query in enumerate(unit(queries[:, : self._rows.shape[1]].astype(np.float32))):
+            asked = self._codes.asked(query)
+            rows, _ = self._codes.best(asked, max(_BY_BYTES[0], 4 * k))
+            rows = rows[rows < everything]  # others may have added to the codes since
+            if len(rows) < k:
+                rows = np.arange(everything)
+            ids[n], similarity[n] = _first(rows, self._codes.by_bytes(asked, rows), k)
+        return ids, similarity
+
     def _searched(self, query: Array, k: int) -> tuple[Rows, Array]:
         asked, everything = self._codes.asked(query), len(self._rows)
         for count in (count for count in _BY_BYTES if 4 * k <= count < everything):

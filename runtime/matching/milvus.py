@@ -292,6 +292,10 @@ class _Rows:
             rows[row, : len(own[:k])], similarity[row, : len(own[:k])] = own[:k], near[:k]
         return rows, similarity
 
+    def roughly(self, queries: NDArray[np.floating], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `search`."""
+        return self.search(queries, k)
+
     def _own(
         self, ids: NDArray[np.int64], near: NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -9,6 +9,7 @@ where it is among the best for any version, so that chance keeps its best places
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +37,17 @@ def worth_laying_on(versions: Sequence[Sequence[Layer]], rows: Rows) -> Rows:
     if len(groups) <= FEW:
         return rows
     asked = np.concatenate([_asked(rung, group) for group in groups])
-    scores = fits([version[0] for version in versions], asked)  # (versions, asked)
+    scores = fits([_middle(version[0]) for version in versions], asked)  # (versions, asked)
     counts = [_TARGET_SPOTS, *(_WRONG_SPOTS for _ in scores[1:])]
     spots = [_spots(rung, asked, one, count) for one, count in zip(scores, counts, strict=True)]
     away_m = np.abs(rung.ne_m[rows][:, None] - rung.ne_m[np.unique(np.concatenate(spots))][None]).max(axis=2)
     return np.asarray(rows[(away_m <= _REACH * rung.footprint_m).any(axis=1)])
+
+
+def _middle(layer: Layer) -> Layer:
+    """One crop of a target at a rung, in or about its middle: its neighbours share most of its ground."""
+    middle = len(layer.crops) // 2
+    return replace(layer, crops=[layer.crops[middle]], queries=layer.queries[middle : middle + 1])
 
 
 def _spots(rung: Rung, rows: Rows, scores: NDArray[np.float32], count: int) -> Rows:

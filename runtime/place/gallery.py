@@ -38,13 +38,23 @@ class Rung:
             self.ne_m = self.ne_m - boresights.shifts_m(self.ids)
         self.index = self._keyframes.index(shared_dim)
 
-    def shortlist(self, vectors: NDArray[np.float32], count: int = SHORTLIST) -> NDArray[np.int64]:
-        """Rows to align: the ``count`` most similar to any of (Q, D) vectors, and their neighbours on the ground."""
-        if len(self.ids) <= MAX_EXHAUSTIVE:
+    def shortlist(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Rows to align: those most similar to any of (Q, D) vectors, and their neighbours on the ground."""
+        if self._few:
             return np.arange(len(self.ids))
-        best = np.unique(self.index.search(vectors, count)[0])
+        return self.about(self.index.search(vectors, SHORTLIST)[0])
+
+    def about(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows to align where some resemble a target: those, and their neighbours on the ground."""
+        if self._few:
+            return np.arange(len(self.ids))
+        best = np.unique(rows)
         near = self._keyframes.tree.query_ball_point(self._keyframes.places_m[best], self.footprint_m / 2)
         return np.unique(np.concatenate([best, *(np.asarray(rows, dtype=np.int64) for rows in near)]))
+
+    @property
+    def _few(self) -> bool:
+        return len(self.ids) <= MAX_EXHAUSTIVE
 
     def groups(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Rows parted into areas of ground that lie far from one another."""

@@ -11,6 +11,7 @@ lengths go with the footprint, as the cells of the maps do.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -29,6 +30,17 @@ _MIN_COVER_BEYOND = 0.25  # of the same, beyond it: less does not even tell whet
 _FALLS = 0.5  # of a place's sharpness: by so much the fit falls to its surroundings; along a street by less
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _KERNEL = 4.0  # deviations to the edge of OpenCV's Gaussian kernels in double precision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How samples of N surfaces are shared out, each between the four nodes around it, which rows and columns do by
+    themselves: what a surface adds to the nodes about its keyframe is two products of matrices, with ``to_north``
+    (N, H, K) and ``to_east`` (N, K, W). ``nodes`` (N * H * W,): where those nodes are kept."""
+
+    nodes: NDArray[np.int64]
+    to_north: NDArray[np.float32]
+    to_east: NDArray[np.float32]
 
 
 class Ground:
@@ -63,23 +75,22 @@ class Ground:
 
     def expect(self, full: float, cell_m: float) -> None:
         """That crops are to be laid which, where they lie fully on a keyframe, overlap it by ``full``, in the unit of
-        the counts that `add` is given with them."""
+        the counts that `lay` is given with them."""
         self._full += full / cell_m**2
 
-    def add(
-        self, centres_ne_m: Array, dots: NDArray[np.float32], counts: NDArray[np.float32], cell_m: float
-    ) -> None:
-        """Lays (N, K, K) summed cosines of a target's centre about N points, with their (K, K) overlaps. Each sample is
-        shared out between the four nodes around it, which rows and columns do by themselves: what a surface adds to the
-        nodes about its keyframe is two products of matrices."""
-        reach = dots.shape[-1] // 2
-        shifts_m = np.arange(-reach, reach + 1) * cell_m
+    def spread(self, centres_ne_m: Array, cells: int, cell_m: float) -> Spread:
+        """How surfaces of (cells, cells) samples of a target's centre, about N points, are laid on this ground and on
+        all that share its squares."""
+        shifts_m = (np.arange(cells) - cells // 2) * cell_m
         rows, to_north = self._shared_out(centres_ne_m[:, :1] - shifts_m, 0)
         columns, to_east = self._shared_out(centres_ne_m[:, 1:] + shifts_m, 1)
         nodes = self._lattice.at(rows[:, :, None], columns[:, None, :]).ravel()
-        to_east = to_east.transpose(0, 2, 1)
-        np.add.at(self._dots, nodes, (to_north @ dots.astype(np.float32, copy=False) @ to_east).ravel())
-        np.add.at(self._counts, nodes, (to_north @ counts.astype(np.float32, copy=False) @ to_east).ravel())
+        return Spread(nodes, to_north, np.ascontiguousarray(to_east.transpose(0, 2, 1)))
+
+    def lay(self, spread: Spread, dots: NDArray[np.float32], counts: NDArray[np.float32]) -> None:
+        """Lays (N, K, K) summed cosines, with their (K, K) overlaps."""
+        np.add.at(self._dots, spread.nodes, (spread.to_north @ dots @ spread.to_east).ravel())
+        np.add.at(self._counts, spread.nodes, (spread.to_north @ counts @ spread.to_east).ravel())
 
     def _shared_out(self, at_m: Array, axis: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """For samples at (N, K) metres along an axis: the (N, H) nodes along it about each of the N, and how much each

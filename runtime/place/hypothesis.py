@@ -17,7 +17,7 @@ from runtime.place.areas import worth_laying_on
 from runtime.place.attempt import Attempt
 from runtime.place.field import Field, Peak
 from runtime.place.gallery import Rung
-from runtime.place.ground import APART, Ground
+from runtime.place.ground import APART, Ground, Spread
 from runtime.place.versions import Layer
 from runtime.values import Maps
 
@@ -176,10 +176,14 @@ class _Laid:
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
             scores = iter(self._sought.surfaces(_maps(rung, some)))
+            spreads: dict[tuple[float, float], Spread] = {}  # crops of turned copies lie where others do
             for layer, ground, share in every:
                 for crop in layer.crops:
                     one = next(scores)
-                    ground.add(rung.ne_m[some] - np.array(crop.ne_m), share * one.dots, share * one.counts, cell_m)
+                    if crop.ne_m not in spreads:
+                        centres_ne_m = rung.ne_m[some] - np.array(crop.ne_m)
+                        spreads[crop.ne_m] = ground.spread(centres_ne_m, one.counts.shape[0], cell_m)
+                    ground.lay(spreads[crop.ne_m], share * one.dots, share * one.counts)
 
 
 def _maps(rung: Rung, rows: NDArray[np.int64]) -> Maps:

@@ -8,6 +8,7 @@ surroundings and of the second distinct place by what the bundle's acceptance as
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # optional, and so is what runs it
 _AT_ONCE = 32  # attempts whose crops are held, with their maps in single precision: 6 MB
 _PLACES = 8  # kept of an attempt, whatever is asked for: the right one's rivals among them
 _MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
+_NO_PICTURE: ImageRGB = np.zeros((0, 0, 3), np.uint8)
 _MAX_FROM_OWN_POSITION_M = 15.0  # or 4 sigma: a GeoTIFF further from the match disagrees with it
 
 
@@ -78,6 +80,16 @@ class Tower(Protocol):
     def embed(self, view: ViewKind, crops: ImageRGB) -> Embeddings:
         """(N, S, S, 3) uint8 RGB to embeddings."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Middles:
+    """A target's middle as each of N attempts has it: ``crops``, whose pictures are not kept, their ``vectors`` (N, D),
+    and their centred ``maps`` (N, C, h, w)."""
+
+    crops: list[Crop]
+    vectors: NDArray[np.float32]
+    maps: NDArray[np.float16]
 
 
 class Locator:
@@ -199,19 +211,16 @@ class Locator:
         rungs = {side_m: self._rung(view, side_m) for side_m in {one.footprints_m[0] for one in attempts}}
 
         def layer_of(n: int) -> Layer:
-            side_m, maps = attempts[n].footprints_m[0], parts[n // _AT_ONCE][1][n % _AT_ONCE][None]
-            crops = self._crops(target, attempts[n], side_m, alone=True)
-            return Layer(rungs[side_m], crops, maps.astype(np.float32))
+            part, row = parts[n // _AT_ONCE], n % _AT_ONCE
+            rung = rungs[attempts[n].footprints_m[0]]
+            return Layer(rung, [part.crops[row]], part.maps[row][None].astype(np.float32))
 
-        return likeliest(attempts, np.concatenate([part[0] for part in parts]), rungs, layer_of)
+        return likeliest(attempts, np.concatenate([part.vectors for part in parts]), rungs, layer_of)
 
-    def _alone(
-        self, target: Target, attempts: Sequence[Attempt]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        """Vectors (N, D) and centred maps (N, C, h, w) of a target's middle as each of N attempts has it."""
+    def _alone(self, target: Target, attempts: Sequence[Attempt]) -> _Middles:
         crops = [self._crops(target, one, one.footprints_m[0], alone=True)[0] for one in attempts]
         vectors, maps = self._embedded(crops)
-        return vectors, maps.astype(np.float16)
+        return _Middles([replace(crop, image=_NO_PICTURE) for crop in crops], vectors, maps.astype(np.float16))
 
     def _embedded(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Vectors (N, D) and centred maps (N, C, h, w) of a target's crops."""

@@ -41,7 +41,7 @@ def likeliest(
     stands_out, nearest = np.zeros(len(attempts), np.float32), np.full((len(attempts), _NEAREST), -1)
     for side_m, rung in rungs.items():
         own = np.flatnonzero(sides_m == side_m)  # together: one by one they would each read all vectors
-        rows, similarity = rung.index.search(vectors[own], _AMONG)
+        rows, similarity = rung.index.roughly(vectors[own], _AMONG)
         stands_out[own] = similarity[:, 0] - similarity[:, -1]
         nearest[own, : rows.shape[1]] = rows[:, :_NEAREST]
     laid = np.argsort(stands_out)[::-1][:_MAX_LAID]
@@ -52,7 +52,7 @@ def likeliest(
             rows = np.unique(nearest[own])
             fit[own] = fits([layer_of(int(n)) for n in own], rows[rows >= 0]).max(axis=1)
     fitting = [int(n) for n in np.argsort(fit)[::-1][: min(len(laid), _MAX_LAID_TOGETHER)]]
-    together = [_together(attempts[n], vectors[[n]], layer_of(n)) for n in fitting]
+    together = [_together(attempts[n], nearest[n], layer_of(n)) for n in fitting]
     best, *others = sorted(together, key=lambda one: -one.contrast)
     rivals = (
         one for one in others
@@ -61,5 +61,5 @@ def likeliest(
     return [one.attempt for one in (best, *islice(rivals, 1))]
 
 
-def _together(attempt: Attempt, vector: NDArray[np.float32], layer: Layer) -> TargetHypothesis:
-    return compare(attempt, [layer], layer.rung.shortlist(vector, _NEAREST), 1)
+def _together(attempt: Attempt, nearest: NDArray[np.int64], layer: Layer) -> TargetHypothesis:
+    return compare(attempt, [layer], layer.rung.about(nearest[nearest >= 0]), 1)

@@ -96,6 +96,17 @@ def test_an_older_state_is_searched_while_the_codes_grow(rows: NDArray[np.float1
         np.testing.assert_array_equal(searched.search(queries, 20)[0], expected)
 
 
+def test_roughly_it_finds_nearly_the_same_in_an_older_state_too(rows: NDArray[np.float16]) -> None:
+    growing = Codes()
+    before, after = InSteps(rows[:4_000], growing), InSteps(rows, growing)
+    queries = queries_near(rows, 40)
+    found, near = after.roughly(queries, 20)
+    expected, exact = after.search(queries, 20)
+    assert np.mean(found[:, 0] == expected[:, 0]) > 0.95 and np.median(np.abs(near - exact)) < 0.05
+    assert before.roughly(queries, 20)[0].max() < 4_000
+    np.testing.assert_array_equal(Index(rows).roughly(queries, 5)[0], Index(rows).search(queries, 5)[0])
+
+
 def test_few_rows_are_all_compared_and_many_go_by_codes(rows: NDArray[np.float16]) -> None:
     searched = Embedded(large=5_000).searched((ViewKind.SATELLITE, 80.0))
     ids = np.arange(ROWS)

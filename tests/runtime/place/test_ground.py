@@ -22,12 +22,16 @@ def bump(at_ne_m: tuple[float, float], centre_ne_m: tuple[float, float], reach: 
 COUNTS = np.full((17, 17), 100.0, np.float32)
 
 
+def lay(ground: Ground, centres: np.ndarray, dots: np.ndarray, counts: np.ndarray) -> None:
+    ground.lay(ground.spread(centres, len(counts), CELL_M), dots, counts)
+
+
 def field_of(peaks: list[tuple[float, float]], centres: list[tuple[float, float]]) -> Field:
     """Every keyframe sees every peak within its reach."""
     ground = Ground(np.array(centres), 80.0)
     dots = np.concatenate([sum(bump(peak, centre) for peak in peaks) for centre in centres]).astype(np.float32)
     ground.expect(100.0, CELL_M)
-    ground.add(np.array(centres), dots, COUNTS, CELL_M)
+    lay(ground, np.array(centres), dots, COUNTS)
     return ground.field()
 
 
@@ -64,7 +68,7 @@ def test_a_street_that_leads_out_of_the_flown_ground_is_open_where_it_leaves() -
     ground = Ground(centres, 80.0)
     ground.expect(100.0, CELL_M)
     dots = [sum(0.85**step * bump(at, (north, east)) for step, at in enumerate(street)) for north, east in centres]
-    ground.add(centres, np.concatenate(dots).astype(np.float32), COUNTS, CELL_M)
+    lay(ground, centres, np.concatenate(dots).astype(np.float32), COUNTS)
     best = ground.field().peaks(1, 20.0)[0]
     assert best.ne_m[0] > 30.0 and abs(best.ne_m[1]) < 2.0 and best.open
 
@@ -86,7 +90,7 @@ def test_a_broad_rise_is_no_peak() -> None:
     rising, flat = Ground(centres, 80.0), Ground(centres, 80.0)
     for ground, surface in ((rising, slope), (flat, np.full((17, 17), 30.0))):
         ground.expect(100.0, CELL_M)
-        ground.add(centres, surface[None].astype(np.float32), COUNTS, CELL_M)
+        lay(ground, centres, surface[None].astype(np.float32), COUNTS)
     assert rising.field().similarity[node_at(rising.field(), 0.0, 0.0)] > 0.25
     assert abs(rising.field().sharpness[node_at(rising.field(), 0.0, 0.0)]) < 0.01
     assert abs(flat.field().sharpness[node_at(flat.field(), 0.0, 0.0)]) < 1e-6
@@ -108,7 +112,7 @@ def test_the_sum_is_that_of_a_slow_loop() -> None:
     dots = rng.normal(size=(3, 5, 5)).astype(np.float32)
     counts = rng.uniform(1, 2, (5, 5)).astype(np.float32)
     ground = Ground(centres, 80.0)
-    ground.add(centres, dots, counts, CELL_M)
+    lay(ground, centres, dots, counts)
     expected: dict[tuple[int, int], float] = {}
     low = centres.min(axis=0) - 80.0
     for n in range(3):
@@ -133,7 +137,7 @@ def test_what_lies_far_apart_or_across_blocks_scores_as_it_does_alone() -> None:
     dots = rng.normal(20, 10, (41, 17, 17)).astype(np.float32)
     together = Ground(np.concatenate([near, far]), 80.0)
     together.expect(100.0, CELL_M)
-    together.add(np.concatenate([near, far]), dots, COUNTS, CELL_M)
+    lay(together, np.concatenate([near, far]), dots, COUNTS)
     field, dense = together.field(), dense_sharpness(near, dots[:40], near.min(axis=0) - 80.0)
     assert together._lattice.size < 1_000_000 < np.prod(together._lattice.shape) / 500
     scored = field.nodes[field.nodes[:, 0] < len(dense)]
