@@ -210,7 +210,7 @@ class InSteps:
         return np.stack([ids for ids, _ in found]), np.stack([similarity for _, similarity in found])
 
     def roughly(self, queries: NDArray[np.floating], k: int) -> tuple[Rows, Array]:
-        """As `search`, but by the codes and the bytes alone, whether they are sure or not."""
+        """As `search`, but of those rows that the bytes rank first, whether they are surely the answer or not."""
         k, everything = min(k, len(self._rows)), len(self._rows)
         ids, similarity = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
         for n, query in enumerate(unit(queries[:, : self._rows.shape[1]].astype(np.float32))):
@@ -219,7 +219,8 @@ class InSteps:
             rows = rows[rows < everything]  # others may have added to the codes since
             if len(rows) < k:
                 rows = np.arange(everything)
-            ids[n], similarity[n] = _first(rows, self._codes.by_bytes(asked, rows), k)
+            best, _ = _first(rows, self._codes.by_bytes(asked, rows), k)
+            ids[n], similarity[n] = _first(best, self._similarity(asked, best), k)
         return ids, similarity
 
     def _searched(self, query: Array, k: int) -> tuple[Rows, Array]:

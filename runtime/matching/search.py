@@ -28,7 +28,7 @@ class Nearest(Protocol):
         ...
 
     def roughly(self, queries: NDArray[np.floating], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """As `search`, in less time where rows have codes: the last rows may be others, and cosines a little off."""
+        """As `search`, in less time where rows have codes: the last rows may be others."""
         ...
 
 

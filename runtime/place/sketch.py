@@ -23,7 +23,7 @@ from runtime.place.versions import Layer
 
 _AMONG = 20  # keyframes that resemble an attempt most: among so many the nearest stands out
 _NEAREST = 6  # of them that it is laid on
-_MAX_LAID, _MAX_LAID_TOGETHER = 32, 16  # attempts
+_MAX_LAID, _MAX_LAID_TOGETHER = 32, 8  # attempts
 _RIVAL = 0.6  # of how far the best stands out
 
 

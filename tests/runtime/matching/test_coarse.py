@@ -102,7 +102,7 @@ def test_roughly_it_finds_nearly_the_same_in_an_older_state_too(rows: NDArray[np
     queries = queries_near(rows, 40)
     found, near = after.roughly(queries, 20)
     expected, exact = after.search(queries, 20)
-    assert np.mean(found[:, 0] == expected[:, 0]) > 0.95 and np.median(np.abs(near - exact)) < 0.05
+    assert np.mean(found[:, 0] == expected[:, 0]) > 0.95 and np.abs(near[:, 0] - exact[:, 0]).max() < 1e-3
     assert before.roughly(queries, 20)[0].max() < 4_000
     np.testing.assert_array_equal(Index(rows).roughly(queries, 5)[0], Index(rows).search(queries, 5)[0])
 
