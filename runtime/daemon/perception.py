@@ -145,7 +145,10 @@ class Perception:
 
     def _start_fix(self, t_ns: int, posed: PosedFrame) -> None:
         fixer, any_heading = self._rooms.fixer, self._settings.any_heading
-        job = Job(JobKind.FIX, posed, lambda: fixer.fix(posed.frame, posed.pose, any_heading=any_heading))
+        near = self._rooms.navigation.vision(t_ns).vicinity  # never the autopilot's word, which fixes are held against
+        job = Job(
+            JobKind.FIX, posed, lambda: fixer.fix(posed.frame, posed.pose, any_heading=any_heading, vicinity=near)
+        )
         self._rooms.workers.start(job, t_ns)
 
     def _start_record(self, t_ns: int, posed: PosedFrame) -> bool:

@@ -20,7 +20,7 @@ from runtime.injection.injection import Injection
 from runtime.injection.settings import InjectionSettings
 from runtime.localizer.navigation import Navigation
 from runtime.record.recorder import Recorded
-from runtime.values import Aiding, Fix, Frame, NavState, Odometry, Pose, Position, Setpoint
+from runtime.values import Aiding, Fix, Frame, NavState, Odometry, Pose, Position, Setpoint, Vicinity
 from runtime.vehicle.commands import Command
 from runtime.vehicle.events import OperatorCommand, VehicleEvent
 from runtime.vehicle.ground.figures import NavigationFigures
@@ -119,8 +119,8 @@ class VehicleRoom(Protocol):
 class FixRoom(Protocol):
     """What fixes frames: see `Fixer`."""
 
-    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
-        """Where the frame was taken, by sight alone."""
+    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False, vicinity: Vicinity | None = None) -> Fix:
+        """Where the frame was taken, by sight alone; ``vicinity``: where it is worth looking besides."""
         ...
 
 

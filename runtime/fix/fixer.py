@@ -26,7 +26,7 @@ from runtime.fix.verify import Sighting
 from runtime.heights import is_above_flat_ground
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
-from runtime.values import Decision, Fix, Frame, Pose, ViewKind
+from runtime.values import Decision, Fix, Frame, Pose, Vicinity, ViewKind
 
 if TYPE_CHECKING:  # optional, and so is what runs it
     from runtime.features.network import FeatureNetwork
@@ -83,6 +83,7 @@ class Fixer:
         any_heading: bool = False,
         retry: bool = False,
         camera: CameraModel | None = None,
+        vicinity: Vicinity | None = None,
     ) -> Fix:
         """Where ``frame`` was taken. Of ``pose`` only attitude, heading and height are used.
 
@@ -91,11 +92,14 @@ class Fixer:
             retry: where the pose's heading leads to no fix, try every heading, then, where its height is one above
                 take-off, every height: the ground below may lie far from the take-off's level; too slow for flight.
             camera: where it differs from frame to frame (photos); else the fixer's own.
+            vicinity: where the aircraft may be, by earlier fixes. What resembles the frame most there is verified too,
+                beside what does of the whole history, and speaks for nothing unless it passes: no belief is confirmed
+                by being searched for.
         """
         self._memory.refresh()
         known = known_of(frame, camera or self._camera, pose, any_heading)
         again = _distrusted(known, pose, any_heading) if retry else []
-        fix = self._attempt(frame, known, FIRST if again and known.heading else MAX_VERIFIED)
+        fix = self._attempt(frame, known, FIRST if again and known.heading else MAX_VERIFIED, vicinity)
         for heading, height in again:
             if fix.decision is Decision.FIX:
                 break
@@ -105,19 +109,21 @@ class Fixer:
             fix = replace(next_fix, verified=next_fix.verified + fix.verified, hypotheses=hypotheses)
         return fix
 
-    def _attempt(self, frame: Frame, known: Known, most: int) -> Fix:
+    def _attempt(self, frame: Frame, known: Known, most: int, vicinity: Vicinity | None = None) -> Fix:
         """``most``: keyframes to verify."""
         if known.posed or not self._any_heading.usable:
-            return self._by_keyframes(frame, known, most, dict(self._memory.views))
+            return self._by_keyframes(frame, known, most, dict(self._memory.views), vicinity)
         fix = self._by_keyframes(frame, known, most, [ViewKind.DRONE])
         if fix.decision is Decision.FIX:
             return fix
         found = self._any_heading.fix(frame, known, self._as_tagged)
         return replace(found, verified=found.verified + fix.verified, hypotheses=found.hypotheses + fix.hypotheses)
 
-    def _by_keyframes(self, frame: Frame, known: Known, most: int, views: Container[ViewKind]) -> Fix:
+    def _by_keyframes(
+        self, frame: Frame, known: Known, most: int, views: Container[ViewKind], vicinity: Vicinity | None = None
+    ) -> Fix:
         """By those of some views that resemble the frame."""
-        matches = self._retriever.retrieve(frame, known, views)
+        matches = self._retriever.retrieve(frame, known, views, vicinity)
         if not matches.ranked:
             return Fix.none(frame.t_ns, NOTHING.reason)
         verifications = self._verified(frame, known, matches, most)

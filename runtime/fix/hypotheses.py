@@ -57,7 +57,7 @@ def hypotheses_of(
         for agreed in consensuses_of(verifications.passed, known.middle_ray, known.prior)
     )
     spoken_for = {keyframe_id for one in verified for keyframe_id in one.keyframe_ids}
-    rest = [match for match in matches.ranked if match.keyframe_id not in spoken_for]
+    rest = [one for one in matches.ranked if one.keyframe_id not in spoken_for and not one.by_vicinity]
     pairs = {one.keyframe_id: one.inliers for one in verifications.refused}
     return Hypotheses(verified, _unverified(_by_place(rest, matches), matches, memory, pairs))
 

@@ -14,14 +14,16 @@ from runtime.geodesy import north_east_m
 from runtime.localizer.vision import VisionLocalizer
 from runtime.odometry.odometer import Odometer
 from runtime.track.moments import Moment
-from runtime.values import Decision, Estimate, Fix, Frame, NavState, Odometry, Pose, Position
+from runtime.values import Decision, Estimate, Fix, Frame, NavState, Odometry, Pose, Position, Vicinity
 
 
 class FrameFixer(Protocol):
     """The part of `runtime.fix.fixer.Fixer` that is needed."""
 
-    def fix(self, frame: Frame, pose: Pose, *, camera: CameraModel | None = None) -> Fix:
-        """Where ``frame`` was taken."""
+    def fix(
+        self, frame: Frame, pose: Pose, *, camera: CameraModel | None = None, vicinity: Vicinity | None = None
+    ) -> Fix:
+        """Where ``frame`` was taken; ``vicinity``: where it is worth looking besides."""
         ...
 
 
@@ -79,8 +81,9 @@ class Tracker:
 
     def _fix(self, moment: Moment) -> Fix:
         self._fixed_t_ns = moment.frame.t_ns
+        near = self._localizer.estimate(moment.frame.t_ns).vicinity
         try:
-            return self._fixer.fix(moment.frame, moment.pose, camera=moment.camera)
+            return self._fixer.fix(moment.frame, moment.pose, camera=moment.camera, vicinity=near)
         except HomingError as error:
             return Fix.none(moment.frame.t_ns, str(error))
 

@@ -21,7 +21,16 @@ from runtime.values.aiding import (
 from runtime.values.answers import Candidate, Decision, Fix, Hypothesis, PlaceAnswer
 from runtime.values.attitude import Attitude, yaw_of
 from runtime.values.coverage import Coverage
-from runtime.values.navigation import Estimate, NavState, Pose, Position, PositionSource, Setpoint, TrackingState
+from runtime.values.navigation import (
+    Estimate,
+    NavState,
+    Pose,
+    Position,
+    PositionSource,
+    Setpoint,
+    TrackingState,
+    Vicinity,
+)
 from runtime.values.odometry import Displacement, Odometry, OdometryFault
 from runtime.values.quantities import (
     Covariance,
@@ -77,6 +86,7 @@ __all__ = [
     "Vectors",
     "Velocity",
     "View",
+    "Vicinity",
     "ViewKind",
     "axis_sigma_m",
     "circular",

@@ -104,6 +104,14 @@ class TrackingState(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Vicinity:
+    """Where the aircraft may be: about ``place``, with a 1-sigma per axis of ``sigma_m``."""
+
+    place: GeoPoint
+    sigma_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """The localizer's belief; ``t_ns`` is the instant of the measurement that it rests on.
 
@@ -138,6 +146,13 @@ class Estimate:
     def sigma_m(self) -> float:
         """1-sigma per axis."""
         return axis_sigma_m(self.covariance_m2)
+
+    @property
+    def vicinity(self) -> Vicinity | None:
+        """Where a frame of this instant is worth looking for first; None where nothing is believed."""
+        if self.position is None or not math.isfinite(self.sigma_m):
+            return None
+        return Vicinity(self.position, self.sigma_m)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ A procedural world of a square kilometre is recorded as `homing record --map --h
 and the maps fill up to ``--km2``, laid beside it again and again, each time changed (`tests.bench.wide_history`).
 Frames and targets show the first world on another date: frames from 100 m with attitude 1 degree, heading 3 degrees and
 height 3 % wrong; targets of 120 m a side, north up; and where scale and heading are unknown, targets of 90 to 180 m,
-turned any way. The first world alone and the whole are asked the same by a process each, on ``--threads``; times are by
-the clock and, ``cpu``, the processor's, beside the bare network's for one crop, taken in between: what others do on the
-machine makes all of them longer alike. ``--keep``: a folder for what is made; what is there is not made again.
+turned any way. The frames are asked three times: with nothing believed of where the aircraft is (``fix``), with a place
+that is true to 20 m (``near``), and with one that is 300 m off and said to be true to 20 m (``astray``). The first
+world alone and the whole are asked the same by a process each, on ``--threads``; times are by the clock and, ``cpu``,
+the processor's, beside the bare network's for one crop, taken in between: what others do on the machine makes all of
+them longer alike. ``--keep``: a folder for what is made; what is there is not made again.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from runtime.place.locator import Locator
 from runtime.place.target import Target
 from runtime.record.map_record import MapOptions
 from runtime.rotations import ned_from_euler
-from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, ViewKind
+from runtime.values import Attitude, Frame, GeoPoint, ImageRGB, Measured, Pose, Vicinity, ViewKind
 from sim.camera import SimulatedCamera, default_camera
 from sim.render import Renderer, renderer_of
 from sim.satellite import SatelliteImage
@@ -52,6 +54,8 @@ _SIDE_M, _GSD_M, _RIM_M, _HEIGHT_M = 1_000.0, 0.5, 100.0, 100.0
 _TARGET_M, _TARGET_PX = 120.0, 240
 _SIDES_M = (90.0, 180.0)  # of targets of unknown scale and heading
 _RIGHT_M = 15.0
+_BELIEVED_TO_M = 20.0  # 1-sigma per axis, where the aircraft is believed to be somewhere
+_ASTRAY_M = 300.0  # so far from the truth a belief is that is wrong
 
 
 def write_map(world: World, path: Path) -> None:
@@ -103,11 +107,12 @@ def asked(history: Path, folder: Path, frames: int, targets: int, unknown: int, 
     embedder = Embedder(bundle, threads=threads)
     with History.open(history, embedding_space_id=bundle.embedding_space_id) as opened:
         galleries = GalleryCache(opened)
-        fixer = Fixer(opened, embedder, default_camera(), galleries=galleries)
         locator = Locator(opened, embedder, galleries=galleries)
         answer = {"keyframes": len(opened), "mb_before": _memory_mb("VmRSS")}
         network = _Network(embedder)
-        answer |= _fixed(fixer, questions["frames"][:frames], folder, network)
+        for name, astray_m in (("fix", None), ("near", 0.0), ("astray", _ASTRAY_M)):
+            fixer = Fixer(opened, embedder, default_camera(), galleries=galleries)  # that keeps nothing of the last
+            answer |= _fixed(fixer, questions["frames"][:frames], folder, network, name, astray_m)
         answer |= {"mb_after_fixes": _memory_mb("VmRSS")}
         answer |= _located(locator, questions["targets"][:targets], folder, False, network)
         answer |= _located(locator, questions["targets"][:unknown], folder, True, network)
@@ -153,22 +158,31 @@ class _Watch:
         return {f"{name}_{key}": float(value) for key, value in found.items()}
 
 
-def _fixed(fixer: Fixer, frames: list[dict[str, Any]], folder: Path, network: _Network) -> dict[str, Any]:
+def _fixed(
+    fixer: Fixer, frames: list[dict[str, Any]], folder: Path, network: _Network, name: str, astray_m: float | None
+) -> dict[str, Any]:
+    """``astray_m``: how far to the east of the truth the aircraft is believed to be; None: nothing is believed."""
     watch, right, wrong, by_layout = _Watch(), 0, 0, 0
+    errors_m = np.random.default_rng(7).normal(0.0, _BELIEVED_TO_M, (len(frames), 2))
     for number, asked_for in enumerate(frames):
         frame = Frame(np.load(folder / f"frame_{number}.npy"), number, "simulated", number)
         attitude = Attitude(ned_from_euler(*asked_for["angles"]), math.radians(3.0), "sim")
         height = Measured(asked_for["height_m"], 0.03 * _HEIGHT_M, "sim")
         pose = Pose(number, height_agl_m=height, attitude=attitude)
         network.ask()
+        near = None
+        if astray_m is not None:
+            believed_m = np.add(asked_for["at"], errors_m[number]) + (0.0, astray_m)
+            near = Vicinity(offset(ORIGIN, *believed_m.tolist()), _BELIEVED_TO_M)
         with watch:
-            fix = fixer.fix(frame, pose)
+            fix = fixer.fix(frame, pose, vicinity=near)
         by_layout += "layout" in fix.reason
         if fix.aircraft is not None:
             near = distance_m(fix.aircraft, offset(ORIGIN, *asked_for["at"])) <= _RIGHT_M
             right, wrong = right + near, wrong + (not near)
-    counts = {"fixes": len(frames), "fixed_right": right, "fixed_wrong": wrong, "by_layout": by_layout}
-    return counts | watch.p50("fix") | network.p50("fix")
+    counts = {name: len(frames), "right": right, "wrong": wrong, "by_layout": by_layout}
+    counts = {key if key == name else f"{name}_{key}": value for key, value in counts.items()}
+    return counts | watch.p50(name) | network.p50(name)
 
 
 def _located(

@@ -47,6 +47,7 @@ from runtime.values import (
     PlaceAnswer,
     Pose,
     Position,
+    Vicinity,
     circular,
 )
 from runtime.vehicle.config import VehicleConfig
@@ -68,9 +69,11 @@ class Eyes:
         self.blind = False
         self.error: Exception | None = None
         self.asked: list[tuple[Frame, Pose]] = []
+        self.vicinity: Vicinity | None = None  # as it was told last
 
-    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False) -> Fix:
+    def fix(self, frame: Frame, pose: Pose, *, any_heading: bool = False, vicinity: Vicinity | None = None) -> Fix:
         self.asked.append((frame, pose))
+        self.vicinity = vicinity
         if self.error is not None:
             raise self.error
         if self.blind:

@@ -49,6 +49,17 @@ def test_with_gps_gone_it_comes_to_its_target_over_covered_ground() -> None:
     assert cockpit.vehicle.state.telemetry.mode == "GUIDED"
 
 
+def test_a_fix_is_looked_for_about_the_cameras_word_and_never_about_the_autopilots() -> None:
+    cockpit = airborne()
+    near = cockpit.eyes.vicinity
+    assert near is not None and distance_m(near.place, cockpit.here) < 5.0 and near.sigma_m < 20.0
+    blind = Cockpit(source=NavigationSource.AUTOPILOT)
+    blind.eyes.blind = True
+    blind.fly(6.0)
+    assert blind.eyes.asked and blind.eyes.vicinity is None
+    assert blind.daemon.rooms.navigation.estimate(blind.t_ns).position is not None
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "reason"),
     [("SIM_GPS1_ENABLE", 0.0, "source_changed"), ("SIM_GPS1_GLTCH_X", 0.0003, "gps_doubted")],
