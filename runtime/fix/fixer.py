@@ -92,9 +92,8 @@ class Fixer:
             retry: where the pose's heading leads to no fix, try every heading, then, where its height is one above
                 take-off, every height: the ground below may lie far from the take-off's level; too slow for flight.
             camera: where it differs from frame to frame (photos); else the fixer's own.
-            vicinity: where the aircraft may be, by earlier fixes. What resembles the frame most there is verified too,
-                beside what does of the whole history, and speaks for nothing unless it passes: no belief is confirmed
-                by being searched for.
+            vicinity: where the aircraft may be, by earlier fixes: on a map, a frame that has no feature in common with
+                it is laid there before it is laid on all of it.
         """
         self._memory.refresh()
         known = known_of(frame, camera or self._camera, pose, any_heading)
@@ -123,7 +122,7 @@ class Fixer:
         self, frame: Frame, known: Known, most: int, views: Container[ViewKind], vicinity: Vicinity | None = None
     ) -> Fix:
         """By those of some views that resemble the frame."""
-        matches = self._retriever.retrieve(frame, known, views, vicinity)
+        matches = self._retriever.retrieve(frame, known, views)
         if not matches.ranked:
             return Fix.none(frame.t_ns, NOTHING.reason)
         verifications = self._verified(frame, known, matches, most)
@@ -132,7 +131,7 @@ class Fixer:
         self._watch("verify")
         if fix.decision is Decision.FIX or not known.posed:
             return fix
-        return self._by_layout(frame, known, fix)
+        return self._by_layout(frame, known, fix, vicinity)
 
     def _verified(self, frame: Frame, known: Known, matches: Matches, most: int) -> Verifications:
         """Where no keyframe passes by the strongest corners, twice as many are tried: dusk and noise leave few of those
@@ -150,12 +149,12 @@ class Fixer:
                 found = verify_in_turn(seen, known, matches, self._memory, self._retriever, most)
         return found
 
-    def _by_layout(self, frame: Frame, known: Known, fix: Fix) -> Fix:
+    def _by_layout(self, frame: Frame, known: Known, fix: Fix, vicinity: Vicinity | None) -> Fix:
         """What no feature finds on a map its layout may: tried last, since it costs some ten times more."""
         if ViewKind.SATELLITE not in dict(self._memory.views):
             return fix
         self._layout = self._layout or LayoutFixer(self._history, self._embedder, self._galleries)
-        found = self._layout.fix(frame, known)
+        found = self._layout.fix(frame, known, vicinity)
         self._watch("layout")
         hypotheses = found.hypotheses + fix.hypotheses
         if isinstance(found, Refusal):

@@ -57,7 +57,7 @@ def hypotheses_of(
         for agreed in consensuses_of(verifications.passed, known.middle_ray, known.prior)
     )
     spoken_for = {keyframe_id for one in verified for keyframe_id in one.keyframe_ids}
-    rest = [one for one in matches.ranked if one.keyframe_id not in spoken_for and not one.by_vicinity]
+    rest = [match for match in matches.ranked if match.keyframe_id not in spoken_for]
     pairs = {one.keyframe_id: one.inliers for one in verifications.refused}
     return Hypotheses(verified, _unverified(_by_place(rest, matches), matches, memory, pairs))
 
@@ -92,10 +92,10 @@ def _unverified(
     of that keyframe, less how far it looked."""
     if not groups:
         return ()
-    aircraft = offsets(memory.origin, np.array([_aircraft_m(group[0], matches) for group in groups]))
-    ground = offsets(memory.origin, np.array([group[0].place_m for group in groups]))
+    places_m = [_aircraft_m(group[0], matches) for group in groups] + [group[0].place_m for group in groups]
+    places = offsets(memory.origin, np.array(places_m))
     found = []
-    for group, below, seen in zip(groups, aircraft, ground, strict=True):
+    for group, below, seen in zip(groups, places[: len(groups)], places[len(groups) :], strict=True):
         ids = tuple(match.keyframe_id for match in group)
         one = Hypothesis(
             aircraft=below,

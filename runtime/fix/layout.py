@@ -15,14 +15,17 @@ from runtime.fix.tilt import map_slopes_m
 from runtime.geodesy import offset
 from runtime.history.history import History
 from runtime.matching.gallery import GalleryCache
-from runtime.place.locator import Locator, Tower
+from runtime.place.locator import Locator, Tower, Within
 from runtime.place.target import Target
-from runtime.values import Decision, Fix, Frame, Hypothesis, PlaceAnswer, ViewKind, circular
+from runtime.values import Decision, Fix, Frame, Hypothesis, PlaceAnswer, Vicinity, ViewKind, circular
 from runtime.view import GroundPlane, rectify
 
 _COVERAGE = 0.9  # of the square that is cut from the frame
 _CANDIDATE_SIGMA_M = 10.0  # of a place that was not accepted: a peak's surroundings, see `runtime.place.ground`
 _MOST_PLACES = 8  # of a frame, accepted or not: a sequence of frames tells them apart
+_VICINITY_SIGMAS = 3.0
+_SURE_THERE = 0.98  # of a place in a vicinity: on little ground chance shows less of itself, and all else is at hand
+_WIDEST_VICINITY_M = 60.0  # 1-sigma: to lay a frame on more ground takes nearly as long as on all of it
 _OVERSAMPLED = 1.25  # pixels of that square for one of the network's: it is cut once more, at the rungs
 
 
@@ -42,17 +45,30 @@ class LayoutFixer:
         self._size_px = round(embedder.bundle.input_size_px * _OVERSAMPLED)
         self._locator = Locator(history, embedder, ViewKind.SATELLITE, ViewKind.DRONE, galleries)
 
-    def fix(self, frame: Frame, known: Known) -> Fix | Refusal:
-        """Where ``frame`` was taken; ``known`` must have height and heading."""
+    def fix(self, frame: Frame, known: Known, vicinity: Vicinity | None = None) -> Fix | Refusal:
+        """Where ``frame`` was taken; ``known`` must have height and heading. On a wide map it is laid on the ground of
+        the ``vicinity`` first, and on all where no place there is sure."""
         plane = GroundPlane.of(known.camera, known.pose)
         if plane is None or not known.posed:
             return Refusal("its layout needs a known height and heading")
         target = layout_target(frame, known, plane, self._size_px)
-        answer = self._locator.locate(target, top=_MOST_PLACES)
+        within = _seen_in(vicinity, plane)
+        answer = None
+        if within is not None and self._locator.narrows(within):
+            answer = self._locator.locate(target, top=_MOST_PLACES, within=within)
+        if answer is None or answer.decision is not Decision.MATCH or (answer.probability or 0.0) < _SURE_THERE:
+            answer = self._locator.locate(target, top=_MOST_PLACES)
         hypotheses = _hypotheses(answer, known, plane)
         if answer.decision is not Decision.MATCH:
             return Refusal(f"on the map {answer.reason}", hypotheses)
         return Fix.at(frame.t_ns, hypotheses[0], f"by its layout on the map: {answer.reason}", hypotheses)
+
+
+def _seen_in(vicinity: Vicinity | None, plane: GroundPlane) -> Within | None:
+    """Where the middle of what a camera sees may lie; None where that is not worth looking at by itself."""
+    if vicinity is None or vicinity.sigma_m > _WIDEST_VICINITY_M:
+        return None
+    return Within(offset(vicinity.place, *plane.crop_centre()), _VICINITY_SIGMAS * vicinity.sigma_m)
 
 
 def layout_target(frame: Frame, known: Known, plane: GroundPlane, size_px: int) -> Target:

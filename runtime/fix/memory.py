@@ -22,8 +22,7 @@ from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.matching import gallery
 from runtime.matching.boresight import TILT_SIGMA_RAD, sight_of
-from runtime.matching.growing_rows import GrowingRows, picked
-from runtime.matching.pool import exact
+from runtime.matching.growing_rows import GrowingRows
 from runtime.matching.search import Nearest
 from runtime.values import GeoPoint, Keyframe, Maps, ViewKind
 
@@ -32,7 +31,6 @@ _LOG = logging.getLogger(__name__)
 FEATURES_BYTES = 32 << 20  # of 75 keyframes' invariant features, or twice as many upright ones; a fix asks for ten
 _SCALE_STEP = 1.25  # between footprints that are tried: at most 12 % off
 _MAX_SCALES = 4
-_MAX_NEAR = 1000  # keyframes that are compared one by one for lying near a place
 _MAX_SCALE_SIGMA = 1.0  # of a keyframe, as a share: a height that says nothing says at least this
 
 
@@ -44,7 +42,6 @@ class Rung:
 
     keyframes: gallery.Rung
     indices: tuple[Nearest, ...]
-    shared: int  # of the vectors' numbers, from the first
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -58,20 +55,6 @@ class Rung:
     def near(self, place_m: NDArray[np.float64], reach_m: float, most: int) -> list[int]:
         """The ids of at most so many of its keyframes within ``reach_m`` of a place, the nearest first."""
         return self.keyframes.near(place_m, reach_m, most)
-
-
-    def most_similar_near(
-        self, vector: NDArray[np.floating], place_m: NDArray[np.float64], reach_m: float, most: int
-    ) -> list[tuple[int, float]]:
-        """The ids of at most so many of its keyframes within ``reach_m`` of a place, and how similar they are to a
-        vector (D,) by what all views share, the most similar first; none where those are more than it is worth."""
-        rows = np.array(self.keyframes.tree.query_ball_point(place_m, reach_m), np.int64)
-        if not len(rows) or len(rows) > _MAX_NEAR:
-            return []
-        near = exact(rows, picked(self.keyframes.vectors, rows), self.shared)
-        found, similarity = near.search(vector[None], most)
-        ids = self.ids[rows[found[0]]]
-        return list(zip(ids.tolist(), similarity[0].tolist(), strict=True))
 
 
 class Memory:
@@ -139,7 +122,7 @@ class Memory:
         dimension = keyframes.vectors.shape[1]
         shared = self._shared_dim or dimension
         ways = (None, shared) if view is ViewKind.DRONE and shared < dimension else (shared,)
-        return Rung(keyframes, tuple(keyframes.index(way) for way in ways), shared)
+        return Rung(keyframes, tuple(keyframes.index(way) for way in ways))
 
     def chosen(self, view: ViewKind, rungs: Sequence[float]) -> list[float]:
         """Of ``rungs``, given largest first, those at which a query must be compared: see `fewest_rungs`.

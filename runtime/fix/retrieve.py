@@ -7,31 +7,24 @@ the keyframes embedded at its own footprint, in every way in which they can be c
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.centred import centred
 from runtime.fix.memory import Memory, Rung
 from runtime.fix.query import Known
 from runtime.fix.query_crops import QueryCrop, query_crops
-from runtime.geodesy import north_east_m
 from runtime.matching.alignment import align
-from runtime.values import Embeddings, Frame, ImageRGB, Vicinity, ViewKind
-
-Array = NDArray[np.float64]
+from runtime.values import Embeddings, Frame, ImageRGB, ViewKind
 
 MAX_MATCHES = 50
 _CENTRES_OF_NEIGHBOURHOODS = 4  # matches whose neighbours on the ground are taken along
 _MAX_NEIGHBOURS = 16  # of each of those, within the side of all that it shows
-_MAX_IN_VICINITY = 4  # keyframes
-_VICINITY_SIGMAS = 3.0
-_WIDEST_VICINITY_M = 150.0  # 1-sigma: a place that is known no better hardly narrows a search
 _MAX_SHIFT_CELLS = 5  # of 16: two thirds of the crop in common
 
 
@@ -52,14 +45,12 @@ class Tower(Protocol):
 class Match:
     """A keyframe that resembles the ``crop``-th query crop. ``similarity``: their cosine, by the way of comparing that
     found the keyframe first; None where it was not found itself, but lies beside keyframes that were. ``place_m``:
-    (north, east) of the keyframe's centre from the memory's origin. ``by_vicinity``: it lies where the aircraft was
-    believed to be, and resembles the frame less than others elsewhere: unless it is verified it speaks for nothing."""
+    (north, east) of the keyframe's centre from the memory's origin."""
 
     keyframe_id: int
     crop: int
     similarity: float | None
     place_m: tuple[float, float]
-    by_vicinity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +80,9 @@ class Retriever:
         self._embedder = embedder
         self._watch = watch
 
-    def retrieve(
-        self,
-        frame: Frame,
-        known: Known,
-        views: Container[ViewKind] = tuple(ViewKind),
-        vicinity: Vicinity | None = None,
-    ) -> Matches:
+    def retrieve(self, frame: Frame, known: Known, views: Container[ViewKind] = tuple(ViewKind)) -> Matches:
         """The keyframes of some ``views`` that resemble ``frame`` most; where its pose is unknown with their neighbours
-        on the ground; where it is known and the aircraft is believed to be in some ``vicinity``, with those that
-        resemble it most there."""
+        on the ground."""
         crops_by_view = self._crops(frame, known, views)
         self._watch("look")
         crops = tuple(crop for _, crop in crops_by_view)
@@ -110,10 +94,6 @@ class Retriever:
         ranked = _ranked(rungs, embedded)
         if ranked and not known.posed:
             ranked = _with_neighbours(ranked, rungs, crops, self._memory.footprint_m)
-        if vicinity is not None and known.posed and vicinity.sigma_m <= _WIDEST_VICINITY_M:
-            below_m = np.array(north_east_m(self._memory.origin, vicinity.place))
-            near = _near(rungs, crops, embedded, below_m, _VICINITY_SIGMAS * vicinity.sigma_m)
-            ranked = _in_between(ranked, near)
         self._watch("search")
         return Matches(crops, embedded, tuple(ranked))
 
@@ -164,29 +144,6 @@ def _ranked_by(rungs: Sequence[Rung], embedded: Embeddings, way: int) -> list[Ma
             best[keyframe_id] = max(best.get(keyframe_id, (-1.0, 0)), (float(similarity), crop))
     order = sorted(best, key=lambda keyframe_id: (-best[keyframe_id][0], keyframe_id))[:MAX_MATCHES]
     return [_match(rungs, keyframe_id, best[keyframe_id][1], best[keyframe_id][0]) for keyframe_id in order]
-
-
-def _near(
-    rungs: Sequence[Rung], crops: Sequence[QueryCrop], embedded: Embeddings, below_m: Array, within_m: float
-) -> list[Match]:
-    """The keyframes that resemble the crops most of those that share half their ground with what a camera sees within
-    so many metres of the point (2,) north and east that is believed to be below it."""
-    found: list[Match] = []
-    for crop, (rung, cut) in enumerate(zip(rungs, crops, strict=True)):
-        reach_m = within_m + cut.footprint_m / 2
-        near = rung.most_similar_near(embedded.vectors[crop], below_m + cut.centre_ne_m, reach_m, _MAX_IN_VICINITY)
-        found += [replace(_match(rungs, one, crop, similarity), by_vicinity=True) for one, similarity in near]
-    return sorted(found, key=lambda match: -(match.similarity or 0.0))[:_MAX_IN_VICINITY]
-
-
-def _in_between(ranked: Sequence[Match], near: Sequence[Match]) -> list[Match]:
-    """The best of all, the best of those near, and so on in turn, each keyframe once: neither crowds out the other."""
-    among_all = {match.keyframe_id for match in ranked}
-    new = iter([match for match in near if match.keyframe_id not in among_all])
-    mixed: list[Match] = []
-    for match in ranked:
-        mixed += [match, *islice(new, 1)]
-    return [*mixed, *new]
 
 
 def _match(rungs: Sequence[Rung], keyframe_id: int, crop: int, similarity: float | None) -> Match:

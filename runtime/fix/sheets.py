@@ -50,6 +50,7 @@ class Corrections:
         ]
         self._slopes = np.array(by_axis).transpose(2, 0, 1)  # (N, 2, 6)
         self._member = (sheets.of == np.arange(len(sheets.centres_m))[:, None]).astype(np.float64)  # (K, N)
+        self._last: tuple[Array, Array] | None = None
         self._known = np.eye(6) * (np.maximum(sheets.sigma, _MIN_SIGMA) ** -2)[:, None]  # (K, 6, 6)
 
     def best(self, missed: Array, weights: Array) -> Array:
@@ -66,9 +67,11 @@ class Corrections:
         return np.asarray((shared.transpose(0, 2, 1) @ own).sum(axis=0))
 
     def _precision(self, weights: Array) -> Array:
-        """(K, 6, 6) normal matrices of the corrections, for a known pose."""
-        slopes = self._slopes * weights[:, None, None]
-        return np.asarray(self._of_each(slopes.transpose(0, 2, 1) @ slopes) + self._known)
+        """(K, 6, 6) normal matrices of the corrections, for a known pose; asked for three times of the same weights."""
+        if self._last is None or self._last[0] is not weights:
+            slopes = self._slopes * weights[:, None, None]
+            self._last = weights, np.asarray(self._of_each(slopes.transpose(0, 2, 1) @ slopes) + self._known)
+        return self._last[1]
 
     def _of_each(self, pairs: Array) -> Array:
         """(K, 6, m) sums of (N, 6, m) over each keyframe's points."""

@@ -52,6 +52,11 @@ class Rung:
         near = self._keyframes.tree.query_ball_point(self._keyframes.places_m[best], self.footprint_m / 2)
         return np.unique(np.concatenate([best, *(np.asarray(rows, dtype=np.int64) for rows in near)]))
 
+    def within(self, place_m: NDArray[np.float64], reach_m: float) -> NDArray[np.int64]:
+        """The rows to align where a target's middle lies no farther from a place than that, north and east."""
+        away_m = np.abs(self.ne_m - place_m).max(axis=1)
+        return np.flatnonzero(away_m <= reach_m + self.footprint_m / 2)
+
     @property
     def _few(self) -> bool:
         return len(self.ids) <= MAX_EXHAUSTIVE

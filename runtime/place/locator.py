@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.centred import centred
 from runtime.errors import BundleError
-from runtime.geodesy import distance_m, offset
+from runtime.geodesy import distance_m, north_east_m, offset
 from runtime.history.history import History
 from runtime.matching.acceptance import CHANCE_PAIRS, Acceptance
 from runtime.matching.boresight import Boresights
@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # optional, and so is what runs it
 _AT_ONCE = 32  # attempts whose crops are held, with their maps in single precision: 6 MB
 _PLACES = 8  # kept of an attempt, whatever is asked for: the right one's rivals among them
 _MIN_SHARE_EMBEDDED = 0.6  # of the keyframes: a rung that fewer have would leave ground unsearched
+_NARROW = 4  # times as many keyframes in all as in a part that is worth looking at alone
 _NO_PICTURE: ImageRGB = np.zeros((0, 0, 3), np.uint8)
 _MAX_FROM_OWN_POSITION_M = 15.0  # or 4 sigma: a GeoTIFF further from the match disagrees with it
 
@@ -92,6 +93,14 @@ class _Middles:
     maps: NDArray[np.float16]
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where a target's middle is looked for alone: no farther from a ``place``, north and east, than ``reach_m``."""
+
+    place: GeoPoint
+    reach_m: float
+
+
 class Locator:
     """Finds targets in a history; it notices keyframes that are added meanwhile.
 
@@ -118,21 +127,32 @@ class Locator:
         self._gallery = self._galleries.snapshot()
         self._boresights = Boresights(history)
 
-    def locate(self, target: Target, *, any_heading: bool = False, top: int = 5) -> PlaceAnswer:
+    def locate(
+        self, target: Target, *, any_heading: bool = False, top: int = 5, within: Within | None = None
+    ) -> PlaceAnswer:
         """The place of a target's centre, and the ``top`` distinct candidates in either case.
 
-        ``any_heading``: the target's upper edge may point anywhere; else it is north.
+        ``any_heading``: the target's upper edge may point anywhere; else it is north. ``within``: on what ground alone
+        it is looked for, of known scale and heading; it must stand out as much as if all had been searched.
         """
         view = self._refreshed()
         if view is None:
             return PlaceAnswer.no_match("the history holds no keyframes")
         acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
-        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, acceptance)
+        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, acceptance, within)
         if hypothesis is None:
             return PlaceAnswer.no_match(self._why_no_rung(target, view))
         if not hypothesis.peaks:
             return PlaceAnswer.no_match("the target overlaps too little of what was flown")
         return self._answer(target, hypothesis, acceptance, tried, top)
+
+    def narrows(self, within: Within) -> bool:
+        """Whether so little of the history's ground lies there that to look there alone is worth it."""
+        view = self._refreshed()
+        if view is None:
+            return False
+        rung = self._rung(view, max(self._footprints(view)))
+        return 0 < _NARROW * len(self._rows_within(rung, within)) <= len(rung.ids)
 
     def features(
         self, target: Target, *, any_heading: bool = False
@@ -171,10 +191,15 @@ class Locator:
         return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
 
     def _judged(
-        self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
+        self,
+        target: Target,
+        view: ViewKind,
+        any_heading: bool,
+        acceptance: Acceptance | None,
+        within: Within | None = None,
     ) -> tuple[TargetHypothesis | None, int]:
         """See `_by_layout`; where the layout of that place is not accepted, the network looks at the best ones too."""
-        hypothesis, tried = self._by_layout(target, view, any_heading, acceptance)
+        hypothesis, tried = self._by_layout(target, view, any_heading, acceptance, within)
         if hypothesis is None or not hypothesis.peaks or self._pairs is None:
             return hypothesis, tried
         if acceptance is not None and acceptance.accepts(hypothesis.places(tried)):
@@ -185,7 +210,12 @@ class Locator:
         return hypothesis.supported(self._pairs.supports(target, hypothesis, origin, near, shift_m)), tried
 
     def _by_layout(
-        self, target: Target, view: ViewKind, any_heading: bool, acceptance: Acceptance | None
+        self,
+        target: Target,
+        view: ViewKind,
+        any_heading: bool,
+        acceptance: Acceptance | None,
+        within: Within | None = None,
     ) -> tuple[TargetHypothesis | None, int]:
         """The hypothesis whose best place stands out most, with what chance makes here, and how many attempts it was
         chosen from. Its best places are looked at again with the target a little turned and stretched: half a step
@@ -194,7 +224,8 @@ class Locator:
         if not attempts:
             return None, 0
         likely = attempts if len(attempts) == 1 else self._likeliest(target, attempts, view)
-        reading = max((self._read(target, one, view) for one in likely), key=lambda one: one.hypothesis.contrast)
+        readings = (self._read(target, one, view, within=within) for one in likely)
+        reading = max(readings, key=lambda one: one.hypothesis.contrast)
         hypothesis, searched = reading.hypothesis, len(attempts) > 1
         if not hypothesis.peaks:
             return hypothesis, len(attempts)
@@ -235,7 +266,12 @@ class Locator:
         return crops_of(target, attempt, footprint_m, bundle.input_size_px, (rows, columns), alone)
 
     def _read(
-        self, target: Target, attempt: Attempt, view: ViewKind, rows: NDArray[np.int64] | None = None
+        self,
+        target: Target,
+        attempt: Attempt,
+        view: ViewKind,
+        rows: NDArray[np.int64] | None = None,
+        within: Within | None = None,
     ) -> Reading:
         """A target of that scale and heading laid on the keyframes, with what chance makes of it; or on ``rows`` of the
         first rung alone, without."""
@@ -247,8 +283,17 @@ class Locator:
             first = vectors if first is None else first
         assert first is not None  # an attempt has at least one rung
         wrong = wrong_layouts(layers) if rows is None else ()
-        rows = layers[0].rung.shortlist(first) if rows is None else rows
+        rows = self._to_lay_on(layers[0].rung, first, within) if rows is None else rows
+        if not len(rows):
+            return Reading(TargetHypothesis(attempt, (), (), 0.0, 0.0), layers, rows)
         return Reading(compare(attempt, layers, rows, _PLACES, wrong), layers, rows)
+
+    def _to_lay_on(self, rung: Rung, vectors: NDArray[np.float32], within: Within | None) -> NDArray[np.int64]:
+        """The rows of a rung's keyframes that a target of such vectors (Q, D) is laid on."""
+        return rung.shortlist(vectors) if within is None else self._rows_within(rung, within)
+
+    def _rows_within(self, rung: Rung, within: Within) -> NDArray[np.int64]:
+        return rung.within(np.array(north_east_m(self._gallery.origin, within.place)), within.reach_m)
 
     def _answer(
         self, target: Target, hypothesis: TargetHypothesis, acceptance: Acceptance | None, tried: int, top: int

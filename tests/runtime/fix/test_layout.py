@@ -14,7 +14,7 @@ from runtime.fix.layout import LayoutFixer, Refusal
 from runtime.fix.query import Known, known_of
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
-from runtime.values import Decision, Fix, Frame, Measured, Pose, ViewKind
+from runtime.values import Decision, Embeddings, Fix, Frame, ImageRGB, Measured, Pose, Vicinity, ViewKind
 from tests.runtime.place.fakes import ORIGIN, Colours, Land, grid, new_history
 from tests.runtime.survey.flights import Truth, photograph
 
@@ -67,6 +67,38 @@ def test_a_frame_is_fixed_within_its_sigma(tiles: History, land: Land, truth: Tr
     assert all(one.log_likelihood_ratio < fix.hypotheses[0].log_likelihood_ratio for one in fix.hypotheses[1:])
     keyframe = tiles.keyframe(fix.keyframe_id or 0)
     assert distance_m(keyframe.ground, fix.ground) < 16.0
+
+
+class Counted(Colours):
+    """Counts the crops that are embedded."""
+
+    def __init__(self) -> None:
+        super().__init__(pair=(ViewKind.DRONE, ViewKind.SATELLITE))
+        self.crops = 0
+
+    def embed(self, view: ViewKind, crops: ImageRGB) -> Embeddings:
+        self.crops += len(crops)
+        return super().embed(view, crops)
+
+
+@pytest.mark.parametrize(
+    ("east_m", "sigma_m", "again"),
+    [(0.0, 2.0, False), (-80.0, 2.0, True), (0.0, 100.0, False), (2000.0, 2.0, False)],
+    ids=["where it is", "where it is not", "anywhere", "off the map"],
+)
+def test_a_frame_is_laid_first_where_the_aircraft_may_be(
+    tiles: History, land: Land, east_m: float, sigma_m: float, again: bool
+) -> None:
+    """And on all of the map, with the same answer, where no place there is sure."""
+    truth, tower = FLOWN[0], Counted()
+    frame = frame_of(land, truth)
+    alone = LayoutFixer(tiles, tower).fix(frame, believed(frame, truth))
+    crops, tower.crops = tower.crops, 0
+    near = Vicinity(offset(ORIGIN, truth.north_m, truth.east_m + east_m), sigma_m)
+    fix = LayoutFixer(tiles, tower).fix(frame, believed(frame, truth), near)
+    assert isinstance(fix, Fix) and isinstance(alone, Fix)
+    assert fix.aircraft is not None and alone.aircraft is not None
+    assert distance_m(fix.aircraft, alone.aircraft) < 1.0 and (tower.crops > crops) == again
 
 
 def test_ground_that_the_map_does_not_show_is_refused(tiles: History, land: Land) -> None:
