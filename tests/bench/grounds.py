@@ -20,11 +20,12 @@ from runtime.features.network import FeatureNetwork
 from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.history.reader import Gallery, Mark, StoredRung
+from runtime.history.spatial_maps import CentredMap
 from runtime.matching.gallery import GalleryCache
 from runtime.place.locator import Locator, Tower
 from runtime.place.target import Target
 from runtime.record.map_tiles import Map
-from runtime.values import GeoPoint, ImageRGB, Keyframe, Maps, ViewKind
+from runtime.values import GeoPoint, ImageRGB, Keyframe, ViewKind
 from runtime.view import turned
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -76,7 +77,7 @@ class Without:
     def keyframe(self, keyframe_id: int, *, crop: bool = True) -> Keyframe:
         return self._history.keyframe(keyframe_id, crop=crop)
 
-    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> Maps | None:
+    def centred_maps(self, ids: Sequence[int], footprint_m: float) -> list[CentredMap] | None:
         return self._history.centred_maps(ids, footprint_m)
 
     def gallery(self, view: ViewKind, footprint_m: float, after_id: int = 0, until_id: int | None = None) -> Gallery:

@@ -115,7 +115,7 @@ def test_its_tiles_are_cut_from_its_picture_and_embedded_for_the_heights(town: T
             tile = opened.tile(*by_name[one.name], 64.0)
             seen = np.abs(one.crop.astype(int) - tile.image)[2:-2, 2:-2]
             assert one.crop.shape == tile.image.shape and seen.mean() < 12  # colours at half the resolution
-        maps = history.centred_maps(history.ids(), 64.0)
+        maps = history.maps(history.ids(), 64.0)
         assert maps is not None and maps.shape == (tiles, 1, 8, 8)
     assert examine(path) == (tiles, [])
     assert path.stat().st_size < 1.2e6
