@@ -21,7 +21,7 @@ from runtime.geodesy import north_east_m
 from runtime.history.history import History
 from runtime.history.reader import Gallery, Mark, StoredRung
 from runtime.history.spatial_maps import CentredMap
-from runtime.matching.gallery import GalleryCache
+from runtime.matching.gallery import GalleryCache, Source
 from runtime.place.locator import Locator, Tower
 from runtime.place.target import Target
 from runtime.record.map_tiles import Map
@@ -101,12 +101,15 @@ class Answering:
         self._without: frozenset[int] | None = None
         self._locator: Locator | None = None
 
+    def source(self, without: frozenset[int]) -> Source:
+        """What the gallery is read from."""
+        return Without(self._ground.history, without) if without else self._ground.history
+
     def __call__(self, asked: Asked) -> tuple[tuple[dict[str, float], ...], float | None]:
         """The features of the places found, and how far the best is from the truth, None where there is none."""
         if self._locator is None or asked.without != self._without:
-            source = Without(self._ground.history, asked.without) if asked.without else self._ground.history
             views = self._ground.gallery, self._ground.query
-            galleries = GalleryCache(source)
+            galleries = GalleryCache(self.source(asked.without))
             self._locator = Locator(self._ground.history, self._embedder, *views, galleries, self._network)
             self._without = asked.without
         found = self._locator.features(asked.target, any_heading=not asked.target.north_up)
