@@ -101,6 +101,22 @@ class Within:
     reach_m: float
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A target, the view whose keyframes it is looked for among, whether its upper edge may point anywhere though it
+    says north, what accepts a place (None: nothing), and on what ground alone (None: on all)."""
+
+    target: Target
+    view: ViewKind
+    any_heading: bool
+    acceptance: Acceptance | None = None
+    within: Within | None = None
+
+    def accepts(self, hypothesis: TargetHypothesis, tried: int) -> bool:
+        """Whether the best place of a hypothesis is accepted, chosen from so many attempts."""
+        return self.acceptance is not None and self.acceptance.accepts(hypothesis.places(tried))
+
+
 class Locator:
     """Finds targets in a history; it notices keyframes that are added meanwhile.
 
@@ -139,7 +155,7 @@ class Locator:
         if view is None:
             return PlaceAnswer.no_match("the history holds no keyframes")
         acceptance = Acceptance.of(self._embedder.bundle.acceptance(self._query, view))
-        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, acceptance, within)
+        hypothesis, tried = self._judged(Question(target, view, any_heading, acceptance, within))
         if hypothesis is None:
             return PlaceAnswer.no_match(self._why_no_rung(target, view))
         if not hypothesis.peaks:
@@ -162,7 +178,7 @@ class Locator:
         view = self._refreshed()
         if view is None:
             return None
-        hypothesis, tried = self._judged(target, view, any_heading or not target.north_up, None)
+        hypothesis, tried = self._judged(Question(target, view, any_heading))
         if hypothesis is None or not hypothesis.peaks:
             return None
         return hypothesis.places(tried), offset(self._gallery.origin, *hypothesis.peaks[0].ne_m)
@@ -190,48 +206,35 @@ class Locator:
         smallest = min(self._footprints(view))
         return f"the target shows {target.side_m or 0:.0f} m of ground, the history is searched from {smallest:.0f} m"
 
-    def _judged(
-        self,
-        target: Target,
-        view: ViewKind,
-        any_heading: bool,
-        acceptance: Acceptance | None,
-        within: Within | None = None,
-    ) -> tuple[TargetHypothesis | None, int]:
+    def _judged(self, asked: Question) -> tuple[TargetHypothesis | None, int]:
         """See `_by_layout`; where the layout of that place is not accepted, the network looks at the best ones too."""
-        hypothesis, tried = self._by_layout(target, view, any_heading, acceptance, within)
+        hypothesis, tried = self._by_layout(asked)
         if hypothesis is None or not hypothesis.peaks or self._pairs is None:
             return hypothesis, tried
-        if acceptance is not None and acceptance.accepts(hypothesis.places(tried)):
+        if asked.accepts(hypothesis, tried):
             return hypothesis, tried
-        rung = self._gallery.rung(view, hypothesis.attempt.footprints_m[0])
+        rung = self._gallery.rung(asked.view, hypothesis.attempt.footprints_m[0])
         near = [rung.near(np.array(peak.ne_m), rung.footprint_m, KEYFRAMES) for peak in hypothesis.peaks[:PLACES]]
         origin, shift_m = self._gallery.origin, self._boresights.shift_m
-        return hypothesis.supported(self._pairs.supports(target, hypothesis, origin, near, shift_m)), tried
+        return hypothesis.supported(self._pairs.supports(asked.target, hypothesis, origin, near, shift_m)), tried
 
-    def _by_layout(
-        self,
-        target: Target,
-        view: ViewKind,
-        any_heading: bool,
-        acceptance: Acceptance | None,
-        within: Within | None = None,
-    ) -> tuple[TargetHypothesis | None, int]:
+    def _by_layout(self, asked: Question) -> tuple[TargetHypothesis | None, int]:
         """The hypothesis whose best place stands out most, with what chance makes here, and how many attempts it was
         chosen from. Its best places are looked at again with the target a little turned and stretched: half a step
         beside where a heading or a scale was searched for; and where neither was, if no place is accepted."""
-        attempts = attempts_at(target, self._footprints(view), any_heading)
+        target, view, turned = asked.target, asked.view, asked.any_heading or not asked.target.north_up
+        attempts = attempts_at(target, self._footprints(view), turned)
         if not attempts:
             return None, 0
         likely = attempts if len(attempts) == 1 else self._likeliest(target, attempts, view)
-        readings = (self._read(target, one, view, within=within) for one in likely)
+        readings = (self._read(target, one, view, within=asked.within) for one in likely)
         reading = max(readings, key=lambda one: one.hypothesis.contrast)
         hypothesis, searched = reading.hypothesis, len(attempts) > 1
         if not hypothesis.peaks:
             return hypothesis, len(attempts)
-        if not searched and acceptance is not None and acceptance.accepts(hypothesis.places(1)):
+        if not searched and asked.accepts(hypothesis, 1):
             return hypothesis, 1
-        nudge = nudge_of(reading, steps_between(target, any_heading) if searched else NUDGES)
+        nudge = nudge_of(reading, steps_between(target, turned) if searched else NUDGES)
         if nudge is not None:
             hypothesis = sharpened(hypothesis, self._read(target, nudge.attempt, view, nudge.rows).hypothesis)
         return hypothesis, len(attempts)

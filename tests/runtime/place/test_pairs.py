@@ -13,7 +13,7 @@ from runtime.features.network import Described
 from runtime.geodesy import distance_m, offset
 from runtime.history.history import History
 from runtime.place.hypothesis import Support
-from runtime.place.locator import Locator
+from runtime.place.locator import Locator, Question
 from runtime.values import Decision
 from tests.runtime.place.fakes import ORIGIN, TABLE, Colours, Land, grid, new_history
 
@@ -92,7 +92,7 @@ def test_a_turned_and_mirrored_target_is_accepted_by_no_feature(history: History
 
 
 def test_the_place_with_pairs_comes_first_where_they_have_it_and_once(history: History, land: Land) -> None:
-    hypothesis, tried = Locator(history, HARD)._by_layout(land.target(*PLACE), HARD.pair[1], False, None)
+    hypothesis, tried = Locator(history, HARD)._by_layout(Question(land.target(*PLACE), HARD.pair[1], False))
     assert hypothesis is not None and len(hypothesis.peaks) > 3
     first, second, third, *rest = hypothesis.peaks
     north, east = third.ne_m
