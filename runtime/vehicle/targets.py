@@ -7,8 +7,8 @@ and a coordinate one unit (1e-7 degrees) off, reports nothing after entering GUI
 reporting a position when it is given a velocity: POSITION_TARGET_LOCAL_NED then says so. PX4 echoes targets in OFFBOARD
 only there, and keeps streaming its own in every other mode. When its estimator resets its position, it moves the target
 that it follows by as much (``adjustSetpointForEKFResets``) until the next of ours arrives: a target near ours that is
-gone with the next one was not a stranger's. ArduPlane reports in every mode what it flies to, in frame 0 and to the
-centimetre, and in GUIDED from its beginning the place where that was entered, which is nobody's target.
+gone with the next one was sent by nobody else. ArduPlane reports in every mode what it flies to, in frame 0 and to the
+centimetre, and in GUIDED, until it is sent a target, the place where that mode was entered, which nobody sent.
 """
 
 from __future__ import annotations
