@@ -65,7 +65,8 @@ print(resident_mb() - before)
         return int(ran.stdout)
 
     assert grown_mb("given") < 15
-    assert any(grown_mb("kept") > 40 for _ in range(5))  # the C library now and then gives them back by itself
+    if not any(grown_mb("kept") > 40 for _ in range(5)):
+        pytest.skip("here nothing is kept that could be given back: the C library or the system takes it by itself")
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library than glibc")
