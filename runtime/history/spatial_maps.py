@@ -112,7 +112,8 @@ def _steps(shape: Sequence[int], data: bytes) -> tuple[NDArray[np.uint8], float]
     """A packed map's numbers in whole steps, two in a byte, and the step."""
     _, step = _HEAD.unpack_from(data)
     size = (int(np.prod(shape)) + 1) // 2
-    pairs = np.frombuffer(zlib.decompressobj().decompress(data[_HEAD.size :], size), np.uint8)  # whatever damage claims
+    coded, most = data[_HEAD.size :], size + 1  # whatever damage claims; of 0 bytes at most zlib would give all
+    pairs = np.frombuffer(zlib.decompressobj().decompress(coded, most), np.uint8)[:size]
     if len(pairs) < size or not math.isfinite(step):
         raise ValueError("no map of that shape")
     return pairs, step
